@@ -1,0 +1,133 @@
+// Creating a file that appears under its name complete, or not at all.
+//
+// The file is made without a name in the directory it will live in, filled by the caller, and then
+// linked. If the process dies before, nothing is left. Where the file system has no nameless files
+// it gets a hidden provisional name, which is removed with the descriptor; if the process is killed
+// before Link(), that hidden file stays.
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <string>
+
+#include "base/status.h"
+#include "platform/linux_platform.h"
+#include "platform/system_call.h"
+
+namespace commy::platform {
+namespace {
+
+constexpr mode_t kMode = 0666;  // Less the umask, as for any file a program makes.
+constexpr int kNameTries = 16;
+
+std::string DirectoryOf(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  if (slash == std::string::npos) {
+    return ".";
+  }
+  return slash == 0 ? "/" : path.substr(0, slash);
+}
+
+absl::Status CheckFileName(const std::string& path) {
+  const std::string name = path.substr(path.rfind('/') + 1);
+  if (name.empty() || name == "." || name == "..") {
+    return base::InvalidArgument("create \"", path, "\": the path does not end in a file name");
+  }
+  return absl::OkStatus();
+}
+
+// A link, and so a claim on the name, that fails with EEXIST instead of replacing.
+int LinkNameless(int fd, const std::string& path) {
+  const int linked =
+      ::linkat(AT_FDCWD, ProcPath(fd).c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+  if (linked == 0 || errno != ENOENT) {
+    return linked;
+  }
+  // No /proc here, or the directory is gone; this form needs a privilege but no /proc.
+  return ::linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH);
+}
+
+int RenameProvisional(const std::string& provisional, const std::string& path) {
+  const int renamed =
+      ::renameat2(AT_FDCWD, provisional.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+  if (renamed == 0 || (errno != EINVAL && errno != ENOSYS)) {
+    return renamed;
+  }
+  // This file system cannot rename without replacing; a second link never replaces.
+  if (::link(provisional.c_str(), path.c_str()) != 0) {
+    return -1;
+  }
+  ::unlink(provisional.c_str());
+  return 0;
+}
+
+absl::Status SyncDirectory(const std::string& directory) {
+  const Descriptor opened(OpenRegistered(
+      [&] { return ::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); }));
+  if (!opened.valid()) {
+    return base::ErrnoStatus(errno, "open directory " + directory);
+  }
+  // EINVAL: a file system that has nothing to sync for a directory.
+  if (RetryInterrupted([&] { return ::fsync(opened.fd()); }) != 0 && errno != EINVAL) {
+    return base::ErrnoStatus(errno, "sync directory " + directory);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Descriptor> CreateProvisional(Platform& platform, const std::string& path) {
+  for (int attempt = 0; attempt < kNameTries; ++attempt) {
+    std::uint64_t random = 0;
+    platform.RandomBytes(&random, sizeof random);
+    const std::string name =
+        absl::StrCat(DirectoryOf(path), "/.commy-", absl::Hex(random, absl::kZeroPad16));
+    Descriptor made(OpenRegistered(
+        [&] { return ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMode); }));
+    if (made.valid()) {
+      ForkGuard().RemoveOnClose(made.fd(), name);
+      return made;
+    }
+    if (errno != EEXIST) {
+      return base::ErrnoStatus(errno, "create " + name + " for " + path);
+    }
+  }
+  return base::Unavailable("create ", path, ": found no free provisional name");
+}
+
+}  // namespace
+
+int LinuxPlatform::OpenUnnamed(const std::string& directory) {
+  return ::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, kMode);
+}
+
+absl::StatusOr<Descriptor> LinuxPlatform::CreateUnlinked(const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckFileName(path));
+  const std::string directory = DirectoryOf(path);
+  Descriptor made(OpenRegistered([&] { return OpenUnnamed(directory); }));
+  if (made.valid()) {
+    return made;
+  }
+  const int error = errno;
+  if (error == EOPNOTSUPP || error == EISDIR) {
+    return CreateProvisional(*this, path);
+  }
+  return base::ErrnoStatus(error, "create " + path);
+}
+
+absl::Status LinuxPlatform::Link(int fd, const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckFileName(path));
+  // The content first, so that the name never stands for less than the whole file.
+  if (RetryInterrupted([&] { return ::fsync(fd); }) != 0) {
+    return base::ErrnoStatus(errno, "sync the new file for " + path);
+  }
+  const std::string provisional = ForkGuard().ProvisionalName(fd);
+  const int linked =
+      provisional.empty() ? LinkNameless(fd, path) : RenameProvisional(provisional, path);
+  if (linked != 0) {
+    return base::ErrnoStatus(errno, "link " + path);
+  }
+  ForkGuard().Keep(fd);
+  return SyncDirectory(DirectoryOf(path));
+}
+
+}  // namespace commy::platform

@@ -1,0 +1,117 @@
+// Mappings of the region file.
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/check.h"
+#include "base/shared_atomic.h"
+#include "base/status.h"
+#include "platform/linux_platform.h"
+#include "platform/system_call.h"
+
+// Since Linux 5.14; older headers lack the name.
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
+
+namespace commy::platform {
+namespace {
+
+std::uint64_t PageBytes() {
+  static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
+
+struct PageRange {
+  std::byte* address;
+  std::uint64_t size_bytes;
+};
+
+// The whole pages that a range touches.
+PageRange PagesOf(std::byte* address, std::uint64_t size_bytes) {
+  const std::uint64_t before = reinterpret_cast<std::uintptr_t>(address) & (PageBytes() - 1);
+  return {address - before, base::AlignUp(size_bytes + before, PageBytes())};
+}
+
+// Makes pages writable one by one without changing them, whatever others store meanwhile. Unlike
+// the system call this raises SIGBUS on a full disk; the caller has reserved the blocks.
+void TouchEach(const PageRange& pages) {
+  for (std::uint64_t offset = 0; offset < pages.size_bytes; offset += PageBytes()) {
+    reinterpret_cast<base::Shared8*>(pages.address + offset)
+        ->fetch_or(0, std::memory_order_relaxed);
+  }
+}
+
+absl::Status PopulateError(int error, std::uint64_t size_bytes) {
+  const std::string what = absl::StrCat("populate ", base::HumanBytes(size_bytes));
+  switch (error) {
+    case EFAULT:
+      return base::ResourceExhausted(
+          what, ": a page cannot be written: disk full, bad block, or past the end of the file");
+    case EHWPOISON:
+      return base::DataLoss(what, ": a page of memory is broken");
+    default:
+      return base::ErrnoStatus(error, what);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, Access access) {
+  const int protection = access == Access::kReadWrite ? PROT_READ | PROT_WRITE : PROT_READ;
+  const auto failed = [&](int error) {
+    return base::ErrnoStatus(
+        error, absl::StrCat("map ", base::HumanBytes(size_bytes), " of ", NameOf(fd)));
+  };
+  // A fork between the two calls would leave the child a mapping, and with it the file's locks.
+  ForkGuard guard;
+  void* const address = ::mmap(nullptr, size_bytes, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
+  if (address == MAP_FAILED) {
+    return failed(errno);
+  }
+  if (::madvise(address, size_bytes, MADV_DONTFORK) != 0) {
+    const int error = errno;
+    ::munmap(address, size_bytes);
+    return failed(error);
+  }
+  // A core dump of the whole region would be useless and large. Only a wish, so errors do not count.
+  ::madvise(address, size_bytes, MADV_DONTDUMP);
+  return static_cast<std::byte*>(address);
+}
+
+void LinuxPlatform::Unmap(std::byte* address, std::uint64_t size_bytes) {
+  COMMY_CHECK(::munmap(address, size_bytes) == 0);
+}
+
+int LinuxPlatform::AdvisePopulate(std::byte* address, std::uint64_t size_bytes) {
+  return ::madvise(address, size_bytes, MADV_POPULATE_WRITE);
+}
+
+absl::Status LinuxPlatform::Populate(std::byte* address, std::uint64_t size_bytes) {
+  const PageRange pages = PagesOf(address, size_bytes);
+  int result = 0;
+  do {
+    result = AdvisePopulate(pages.address, pages.size_bytes);
+  } while (result != 0 && (errno == EINTR || errno == EAGAIN));
+  if (result == 0) {
+    return absl::OkStatus();
+  }
+  const int error = errno;
+  // EINVAL is said of an unknown advice, even for no bytes, but also of a range that may not be
+  // written, which to touch would be a signal.
+  if (error != EINVAL || AdvisePopulate(pages.address, 0) == 0) {
+    return PopulateError(error, size_bytes);
+  }
+  TouchEach(pages);
+  return absl::OkStatus();
+}
+
+absl::Status LinuxPlatform::Sync(std::byte* address, std::uint64_t size_bytes) {
+  const PageRange pages = PagesOf(address, size_bytes);
+  if (RetryInterrupted([&] { return ::msync(pages.address, pages.size_bytes, MS_SYNC); }) != 0) {
+    return base::ErrnoStatus(errno, absl::StrCat("sync ", base::HumanBytes(size_bytes)));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace commy::platform

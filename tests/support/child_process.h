@@ -1,0 +1,88 @@
+// A forked child that runs a piece of the test, and that the parent can talk to, stop and kill.
+//
+//   ChildProcess child([&](ChildSide& parent) {
+//     ...                       // No EXPECT_ in here: the parent's test would not hear of it.
+//     parent.Send("ready");
+//     parent.Receive();         // Until the parent says so, or is gone.
+//     return 0;
+//   });
+//   ASSERT_EQ(child.Receive(), "ready");
+//   child.Kill();
+//
+// Every wait of the parent has the deadline kDeadline. No child outlives its test: the destructor
+// kills it, and so does the kernel if the thread that made it ends first.
+#pragma once
+
+#include <sys/types.h>
+
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace commy::test {
+
+// One end of the line between parent and child. Messages are byte strings, whole and in order.
+class MessageEnd {
+ public:
+  MessageEnd() = default;
+  MessageEnd(int read_fd, int write_fd) : read_fd_(read_fd), write_fd_(write_fd) {}
+
+  // Whether it could be sent: false once the other side is gone.
+  bool Send(std::string_view message) const;  // NOLINT(modernize-use-nodiscard)
+  // The next message; none if the other side is gone or the deadline has passed.
+  std::optional<std::string> Receive() const;  // NOLINT(modernize-use-nodiscard)
+  void Close();
+
+ private:
+  int read_fd_ = -1;
+  int write_fd_ = -1;
+};
+
+using ChildSide = MessageEnd;
+
+// How a child ended: with `code` if `exited`, else by `signal`.
+struct ChildEnd {
+  bool exited = false;
+  int code = 0;
+  int signal = 0;
+  friend bool operator==(const ChildEnd&, const ChildEnd&) = default;
+};
+
+class ChildProcess {
+ public:
+  // Forks. The child runs `body`, then ends with its result as exit code, without destructors.
+  explicit ChildProcess(const std::function<int(ChildSide&)>& body);
+  ~ChildProcess();
+  ChildProcess(const ChildProcess&) = delete;
+  ChildProcess& operator=(const ChildProcess&) = delete;
+
+  [[nodiscard]] pid_t pid() const { return pid_; }
+
+  // See MessageEnd.
+  bool Send(std::string_view message) { return line_.Send(message); }
+  std::optional<std::string> Receive() { return line_.Receive(); }
+
+  // Sends SIGKILL and returns at once; Wait() tells when it is over.
+  void Kill();
+  // SIGSTOP or SIGCONT; returns once the kernel reports that it took effect, false at the deadline.
+  [[nodiscard]] bool Stop();
+  [[nodiscard]] bool Continue();
+
+  // Waits until the child has ended; none at the deadline. May be repeated.
+  std::optional<ChildEnd> Wait();
+  // Wait(), and whether the child returned 0.
+  [[nodiscard]] bool Succeeded();
+  // Kill() and Wait(): gone when it returns true.
+  bool KillAndWait();
+
+ private:
+  // Takes up one report of waitpid(`flags`); whether there was one.
+  bool Reap(int flags, int* status);
+
+  pid_t pid_ = -1;
+  MessageEnd line_;
+  std::optional<ChildEnd> end_;
+};
+
+}  // namespace commy::test

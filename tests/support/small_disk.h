@@ -1,0 +1,30 @@
+// A file system of a test's own with little space, for what happens when the disk is full.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "support/temp_dir.h"
+
+namespace commy::test {
+
+// Mounts a tmpfs of `size_bytes` (whole pages), unmounted at the end. Needs privilege: where
+// mounting is refused mounted() is false, and the test should say GTEST_SKIP with error().
+class SmallDisk {
+ public:
+  explicit SmallDisk(std::uint64_t size_bytes);
+  ~SmallDisk();
+  SmallDisk(const SmallDisk&) = delete;
+  SmallDisk& operator=(const SmallDisk&) = delete;
+
+  [[nodiscard]] bool mounted() const { return mounted_; }
+  [[nodiscard]] const std::string& error() const { return error_; }
+  [[nodiscard]] std::string File(const std::string& name) const { return dir_.File(name); }
+
+ private:
+  TempDir dir_;
+  bool mounted_ = false;
+  std::string error_;
+};
+
+}  // namespace commy::test
