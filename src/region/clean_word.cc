@@ -1,0 +1,104 @@
+#include "region/clean_word.h"
+
+#include <cstring>
+
+#include "base/status.h"
+#include "region/geometry.h"
+
+namespace commy::region {
+namespace {
+
+constexpr std::uint64_t kDirty = 1;
+constexpr std::uint64_t kGenerationStep = 2;
+
+struct BootWords {
+  std::uint64_t low = 0;
+  std::uint64_t high = 0;
+  friend bool operator==(const BootWords&, const BootWords&) = default;
+};
+
+BootWords ToWords(const platform::BootId& id) {
+  BootWords words;
+  std::memcpy(&words.low, id.data(), 8);
+  std::memcpy(&words.high, id.data() + 8, 8);
+  return words;
+}
+
+bool SameBoot(platform::Platform& platform, const RegionHeader& header) {
+  const BootWords now = ToWords(platform.boot_id());
+  const BootWords then{header.boot_id[0].load(std::memory_order_relaxed),
+                       header.boot_id[1].load(std::memory_order_relaxed)};
+  return now == then && now != BootWords{};
+}
+
+bool SameFile(const platform::FileIdentity& now, const RegionHeader& header) {
+  return now == platform::FileIdentity{header.device.load(std::memory_order_relaxed),
+                                       header.inode.load(std::memory_order_relaxed),
+                                       header.birth_ns.load(std::memory_order_relaxed)};
+}
+
+}  // namespace
+
+absl::Status CheckWhole(platform::Platform& platform, int fd, const RegionHeader& header) {
+  if ((header.clean_word.load(std::memory_order_acquire) & kDirty) == 0) {
+    return absl::OkStatus();
+  }
+  if (!SameBoot(platform, header)) {
+    return base::DataLoss(
+        "the store was in use when the machine went down, so its pages may be torn; ",
+        "`commy recover` saves what verifies into a new store");
+  }
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform.Describe(fd));
+  if (!SameFile(facts.identity, header)) {
+    return base::DataLoss(
+        "this is a copy of a store that was in use while it was copied, so it may be torn; copy ",
+        "with `commy backup`, or save what verifies with `commy recover`");
+  }
+  return absl::OkStatus();
+}
+
+void CountAttach(RegionHeader& header) {
+  header.clean_word.fetch_add(kGenerationStep, std::memory_order_seq_cst);
+}
+
+absl::Status MarkDirty(platform::Platform& platform, int fd, RegionHeader& header) {
+  std::uint64_t seen = header.clean_word.load(std::memory_order_acquire);
+  if ((seen & kDirty) == 0) {
+    COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform.Describe(fd));
+    const BootWords boot = ToWords(platform.boot_id());
+    header.boot_id[0].store(boot.low, std::memory_order_relaxed);
+    header.boot_id[1].store(boot.high, std::memory_order_relaxed);
+    header.device.store(facts.identity.device, std::memory_order_relaxed);
+    header.inode.store(facts.identity.inode, std::memory_order_relaxed);
+    header.birth_ns.store(facts.identity.birth_ns, std::memory_order_relaxed);
+    while ((seen & kDirty) == 0 &&
+           !header.clean_word.compare_exchange(seen, seen | kDirty, std::memory_order_seq_cst)) {
+    }
+  }
+  return platform.Sync(reinterpret_cast<std::byte*>(&header), kHeaderBytes);
+}
+
+void MarkCleanIfAlone(platform::Platform& platform, int fd) {
+  const absl::StatusOr<platform::FileFacts> facts = platform.Describe(fd);
+  if (!facts.ok() || facts->size_bytes < kHeaderBytes) {
+    return;
+  }
+  const absl::StatusOr<std::byte*> base =
+      platform.Map(fd, facts->size_bytes, platform::Access::kReadWrite);
+  if (!base.ok()) {
+    return;
+  }
+  RegionHeader& header = *reinterpret_cast<RegionHeader*>(*base);
+  std::uint64_t seen = header.clean_word.load(std::memory_order_seq_cst);
+  if ((seen & kDirty) != 0) {
+    const absl::StatusOr<bool> held = platform.IsLocked(fd, kAttachLockByte);
+    if (held.ok() && !*held && platform.Sync(*base, facts->size_bytes).ok() &&
+        header.clean_word.compare_exchange(seen, seen & ~kDirty, std::memory_order_seq_cst)) {
+      // A failure here leaves the page dirty in the cache and the word on disk dirty: no lie.
+      (void)platform.Sync(*base, kHeaderBytes);
+    }
+  }
+  platform.Unmap(*base, facts->size_bytes);
+}
+
+}  // namespace commy::region

@@ -1,0 +1,50 @@
+// Is the image on disk whole?
+//
+// Dirty pages of a mapping reach the disk at any time and in any order, so after a power cut the
+// file may be torn. As long as the machine stays up it never is: the page cache outlives every
+// process. The clean word says which case an opener has before it.
+//
+// WORDS    clean_word   {generation:63, dirty:1}
+//          boot_id, device, inode, birth_ns   of a session that made it dirty
+// STEPS    attach   A1  take a share of the attach byte
+//                   A2  refuse, or go on: dirty and not "same boot, same file" is refused
+//                   A3  generation + 1 by CAS
+//          change   C1  (once a session, before its first change) store boot id and identity,
+//                       CAS clean -> dirty; sync that page, also if it was dirty already
+//          detach   D1  give up the attach byte
+//                   D2  read (dirty, g)
+//                   D3  is the attach byte free? else leave
+//                   D4  sync the whole file; any error: leave
+//                   D5  CAS (dirty, g) -> (clean, g); sync the page
+// WHY      D5 succeeds only if nobody attached since D2 (A3 changes g), and who attached before D2
+//          is seen by D3, so nobody changes anything between D4 and D5. A session whose C1 found
+//          the word dirty cannot lean on another session's sync, which may not have happened yet.
+// DEATH    anywhere: the word says dirty, which is never a lie.
+// TESTED   tests/region/clean_word_test.cc
+//
+// "Same file" is device, inode and birth time: a copy made by reading a store in use is another
+// inode, and is recognised. Sessions that race in C1 store the same values. What is left: an old
+// copy written back over the very same inode within one boot, and write-back errors that the kernel
+// reports to nobody. (A counter kept beside the file as well would catch the first, but two
+// sessions that race to set it, one of them killed in between, leave a good store refused.)
+#pragma once
+
+#include "absl/status/status.h"
+#include "platform/platform.h"
+#include "region/layout.h"
+
+namespace commy::region {
+
+// A2. DataLoss, naming `commy recover`, if the image may be torn.
+absl::Status CheckWhole(platform::Platform& platform, int fd, const RegionHeader& header);
+
+// A3.
+void CountAttach(RegionHeader& header);
+
+// C1.
+absl::Status MarkDirty(platform::Platform& platform, int fd, RegionHeader& header);
+
+// D2 to D5, after D1. `fd` holds no lock.
+void MarkCleanIfAlone(platform::Platform& platform, int fd);
+
+}  // namespace commy::region

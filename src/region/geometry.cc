@@ -1,0 +1,170 @@
+#include "region/geometry.h"
+
+#include <bit>
+
+#include "base/bytes.h"
+#include "base/hash.h"
+#include "base/status.h"
+
+namespace commy::region {
+namespace {
+
+using base::AlignUp;
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint32_t kSlotLimit = 65534;  // Owners are kept in 16 bits, plus one.
+
+struct Places {
+  std::uint64_t participants;
+  std::uint64_t lanes;
+  std::uint64_t snapshots;
+  std::uint64_t span_words;
+  std::uint64_t data;
+};
+
+// Where the parts of the file lie. All inputs are within their ranges, so nothing overflows.
+Places Place(const RegionHeader& header) {
+  Places at{};
+  at.participants = kHeaderBytes;
+  at.lanes = AlignUp(
+      at.participants + std::uint64_t{header.participant_count} * sizeof(ParticipantSlot),
+      kPageBytes);
+  at.snapshots =
+      AlignUp(at.lanes + std::uint64_t{header.lane_count} * sizeof(LaneLayout), kPageBytes);
+  at.span_words = AlignUp(
+      at.snapshots + std::uint64_t{header.snapshot_count} * sizeof(SnapshotSlot), kPageBytes);
+  const std::uint64_t span_words = header.max_size_bytes / header.span_bytes;
+  at.data = AlignUp(at.span_words + span_words * sizeof(Shared64), header.span_bytes);
+  return at;
+}
+
+absl::Status CheckRange(const char* name, std::uint64_t value, std::uint64_t low,
+                        std::uint64_t high) {
+  if (value < low || value > high) {
+    return base::InvalidArgument(name, " is ", value, "; it must be from ", low, " to ", high);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckSizes(const RegionHeader& header) {
+  COMMY_RETURN_IF_ERROR(CheckRange("max_size", header.max_size_bytes, 1, kMaxSizeLimitBytes));
+  COMMY_RETURN_IF_ERROR(CheckRange("span_bytes", header.span_bytes, kPageBytes, 1U << 20U));
+  if (!base::IsPowerOfTwo(header.span_bytes)) {
+    return base::InvalidArgument("span_bytes is ", header.span_bytes, "; it must be a power of 2");
+  }
+  COMMY_RETURN_IF_ERROR(
+      CheckRange("chunk_bytes", header.chunk_bytes, header.span_bytes, std::uint64_t{1} << 30U));
+  if (header.chunk_bytes % header.span_bytes != 0) {
+    return base::InvalidArgument("chunk_bytes is ", header.chunk_bytes,
+                                 "; it must be a multiple of span_bytes, ", header.span_bytes);
+  }
+  if (header.max_size_bytes / header.span_bytes > kSpanCountLimit) {
+    return base::InvalidArgument("max_size is ", header.max_size_bytes, "; with spans of ",
+                                 header.span_bytes, " bytes it can be at most ",
+                                 kSpanCountLimit * header.span_bytes);
+  }
+  COMMY_RETURN_IF_ERROR(CheckRange("participant_count", header.participant_count, 1, kSlotLimit));
+  COMMY_RETURN_IF_ERROR(CheckRange("lane_count", header.lane_count, 4, kSlotLimit));
+  COMMY_RETURN_IF_ERROR(CheckRange("snapshot_count", header.snapshot_count, 1, 1U << 20U));
+  return CheckRange("segment_buckets", header.segment_buckets, 1, 255);
+}
+
+absl::Status CheckTimes(const RegionHeader& header) {
+  constexpr std::uint64_t kMillisecond = 1'000'000;
+  constexpr std::uint64_t kDay = 86'400'000'000'000;
+  COMMY_RETURN_IF_ERROR(
+      CheckRange("stale_after in ns", header.stale_after_ns, kMillisecond, kDay));
+  COMMY_RETURN_IF_ERROR(
+      CheckRange("operation_timeout in ns", header.operation_timeout_ns, kMillisecond, kDay));
+  return CheckRange("heartbeat_interval in ns", header.heartbeat_interval_ns, kMillisecond, kDay);
+}
+
+std::uint64_t ConstantChecksum(const RegionHeader& header) {
+  return base::Checksum(&header, kConstantHeaderBytes);
+}
+
+}  // namespace
+
+absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header) {
+  header.magic = kMagic;
+  header.format_version = kFormatVersion;
+  header.header_bytes = kHeaderBytes;
+  header.max_size_bytes = options.max_size_bytes;
+  header.chunk_bytes = options.chunk_bytes;
+  header.span_bytes = options.span_bytes;
+  header.participant_count = options.participant_count;
+  header.lane_count = options.lane_count;
+  header.snapshot_count = options.snapshot_count;
+  header.segment_buckets = options.segment_buckets;
+  header.stale_after_ns = options.stale_after_ns;
+  header.operation_timeout_ns = options.operation_timeout_ns;
+  header.heartbeat_interval_ns = options.heartbeat_interval_ns;
+  COMMY_RETURN_IF_ERROR(CheckSizes(header));
+  COMMY_RETURN_IF_ERROR(CheckTimes(header));
+  const Places at = Place(header);
+  if (at.data + 2 * header.chunk_bytes > header.max_size_bytes) {
+    return base::InvalidArgument("max_size is ", header.max_size_bytes,
+                                 " bytes; it must be at least ", at.data + 2 * header.chunk_bytes);
+  }
+  header.participants_offset = at.participants;
+  header.lanes_offset = at.lanes;
+  header.snapshots_offset = at.snapshots;
+  header.span_words_offset = at.span_words;
+  header.data_offset = at.data;
+  header.checksum = ConstantChecksum(header);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Geometry> ReadHeader(const RegionHeader& header, std::uint64_t file_bytes) {
+  if (header.magic != kMagic) {
+    return base::InvalidArgument("not a Commy store: it starts with ", base::Hex(header.magic),
+                                 ", expected ", base::Hex(kMagic));
+  }
+  if (header.format_version != kFormatVersion) {
+    return base::FailedPrecondition("format version ", header.format_version,
+                                    "; this library knows version ", kFormatVersion);
+  }
+  if (header.checksum != ConstantChecksum(header)) {
+    return base::DataLoss("the header is damaged: its checksum is ",
+                          base::Hex(ConstantChecksum(header)), ", it says ",
+                          base::Hex(header.checksum), "; `commy recover` saves what verifies");
+  }
+  COMMY_RETURN_IF_ERROR(CheckSizes(header));
+  COMMY_RETURN_IF_ERROR(CheckTimes(header));
+  const Places at = Place(header);
+  if (header.participants_offset != at.participants || header.lanes_offset != at.lanes ||
+      header.snapshots_offset != at.snapshots || header.span_words_offset != at.span_words ||
+      header.data_offset != at.data || header.header_bytes != kHeaderBytes) {
+    return base::DataLoss("the header contradicts itself: the places that it gives are not those ",
+                          "that its sizes give");
+  }
+  const std::uint64_t size_bytes = header.size_bytes.load(std::memory_order_relaxed);
+  if (size_bytes < at.data || size_bytes > header.max_size_bytes || size_bytes > file_bytes ||
+      (size_bytes - at.data) % header.span_bytes != 0) {
+    return base::DataLoss("the file is cut short or damaged: it has ", file_bytes,
+                          " bytes, its header says ", size_bytes,
+                          "; `commy recover` saves what verifies");
+  }
+  Geometry geometry;
+  geometry.max_size_bytes = header.max_size_bytes;
+  geometry.chunk_bytes = header.chunk_bytes;
+  geometry.span_bytes = header.span_bytes;
+  geometry.span_shift = static_cast<std::uint32_t>(std::countr_zero(header.span_bytes));
+  geometry.participants_offset = at.participants;
+  geometry.participant_count = header.participant_count;
+  geometry.lanes_offset = at.lanes;
+  geometry.lane_count = header.lane_count;
+  geometry.snapshots_offset = at.snapshots;
+  geometry.snapshot_count = header.snapshot_count;
+  geometry.span_words_offset = at.span_words;
+  geometry.span_count_max = (header.max_size_bytes - at.data) / header.span_bytes;
+  geometry.data_offset = at.data;
+  geometry.segment_buckets = header.segment_buckets;
+  geometry.hash_seed = header.hash_seed;
+  geometry.stale_after_ns = header.stale_after_ns;
+  geometry.operation_timeout_ns = header.operation_timeout_ns;
+  geometry.heartbeat_interval_ns = header.heartbeat_interval_ns;
+  return geometry;
+}
+
+}  // namespace commy::region

@@ -1,0 +1,282 @@
+#include "region/region.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "region/clean_word.h"
+
+namespace commy::region {
+namespace {
+
+using base::ToAbsl;
+using platform::Access;
+using platform::Descriptor;
+
+constexpr std::uint64_t kPageBytes = 4096;
+constexpr std::uint32_t kFirstLanes = 16;
+constexpr int kReopenLimit = 100;
+
+// Prefixes a status with the path that it is about.
+absl::Status About(const std::string& path, const absl::Status& status) {
+  if (status.ok() || base::ToStd(status.message()).find(path) != std::string_view::npos) {
+    return status;
+  }
+  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
+}
+
+absl::Status NotAStore(const platform::FileFacts& facts) {
+  if (facts.is_directory) {
+    return base::InvalidArgument("is a directory, not a store");
+  }
+  if (!facts.is_regular) {
+    return base::InvalidArgument("is not a regular file");
+  }
+  if (facts.size_bytes < kHeaderBytes) {
+    return base::InvalidArgument("not a Commy store: it has ", facts.size_bytes,
+                                 " bytes, less than a header");
+  }
+  return absl::OkStatus();
+}
+
+// Reads and checks the header of the file behind `fd`.
+absl::StatusOr<Geometry> Inspect(platform::Platform& platform, int fd, RegionHeader& header) {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform.Describe(fd));
+  COMMY_RETURN_IF_ERROR(NotAStore(facts));
+  COMMY_ASSIGN_OR_RETURN(const std::size_t got, platform.ReadAt(fd, &header, sizeof(header), 0));
+  if (got != sizeof(header)) {
+    return base::DataLoss("the header could not be read: ", got, " of ", sizeof(header), " bytes");
+  }
+  // The length is asked for again, since the file may have grown before the header was read.
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts after, platform.Describe(fd));
+  return ReadHeader(header, after.size_bytes);
+}
+
+}  // namespace
+
+absl::Status Region::Create(platform::Platform& platform, const std::string& path,
+                            const CreateOptions& options) {
+  RegionHeader header{};
+  platform.RandomBytes(header.uuid, sizeof(header.uuid));
+  platform.RandomBytes(&header.hash_seed, sizeof(header.hash_seed));
+  header.created_wall_ns = static_cast<std::uint64_t>(platform.WallNs());
+  COMMY_RETURN_IF_ERROR(MakeHeader(options, header));
+  const std::uint32_t lanes = std::min(kFirstLanes, header.lane_count);
+  header.size_bytes.raw = header.data_offset;
+  header.lanes_ready.raw = lanes;
+  header.epoch.raw = 2;
+  header.commit_clock.raw = 1;
+
+  COMMY_ASSIGN_OR_RETURN(Descriptor fd, platform.CreateUnlinked(path));
+  COMMY_RETURN_IF_ERROR(platform.Truncate(fd.fd(), header.data_offset));
+  const std::uint64_t head_bytes = header.lanes_offset + lanes * sizeof(LaneLayout);
+  COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
+  COMMY_RETURN_IF_ERROR(
+      platform.Allocate(fd.fd(), header.snapshots_offset,
+                        header.span_words_offset - header.snapshots_offset));
+  COMMY_ASSIGN_OR_RETURN(std::byte* base,
+                         platform.Map(fd.fd(), header.data_offset, Access::kReadWrite));
+  absl::Status status = platform.Populate(base, head_bytes);
+  if (status.ok()) {
+    base::CopyIn(base, &header, sizeof(header));
+    status = platform.Sync(base, kHeaderBytes);
+  }
+  platform.Unmap(base, header.data_offset);
+  COMMY_RETURN_IF_ERROR(status);
+  return platform.Link(fd.fd(), path);
+}
+
+absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platform,
+                                                     const std::string& path,
+                                                     const RegionOptions& options) {
+  bool created = false;
+  for (int attempt = 0; attempt < kReopenLimit; ++attempt) {
+    if (options.error_if_exists && !created) {
+      COMMY_RETURN_IF_ERROR(About(path, Create(platform, path, options.create)));
+      created = true;
+    }
+    absl::StatusOr<std::unique_ptr<Region>> region = TryOpen(platform, path);
+    if (absl::IsNotFound(region.status()) && options.create_if_missing) {
+      const absl::Status made = Create(platform, path, options.create);
+      // Who loses the race to create it opens the winner's.
+      if (!made.ok() && !absl::IsAlreadyExists(made)) {
+        return About(path, made);
+      }
+      continue;
+    }
+    if (!region.ok()) {
+      return About(path, region.status());
+    }
+    if (*region != nullptr) {
+      return region;
+    }
+  }
+  return base::Unavailable(path, ": the file was replaced again and again while it was opened");
+}
+
+absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& platform,
+                                                        const std::string& path) {
+  std::unique_ptr<Region> region(new Region(platform, path));
+  COMMY_ASSIGN_OR_RETURN(region->fd_, platform.Open(path, Access::kReadWrite));
+  RegionHeader header{};
+  COMMY_ASSIGN_OR_RETURN(region->geometry_, Inspect(platform, region->fd_.fd(), header));
+  COMMY_RETURN_IF_ERROR(region->LockAndMap());
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform.Describe(region->fd_.fd()));
+  const absl::StatusOr<platform::FileFacts> named = platform.DescribePath(path);
+  if (!named.ok() || named->identity != opened.identity) {
+    return std::unique_ptr<Region>();
+  }
+  region->length_bytes_.store(opened.size_bytes, std::memory_order_relaxed);
+  COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
+  CountAttach(region->header());
+  return region;
+}
+
+absl::Status Region::LockAndMap() {
+  // The locks belong to this description. The mapping keeps it alive after the descriptor is
+  // closed at the end of this function.
+  COMMY_ASSIGN_OR_RETURN(Descriptor lock_fd, platform_.Reopen(fd_.fd(), Access::kReadWrite));
+  COMMY_ASSIGN_OR_RETURN(const bool attached,
+                         platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
+  if (!attached) {
+    return base::FailedPrecondition(
+        "somebody has the store to himself just now (compaction, for one); try again when he is ",
+        "done");
+  }
+  COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
+  COMMY_ASSIGN_OR_RETURN(
+      base_, platform_.Map(lock_fd.fd(), geometry_.max_size_bytes, Access::kReadWrite));
+  mapped_bytes_ = geometry_.max_size_bytes;
+  return absl::OkStatus();
+}
+
+absl::Status Region::TakeSlot(int lock_fd) {
+  for (std::uint32_t slot = 0; slot < geometry_.participant_count; ++slot) {
+    COMMY_ASSIGN_OR_RETURN(const bool mine,
+                           platform_.TryLock(lock_fd, kSlotLockBase + slot, /*exclusive=*/true));
+    if (mine) {
+      slot_index_ = slot;
+      return absl::OkStatus();
+    }
+  }
+  return base::ResourceExhausted("all ", geometry_.participant_count,
+                                 " participant slots are taken; `commy ps` lists them");
+}
+
+Region::~Region() { Detach(); }
+
+void Region::Detach() {
+  if (base_ == nullptr) {
+    return;
+  }
+  platform_.Unmap(base_, mapped_bytes_);
+  base_ = nullptr;
+  if (made_dirty_.load(std::memory_order_relaxed)) {
+    MarkCleanIfAlone(platform_, fd_.fd());
+  }
+}
+
+bool Region::RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const {
+  if (size_bytes > mapped_bytes_ || offset_bytes > mapped_bytes_ - size_bytes) {
+    return false;
+  }
+  const absl::StatusOr<platform::FileFacts> facts = platform_.Describe(fd_.fd());
+  if (!facts.ok()) {
+    return false;
+  }
+  const std::uint64_t length = std::min(facts->size_bytes, mapped_bytes_);
+  length_bytes_.store(length, std::memory_order_relaxed);
+  return size_bytes <= length && offset_bytes <= length - size_bytes;
+}
+
+std::uint32_t Region::lanes_ready() const {
+  const std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(ready, geometry_.lane_count));
+}
+
+std::uint64_t Region::span_count() const {
+  const std::uint64_t first = geometry_.data_offset;
+  const std::uint64_t size_bytes = header().size_bytes.load(std::memory_order_acquire);
+  if (size_bytes <= first) {
+    return 0;
+  }
+  if (size_bytes > length_bytes()) {
+    RefreshLength(first, size_bytes - first);
+  }
+  const std::uint64_t usable = std::min(size_bytes, length_bytes());
+  return std::min((usable - first) >> geometry_.span_shift, geometry_.span_count_max);
+}
+
+absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
+  const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
+  const std::uint64_t want_bytes = base::AlignUp(span_count << geometry_.span_shift,
+                                                 geometry_.chunk_bytes);
+  const std::uint64_t room_bytes = SpanOffset(geometry_.span_count_max) - seen_bytes;
+  const std::uint64_t step_bytes = std::min(want_bytes, room_bytes);
+  if (step_bytes < (span_count << geometry_.span_shift)) {
+    return base::ResourceExhausted(path_, ": the store has reached its max_size of ",
+                                   geometry_.max_size_bytes, " bytes");
+  }
+  const std::uint64_t first_word =
+      geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
+  const std::uint64_t words_begin = first_word & ~(kPageBytes - 1);
+  const std::uint64_t words_end = base::AlignUp(
+      first_word + (step_bytes >> geometry_.span_shift) * sizeof(Shared64), kPageBytes);
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Allocate(fd_.fd(), words_begin, words_end - words_begin)));
+  COMMY_RETURN_IF_ERROR(About(path_, platform_.Allocate(fd_.fd(), seen_bytes, step_bytes)));
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Populate(base_ + words_begin, words_end - words_begin)));
+  COMMY_RETURN_IF_ERROR(About(path_, platform_.Populate(base_ + seen_bytes, step_bytes)));
+  header().size_bytes.CompareAndSet(seen_bytes, seen_bytes + step_bytes,
+                                    std::memory_order_acq_rel);
+  return absl::OkStatus();
+}
+
+absl::Status Region::GrowLanes(std::uint32_t count) {
+  COMMY_CHECK(count <= geometry_.lane_count);
+  const std::uint64_t bytes = std::uint64_t{count} * sizeof(LaneLayout);
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
+  const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
+  COMMY_RETURN_IF_ERROR(About(
+      path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
+  std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
+  while (ready < count &&
+         !header().lanes_ready.compare_exchange(ready, count, std::memory_order_acq_rel)) {
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> Region::IsSlotLocked(std::uint32_t slot_index) const {
+  COMMY_ASSIGN_OR_RETURN(Descriptor probe, platform_.Reopen(fd_.fd(), Access::kReadWrite));
+  return platform_.IsLocked(probe.fd(), kSlotLockBase + slot_index);
+}
+
+absl::StatusOr<Descriptor> Region::LockSlot(std::uint32_t slot_index) const {
+  COMMY_ASSIGN_OR_RETURN(Descriptor lock, platform_.Reopen(fd_.fd(), Access::kReadWrite));
+  COMMY_ASSIGN_OR_RETURN(const bool mine, platform_.TryLock(lock.fd(), kSlotLockBase + slot_index,
+                                                            /*exclusive=*/true));
+  return mine ? std::move(lock) : Descriptor();
+}
+
+absl::Status Region::EnsureDirty() {
+  if (made_dirty_.load(std::memory_order_relaxed)) [[likely]] {
+    return absl::OkStatus();
+  }
+  COMMY_RETURN_IF_ERROR(About(path_, MarkDirty(platform_, fd_.fd(), header())));
+  made_dirty_.store(true, std::memory_order_relaxed);
+  return absl::OkStatus();
+}
+
+absl::Status Region::Sync() {
+  return About(path_, platform_.Sync(base_, length_bytes_.load(std::memory_order_relaxed)));
+}
+
+absl::StatusOr<std::uint64_t> Region::DiskBytes() const {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
+  return facts.disk_bytes;
+}
+
+}  // namespace commy::region

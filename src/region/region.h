@@ -1,0 +1,163 @@
+// The mapped file.
+//
+// A Region is one participant's mapping of a store. It holds, through the mapping itself, the lock
+// byte of the participant's slot and a share of the attach byte: the kernel drops both when the
+// mapping goes, however the process ends, and a forked child does not keep them (the mapping is
+// not inherited, the descriptor is closed before anything else happens).
+//
+// Offsets become pointers in one place only, At(): it checks them against the length that the
+// kernel gives for the file, never against anything that the file says of itself.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "base/bytes.h"
+#include "platform/platform.h"
+#include "region/geometry.h"
+#include "region/layout.h"
+
+namespace commy::region {
+
+struct RegionOptions {
+  bool create_if_missing = true;
+  bool error_if_exists = false;
+  CreateOptions create;  // Used only if the file is created.
+};
+
+class Region {
+ public:
+  // Opens or creates the store at `path`, takes a participant slot's lock, and maps the file.
+  //
+  // Errors name `path`. NotFound; AlreadyExists; PermissionDenied; InvalidArgument: not a store,
+  // or an option out of range; FailedPrecondition: another format version, a file system without
+  // the locks, or somebody has the store to himself; DataLoss: damaged, cut short, or perhaps torn
+  // by a reboot; ResourceExhausted: disk full, or every participant slot is taken.
+  // An opener that is refused has changed nothing.
+  static absl::StatusOr<std::unique_ptr<Region>> Open(platform::Platform& platform,
+                                                      const std::string& path,
+                                                      const RegionOptions& options);
+
+  Region(const Region&) = delete;
+  Region& operator=(const Region&) = delete;
+  // Detaches.
+  ~Region();
+
+  // --- Offsets -------------------------------------------------------------------------------
+
+  // The object at `offset_bytes`, or null if it does not lie wholly in the file or is not aligned
+  // for T. A few instructions; asks the kernel for the file's length only if the offset is past
+  // what was seen last.
+  template <typename T>
+  [[nodiscard]] T* At(std::uint64_t offset_bytes) const {
+    return reinterpret_cast<T*>(At(offset_bytes, sizeof(T), alignof(T)));
+  }
+  // `size_bytes` bytes at an offset. 0 is never a valid offset.
+  [[nodiscard]] std::byte* At(std::uint64_t offset_bytes, std::uint64_t size_bytes,
+                              std::uint64_t alignment) const {
+    const std::uint64_t length = length_bytes_.load(std::memory_order_relaxed);
+    if (size_bytes > length || offset_bytes > length - size_bytes) [[unlikely]] {
+      if (!RefreshLength(offset_bytes, size_bytes)) {
+        return nullptr;
+      }
+    }
+    if (offset_bytes == 0 || !base::IsAligned(offset_bytes, alignment)) [[unlikely]] {
+      return nullptr;
+    }
+    return base_ + offset_bytes;
+  }
+  // The offset of an address inside the mapping.
+  [[nodiscard]] std::uint64_t OffsetOf(const void* address) const {
+    return static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - base_);
+  }
+
+  // --- Fixed parts; always there, as Open has checked -------------------------------------------
+
+  [[nodiscard]] const Geometry& geometry() const { return geometry_; }
+  [[nodiscard]] RegionHeader& header() const { return *reinterpret_cast<RegionHeader*>(base_); }
+  // Requires: index < geometry().participant_count.
+  [[nodiscard]] ParticipantSlot& participant(std::uint32_t index) const {
+    return reinterpret_cast<ParticipantSlot*>(base_ + geometry_.participants_offset)[index];
+  }
+  // Requires: index < lanes_ready().
+  [[nodiscard]] LaneLayout& lane(std::uint32_t index) const {
+    return reinterpret_cast<LaneLayout*>(base_ + geometry_.lanes_offset)[index];
+  }
+  // Requires: index < span_count().
+  [[nodiscard]] Shared64& span_word(std::uint64_t index) const {
+    return reinterpret_cast<Shared64*>(base_ + geometry_.span_words_offset)[index];
+  }
+  // Lanes whose pages exist.
+  [[nodiscard]] std::uint32_t lanes_ready() const;
+  // Spans that exist, as the header says and the file's length allows.
+  [[nodiscard]] std::uint64_t span_count() const;
+  [[nodiscard]] std::uint64_t SpanOffset(std::uint64_t index) const {
+    return geometry_.data_offset + (index << geometry_.span_shift);
+  }
+
+  // --- Growth --------------------------------------------------------------------------------
+
+  // Makes at least `span_count` more spans than `seen_span_count` exist: reserves disk blocks,
+  // makes the pages present, then publishes the new size by one CAS. Harmless when several do it
+  // at once. OK also when somebody else had grown the file already.
+  // ResourceExhausted: the disk is full or max_size is reached; nothing has changed.
+  absl::Status Grow(std::uint64_t seen_span_count, std::uint64_t span_count);
+  // Makes the pages of lanes [0, count) exist. Requires: count <= geometry().lane_count.
+  absl::Status GrowLanes(std::uint32_t count);
+
+  // --- Others --------------------------------------------------------------------------------
+
+  // Whether the participant slot's lock byte is held. Through a description of its own.
+  absl::StatusOr<bool> IsSlotLocked(std::uint32_t slot_index) const;
+  // Locks a slot's byte for as long as the returned descriptor lives. An invalid descriptor:
+  // somebody holds it.
+  absl::StatusOr<platform::Descriptor> LockSlot(std::uint32_t slot_index) const;
+
+  // Must be called before this participant's first change of anything but the participant table.
+  absl::Status EnsureDirty();
+  // Writes the whole file to disk.
+  absl::Status Sync();
+  // Unmaps, which gives the locks back, and marks the store clean if this was the last
+  // participant. Idempotent; nothing but the destructor may be called afterwards.
+  void Detach();
+  // In a forked child: forgets the mapping without touching it.
+  void AbandonAfterFork() { base_ = nullptr; }
+
+  [[nodiscard]] std::uint32_t slot_index() const { return slot_index_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] platform::Platform& platform() const { return platform_; }
+  [[nodiscard]] std::uint64_t length_bytes() const {
+    return length_bytes_.load(std::memory_order_relaxed);
+  }
+  // Blocks that the file takes on disk.
+  absl::StatusOr<std::uint64_t> DiskBytes() const;
+
+ private:
+  Region(platform::Platform& platform, std::string path) : platform_(platform), path_(std::move(path)) {}
+
+  static absl::Status Create(platform::Platform& platform, const std::string& path,
+                             const CreateOptions& options);
+  // One attempt; an invalid pointer in an OK result means that the path now names another file.
+  static absl::StatusOr<std::unique_ptr<Region>> TryOpen(platform::Platform& platform,
+                                                         const std::string& path);
+  absl::Status LockAndMap();
+  absl::Status TakeSlot(int lock_fd);
+  bool RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const;
+
+  platform::Platform& platform_;
+  const std::string path_;
+  Geometry geometry_;
+  platform::Descriptor fd_;  // For growth and for fresh descriptions; holds no lock.
+  std::byte* base_ = nullptr;
+  std::uint64_t mapped_bytes_ = 0;
+  mutable std::atomic<std::uint64_t> length_bytes_{0};
+  std::atomic<bool> made_dirty_{false};
+  std::uint32_t slot_index_ = 0;
+};
+
+}  // namespace commy::region
