@@ -1,0 +1,161 @@
+#include "process/lane.h"
+
+#include <algorithm>
+#include <bit>
+
+#include "base/check.h"
+#include "process/session.h"
+
+namespace commy::process {
+namespace {
+
+constexpr std::uint32_t kViewPinMask = (1U << region::kPinsPerLane) - 2U;  // Not the thread's own.
+
+}  // namespace
+
+bool Lane::has_views() const {
+  return view_pins_.load(std::memory_order_acquire) != 0 ||
+         std::any_of(view_lanes_.begin(), view_lanes_.end(),
+                     [](const Lane* lane) { return lane->has_views(); });
+}
+
+int Lane::TakeViewPin(const Lane& pinned) {
+  COMMY_DCHECK(pinned.index_ <= index_);
+  std::uint32_t used = view_pins_.load(std::memory_order_relaxed);
+  while (true) {
+    const std::uint32_t free = ~used & kViewPinMask;
+    if (free == 0) {
+      return -1;
+    }
+    const int pin = std::countr_zero(free);
+    if (view_pins_.compare_exchange_weak(used, used | (1U << static_cast<unsigned>(pin)),
+                                         std::memory_order_acq_rel)) {
+      // The own pin holds the epoch meanwhile, so no fence is needed: it is taken down only
+      // later in program order, and an advancer reads the pins in the opposite order, the own
+      // one first.
+      words_.pins[pin].store(pinned.words_.pins[0].load(std::memory_order_relaxed),
+                             std::memory_order_release);
+      return pin;
+    }
+  }
+}
+
+void Lane::ReleaseViewPin(int pin) {
+  words_.pins[pin].store(0, std::memory_order_release);
+  view_pins_.fetch_and(~(1U << static_cast<unsigned>(pin)), std::memory_order_acq_rel);
+}
+
+Pin::Pin(Lane& lane) : lane_(lane) {
+  const std::uint32_t depth = lane.depth_.load(std::memory_order_relaxed);
+  Session& session = lane.session_;
+  if (depth != 0) {
+    if (!session.SameProcess()) [[unlikely]] {
+      return;  // Forked inside a callback.
+    }
+    lane.depth_.store(depth + 1, std::memory_order_relaxed);
+    entered_ = true;
+    return;
+  }
+  region::Shared64& pin = lane.words_.pins[0];
+  if (session.pins_by_store()) [[likely]] {
+    lane.depth_.store(1, std::memory_order_relaxed);
+    base::CompilerFence();
+    if (!session.usable()) [[unlikely]] {
+      lane.depth_.store(0, std::memory_order_release);
+      return;
+    }
+    pin.store(PinWord(session.region().header().epoch.load(std::memory_order_acquire)),
+              std::memory_order_relaxed);
+    base::CompilerFence();  // The advancer's membarrier is the other half.
+  } else {
+    lane.depth_.exchange(1, std::memory_order_seq_cst);
+    if (!session.usable()) [[unlikely]] {
+      lane.depth_.store(0, std::memory_order_release);
+      return;
+    }
+    pin.exchange(PinWord(session.region().header().epoch.load(std::memory_order_acquire)),
+                 std::memory_order_seq_cst);
+  }
+  entered_ = true;
+}
+
+Pin::~Pin() {
+  if (!entered_) {
+    return;
+  }
+  const std::uint32_t depth = lane_.depth_.load(std::memory_order_relaxed);
+  if (depth == 1) {
+    lane_.words_.pins[0].store(0, std::memory_order_release);
+  }
+  lane_.depth_.store(depth - 1, std::memory_order_release);
+}
+
+Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
+    : lane_(lane), pin_(lane), kind_(kind) {
+  if (!pin_.entered()) {
+    return;
+  }
+  outermost_ = lane.operation_depth_++ == 0;
+  if (!outermost_) {
+    return;
+  }
+  region::LaneLayout& words = lane.words_;
+  seq_ = ++lane.next_seq_ & kOpSeqMask;
+  words.op_object.store(object_bytes, std::memory_order_relaxed);
+  words.op.store(PackOp({false, 0, kind, seq_}), std::memory_order_release);
+  words.operations.store(++lane.operations_, std::memory_order_relaxed);
+}
+
+Operation::~Operation() {
+  if (!pin_.entered()) {
+    return;
+  }
+  --lane_.operation_depth_;
+  if (!outermost_) {
+    return;
+  }
+  DropNotes(0);
+  lane_.words_.op.store(PackOp({false, 0, OpKind::kNone, seq_}), std::memory_order_release);
+  lane_.words_.op_object.store(0, std::memory_order_release);
+}
+
+region::Region& Operation::region() const { return lane_.session().region(); }
+
+void Operation::SetObject(std::uint64_t object_bytes) {
+  COMMY_CHECK(outermost_);
+  lane_.words_.op_object.store(object_bytes, std::memory_order_release);
+}
+
+std::uint32_t Operation::AddNote(std::uint64_t note) {
+  const std::uint32_t place = lane_.notes_used_;
+  COMMY_CHECK(outermost_);
+  COMMY_CHECK(place < region::kNotesPerLane);
+  lane_.notes_used_ = place + 1;
+  lane_.words_.notes[place].store(note, std::memory_order_release);
+  return place;
+}
+
+void Operation::SetNote(std::uint32_t place, std::uint64_t note) {
+  COMMY_DCHECK(place < lane_.notes_used_);
+  lane_.words_.notes[place].store(note, std::memory_order_release);
+}
+
+void Operation::DropNotes(std::uint32_t place) {
+  while (lane_.notes_used_ > place) {
+    lane_.words_.notes[--lane_.notes_used_].store(0, std::memory_order_release);
+  }
+}
+
+void Operation::Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq) {
+  if (seq_ == cell_seq) [[unlikely]] {
+    seq_ = ++lane_.next_seq_ & kOpSeqMask;
+  }
+  lane_.words_.op_counter.store(cell_offset, std::memory_order_relaxed);
+  lane_.words_.op.store(PackOp({true, delta, kind_, seq_}), std::memory_order_release);
+}
+
+void Operation::Disarm() {
+  lane_.words_.op.store(PackOp({false, 0, kind_, seq_}), std::memory_order_release);
+}
+
+}  // namespace commy::process

@@ -1,0 +1,63 @@
+// Notes: which blocks an operation may leave behind if it dies.
+//
+// A lane notes a block before it allocates it and before it unlinks it, and clears its notes
+// before it unpins. Who recovers a dead lane looks at each noted block: if nothing reachable
+// names it, it is retired. A note is one word:
+//
+//   blocks   {kind:6, 0:22, offset in 16-byte units:36}
+//   runs     {kind:6, 0:10, span count:24, first span:24}
+//
+// A lane has room for 64 notes, which is more than any operation on one key, one structural change
+// or one change of the catalog needs (the largest, a rename in a catalog of height 8, needs 46).
+#pragma once
+
+#include <cstdint>
+
+#include "region/layout.h"
+
+namespace commy::process {
+
+enum class NoteKind : std::uint8_t {
+  kNone = 0,
+  kRaw = 1,         // A block of the allocator's own tests and benchmarks: never reachable.
+  kRecord = 2,      // One version of a key.
+  kSegment = 3,     // Of a hash index.
+  kDirectory = 4,   // Of a hash index.
+  kIndexRoot = 5,   // Of a hash index.
+  kDescriptor = 6,  // Of a structural change.
+  kNamespace = 7,
+  kCounters = 8,
+  kCatalogRoot = 9,
+  kCatalogNode = 10,
+  kRunClaim = 32,  // A run of spans being claimed.
+  kRunFree = 33,   // A run of spans being given back.
+};
+
+struct Note {
+  NoteKind kind = NoteKind::kNone;
+  std::uint64_t offset_bytes = 0;  // For blocks.
+  std::uint64_t first_span = 0;    // For runs.
+  std::uint64_t span_count = 0;    // For runs.
+};
+
+constexpr std::uint64_t BlockNote(NoteKind kind, std::uint64_t offset_bytes) {
+  return (static_cast<std::uint64_t>(kind) << 58U) | (offset_bytes / region::kBlockAlignBytes);
+}
+
+constexpr std::uint64_t RunNote(NoteKind kind, std::uint64_t first_span, std::uint64_t span_count) {
+  return (static_cast<std::uint64_t>(kind) << 58U) | (span_count << 24U) | first_span;
+}
+
+constexpr Note ReadNote(std::uint64_t word) {
+  Note note;
+  note.kind = static_cast<NoteKind>(word >> 58U);
+  if (note.kind == NoteKind::kRunClaim || note.kind == NoteKind::kRunFree) {
+    note.first_span = word & 0xffffffU;
+    note.span_count = (word >> 24U) & 0xffffffU;
+  } else {
+    note.offset_bytes = (word & 0xfffffffffU) * region::kBlockAlignBytes;
+  }
+  return note;
+}
+
+}  // namespace commy::process

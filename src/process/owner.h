@@ -1,0 +1,17 @@
+// Owner words: which participant, in which of its slot's lives, holds a lane or a snapshot.
+//
+//   {generation:48, slot + 1:16}; 0: nobody
+#pragma once
+
+#include <cstdint>
+
+namespace commy::process {
+
+constexpr std::uint64_t PackOwner(std::uint32_t slot, std::uint64_t generation) {
+  return (generation << 16U) | (slot + 1U);
+}
+constexpr std::uint32_t OwnerSlot(std::uint64_t owner) {
+  return static_cast<std::uint32_t>(owner & 0xffffU) - 1U;
+}
+
+}  // namespace commy::process

@@ -1,0 +1,188 @@
+// One attached participant: its slot, its heartbeat, its lanes, and its part in finding and
+// recovering the dead.
+//
+// LIVENESS  A participant is live while its heartbeat moves, as seen on the watcher's own clock;
+//           stalled when it has been silent for stale_after and its slot's lock byte is held; dead
+//           when the byte is free. Only the kernel's word counts for taking anything over.
+// RECOVERY  Who gets the byte of a dead participant's slot recovers it, lane by lane, under a pin
+//           of his own (for each lane, in this order):
+//             R1  finish what the lane posted or began       (steps of the upper floors)
+//             R2  retire every noted block that nothing reachable names, settle the counter
+//             R3  clear the notes   R4  clear the pins   R5  free the lane
+//           and last frees the slot. Until R4 the dead lane's pin keeps every block that it noted
+//           from being reused, which makes a late retire impossible. Every step may be repeated:
+//           a recoverer that dies is followed by another, who finds the byte free again.
+// WHO       Whoever opens the store, heartbeat threads, and who is held up (no memory, no lane).
+//           Nobody waits for it.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "process/lane.h"
+#include "region/region.h"
+
+namespace commy::process {
+
+struct SessionOptions {
+  std::string process_name;  // Empty: the platform's.
+  bool read_only = false;
+  bool background = true;  // Run the heartbeat thread. Off only in tests, which call Beat().
+};
+
+enum class Liveness { kFree, kLive, kStalled, kDead };
+
+struct ParticipantInfo {
+  std::uint32_t slot = 0;
+  std::uint64_t pid = 0;
+  std::string name;
+  std::int64_t start_wall_ns = 0;
+  std::int64_t heartbeat_wall_ns = 0;
+  Liveness liveness = Liveness::kFree;
+  bool read_only = false;
+  std::uint32_t lanes = 0;
+  std::uint64_t operations = 0;    // Of the lanes that it holds now.
+  OpKind doing = OpKind::kNone;    // Of the lane with the oldest pin.
+  std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
+};
+
+class Session : public std::enable_shared_from_this<Session> {
+ public:
+  // What an upper floor adds to recovery and to the heartbeat.
+  struct Hooks {
+    // R1 and R2 for one dead lane, in the order in which they are added.
+    std::vector<std::function<absl::Status(Operation& own, region::LaneLayout& dead)>> recover_lane;
+    // Small pieces of background work; called each heartbeat, must return soon.
+    std::vector<std::function<void()>> background;
+  };
+
+  Session(std::unique_ptr<region::Region> region, SessionOptions options);
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+  ~Session();
+
+  // Recovers the slot that this participant was given, and every other dead one, announces it, and
+  // starts the heartbeat. Called once, when the upper floors have set their hooks. An error means
+  // that a dead participant's leftovers could not be settled (DataLoss: damaged).
+  absl::Status Start(Hooks hooks);
+
+  // Ends the participant: waits for operations of other threads of this process that are under
+  // way, gives back lanes and slot, unmaps. Later operations find usable() false.
+  // FailedPrecondition if views are still held; nothing has changed then.
+  absl::Status Close();
+
+  // The same without a way back: what an owner calls before he goes, views or not. Idempotent.
+  void End();
+
+  [[nodiscard]] region::Region& region() const { return *region_; }
+  [[nodiscard]] platform::Platform& platform() const { return platform_; }
+  [[nodiscard]] bool read_only() const { return options_.read_only; }
+
+  // Open, and in the process that opened it.
+  [[nodiscard]] bool usable() const {
+    return !closed_.load(std::memory_order_seq_cst) && SameProcess();
+  }
+  [[nodiscard]] bool SameProcess() const;
+  // OK, or FailedPrecondition that says why not.
+  [[nodiscard]] absl::Status CheckUsable() const;
+
+  // The calling thread's lane; taken on first use, given back when the thread ends.
+  // ResourceExhausted: all are taken, or the disk is full.
+  absl::StatusOr<Lane*> ThisLane();
+
+  // A pin for a view, with the epoch of the lane's own, in the lane or in one that is claimed for
+  // it. Requires: `lane` is the caller's, and pinned. ResourceExhausted: all lanes are taken.
+  struct ViewPin {
+    Lane* lane = nullptr;
+    int pin = -1;
+  };
+  absl::StatusOr<ViewPin> TakeViewPin(Lane& lane);
+
+  // Pins by a plain store, with the fence on the advancer's side.
+  [[nodiscard]] bool pins_by_store() const {
+    return pins_by_store_.load(std::memory_order_relaxed);
+  }
+
+  // Moves the reclamation epoch one on if every pin is in the present one. False: it did not move;
+  // `blocker`, if given, is the lane that holds it back (or -1).
+  bool TryAdvanceEpoch(int* blocker = nullptr);
+  // The same, but a blocker that turns out to be dead is recovered and it is tried again.
+  bool PushEpoch();
+
+  // Recovers every dead participant. Returns the first error, after trying all.
+  absl::Status RecoverDead();
+
+  // What the heartbeat thread does each interval.
+  void Beat();
+  // Makes the heartbeat thread do its background work soon.
+  void Nudge();
+
+  [[nodiscard]] std::vector<ParticipantInfo> Participants();
+
+  // {generation:48, slot + 1:16}
+  [[nodiscard]] std::uint64_t owner_word() const { return owner_word_; }
+
+  // Called when a thread that used this session ends.
+  void ReturnLane(Lane* lane);
+
+ private:
+  struct Observation {
+    std::uint64_t generation = 0;
+    std::uint64_t heartbeat = 0;
+    std::int64_t seen_ns = 0;
+  };
+
+  // A lane of at least `first`.
+  absl::StatusOr<Lane*> ClaimLane(std::uint32_t first);
+  Lane* TryClaimLane(std::uint32_t first);
+  void GiveLaneBack(Lane* lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lanes_mutex_);
+  void ChooseBarrier();
+  void Announce();
+  bool AdvancePossible() const;
+  absl::Status RecoverSlot(std::uint32_t slot, std::uint32_t* lanes_recovered);
+  absl::Status RecoverLane(std::uint32_t index);
+  absl::Status RecoverIfDead(std::uint32_t slot);
+  Liveness Judge(std::uint32_t slot, std::int64_t now_ns);
+  void LookAround();
+  void HeartbeatLoop();
+  void StopHeartbeat();
+  void GiveEverythingBack();
+
+  std::unique_ptr<region::Region> region_;
+  platform::Platform& platform_;
+  const SessionOptions options_;
+  Hooks hooks_;
+  const std::uint64_t id_;  // Never used twice in this process.
+  const std::uint64_t fork_generation_;
+  std::uint64_t owner_word_ = 0;
+  std::atomic<bool> closed_{false};
+  std::atomic<bool> pins_by_store_{false};
+  std::atomic<bool> can_advance_{false};
+
+  std::mutex lanes_mutex_;
+  std::vector<std::unique_ptr<Lane>> lanes_ ABSL_GUARDED_BY(lanes_mutex_);
+
+  std::mutex recover_mutex_;  // One recovery at a time in this process; never waited for.
+
+  std::mutex watch_mutex_;
+  std::vector<Observation> observations_ ABSL_GUARDED_BY(watch_mutex_);
+  std::int64_t last_look_ns_ ABSL_GUARDED_BY(watch_mutex_) = 0;
+
+  std::mutex heartbeat_mutex_;
+  std::condition_variable heartbeat_wake_;
+  bool stop_ ABSL_GUARDED_BY(heartbeat_mutex_) = false;
+  bool nudged_ ABSL_GUARDED_BY(heartbeat_mutex_) = false;
+  std::thread heartbeat_thread_;
+};
+
+}  // namespace commy::process
