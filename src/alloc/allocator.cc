@@ -1,0 +1,378 @@
+#include "alloc/allocator.h"
+
+#include <algorithm>
+#include <memory>
+
+#include "alloc/lane_spans.h"
+#include "base/check.h"
+#include "base/status.h"
+
+namespace commy::alloc {
+namespace {
+
+using base::Shared64;
+using base::Shared8;
+using process::Note;
+using process::NoteKind;
+using process::Operation;
+
+std::uint64_t EpochNow(const region::Region& region) {
+  return region.header().epoch.load(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+Allocator::Allocator(process::Session& session)
+    : session_(session),
+      region_(session.region()),
+      classes_(session.region().geometry().span_bytes) {}
+
+LaneSpans& Allocator::SpansOf(process::Lane& lane) {
+  std::unique_ptr<process::LaneExtension>& extension = lane.extension();
+  if (extension == nullptr) [[unlikely]] {
+    extension = std::make_unique<LaneSpans>(*this, lane);
+  }
+  return static_cast<LaneSpans&>(*extension);
+}
+
+absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, NoteKind kind,
+                                                  std::uint64_t size_bytes, Purpose purpose) {
+  if (size_bytes <= classes_.small_bytes_max()) [[likely]] {
+    return SpansOf(op.lane()).Allocate(op, classes_.ClassFor(size_bytes), kind, purpose);
+  }
+  return AllocateRun(op, kind, size_bytes, purpose);
+}
+
+bool Allocator::Locate(std::uint64_t offset_bytes, Place* place) const {
+  const region::Geometry& geometry = region_.geometry();
+  if (offset_bytes < geometry.data_offset) {
+    return false;
+  }
+  place->span = (offset_bytes - geometry.data_offset) >> geometry.span_shift;
+  if (place->span >= geometry.span_count_max ||
+      region_.At(region_.SpanOffset(place->span), geometry.span_bytes, 8) == nullptr) {
+    return false;
+  }
+  place->raw_word = region_.span_word(place->span).load(std::memory_order_acquire);
+  place->word = Unpack(place->raw_word);
+  const std::uint64_t inside_span = offset_bytes - region_.SpanOffset(place->span);
+  if (place->word.kind == SpanKind::kRunHead || place->word.kind == SpanKind::kRunRetired) {
+    place->is_run = true;
+    return inside_span == 0;
+  }
+  if (place->word.kind != SpanKind::kSmall || place->word.size_class >= classes_.count()) {
+    return false;
+  }
+  const SizeClass& sizes = classes_.at(place->word.size_class);
+  const std::uint32_t index = classes_.BlockIndex(sizes, inside_span);
+  if (index >= sizes.block_count) {
+    return false;
+  }
+  place->state = region_.At<Shared8>(region_.SpanOffset(place->span) + sizeof(region::SpanHeader) +
+                                     index);
+  return place->state != nullptr;
+}
+
+bool Allocator::Retire([[maybe_unused]] Operation& op, std::uint64_t offset_bytes) {
+  COMMY_DCHECK(op.entered());
+  Place place;
+  if (!Locate(offset_bytes, &place)) {
+    return false;
+  }
+  const std::uint64_t epoch = EpochNow(region_);
+  if (!place.is_run) {
+    place.state->CompareAndSet(kUsed, RetiredAt(epoch), std::memory_order_seq_cst);
+    return true;
+  }
+  if (place.word.kind == SpanKind::kRunHead) {
+    region_.span_word(place.span)
+        .CompareAndSet(place.raw_word,
+                       Pack({SpanKind::kRunRetired, EpochTag(epoch), 0, place.word.number}),
+                       std::memory_order_seq_cst);
+  }
+  return true;
+}
+
+std::uint64_t Allocator::BlockBytes(std::uint64_t offset_bytes) const {
+  Place place;
+  if (!Locate(offset_bytes, &place)) {
+    return 0;
+  }
+  if (place.is_run) {
+    return std::uint64_t{place.word.number} << region_.geometry().span_shift;
+  }
+  return classes_.at(place.word.size_class).block_bytes;
+}
+
+bool Allocator::IsUsed(std::uint64_t offset_bytes) const {
+  Place place;
+  if (!Locate(offset_bytes, &place)) {
+    return false;
+  }
+  return place.is_run ? place.word.kind == SpanKind::kRunHead
+                      : place.state->load(std::memory_order_acquire) == kUsed;
+}
+
+// --- Spans -----------------------------------------------------------------------------------
+
+void Allocator::LowerHint(std::uint64_t span) {
+  Shared64& hint = region_.header().span_hint;
+  std::uint64_t seen = hint.load(std::memory_order_relaxed);
+  while (span < seen && !hint.compare_exchange(seen, span, std::memory_order_relaxed)) {
+  }
+}
+
+void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
+  const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
+  const SpanWord word = Unpack(raw);
+  if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
+    return;
+  }
+  if (!IsOldEnough(word.size_class, EpochNow(region_))) {
+    return;
+  }
+  if (word.kind == SpanKind::kSpanRetired) {
+    region_.span_word(span).CompareAndSet(raw, 0, std::memory_order_seq_cst);
+  } else {
+    GiveRunBack(op, span, word.number);
+  }
+}
+
+// Finds a free span behind which `spare` more are free, looking from the hint on and then from the
+// start.
+bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* found) {
+  const std::uint64_t count = region_.span_count();
+  const std::uint64_t hint =
+      std::min(region_.header().span_hint.load(std::memory_order_relaxed), count);
+  bool have = false;
+  std::uint64_t seen_free = 0;
+  for (std::uint64_t step = 0; step < count; ++step) {
+    const std::uint64_t span = hint + step < count ? hint + step : hint + step - count;
+    if (region_.span_word(span).load(std::memory_order_relaxed) != 0) {
+      ReclaimSpan(op, span);
+      if (region_.span_word(span).load(std::memory_order_acquire) != 0) {
+        continue;
+      }
+    }
+    if (!have) {
+      have = true;
+      *found = span;
+    }
+    if (++seen_free > spare) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, Purpose purpose) {
+  const std::uint64_t claimed =
+      Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
+  bool full = false;
+  while (true) {
+    const std::uint64_t seen_count = region_.span_count();
+    const std::uint64_t spare = full && purpose == Purpose::kMakesRoom ? 0 : kReserveSpans;
+    std::uint64_t span = 0;
+    if (FindFreeSpan(op, spare, &span)) {
+      if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
+        region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
+        return span;
+      }
+      continue;
+    }
+    if (full) {
+      return base::ResourceExhausted(region_.path(), ": the store is full");
+    }
+    if (AdoptIdleSpans(op)) {
+      return base::ResourceExhausted("look again");  // Refill walks what was adopted.
+    }
+    const absl::Status grown = region_.Grow(seen_count, kReserveSpans + 1);
+    if (absl::IsResourceExhausted(grown) && purpose == Purpose::kMakesRoom) {
+      full = true;
+      continue;
+    }
+    COMMY_RETURN_IF_ERROR(grown);
+  }
+}
+
+bool Allocator::AdoptIdleSpans(Operation& op) {
+  // An idle lane has no notes, and while we hold it nobody can set one.
+  std::vector<std::uint32_t> held;
+  const std::uint32_t ready = region_.lanes_ready();
+  for (std::uint32_t i = 0; i < ready; ++i) {
+    region::LaneLayout& lane = region_.lane(i);
+    if (lane.owner.load(std::memory_order_relaxed) == 0 &&
+        lane.has_spans.load(std::memory_order_relaxed) != 0 &&
+        lane.owner.CompareAndSet(0, session_.owner_word(), std::memory_order_seq_cst)) {
+      held.push_back(i);
+    }
+  }
+  if (held.empty()) {
+    return false;
+  }
+  const auto mine = static_cast<std::uint16_t>(op.lane().index());
+  op.lane().words().has_spans.store(1, std::memory_order_relaxed);
+  const std::uint64_t count = region_.span_count();
+  bool any = false;
+  for (std::uint64_t span = 0; span < count; ++span) {
+    const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
+    SpanWord word = Unpack(raw);
+    if (word.kind == SpanKind::kSmall &&
+        std::find(held.begin(), held.end(), word.lane) != held.end()) {
+      word.lane = mine;
+      any |= region_.span_word(span).CompareAndSet(raw, Pack(word), std::memory_order_seq_cst);
+    }
+  }
+  for (const std::uint32_t i : held) {
+    region_.lane(i).has_spans.store(0, std::memory_order_relaxed);
+    region_.lane(i).owner.store(0, std::memory_order_release);
+  }
+  if (any) {
+    SpansOf(op.lane()).Reload();
+  }
+  return any;
+}
+
+// --- Recovery and background ---------------------------------------------------------------------
+
+absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
+  const auto lane = static_cast<std::uint32_t>(
+      (region_.OffsetOf(&dead) - region_.geometry().lanes_offset) / sizeof(region::LaneLayout));
+  std::array<Note, region::kNotesPerLane> notes;
+  for (std::size_t i = 0; i < notes.size(); ++i) {
+    notes.at(i) = process::ReadNote(dead.notes[i].load(std::memory_order_acquire));
+  }
+  for (const Note& note : notes) {
+    if (note.kind == NoteKind::kRaw) {
+      Retire(own, note.offset_bytes);
+    } else if (note.kind == NoteKind::kRunFree) {
+      FinishRunFree(lane, note.first_span, note.span_count);
+    } else if (note.kind == NoteKind::kRunClaim) {
+      UndoRunClaim(lane, note.first_span, note.span_count);
+      const std::uint64_t offset = region_.SpanOffset(note.first_span);
+      const bool has_own_note =
+          std::any_of(notes.begin(), notes.end(),
+                      [offset](const Note& other) { return other.offset_bytes == offset; });
+      Place place;
+      if (!has_own_note && Locate(offset, &place) && place.is_run && place.word.lane == lane) {
+        Retire(own, offset);
+      }
+    }
+  }
+  const std::uint64_t claimed = Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(lane), 0});
+  const std::uint64_t count = region_.span_count();
+  for (std::uint64_t span = 0; span < count; ++span) {
+    if (region_.span_word(span).load(std::memory_order_relaxed) == claimed) {
+      region_.span_word(span).CompareAndSet(claimed, 0, std::memory_order_seq_cst);
+      LowerHint(span);
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Allocator::KeepRoom() {
+  // Only for stores that have grown already; small ones stay small.
+  const std::uint64_t count = region_.span_count();
+  const std::uint64_t chunk_spans =
+      region_.geometry().chunk_bytes >> region_.geometry().span_shift;
+  if (count < 4 * chunk_spans) {
+    return;
+  }
+  const std::uint64_t hint = region_.header().span_hint.load(std::memory_order_relaxed);
+  if (hint + chunk_spans / 2 < count) {
+    return;
+  }
+  (void)region_.Grow(count, chunk_spans);  // A full disk is for the writer to report.
+}
+
+// --- Walks -----------------------------------------------------------------------------------
+
+void Allocator::ForEachBlock(const std::function<void(const BlockInfo&)>& visit) const {
+  const std::uint64_t count = region_.span_count();
+  for (std::uint64_t span = 0; span < count; ++span) {
+    const SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
+    const std::uint64_t start = region_.SpanOffset(span);
+    if (word.kind == SpanKind::kRunHead || word.kind == SpanKind::kRunRetired) {
+      visit({start, std::uint64_t{word.number} << region_.geometry().span_shift,
+             word.kind == SpanKind::kRunHead, word.kind == SpanKind::kRunRetired});
+    }
+    if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count()) {
+      continue;
+    }
+    const SizeClass& sizes = classes_.at(word.size_class);
+    const auto* const states = region_.At<Shared8>(start + sizeof(region::SpanHeader));
+    for (std::uint32_t i = 0; states != nullptr && i < sizes.block_count; ++i) {
+      const BlockState state = states[i].load(std::memory_order_acquire);
+      visit({start + sizes.data_start + std::uint64_t{i} * sizes.block_bytes, sizes.block_bytes,
+             state == kUsed, IsRetired(state)});
+    }
+  }
+}
+
+absl::Status Allocator::CheckSpans() const {
+  const std::uint64_t count = region_.span_count();
+  for (std::uint64_t span = 0; span < count; ++span) {
+    const SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
+    const std::string where =
+        absl::StrCat("span ", span, " at ", base::Hex(region_.SpanOffset(span)));
+    if (word.kind > SpanKind::kRunRetired) {
+      return base::DataLoss(where, ": its word has the unknown kind ", static_cast<int>(word.kind));
+    }
+    if ((word.kind == SpanKind::kRunHead || word.kind == SpanKind::kRunRetired) &&
+        (word.number == 0 || span + word.number > count)) {
+      return base::DataLoss(where, ": a run of ", word.number, " spans does not fit into ", count);
+    }
+    if (word.kind != SpanKind::kSmall) {
+      continue;
+    }
+    const auto* const header = region_.At<region::SpanHeader>(region_.SpanOffset(span));
+    if (word.size_class >= classes_.count() || header == nullptr ||
+        header->size_class != word.size_class) {
+      return base::DataLoss(where, ": its word says size class ", int{word.size_class},
+                            ", its header says ", header == nullptr ? 0 : header->size_class);
+    }
+    const SizeClass& sizes = classes_.at(word.size_class);
+    const auto* const states = region_.At<Shared8>(region_.SpanOffset(span) + sizeof(*header));
+    for (std::uint32_t i = 0; states != nullptr && i < sizes.block_count; ++i) {
+      const BlockState state = states[i].load(std::memory_order_acquire);
+      if (state == kNotABlock || state > kRetiredLast) {
+        return base::DataLoss(where, ": block ", i, " has the impossible state ", int{state});
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+AllocatorStats Allocator::Stats() const {
+  AllocatorStats stats;
+  stats.spans_total = region_.span_count();
+  for (std::uint64_t span = 0; span < stats.spans_total; ++span) {
+    switch (Unpack(region_.span_word(span).load(std::memory_order_relaxed)).kind) {
+      case SpanKind::kFree:
+      case SpanKind::kSpanRetired:
+        ++stats.spans_free;
+        stats.bytes_free += region_.geometry().span_bytes;
+        break;
+      case SpanKind::kClaimed:
+      case SpanKind::kSmall:
+        ++stats.spans_small;
+        break;
+      default:
+        ++stats.spans_large;
+    }
+  }
+  ForEachBlock([&stats](const BlockInfo& block) {
+    if (block.used) {
+      ++stats.blocks_used;
+      stats.bytes_used += block.size_bytes;
+    } else if (block.retired) {
+      ++stats.blocks_retired;
+      stats.bytes_retired += block.size_bytes;
+    } else {
+      stats.bytes_free += block.size_bytes;
+    }
+  });
+  return stats;
+}
+
+}  // namespace commy::alloc

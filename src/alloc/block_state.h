@@ -1,0 +1,48 @@
+// The state byte that every small block has in its span's header, and the reclamation tags.
+//
+//   0        not a block       1  free      2  used      3  evacuated (taken by a shrink)
+//   4..129   retired at epoch; the tag is epoch mod 126
+//
+//   free    -> used      CAS, only by the lane that owns the span, pinned, after noting the block
+//   used    -> retired   CAS, by anyone who was pinned before the block was unlinked; who finds it
+//                        retired already is done
+//   retired -> used, free  CAS, by anyone pinned, when the epoch (read under that pin) is two ahead
+//
+// The pin of who reclaims keeps the epoch from moving more than one while he compares, so that a
+// tag cannot come round unseen. An age of 125 is a tag one ahead of the reader's epoch.
+#pragma once
+
+#include <cstdint>
+
+namespace commy::alloc {
+
+using BlockState = std::uint8_t;
+
+inline constexpr BlockState kNotABlock = 0;
+inline constexpr BlockState kFree = 1;
+inline constexpr BlockState kUsed = 2;
+inline constexpr BlockState kEvacuated = 3;
+inline constexpr BlockState kRetiredFirst = 4;
+inline constexpr std::uint64_t kTagCount = 126;
+inline constexpr BlockState kRetiredLast = kRetiredFirst + kTagCount - 1;
+
+constexpr std::uint8_t EpochTag(std::uint64_t epoch) {
+  return static_cast<std::uint8_t>(epoch % kTagCount);
+}
+// Whether something retired under `tag` may be reused at `epoch`.
+constexpr bool IsOldEnough(std::uint8_t tag, std::uint64_t epoch) {
+  const std::uint64_t age = (epoch % kTagCount + kTagCount - tag) % kTagCount;
+  return age >= 2 && age <= kTagCount - 2;
+}
+constexpr BlockState RetiredAt(std::uint64_t epoch) {
+  return static_cast<BlockState>(kRetiredFirst + EpochTag(epoch));
+}
+constexpr bool IsRetired(BlockState state) {
+  return state >= kRetiredFirst && state <= kRetiredLast;
+}
+constexpr bool IsReusable(BlockState state, std::uint64_t epoch) {
+  return state == kFree ||
+         (IsRetired(state) && IsOldEnough(static_cast<std::uint8_t>(state - kRetiredFirst), epoch));
+}
+
+}  // namespace commy::alloc

@@ -1,0 +1,240 @@
+#include "alloc/lane_spans.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+
+namespace commy::alloc {
+namespace {
+
+using base::Shared64;
+using base::Shared8;
+using process::Operation;
+
+constexpr std::size_t kSpansPerWalk = 8;
+constexpr std::size_t kTidySpans = 16;
+constexpr std::uint64_t kAllUsed = 0x0202020202020202;
+
+std::uint64_t EpochNow(Operation& op) {
+  return op.region().header().epoch.load(std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+LaneSpans::LaneSpans(Allocator& allocator, process::Lane& lane)
+    : allocator_(allocator), lane_(lane), by_class_(allocator.classes().count()) {
+  Reload();
+}
+
+void LaneSpans::Reload() {
+  for (Spans& spans : by_class_) {
+    spans = Spans();
+  }
+  const std::uint64_t count = allocator_.region_.span_count();
+  for (std::uint64_t span = 0; span < count; ++span) {
+    const SpanWord word =
+        Unpack(allocator_.region_.span_word(span).load(std::memory_order_acquire));
+    if (word.kind == SpanKind::kSmall && word.lane == lane_.index() &&
+        word.size_class < by_class_.size()) {
+      by_class_[word.size_class].all.push_back(span);
+    }
+  }
+}
+
+Shared8* LaneSpans::States(std::uint64_t span) const {
+  return allocator_.region_.At<Shared8>(allocator_.region_.SpanOffset(span) +
+                                        sizeof(region::SpanHeader));
+}
+
+absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t size_class,
+                                                  process::NoteKind kind, Purpose purpose) {
+  Spans& spans = by_class_[size_class];
+  const std::uint32_t place = op.AddNote(0);
+  while (true) {
+    if (const std::uint64_t offset = TakeBlock(op, size_class, spans, place, kind); offset != 0) {
+      return offset;
+    }
+    if (absl::Status status = Refill(op, size_class, spans, purpose); !status.ok()) {
+      op.DropNotes(place);
+      return status;
+    }
+  }
+}
+
+std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Spans& spans,
+                                   std::uint32_t note_place, process::NoteKind kind) {
+  if (spans.free.empty()) {
+    return 0;
+  }
+  const SizeClass& sizes = allocator_.classes().at(size_class);
+  const std::uint64_t epoch = EpochNow(op);
+  Shared8* const states = States(spans.current);
+  if (states == nullptr) {
+    spans.free.clear();
+    return 0;
+  }
+  while (!spans.free.empty()) {
+    const std::uint32_t index = spans.free.back();
+    spans.free.pop_back();
+    BlockState seen = states[index].load(std::memory_order_acquire);
+    if (!IsReusable(seen, epoch)) {
+      continue;  // Evacuated since, or its tag has come round: the next walk finds it.
+    }
+    const std::uint64_t offset = allocator_.region_.SpanOffset(spans.current) + sizes.data_start +
+                                 std::uint64_t{index} * sizes.block_bytes;
+    op.SetNote(note_place, process::BlockNote(kind, offset));
+    if (states[index].compare_exchange(seen, kUsed, std::memory_order_seq_cst)) {
+      return offset;
+    }
+    op.SetNote(note_place, 0);
+  }
+  return 0;
+}
+
+void LaneSpans::PrepareTable(std::uint64_t epoch) {
+  if (table_epoch_ == epoch) {
+    return;
+  }
+  for (std::size_t state = 0; state < reusable_.size(); ++state) {
+    reusable_[state] = IsReusable(static_cast<BlockState>(state), epoch);
+  }
+  table_epoch_ = epoch;
+}
+
+void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
+                            std::vector<std::uint16_t>& free) const {
+  free.clear();
+  const Shared8* const states = States(span);
+  if (states == nullptr) {
+    return;
+  }
+  // From the last to the first, eight at a time: blocks are taken from the end of the list, so in
+  // the order of their places.
+  const auto* const words = reinterpret_cast<const Shared64*>(states);
+  for (std::uint32_t word = (size_class.block_count + 7) / 8; word-- > 0;) {
+    const std::uint64_t eight = words[word].load(std::memory_order_relaxed);
+    if (eight == kAllUsed) {
+      continue;
+    }
+    for (std::uint32_t i = 8; i-- > 0;) {
+      const std::uint32_t index = word * 8 + i;
+      if (reusable_[(eight >> (8 * i)) & 0xffU] && index < size_class.block_count) {
+        free.push_back(static_cast<std::uint16_t>(index));
+      }
+    }
+  }
+}
+
+bool LaneSpans::FindSpan(Operation& op, const SizeClass& size_class, Spans& spans,
+                         std::size_t span_limit, std::size_t wanted) {
+  PrepareTable(EpochNow(op));
+  const std::size_t walk = std::min(span_limit, spans.all.size());
+  for (std::size_t i = 0; i < walk; ++i) {
+    spans.next = spans.next + 1 >= spans.all.size() ? 0 : spans.next + 1;
+    const std::uint64_t span = spans.all[spans.next];
+    CollectFree(size_class, span, spans.free);
+    if (spans.free.size() >= wanted) {
+      spans.current = span;
+      return true;
+    }
+  }
+  spans.free.clear();
+  return false;
+}
+
+absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& spans,
+                               Purpose purpose) {
+  const SizeClass& sizes = allocator_.classes().at(size_class);
+  const std::size_t wanted = std::max<std::size_t>(1, sizes.block_count / 8);
+  if (FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
+    return absl::OkStatus();
+  }
+  if (op.session().TryAdvanceEpoch() && FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
+    return absl::OkStatus();
+  }
+  absl::Status status = AddSpan(op, size_class, spans, purpose);
+  // Full: whatever can be found anywhere will do now.
+  for (int push = 0; push < 4 && absl::IsResourceExhausted(status); ++push) {
+    if (FindSpan(op, sizes, spans, spans.all.size(), 1)) {
+      return absl::OkStatus();
+    }
+    Tidy(op, SIZE_MAX);
+    (void)op.session().PushEpoch();
+    status = AddSpan(op, size_class, spans, purpose);
+  }
+  return status;
+}
+
+absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, Spans& spans,
+                                Purpose purpose) {
+  Tidy(op, kTidySpans);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t span, allocator_.ClaimSpan(op, purpose));
+  region::Region& region = allocator_.region_;
+  const SizeClass& sizes = allocator_.classes().at(size_class);
+  auto* const header = region.At<region::SpanHeader>(region.SpanOffset(span));
+  if (header == nullptr) {
+    return base::DataLoss(region.path(), ": span ", span, " lies past the end of the file");
+  }
+  header->size_class = size_class;
+  header->block_count = sizes.block_count;
+  header->data_start = sizes.data_start;
+  const std::uint64_t padded = base::AlignUp(sizes.block_count, 8);
+  auto* const words = reinterpret_cast<Shared64*>(States(span));
+  for (std::uint64_t word = 0; word < padded / 8; ++word) {
+    const std::uint64_t left = sizes.block_count - word * 8;
+    const std::uint64_t all_free = 0x0101010101010101;
+    const std::uint64_t mask = left >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left)) - 1;
+    words[word].store(all_free & mask, std::memory_order_relaxed);
+  }
+  const auto lane = static_cast<std::uint16_t>(lane_.index());
+  lane_.words().has_spans.store(1, std::memory_order_relaxed);
+  region.span_word(span).CompareAndSet(
+      Pack({SpanKind::kClaimed, 0, lane, 0}),
+      Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
+      std::memory_order_seq_cst);
+  spans.all.push_back(span);
+  spans.current = span;
+  PrepareTable(EpochNow(op));
+  CollectFree(sizes, span, spans.free);
+  return absl::OkStatus();
+}
+
+void LaneSpans::Tidy(Operation& op, std::size_t span_limit) {
+  PrepareTable(EpochNow(op));
+  std::size_t left = span_limit;
+  for (std::size_t turn = 0; turn < by_class_.size() && left > 0; ++turn) {
+    tidy_class_ = (tidy_class_ + 1) % by_class_.size();
+    Spans& spans = by_class_[tidy_class_];
+    for (std::size_t i = spans.all.size(); i-- > 0 && left > 0; --left) {
+      ReleaseIfEmpty(op, static_cast<std::uint32_t>(tidy_class_), spans, i);
+    }
+  }
+}
+
+bool LaneSpans::ReleaseIfEmpty(Operation& op, std::uint32_t size_class, Spans& spans,
+                               std::size_t index) {
+  const std::uint64_t span = spans.all[index];
+  const SizeClass& sizes = allocator_.classes().at(size_class);
+  if (span == spans.current && !spans.free.empty()) {
+    return false;
+  }
+  std::vector<std::uint16_t> free;
+  CollectFree(sizes, span, free);
+  if (free.size() != sizes.block_count) {
+    return false;
+  }
+  // Only this lane takes blocks of the span, so all of them stay free.
+  const auto lane = static_cast<std::uint16_t>(lane_.index());
+  allocator_.region_.span_word(span).CompareAndSet(
+      Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
+      Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(op)), 0, 0}), std::memory_order_seq_cst);
+  allocator_.LowerHint(span);
+  spans.all.erase(spans.all.begin() + static_cast<std::ptrdiff_t>(index));
+  if (span == spans.current) {
+    spans.current = 0;
+    spans.free.clear();
+  }
+  return true;
+}
+
+}  // namespace commy::alloc

@@ -1,0 +1,61 @@
+// What a lane remembers of its spans, in process memory: which they are, and which blocks of the
+// current one can be handed out. All of it can be read again from the file, and is when a thread
+// claims a lane that somebody else had before.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "alloc/allocator.h"
+
+namespace commy::alloc {
+
+class LaneSpans final : public process::LaneExtension {
+ public:
+  LaneSpans(Allocator& allocator, process::Lane& lane);
+
+  // A block of the class, now used, noted as `kind`. ResourceExhausted: no room.
+  absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
+                                         process::NoteKind kind, Purpose purpose);
+  // Reads the lane's spans from the file.
+  void Reload();
+
+ private:
+  struct Spans {
+    std::vector<std::uint64_t> all;
+    std::size_t next = 0;             // Where the walk over `all` goes on.
+    std::uint64_t current = 0;        // The span that blocks are taken from.
+    std::vector<std::uint16_t> free;  // Its blocks that could be taken, the next one last.
+  };
+
+  // Takes the next block of the current span; 0: it has none left.
+  std::uint64_t TakeBlock(process::Operation& op, std::uint32_t size_class, Spans& spans,
+                          std::uint32_t note_place, process::NoteKind kind);
+  // Makes a span current that has blocks to hand out.
+  absl::Status Refill(process::Operation& op, std::uint32_t size_class, Spans& spans,
+                      Purpose purpose);
+  // Walks at most `span_limit` of the class's spans for one with `wanted` blocks.
+  bool FindSpan(process::Operation& op, const SizeClass& size_class, Spans& spans,
+                std::size_t span_limit, std::size_t wanted);
+  absl::Status AddSpan(process::Operation& op, std::uint32_t size_class, Spans& spans,
+                       Purpose purpose);
+  void CollectFree(const SizeClass& size_class, std::uint64_t span,
+                   std::vector<std::uint16_t>& free) const;
+  // Looks at a few spans of any class and gives back those that are empty.
+  void Tidy(process::Operation& op, std::size_t span_limit);
+  bool ReleaseIfEmpty(process::Operation& op, std::uint32_t size_class, Spans& spans,
+                      std::size_t index);
+  void PrepareTable(std::uint64_t epoch);
+  [[nodiscard]] base::Shared8* States(std::uint64_t span) const;
+
+  Allocator& allocator_;
+  process::Lane& lane_;
+  std::vector<Spans> by_class_;
+  std::size_t tidy_class_ = 0;
+  std::uint64_t table_epoch_ = 0;
+  std::array<bool, 256> reusable_{};  // By state byte, at table_epoch_.
+};
+
+}  // namespace commy::alloc

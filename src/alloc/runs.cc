@@ -1,0 +1,144 @@
+// Large blocks: runs of whole spans. The steps are those of span_word.h.
+#include "alloc/allocator.h"
+#include "base/bytes.h"
+#include "base/status.h"
+
+namespace commy::alloc {
+namespace {
+
+using process::NoteKind;
+using process::Operation;
+
+}  // namespace
+
+absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kind,
+                                                     std::uint64_t size_bytes, Purpose purpose) {
+  if (size_bytes > kBlockBytesMax) {
+    return base::ResourceExhausted("a block of ", size_bytes, " bytes was asked for; ",
+                                   kBlockBytesMax, " is the most");
+  }
+  const std::uint64_t span_bytes = region_.geometry().span_bytes;
+  const std::uint64_t count = (size_bytes + span_bytes - 1) >> region_.geometry().span_shift;
+  if (count >= region::kSpanCountLimit) {
+    return base::ResourceExhausted("a block of ", size_bytes, " bytes does not fit into spans of ",
+                                   span_bytes);
+  }
+  int pushes = 0;
+  while (true) {
+    const std::uint64_t seen_count = region_.span_count();
+    if (const std::uint64_t offset = TryClaimRun(op, count, purpose); offset != 0) {
+      op.AddNote(process::BlockNote(kind, offset));
+      return offset;
+    }
+    const absl::Status grown = region_.Grow(seen_count, count + kReserveSpans);
+    if (absl::IsResourceExhausted(grown) && pushes++ < 4) {
+      (void)op.session().PushEpoch();  // Retired runs may come free.
+      continue;
+    }
+    COMMY_RETURN_IF_ERROR(grown);
+  }
+}
+
+std::uint64_t Allocator::TryClaimRun(Operation& op, std::uint64_t count, Purpose purpose) {
+  // Ordinary runs leave a few spans behind them free, for what makes room.
+  const std::uint64_t wanted = count + (purpose == Purpose::kMakesRoom ? 0 : kReserveSpans);
+  const std::uint64_t total = region_.span_count();
+  std::uint64_t first = 0;
+  std::uint64_t length = 0;
+  for (std::uint64_t span = 0; span < total; ++span) {
+    if (region_.span_word(span).load(std::memory_order_relaxed) != 0) {
+      ReclaimSpan(op, span);
+      if (region_.span_word(span).load(std::memory_order_acquire) != 0) {
+        length = 0;
+        continue;
+      }
+    }
+    if (length++ == 0) {
+      first = span;
+    }
+    if (length == wanted) {
+      if (ClaimRunAt(op, first, count)) {
+        return region_.SpanOffset(first);
+      }
+      length = 0;
+    }
+  }
+  return 0;
+}
+
+bool Allocator::ClaimRunAt(Operation& op, std::uint64_t first, std::uint64_t count) {
+  const auto lane = static_cast<std::uint16_t>(op.lane().index());
+  const std::uint64_t body =
+      Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
+  const std::uint64_t head =
+      Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
+  // Stays until the operation ends: it says whose the run is until its block has its own note.
+  const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunClaim, first, count));
+  bool won = true;
+  for (std::uint64_t i = 1; won && i < count; ++i) {
+    won = region_.span_word(first + i).CompareAndSet(0, body, std::memory_order_seq_cst);
+  }
+  if (won && region_.span_word(first).CompareAndSet(0, head, std::memory_order_seq_cst)) {
+    return true;
+  }
+  UndoRunClaim(lane, first, count);
+  op.DropNotes(place);
+  return false;
+}
+
+void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint64_t count) {
+  const std::uint64_t head = Pack({SpanKind::kRunHead, 0, static_cast<std::uint16_t>(lane),
+                                   static_cast<std::uint32_t>(count)});
+  const std::uint64_t body = Pack({SpanKind::kRunBody, 0, static_cast<std::uint16_t>(lane),
+                                   static_cast<std::uint32_t>(first)});
+  if (first >= region_.span_count()) {
+    return;
+  }
+  const std::uint64_t now = region_.span_word(first).load(std::memory_order_acquire);
+  if (now == head) {
+    return;  // Committed.
+  }
+  // Committed and retired since; or somebody else's run of the same length, who then has the
+  // second span too, and we have none.
+  if (Unpack(now).kind == SpanKind::kRunRetired && Unpack(now).number == count) {
+    return;
+  }
+  for (std::uint64_t i = 1; i < count && first + i < region_.span_count(); ++i) {
+    region_.span_word(first + i).CompareAndSet(body, 0, std::memory_order_seq_cst);
+  }
+}
+
+void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t count) {
+  const auto lane = static_cast<std::uint16_t>(op.lane().index());
+  std::uint64_t raw = region_.span_word(first).load(std::memory_order_acquire);
+  if (Unpack(raw).kind != SpanKind::kRunRetired) {
+    return;
+  }
+  const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
+  const std::uint64_t mine =
+      Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
+  if (region_.span_word(first).compare_exchange(raw, mine, std::memory_order_seq_cst)) {
+    FinishRunFree(lane, first, count);
+  }
+  op.DropNotes(place);
+}
+
+void Allocator::FinishRunFree(std::uint32_t lane, std::uint64_t first, std::uint64_t count) {
+  const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, static_cast<std::uint16_t>(lane),
+                                   static_cast<std::uint32_t>(first)});
+  if (first >= region_.span_count() ||
+      region_.span_word(first).load(std::memory_order_acquire) != mine) {
+    return;  // Never begun, or done.
+  }
+  for (std::uint64_t i = 1; i < count && first + i < region_.span_count(); ++i) {
+    std::uint64_t raw = region_.span_word(first + i).load(std::memory_order_acquire);
+    const SpanWord word = Unpack(raw);
+    if (word.kind == SpanKind::kRunBody && word.number == first) {
+      region_.span_word(first + i).compare_exchange(raw, 0, std::memory_order_seq_cst);
+    }
+  }
+  region_.span_word(first).CompareAndSet(mine, 0, std::memory_order_seq_cst);
+  LowerHint(first);
+}
+
+}  // namespace commy::alloc

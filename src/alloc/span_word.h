@@ -1,0 +1,56 @@
+// The word that says what a span is.
+//
+//   {kind:4, class or tag:8, lane:16, 0:12, count or head:24}
+//
+//   kFree                      nobody's; the word is 0
+//   kClaimed   lane            private to a lane that sets it up
+//   kSmall     class, lane     blocks of one size class, allocated by one lane
+//   kSpanRetired  tag          was kSmall; free two epochs after `tag`
+//   kRunHead   lane, count     first span of a large block
+//   kRunBody   lane, head      a further span of the run that starts at span `head`, or any span
+//                              of a run that is being claimed or given back
+//   kRunRetired  tag, count    first span of a retired large block
+//
+// WRITTEN  Every change is one CAS.
+//   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
+//   kSmall -> kSmall (another lane)      by who holds both lanes, while neither has a note
+//   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by anyone
+//   runs, claim: the bodies ascending, kFree -> kRunBody; the head last, kFree -> kRunHead
+//         retire: kRunHead -> kRunRetired
+//         give back: the head first, kRunRetired -> kRunBody; the bodies -> kFree; the head last
+#pragma once
+
+#include <cstdint>
+
+namespace commy::alloc {
+
+enum class SpanKind : std::uint8_t {
+  kFree = 0,
+  kClaimed = 1,
+  kSmall = 2,
+  kSpanRetired = 3,
+  kRunHead = 4,
+  kRunBody = 5,
+  kRunRetired = 6,
+};
+
+struct SpanWord {
+  SpanKind kind = SpanKind::kFree;
+  std::uint8_t size_class = 0;  // Or the tag of a retired one.
+  std::uint16_t lane = 0;
+  std::uint32_t number = 0;  // Spans of a run, or the run's first span.
+};
+
+constexpr std::uint64_t Pack(const SpanWord& word) {
+  return (static_cast<std::uint64_t>(word.kind) << 60U) |
+         (std::uint64_t{word.size_class} << 52U) | (std::uint64_t{word.lane} << 36U) |
+         (word.number & 0xffffffU);
+}
+
+constexpr SpanWord Unpack(std::uint64_t word) {
+  return SpanWord{static_cast<SpanKind>(word >> 60U), static_cast<std::uint8_t>(word >> 52U),
+                  static_cast<std::uint16_t>(word >> 36U),
+                  static_cast<std::uint32_t>(word & 0xffffffU)};
+}
+
+}  // namespace commy::alloc
