@@ -1,0 +1,264 @@
+// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of hash_index.h.
+#include "base/status.h"
+#include "index/hash_index.h"
+
+namespace commy::index {
+namespace {
+
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+
+// With this many dead slots in a full bucket, its segment is rebuilt and not split.
+constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
+
+}  // namespace
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildSegment(Operation& op, std::uint64_t depth,
+                                                      std::uint64_t prefix) {
+  const std::uint64_t bytes = SegmentBytes(bucket_count_);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kSegment, bytes));
+  std::byte* const block = region_.At(offset, bytes, alignof(Segment));
+  if (block == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(block, bytes);
+  auto* const segment = reinterpret_cast<Segment*>(block);
+  segment->depth = depth;
+  segment->prefix = prefix;
+  segment->bucket_count = bucket_count_;
+  return offset;
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint64_t depth) {
+  const std::uint64_t bytes = DirectoryBytes(depth);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kDirectory, bytes));
+  std::byte* const block = region_.At(offset, bytes, alignof(Directory));
+  if (block == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(block, bytes);
+  reinterpret_cast<Directory*>(block)->depth = depth;
+  return offset;
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildRoot(Operation& op, std::uint64_t namespace_id,
+                                                   std::uint64_t prev) {
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kIndexRoot, sizeof(IndexRoot)));
+  auto* const root = region_.At<IndexRoot>(offset);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0));
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef entries, DirectoryAt(directory));
+  if (root == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  entries.entries[0].store(segment, std::memory_order_relaxed);
+  base::ZeroIn(root, sizeof(IndexRoot));
+  root->prev.store(prev, std::memory_order_relaxed);
+  root->namespace_id = namespace_id;
+  root->directory.store(directory, std::memory_order_release);
+  return offset;
+}
+
+absl::Status HashIndex::MakeRoom(Operation& op, const Position& at, std::uint64_t hash) {
+  const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+  std::uint64_t dead = 0;
+  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
+    if (SlotIsFrozen(word)) {
+      return absl::OkStatus();  // Somebody is at it.
+    }
+    dead += SlotIsDead(word) ? 1 : 0;
+  }
+  if (dead >= kDeadForRebuild) {
+    return PostChange(op, at, ChangeKind::kRebuild);
+  }
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*at.root));
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();
+  }
+  if (at.segment->depth < directory.depth) {
+    return PostChange(op, at, ChangeKind::kSplit);
+  }
+  if (directory.depth < kDepthMax) {
+    return PostChange(op, at, ChangeKind::kDouble);
+  }
+  if (dead > 0) {
+    return PostChange(op, at, ChangeKind::kRebuild);
+  }
+  return base::ResourceExhausted(
+      region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
+      "its depth bound, ", kDepthMax);
+}
+
+absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind kind) {
+  IndexRoot& root = *at.root;
+  if (const std::uint64_t baton = root.baton.load(std::memory_order_acquire); baton != 0) {
+    return baton == kBatonClosed ? absl::OkStatus() : Help(root, baton);
+  }
+  const std::uint32_t first_note = op.notes_used();
+  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
+  const std::uint64_t depth = at.segment->depth;
+  if (kind == ChangeKind::kDouble) {
+    COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+    if (directory.entries == nullptr || directory.depth >= kDepthMax) {
+      return absl::OkStatus();
+    }
+    change.old = directory.offset;
+  }
+  op.AddNote(BlockNote(kind == ChangeKind::kDouble ? NoteKind::kDirectory : NoteKind::kSegment,
+                       change.old));
+  // Everything that the change needs is there before it is posted: who helps allocates nothing.
+  absl::Status built;
+  const auto build = [&built](absl::StatusOr<std::uint64_t> made) {
+    built.Update(made.status());
+    return made.ok() ? *made : 0;
+  };
+  if (kind == ChangeKind::kDouble) {
+    COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change.old));
+    change.target_0 = build(BuildDirectory(op, directory.depth + 1));
+  } else if (kind == ChangeKind::kRebuild) {
+    change.target_0 = build(BuildSegment(op, depth, at.segment->prefix));
+  } else {
+    change.target_0 = build(BuildSegment(op, depth + 1, at.segment->prefix));
+    if (built.ok()) {
+      change.target_1 = build(BuildSegment(
+          op, depth + 1, at.segment->prefix | (std::uint64_t{1} << (63U - depth))));
+    }
+  }
+  std::uint64_t descriptor = 0;
+  if (built.ok()) {
+    descriptor = build(allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(ChangeDescriptor)));
+  }
+  auto* const words = built.ok() ? region_.At<ChangeDescriptor>(descriptor) : nullptr;
+  if (words != nullptr) {
+    base::CopyIn(words, &change, sizeof(change));
+  }
+  if (words == nullptr ||
+      !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+    for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
+      if (made != 0) {
+        allocator_.Retire(op, made);
+      }
+    }
+    op.DropNotes(first_note);
+    return built;
+  }
+  COMMY_RETURN_IF_ERROR(Help(root, descriptor));
+  // The change is done, by whomever: nobody who pins from now on finds the old one. If the old one
+  // had been replaced before this was posted, the change was idle, and its targets are nowhere.
+  allocator_.Retire(op, change.old);
+  allocator_.Retire(op, descriptor);
+  for (const std::uint64_t target : {change.target_0, change.target_1}) {
+    if (target == 0) {
+      continue;
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool reachable,
+                           kind == ChangeKind::kDouble
+                               ? root.directory.load(std::memory_order_acquire) == target
+                               : IsSegmentReachable(root, target));
+    if (!reachable) {
+      allocator_.Retire(op, target);
+    }
+  }
+  op.DropNotes(first_note);
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::Help(IndexRoot& root, std::uint64_t descriptor_offset) {
+  const auto* const words = region_.At<ChangeDescriptor>(descriptor_offset);
+  if (words == nullptr) {
+    return base::DataLoss(region_.path(), ": a change descriptor at ",
+                          base::Hex(descriptor_offset), " lies outside the file");
+  }
+  const ChangeDescriptor change = *words;
+  switch (static_cast<ChangeKind>(change.kind)) {
+    case ChangeKind::kSplit:
+    case ChangeKind::kRebuild:
+      COMMY_RETURN_IF_ERROR(HelpSegmentChange(root, change));
+      break;
+    case ChangeKind::kDouble:
+      COMMY_RETURN_IF_ERROR(HelpDoubling(root, change));
+      break;
+    default:
+      return base::DataLoss(region_.path(), ": a change descriptor at ",
+                            base::Hex(descriptor_offset), " has the unknown kind ", change.kind);
+  }
+  root.baton.CompareAndSet(descriptor_offset, 0, std::memory_order_seq_cst);  // S5
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescriptor& change) {
+  const bool split = change.kind == static_cast<std::uint64_t>(ChangeKind::kSplit);
+  COMMY_ASSIGN_OR_RETURN(Segment * old, SegmentAt(change.old));
+  COMMY_ASSIGN_OR_RETURN(Segment * low, SegmentAt(change.target_0));
+  Segment* high = low;
+  if (split) {
+    COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
+  }
+  COMMY_ASSIGN_OR_RETURN(const bool in_place, IsSegmentReachable(root, change.old));
+  if (!in_place) {
+    return absl::OkStatus();  // S1 came too late, or S4 is done.
+  }
+  Shared64* const slots = Slots(*old);
+  for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // S2
+    slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
+  }
+  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // S3
+    std::uint64_t used[2] = {0, 0};
+    for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+      const std::uint64_t word =
+          slots[bucket * kSlotsPerBucket + i].load(std::memory_order_acquire) & ~kSlotFrozen;
+      if (word == 0 || SlotIsDead(word)) {
+        continue;
+      }
+      const std::uint64_t side = split ? SplitSide(word, old->depth) : 0;
+      Segment& target = side == 0 ? *low : *high;
+      Bucket(target, bucket)[used[side]++].CompareAndSet(0, word, std::memory_order_seq_cst);
+    }
+  }
+  if (old->mark.load(std::memory_order_seq_cst) != 0) {
+    low->mark.store(1, std::memory_order_seq_cst);
+    high->mark.store(1, std::memory_order_seq_cst);
+  }
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // S4
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();  // Long done: the whole root has been taken back since.
+  }
+  if (old->depth > directory.depth) {
+    return base::DataLoss(region_.path(), ": the segment at ", base::Hex(change.old),
+                          " is deeper than its directory");
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory.depth - old->depth);
+  const std::uint64_t first = DirectoryIndex(old->prefix, directory.depth) & ~(count - 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t target =
+        split && i >= count / 2 ? change.target_1 : change.target_0;
+    directory.entries[first + i].CompareAndSet(change.old, target, std::memory_order_seq_cst);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::HelpDoubling(IndexRoot& root, const ChangeDescriptor& change) {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef old, DirectoryAt(change.old));
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef wide, DirectoryAt(change.target_0));
+  if (wide.depth != old.depth + 1) {
+    return base::DataLoss(region_.path(), ": the directory at ", base::Hex(change.target_0),
+                          " is not twice the one at ", base::Hex(change.old));
+  }
+  if (root.directory.load(std::memory_order_acquire) != change.old) {
+    return absl::OkStatus();  // S1 came too late, or S4 is done.
+  }
+  for (std::uint64_t i = 0; i < (std::uint64_t{1} << old.depth); ++i) {
+    const std::uint64_t entry = old.entries[i].load(std::memory_order_acquire);
+    wide.entries[2 * i].CompareAndSet(0, entry, std::memory_order_seq_cst);
+    wide.entries[2 * i + 1].CompareAndSet(0, entry, std::memory_order_seq_cst);
+  }
+  root.directory.CompareAndSet(change.old, change.target_0, std::memory_order_seq_cst);
+  return absl::OkStatus();
+}
+
+}  // namespace commy::index

@@ -1,0 +1,207 @@
+// Finding things in a hash index.
+#include "base/hash.h"
+#include "base/status.h"
+#include "index/hash_index.h"
+
+namespace commy::index {
+namespace {
+
+// A reader that meets structure that is being taken back looks again at the namespace, which has
+// moved on. More often than this in a row means that the file contradicts itself.
+constexpr int kStaleLimit = 1000;
+
+absl::Status Damaged(const region::Region& region, std::string_view what, std::uint64_t offset) {
+  return base::DataLoss(region.path(), ": ", base::ToAbsl(what), " at ", base::Hex(offset),
+                        " does not make sense; `commy check` tells more");
+}
+
+}  // namespace
+
+HashIndex::HashIndex(process::Session& session, alloc::Allocator& allocator)
+    : session_(session),
+      region_(session.region()),
+      allocator_(allocator),
+      bucket_count_(session.region().geometry().segment_buckets) {}
+
+std::uint64_t HashIndex::Hash(std::string_view key) const {
+  return base::HashKey(key, region_.geometry().hash_seed);
+}
+
+absl::StatusOr<IndexRoot*> HashIndex::RootAt(const Anchor& anchor, std::uint64_t offset) const {
+  auto* const root = region_.At<IndexRoot>(offset);
+  if (root == nullptr || root->namespace_id != anchor.id) [[unlikely]] {
+    return Damaged(region_, "an index root", offset);
+  }
+  return root;
+}
+
+absl::StatusOr<IndexRoot*> HashIndex::CurrentRoot(const Anchor& anchor,
+                                                  std::uint64_t* offset) const {
+  *offset = anchor.object->root.load(std::memory_order_acquire);
+  if (*offset == 0) [[unlikely]] {
+    return absl::AbortedError("dropped");
+  }
+  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, *offset));
+  SettleWord(region_, root->commit);
+  if (root->successor.load(std::memory_order_acquire) == kDropMark) [[unlikely]] {
+    return absl::AbortedError("being dropped");
+  }
+  return root;
+}
+
+absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryAt(std::uint64_t offset) const {
+  DirectoryRef found;
+  const auto* const directory = region_.At<Directory>(offset);
+  if (directory == nullptr) [[unlikely]] {
+    return Damaged(region_, "a directory", offset);
+  }
+  found.offset = offset;
+  found.depth = directory->depth;
+  if (found.depth > kDepthMax ||
+      region_.At(offset, DirectoryBytes(found.depth), alignof(Directory)) == nullptr) [[unlikely]] {
+    return Damaged(region_, "a directory", offset);
+  }
+  found.entries = region_.At<Shared64>(offset + sizeof(Directory));
+  return found;
+}
+
+absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryOf(const IndexRoot& root) const {
+  const std::uint64_t offset = root.directory.load(std::memory_order_acquire);
+  if (offset == 0) {
+    return DirectoryRef();  // Taken back.
+  }
+  return DirectoryAt(offset);
+}
+
+absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
+  auto* const segment = reinterpret_cast<Segment*>(
+      region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
+  if (segment == nullptr || segment->bucket_count != bucket_count_ || segment->depth > kDepthMax)
+      [[unlikely]] {
+    return Damaged(region_, "a segment", offset);
+  }
+  return segment;
+}
+
+absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& root,
+                                                             std::uint64_t hash) const {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  SegmentRef found;
+  if (directory.entries == nullptr) [[unlikely]] {
+    return found;
+  }
+  found.offset = directory.entries[DirectoryIndex(hash, directory.depth)].load(
+      std::memory_order_acquire);
+  if (found.offset == 0) [[unlikely]] {
+    return found;
+  }
+  COMMY_ASSIGN_OR_RETURN(found.segment, SegmentAt(found.offset));
+  return found;
+}
+
+Shared64* HashIndex::Bucket(Segment& segment, std::uint64_t index) const {
+  return reinterpret_cast<Shared64*>(reinterpret_cast<std::byte*>(&segment) + sizeof(Segment) +
+                                     index * kBucketBytes);
+}
+
+bool HashIndex::IsLive(const RecordView& view) const {
+  return view.valid() && !view.tombstone() &&
+         (view.record->expiry_ns == 0 || view.record->expiry_ns > session_.platform().WallNs());
+}
+
+absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordView* found) {
+  const std::uint64_t hash = Hash(key);
+  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
+    std::uint64_t root_offset = 0;
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, hash));
+    if (at.segment == nullptr) [[unlikely]] {
+      continue;
+    }
+    const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+    for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+      if (SlotIsEmpty(word)) {
+        break;
+      }
+      if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
+        continue;
+      }
+      const RecordView view = ViewRecord(region_, SlotOffset(word));
+      if (!view.valid()) [[unlikely]] {
+        return Damaged(region_, "a record", SlotOffset(word));
+      }
+      if (view.key == key) {
+        SettleWord(region_, view.record->commit);
+        if (IsLive(view)) {
+          *found = view;
+        }
+        return absl::OkStatus();
+      }
+    }
+    return absl::OkStatus();
+  }
+  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id,
+                        " leads in a circle; `commy check` tells more");
+}
+
+absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t* cursor,
+                                            absl::FunctionRef<void(const RecordView&)> use) {
+  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
+    std::uint64_t root_offset = 0;
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, *cursor));
+    if (at.segment == nullptr) {
+      continue;
+    }
+    const Shared64* const slots = Slots(*at.segment);
+    for (std::uint64_t i = 0; i < SlotCount(); ++i) {
+      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+      if (SlotIsEmpty(word) || SlotIsDead(word)) {
+        continue;
+      }
+      const RecordView view = ViewRecord(region_, SlotOffset(word));
+      if (!view.valid()) {
+        return Damaged(region_, "a record", SlotOffset(word));
+      }
+      SettleWord(region_, view.record->commit);
+      if (IsLive(view)) {
+        use(view);
+      }
+    }
+    const std::uint64_t depth = at.segment->depth;
+    if (depth == 0) {
+      return false;
+    }
+    const std::uint64_t width = std::uint64_t{1} << (64U - depth);
+    const std::uint64_t next = (*cursor & ~(width - 1)) + width;
+    *cursor = next;
+    return next != 0;
+  }
+  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id,
+                        " leads in a circle; `commy check` tells more");
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::Size(const Anchor& anchor) {
+  std::uint64_t root_offset = 0;
+  COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+  const std::uint64_t cells = (region_.geometry().lane_count + kCounterGroups - 1) / kCounterGroups;
+  std::int64_t sum = 0;
+  for (const Shared64& group : root->counters) {
+    const std::uint64_t offset = group.load(std::memory_order_acquire);
+    if (offset == 0) {
+      continue;
+    }
+    const auto* const block =
+        reinterpret_cast<const Shared64*>(region_.At(offset, cells * 8, alignof(Shared64)));
+    if (block == nullptr) {
+      return Damaged(region_, "a counter block", offset);
+    }
+    for (std::uint64_t i = 0; i < cells; ++i) {
+      sum += CellValue(block[i].load(std::memory_order_acquire));
+    }
+  }
+  return static_cast<std::uint64_t>(sum < 0 ? 0 : sum);
+}
+
+}  // namespace commy::index

@@ -1,0 +1,229 @@
+// Recovery's questions to a hash index: finish what is posted, and can this block be reached?
+#include "base/status.h"
+#include "index/hash_index.h"
+
+namespace commy::index {
+namespace {
+
+using process::NoteKind;
+using process::Operation;
+
+constexpr int kChainLimit = 1'000'000;
+
+}  // namespace
+
+absl::Status HashIndex::FinishPosted([[maybe_unused]] Operation& own, const Anchor& anchor) {
+  std::uint64_t root_offset = 0;
+  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
+  const std::uint64_t successor = root->successor.load(std::memory_order_acquire);
+  if (successor == kDropMark) {
+    return absl::AbortedError("being dropped");
+  }
+  if (successor != 0) {
+    return CompleteClear(anchor, root_offset, *root, successor);
+  }
+  const std::uint64_t baton = root->baton.load(std::memory_order_acquire);
+  return baton > kBatonClosed ? Help(*root, baton) : absl::OkStatus();
+}
+
+absl::Status HashIndex::ForEachRoot(
+    const Anchor& anchor,
+    absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t, IndexRoot&)> visit) const {
+  std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
+  for (int step = 0; step < kChainLimit && offset != 0; ++step) {
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, offset));
+    COMMY_ASSIGN_OR_RETURN(const bool go_on, visit(offset, *root));
+    if (!go_on) {
+      return absl::OkStatus();
+    }
+    offset = root->prev.load(std::memory_order_acquire);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HashIndex::IsSegmentReachable(const IndexRoot& root,
+                                                   std::uint64_t offset) const {
+  const absl::StatusOr<Segment*> segment = SegmentAt(offset);
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  if (!segment.ok() || directory.entries == nullptr || (*segment)->depth > directory.depth) {
+    return false;  // Never finished, so never published; or nothing is left of the root.
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory.depth - (*segment)->depth);
+  const std::uint64_t first =
+      DirectoryIndex((*segment)->prefix, directory.depth) & ~(count - 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (directory.entries[first + i].load(std::memory_order_acquire) == offset) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::StatusOr<bool> HashIndex::IsRecordReachable(const IndexRoot& root,
+                                                  std::uint64_t offset) const {
+  const RecordView wanted = ViewRecord(region_, offset);
+  if (!wanted.valid()) {
+    return false;  // Never finished, so never published.
+  }
+  const std::uint64_t hash = Hash(wanted.key);
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(root, hash));
+  if (at.segment == nullptr) {
+    return false;
+  }
+  const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    if (SlotIsEmpty(word) || SlotIsDead(word) || !SlotHasTag(word, hash)) {
+      continue;
+    }
+    std::uint64_t next = SlotOffset(word);
+    for (int step = 0; step < kChainLimit && next != 0; ++step) {
+      if (next == offset) {
+        return true;
+      }
+      const auto* const record = region_.At<Record>(next);
+      next = record == nullptr ? 0 : record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    }
+  }
+  return false;
+}
+
+absl::StatusOr<bool> HashIndex::IsReachable(const Anchor& anchor, NoteKind kind,
+                                            std::uint64_t offset) {
+  bool found = false;
+  COMMY_RETURN_IF_ERROR(ForEachRoot(
+      anchor, [&](std::uint64_t root_offset, IndexRoot& root) -> absl::StatusOr<bool> {
+        switch (kind) {
+          case NoteKind::kIndexRoot:
+            found = root_offset == offset;
+            break;
+          case NoteKind::kDirectory:
+            found = root.directory.load(std::memory_order_acquire) == offset;
+            break;
+          case NoteKind::kDescriptor:
+            found = root.baton.load(std::memory_order_acquire) == offset;
+            break;
+          case NoteKind::kSegment: {
+            COMMY_ASSIGN_OR_RETURN(found, IsSegmentReachable(root, offset));
+            break;
+          }
+          case NoteKind::kRecord: {
+            COMMY_ASSIGN_OR_RETURN(found, IsRecordReachable(root, offset));
+            break;
+          }
+          case NoteKind::kCounters:
+            for (const Shared64& group : root.counters) {
+              found |= group.load(std::memory_order_acquire) == offset;
+            }
+            break;
+          default:
+            break;
+        }
+        return !found;
+      }));
+  return found;
+}
+
+// --- Walk ------------------------------------------------------------------------------------
+
+void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_t hash_prefix,
+                          std::uint64_t depth, bool current, BlockVisitor visit,
+                          FaultVisitor fault, std::uint64_t* keys) const {
+  std::uint64_t offset = SlotOffset(word);
+  bool head = true;
+  for (int step = 0; step < kChainLimit && offset != 0; ++step) {
+    const std::string where = absl::StrCat("namespace ", anchor.id, ", record at ", base::Hex(offset));
+    const RecordView view = ViewRecord(region_, offset);
+    if (!view.valid() || allocator_.BlockBytes(offset) <
+                             RecordBytes(view.key.size(), view.value.size())) {
+      fault(absl::StrCat(where, ": its sizes do not fit into its block"));
+      return;
+    }
+    visit(NoteKind::kRecord, offset);
+    if (!VerifyRecord(view)) {
+      fault(absl::StrCat(where, ": wrong checksum"));
+    }
+    const std::uint64_t hash = Hash(view.key);
+    if (view.record->namespace_id != anchor.id) {
+      fault(absl::StrCat(where, ": it belongs to namespace ", view.record->namespace_id));
+    }
+    if (!SlotHasTag(word, hash) ||
+        (depth != 0 && (hash >> (64U - depth)) != (hash_prefix >> (64U - depth)))) {
+      fault(absl::StrCat(where, ": its key does not belong there"));
+    }
+    if (head && current && !view.tombstone()) {
+      ++*keys;
+    }
+    head = false;
+    offset = view.record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+  }
+}
+
+absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool current,
+                                 BlockVisitor visit, FaultVisitor fault,
+                                 std::uint64_t* keys) const {
+  for (const Shared64& group : root.counters) {
+    if (const std::uint64_t offset = group.load(std::memory_order_acquire); offset != 0) {
+      visit(NoteKind::kCounters, offset);
+    }
+  }
+  if (const std::uint64_t baton = root.baton.load(std::memory_order_acquire);
+      baton > kBatonClosed) {
+    visit(NoteKind::kDescriptor, baton);
+  }
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();
+  }
+  visit(NoteKind::kDirectory, directory.offset);
+  const std::uint64_t entry_count = std::uint64_t{1} << directory.depth;
+  for (std::uint64_t i = 0; i < entry_count; ++i) {
+    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
+    if (offset == 0) {
+      if (current) {
+        fault(absl::StrCat("namespace ", anchor.id, ": directory entry ", i, " is empty"));
+      }
+      continue;
+    }
+    const absl::StatusOr<Segment*> segment = SegmentAt(offset);
+    if (!segment.ok()) {
+      fault(std::string(segment.status().message()));
+      continue;
+    }
+    const std::uint64_t depth = (*segment)->depth;
+    if (depth > directory.depth ||
+        DirectoryIndex((*segment)->prefix, depth) !=
+            (depth == 0 ? 0 : i >> (directory.depth - depth))) {
+      fault(absl::StrCat("namespace ", anchor.id, ": the segment at ", base::Hex(offset),
+                         " does not belong at directory entry ", i));
+      continue;
+    }
+    const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
+    if ((i & (width - 1)) != 0) {
+      continue;  // Seen at its first entry.
+    }
+    visit(NoteKind::kSegment, offset);
+    for (std::uint64_t k = 0; k < SlotCount(); ++k) {
+      const std::uint64_t word = Slots(**segment)[k].load(std::memory_order_acquire);
+      if (!SlotIsEmpty(word) && !SlotIsDead(word)) {
+        WalkChain(anchor, word, (*segment)->prefix, depth, current, visit, fault, keys);
+      }
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::Walk(const Anchor& anchor, BlockVisitor visit, FaultVisitor fault,
+                             std::uint64_t* keys) {
+  bool current = true;
+  return ForEachRoot(anchor,
+                     [&](std::uint64_t offset, IndexRoot& root) -> absl::StatusOr<bool> {
+                       visit(NoteKind::kIndexRoot, offset);
+                       COMMY_RETURN_IF_ERROR(
+                           WalkRoot(anchor, root, current, visit, fault, keys));
+                       current = false;
+                       return true;
+                     });
+}
+
+}  // namespace commy::index

@@ -1,0 +1,362 @@
+// Changing keys in a hash index.
+#include "base/status.h"
+#include "index/hash_index.h"
+
+namespace commy::index {
+namespace {
+
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+
+// Looking again after somebody else's change is progress of the whole; more often than this in a
+// row is a file that contradicts itself.
+constexpr int kRetryLimit = 1'000'000;
+constexpr int kRemoveAttempts = 4;
+
+bool SameContent(const Decision& a, const Decision& b) {
+  return a.kind == b.kind && a.value.data() == b.value.data() && a.value.size() == b.value.size() &&
+         a.expiry_ns == b.expiry_ns && !b.buffer_reused;
+}
+
+}  // namespace
+
+absl::StatusOr<bool> HashIndex::WalkBucket(std::string_view key, std::uint64_t hash,
+                                           Position* at) const {
+  Shared64* const slots = Bucket(*at->segment, BucketIndex(hash, bucket_count_));
+  at->slot = nullptr;
+  at->head = RecordView();
+  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    if (SlotIsFrozen(word)) [[unlikely]] {
+      return false;
+    }
+    if (word == 0) {
+      at->slot = &slots[i];
+      at->word = 0;
+      return true;
+    }
+    if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
+      continue;
+    }
+    const RecordView view = ViewRecord(region_, SlotOffset(word));
+    if (!view.valid()) [[unlikely]] {
+      return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
+                            " does not make sense; `commy check` tells more");
+    }
+    if (view.key == key) {
+      SettleWord(region_, view.record->commit);
+      at->slot = &slots[i];
+      at->word = word;
+      at->head = view;
+      return true;
+    }
+  }
+  return true;
+}
+
+absl::Status HashIndex::LocateForWrite(Operation& op, const Anchor& anchor, std::string_view key,
+                                       std::uint64_t hash, Position* at) {
+  for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
+    COMMY_ASSIGN_OR_RETURN(at->root, CurrentRoot(anchor, &at->root_offset));
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(*at->root, hash));
+    if (found.segment == nullptr) [[unlikely]] {
+      continue;
+    }
+    at->segment = found.segment;
+    at->segment_offset = found.offset;
+    COMMY_ASSIGN_OR_RETURN(const bool walked, WalkBucket(key, hash, at));
+    if (walked) [[likely]] {
+      return absl::OkStatus();
+    }
+    COMMY_RETURN_IF_ERROR(HelpFrozen(op, anchor, *at));
+  }
+  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id,
+                        " stays frozen though nobody changes it; `commy check` tells more");
+}
+
+absl::Status HashIndex::HelpFrozen([[maybe_unused]] Operation& op, const Anchor& anchor,
+                                   const Position& at) {
+  const std::uint64_t successor = at.root->successor.load(std::memory_order_acquire);
+  if (successor == kDropMark) {
+    return absl::AbortedError("being dropped");
+  }
+  if (successor != 0) {
+    return CompleteClear(anchor, at.root_offset, *at.root, successor);
+  }
+  const std::uint64_t baton = at.root->baton.load(std::memory_order_acquire);
+  if (baton > kBatonClosed) {
+    return Help(*at.root, baton);
+  }
+  return absl::OkStatus();  // Done since; the directory leads to the new segment.
+}
+
+absl::StatusOr<Shared64*> HashIndex::CounterCell(Operation& op, IndexRoot& root,
+                                                 alloc::Purpose purpose) {
+  const std::uint64_t lane = op.lane().index();
+  Shared64& group = root.counters[lane % kCounterGroups];
+  const std::uint64_t cells = (region_.geometry().lane_count + kCounterGroups - 1) / kCounterGroups;
+  std::uint64_t offset = group.load(std::memory_order_acquire);
+  if (offset == 0) [[unlikely]] {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t made,
+                           allocator_.Allocate(op, NoteKind::kCounters, cells * 8, purpose));
+    std::byte* const block = region_.At(made, cells * 8, alignof(Shared64));
+    if (block == nullptr) {
+      return base::DataLoss(region_.path(), ": no block at ", base::Hex(made));
+    }
+    base::ZeroIn(block, cells * 8);
+    if (group.compare_exchange(offset, made, std::memory_order_seq_cst)) {
+      offset = made;
+    } else {
+      allocator_.Retire(op, made);
+    }
+  }
+  auto* const block =
+      reinterpret_cast<Shared64*>(region_.At(offset, cells * 8, alignof(Shared64)));
+  if (block == nullptr) [[unlikely]] {
+    return base::DataLoss(region_.path(), ": a counter block at ", base::Hex(offset),
+                          " lies outside the file");
+  }
+  return &block[lane / kCounterGroups];
+}
+
+absl::Status HashIndex::PrepareDraft(Operation& op, const Anchor& anchor, std::string_view key,
+                                     const Decision& decision, std::uint32_t first_note,
+                                     Draft* draft) {
+  if (draft->record != nullptr && SameContent(draft->from, decision)) {
+    return absl::OkStatus();
+  }
+  const bool tombstone = decision.kind == Decide::kDelete;
+  const std::string_view value = tombstone ? std::string_view() : decision.value;
+  const std::uint64_t bytes = RecordBytes(key.size(), value.size());
+  if (draft->record == nullptr || draft->block_bytes < bytes) {
+    if (draft->record != nullptr) {
+      // Disarmed before another block takes the note's place: what its commit word holds from an
+      // earlier life would be taken for a published change.
+      op.Disarm();
+      allocator_.Retire(op, draft->offset);
+      draft->record = nullptr;
+      op.DropNotes(first_note);
+    }
+    COMMY_ASSIGN_OR_RETURN(
+        draft->offset,
+        allocator_.Allocate(op, NoteKind::kRecord, bytes,
+                            tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
+    draft->block_bytes = allocator_.BlockBytes(draft->offset);
+  }
+  std::byte* const block = region_.At(draft->offset, bytes, alignof(Record));
+  if (block == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(draft->offset));
+  }
+  WriteRecord(block, {anchor.id, key, value, tombstone ? 0 : decision.expiry_ns,
+                      tombstone ? kRecordTombstone : std::uint8_t{0}});
+  draft->record = reinterpret_cast<Record*>(block);
+  draft->from = decision;
+  draft->notes_end = op.notes_used();
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::Write(Operation& op, const Anchor& anchor, std::string_view key,
+                              Decider decide, WriteOutcome* outcome) {
+  const std::uint64_t hash = Hash(key);
+  // Notes, in this order: the draft's (the first note of kind record is the new one), then the
+  // record that it replaces; notes of structural changes come behind and go again.
+  const std::uint32_t first_note = op.notes_used();
+  Draft draft;
+  for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
+    const absl::StatusOr<bool> done =
+        TryWrite(op, anchor, key, hash, decide, first_note, &draft, outcome);
+    if (done.ok() && !*done) {
+      continue;
+    }
+    if (draft.record != nullptr) {
+      allocator_.Retire(op, draft.offset);  // Never published.
+    }
+    return done.status();
+  }
+  return base::DataLoss(region_.path(), ": a key of namespace ", anchor.id,
+                        " cannot be changed; `commy check` tells more");
+}
+
+absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, std::string_view key,
+                                         std::uint64_t hash, Decider decide,
+                                         std::uint32_t first_note, Draft* draft,
+                                         WriteOutcome* outcome) {
+  Position at;
+  COMMY_RETURN_IF_ERROR(LocateForWrite(op, anchor, key, hash, &at));
+  const bool existed = IsLive(at.head);
+  const Decision decision = decide(existed ? &at.head : nullptr);
+  *outcome = {false, existed};
+  if (decision.kind == Decide::kKeep || (decision.kind == Decide::kDelete && !existed)) {
+    return true;
+  }
+  if (at.slot == nullptr) {
+    COMMY_RETURN_IF_ERROR(MakeRoom(op, at, hash));
+    return false;
+  }
+  op.DropNotes(draft->record != nullptr ? draft->notes_end : first_note);
+  COMMY_RETURN_IF_ERROR(PrepareDraft(op, anchor, key, decision, first_note, draft));
+  const std::uint32_t old_note =
+      op.AddNote(at.head.valid() ? BlockNote(NoteKind::kRecord, at.head.offset) : 0);
+  draft->record->prev.store(at.head.offset, std::memory_order_relaxed);
+  // An expired record still counts as a key until it is swept.
+  const bool counted = at.head.valid() && !at.head.tombstone();
+  const int delta = (decision.kind == Decide::kPut ? 1 : 0) - (counted ? 1 : 0);
+  Shared64* cell = nullptr;
+  if (delta != 0) {
+    COMMY_ASSIGN_OR_RETURN(cell, CounterCell(op, *at.root,
+                                             delta < 0 ? alloc::Purpose::kMakesRoom
+                                                       : alloc::Purpose::kOrdinary));
+    op.Arm(delta, region_.OffsetOf(cell), CellSeq(cell->load(std::memory_order_relaxed)));
+  } else {
+    op.Disarm();
+  }
+  if (!at.slot->CompareAndSet(at.word, PackSlot(hash, draft->offset), std::memory_order_seq_cst)) {
+    return false;
+  }
+  SettleWord(region_, draft->record->commit);
+  if (cell != nullptr) {
+    cell->store(PackCell(CellValue(cell->load(std::memory_order_relaxed)) + delta, op.seq()),
+                std::memory_order_release);
+  }
+  outcome->changed = true;
+  Finish(op, anchor, hash, at, *draft, old_note);
+  draft->record = nullptr;  // Published: no draft any more.
+  return true;
+}
+
+bool HashIndex::SnapshotsForbidPruning() const {
+  return region_.header().oldest_snapshot.load(std::memory_order_seq_cst) != 0;
+}
+
+bool HashIndex::Prune(Operation& op, std::uint32_t note_place, Record& record) {
+  while (true) {
+    const std::uint64_t prev = record.prev.load(std::memory_order_acquire);
+    if (prev == 0) {
+      return true;
+    }
+    if ((prev & kPrevFrozen) != 0 || SnapshotsForbidPruning()) {
+      return (prev & kPrevFrozen) != 0;  // Frozen: dropped itself, by who goes on below it.
+    }
+    auto* const old = region_.At<Record>(prev);
+    if (old == nullptr) {
+      return true;  // Damaged; for `check` to report.
+    }
+    op.SetNote(note_place, BlockNote(NoteKind::kRecord, prev));
+    const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
+    if (record.prev.CompareAndSet(prev, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+      allocator_.Retire(op, prev);
+    }
+  }
+}
+
+void HashIndex::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
+                       Draft& draft, std::uint32_t old_note) {
+  bool clean = Prune(op, old_note, *draft.record);
+  if (clean && draft.from.kind == Decide::kDelete) {
+    clean = false;
+    const std::string_view key = ViewRecord(region_, draft.offset).key;
+    Position now = at;
+    now.word = PackSlot(hash, draft.offset);
+    for (int attempt = 0; attempt < kRemoveAttempts && !clean; ++attempt) {
+      if (draft.record->prev.load(std::memory_order_acquire) != 0) {
+        break;
+      }
+      if (now.slot->CompareAndSet(now.word, kSlotDead, std::memory_order_seq_cst)) {
+        allocator_.Retire(op, draft.offset);
+        return;
+      }
+      if (!LocateForWrite(op, anchor, key, hash, &now).ok()) {
+        return;  // The namespace is going, and the tombstone with it.
+      }
+      // Somebody wrote the key since: he prunes it.
+      clean = now.slot == nullptr || !now.head.valid() || now.head.offset != draft.offset;
+    }
+  }
+  if (!clean) {
+    (void)MarkForSweep(op, anchor, hash);
+  }
+}
+
+absl::Status HashIndex::MarkForSweep(Operation& op, const Anchor& anchor, std::uint64_t hash) {
+  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
+    std::uint64_t root_offset = 0;
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, hash));
+    if (at.segment == nullptr) {
+      continue;
+    }
+    at.segment->mark.store(1, std::memory_order_seq_cst);
+    root->marks.store(1, std::memory_order_seq_cst);
+    // A change that was under way may have copied the mark before it was set.
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef again, FindSegment(*root, hash));
+    const std::uint64_t first = Slots(*at.segment)[0].load(std::memory_order_acquire);
+    if (again.offset == at.offset && !SlotIsFrozen(first)) {
+      return absl::OkStatus();
+    }
+    Position frozen;
+    frozen.root = root;
+    frozen.root_offset = root_offset;
+    COMMY_RETURN_IF_ERROR(HelpFrozen(op, anchor, frozen));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::SweepSegment(Operation& op, const Anchor& anchor, Segment& segment) {
+  const std::uint32_t place = op.AddNote(0);
+  bool clean = true;
+  for (std::uint64_t i = 0; i < SlotCount(); ++i) {
+    Shared64& slot = Slots(segment)[i];
+    const std::uint64_t word = slot.load(std::memory_order_acquire);
+    if (SlotIsEmpty(word) || SlotIsDead(word)) {
+      continue;
+    }
+    const RecordView view = ViewRecord(region_, SlotOffset(word));
+    if (!view.valid()) {
+      continue;
+    }
+    SettleWord(region_, view.record->commit);
+    if (SlotIsFrozen(word) || !Prune(op, place, *view.record)) {
+      clean = false;
+      continue;
+    }
+    if (!view.tombstone() || view.record->prev.load(std::memory_order_acquire) != 0) {
+      continue;
+    }
+    op.SetNote(place, BlockNote(NoteKind::kRecord, view.offset));
+    if (slot.CompareAndSet(word, kSlotDead, std::memory_order_seq_cst)) {
+      allocator_.Retire(op, view.offset);
+    } else {
+      clean = false;
+    }
+  }
+  op.DropNotes(place);
+  return clean ? absl::OkStatus() : MarkForSweep(op, anchor, segment.prefix);
+}
+
+absl::Status HashIndex::Sweep(Operation& op, const Anchor& anchor) {
+  std::uint64_t root_offset = 0;
+  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
+  if (root->marks.load(std::memory_order_acquire) == 0) {
+    return absl::OkStatus();
+  }
+  root->marks.store(0, std::memory_order_seq_cst);
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*root));
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();
+  }
+  for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
+    if (offset == 0) {
+      continue;
+    }
+    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
+    if (segment->mark.load(std::memory_order_acquire) != 0 &&
+        segment->mark.exchange(0, std::memory_order_seq_cst) != 0) {
+      COMMY_RETURN_IF_ERROR(SweepSegment(op, anchor, *segment));
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace commy::index

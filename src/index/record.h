@@ -1,0 +1,94 @@
+// One version of one key.
+//
+// A record is immutable once it is published, but for two words: `commit`, which goes once from
+// undecided to the time of the change, and `prev`, the version before it, which pruning moves on.
+// Whoever meets an undecided record settles it, so nobody waits for a writer that was stopped
+// between publishing and stamping.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "base/bytes.h"
+#include "base/shared_atomic.h"
+#include "region/region.h"
+
+namespace commy::index {
+
+using base::Shared64;
+
+inline constexpr std::uint64_t kKeyBytesMax = 65536;
+inline constexpr std::uint64_t kValueBytesMax = std::uint64_t{1} << 30;
+
+// `commit` is 0 while undecided, then a time, 1 or more. The top bit is kept for references to
+// transactions.
+inline constexpr std::uint64_t kUndecided = 0;
+// In `prev`: this record is being dropped from its chain, or moved.
+inline constexpr std::uint64_t kPrevFrozen = 1;
+
+inline constexpr std::uint8_t kRecordTombstone = 1;  // The key was deleted.
+
+//   offset  size  field
+//   0x00       8  commit
+//   0x08       8  prev        offset of the older version, with kPrevFrozen
+//   0x10       8  checksum    XXH3-64 of everything from 0x18 to the end of the value
+//   0x18       8  namespace_id
+//   0x20       8  expiry_ns   wall clock, 0: never
+//   0x28       4  key_size    and flags in the top 8 bits
+//   0x2c       4  value_size
+//   0x30          key; then the value at the next multiple of 16
+struct Record {
+  Shared64 commit;
+  Shared64 prev;
+  std::uint64_t checksum;
+  std::uint64_t namespace_id;
+  std::int64_t expiry_ns;
+  std::uint32_t key_size_and_flags;
+  std::uint32_t value_size;
+};
+static_assert(sizeof(Record) == 0x30);
+static_assert(offsetof(Record, checksum) == 0x10);
+static_assert(offsetof(Record, key_size_and_flags) == 0x28);
+
+// Where a record's value begins, from the record's start.
+constexpr std::uint64_t ValueStart(std::uint64_t key_size) {
+  return base::AlignUp(sizeof(Record) + key_size, 16);
+}
+constexpr std::uint64_t RecordBytes(std::uint64_t key_size, std::uint64_t value_size) {
+  return ValueStart(key_size) + value_size;
+}
+
+// A record whose sizes were read once and found to lie within the file.
+struct RecordView {
+  std::uint64_t offset = 0;
+  Record* record = nullptr;
+  std::string_view key;
+  std::string_view value;
+  std::uint8_t flags = 0;
+
+  [[nodiscard]] bool valid() const { return record != nullptr; }
+  [[nodiscard]] bool tombstone() const { return (flags & kRecordTombstone) != 0; }
+};
+
+// Not valid() if the offset or the sizes found there do not lie in the file.
+RecordView ViewRecord(const region::Region& region, std::uint64_t offset_bytes);
+
+struct RecordContent {
+  std::uint64_t namespace_id = 0;
+  std::string_view key;
+  std::string_view value;
+  std::int64_t expiry_ns = 0;
+  std::uint8_t flags = 0;
+};
+
+// Writes an unpublished record into a block that has room for it; undecided, without a past.
+void WriteRecord(std::byte* block, const RecordContent& content);
+
+// Whether the checksum is right.
+bool VerifyRecord(const RecordView& view);
+
+// Makes sure that a commit word (of a record or of an index root) is final and returns it.
+std::uint64_t SettleWord(const region::Region& region, Shared64& commit);
+
+}  // namespace commy::index
