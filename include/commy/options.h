@@ -1,0 +1,109 @@
+// Option structs of the public API. Every member has an initializer: name what differs.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "absl/time/time.h"
+
+namespace commy {
+
+class Snapshot;
+
+// How to open a store. What is fixed at creation (max_size, stale_after, operation_timeout,
+// heartbeat_interval, testing) is taken from the file of an existing store; Stats() tells it.
+struct Options {
+  bool create_if_missing = true;
+  bool error_if_exists = false;
+  // Attach, but refuse every write with FailedPrecondition.
+  bool read_only = false;
+
+  // The file never grows past this many bytes. From about 6 MiB (with the defaults below) to 1 TiB.
+  // Costs address space, not disk.
+  std::uint64_t max_size = std::uint64_t{64} << 30;
+  // A participant that has been silent for this long is shown as stalled. 1 ms to 1 day.
+  absl::Duration stale_after = absl::Seconds(5);
+  // A transaction of a stalled participant is aborted after this time. 1 ms to 1 day.
+  absl::Duration operation_timeout = absl::Seconds(60);
+  absl::Duration heartbeat_interval = absl::Seconds(1);
+
+  // Shown to people by `commy ps`; at most 63 bytes. Empty: the name of the process.
+  std::string process_name;
+
+  // Sizes that make rare paths happen often. For tests of programs and of Commy; slower and larger.
+  struct Testing {
+    std::uint64_t chunk_bytes = std::uint64_t{2} << 20;
+    std::uint64_t span_bytes = std::uint64_t{64} << 10;
+    std::uint32_t segment_buckets = 31;
+    std::uint32_t participant_count = 256;
+    std::uint32_t lane_count = 4096;
+    bool background = true;  // Run the heartbeat thread.
+  };
+  Testing testing = Testing();
+};
+
+// In which order a namespace keeps its keys.
+enum class Order : std::uint8_t {
+  kHash = 1,  // None that means anything. Fastest for single keys.
+  kOrdered = 2,  // Bytewise.
+};
+
+struct NamespaceOptions {
+  // Of a new namespace: kHash unless given. Of an existing one: InvalidArgument if it differs.
+  std::optional<Order> order = std::nullopt;
+  bool create_if_missing = true;
+};
+
+struct PutOptions {
+  // After this time the key is as if it were deleted. Infinite: never.
+  absl::Duration ttl = absl::InfiniteDuration();
+};
+
+struct ReadOptions {
+  const Snapshot* snapshot = nullptr;
+};
+
+struct ScanOptions {
+  // Only keys from `from` on (inclusive), before `to` (exclusive; empty: to the end), and
+  // beginning with `prefix`.
+  std::string from = std::string();
+  std::string to = std::string();
+  std::string prefix = std::string();
+  std::uint64_t limit = UINT64_MAX;
+  bool reverse = false;  // Ordered namespaces only.
+  const Snapshot* snapshot = nullptr;
+};
+
+// What CompareAndSwap compares with and writes. nullopt: absent.
+struct Swap {
+  std::optional<std::string_view> expected = std::nullopt;
+  std::optional<std::string_view> desired = std::nullopt;
+};
+
+// What an Update callback decides.
+class Change {
+ public:
+  static Change Put(std::string value, PutOptions options = PutOptions()) {
+    return Change(Kind::kPut, std::move(value), options);
+  }
+  static Change Delete() { return Change(Kind::kDelete, std::string(), PutOptions()); }
+  static Change Keep() { return Change(Kind::kKeep, std::string(), PutOptions()); }
+
+  enum class Kind : std::uint8_t { kPut, kDelete, kKeep };
+  [[nodiscard]] Kind kind() const { return kind_; }
+  [[nodiscard]] const std::string& value() const { return value_; }
+  [[nodiscard]] const PutOptions& options() const { return options_; }
+
+ private:
+  Change(Kind kind, std::string value, PutOptions options)
+      : kind_(kind), value_(std::move(value)), options_(options) {}
+
+  Kind kind_;
+  std::string value_;
+  PutOptions options_;
+};
+
+}  // namespace commy

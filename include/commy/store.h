@@ -1,0 +1,82 @@
+// A store: one file that many processes read and write at once.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "commy/export.h"
+#include "commy/info.h"
+#include "commy/namespace.h"
+#include "commy/options.h"
+
+namespace commy {
+
+namespace store {
+class StoreImpl;
+}
+
+// A handle to an open store. Cheap to copy; every method is safe from any thread. The store stays
+// open until Close() or until the last Store, Namespace, View and scan of it is gone. One process
+// may open a store several times; each is a participant of its own.
+//
+//   absl::StatusOr<commy::Store> store = commy::Store::Open("fleet.commy");
+//   absl::StatusOr<commy::Namespace> ns = store->OpenNamespace("acme/config");
+//   absl::Status done = ns->Put("greeting", "hello");
+class COMMY_EXPORT Store {
+ public:
+  // Opens the store at `path`; creates it unless told otherwise. Creation is atomic: who loses the
+  // race opens the winner's.
+  //
+  // Errors name the path. NotFound: no such file, and create_if_missing is off. AlreadyExists.
+  // PermissionDenied. InvalidArgument: not a store, a directory, or an option out of range.
+  // FailedPrecondition: another format version, a file system without open-file-description
+  // locks, or somebody has the store to himself. DataLoss: damaged, cut short, or in use when the
+  // machine went down. ResourceExhausted: disk full, or all participant slots are taken.
+  // Cost: some system calls; a microsecond more for each dead participant that is recovered.
+  static absl::StatusOr<Store> Open(const std::string& path, const Options& options = Options());
+
+  // Ends this participant and unmaps the file, after waiting for calls of other threads of this
+  // process that are under way. Every handle of this Open says FailedPrecondition from then on.
+  // FailedPrecondition: a View is still held; nothing has changed then.
+  absl::Status Close();
+
+  // Opens a namespace; creates it unless told otherwise. `path` has 1 to 1,024 bytes: non-empty
+  // parts separated by '/'. InvalidArgument: a bad path, or it exists with another order; NotFound.
+  absl::StatusOr<Namespace> OpenNamespace(std::string_view path,
+                                          NamespaceOptions options = NamespaceOptions()) const;
+  // Removes a namespace with all its keys at one moment. Handles to it say NotFound from then on.
+  // NotFound: there is none of that path.
+  absl::Status DropNamespace(std::string_view path) const;
+  // Gives a namespace another path at one moment. Handles stay good. NotFound; AlreadyExists.
+  absl::Status RenameNamespace(std::string_view from, std::string_view to) const;
+  // Namespaces whose path begins with `prefix`, in order of their paths.
+  absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix = "") const;
+
+  absl::StatusOr<std::vector<ParticipantInfo>> Participants() const;
+  absl::StatusOr<StoreStats> Stats() const;
+  // Walks the whole file: every structure, every checksum, every block reachable once or free.
+  // Exact when nobody writes; with writers it looks again before it reports a leak.
+  absl::StatusOr<CheckReport> Check() const;
+  // Writes everything that is there now to disk.
+  absl::Status Sync() const;
+
+  [[nodiscard]] const std::string& path() const;
+
+ private:
+  explicit Store(std::shared_ptr<store::StoreImpl> impl) : impl_(std::move(impl)) {}
+
+  std::shared_ptr<store::StoreImpl> impl_;
+};
+
+// The structs of the file with the offset and size of each field, one a line:
+// "<struct>\t<field>\t<offset>\t<size>". What `commy layout` prints.
+COMMY_EXPORT std::string DescribeLayout();
+
+// "0.1.0"
+COMMY_EXPORT std::string_view Version();
+
+}  // namespace commy

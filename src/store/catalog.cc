@@ -1,0 +1,236 @@
+#include "store/catalog.h"
+
+#include <algorithm>
+
+#include "base/hash.h"
+#include "base/status.h"
+
+namespace commy::store {
+namespace {
+
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+
+constexpr std::uint64_t kLevelMax = 16;
+constexpr std::uint64_t kNodeBytesMax = std::uint64_t{1} << 20;
+constexpr std::uint64_t kDeadMax = std::uint64_t{1} << 20;
+
+std::uint64_t NodeChecksum(const CatalogNode* node, std::uint64_t bytes) {
+  const std::uint64_t head = base::Checksum(node, offsetof(CatalogNode, checksum));
+  return base::Checksum(reinterpret_cast<const std::byte*>(node) + sizeof(CatalogNode),
+                        bytes - sizeof(CatalogNode)) ^
+         head;
+}
+
+std::uint64_t RootChecksum(const CatalogRoot* root, std::uint64_t bytes) {
+  const std::uint64_t head = base::Checksum(root, offsetof(CatalogRoot, checksum));
+  return base::Checksum(reinterpret_cast<const std::byte*>(root) + sizeof(CatalogRoot),
+                        bytes - sizeof(CatalogRoot)) ^
+         head;
+}
+
+bool StartsWith(std::string_view text, std::string_view prefix) {
+  return text.substr(0, prefix.size()) == prefix;
+}
+
+}  // namespace
+
+absl::StatusOr<Catalog::RootView> Catalog::ReadRoot() const {
+  RootView view;
+  view.offset = region_.header().catalog_root.load(std::memory_order_acquire);
+  if (view.offset == 0) {
+    return view;
+  }
+  const auto* const root = region_.At<CatalogRoot>(view.offset);
+  const std::uint64_t dead_count = root == nullptr ? 0 : root->dead_count;
+  const std::uint64_t bytes = sizeof(CatalogRoot) + dead_count * 8;
+  if (root == nullptr || dead_count > kDeadMax ||
+      region_.At(view.offset, bytes, 8) == nullptr || root->checksum != RootChecksum(root, bytes)) {
+    return base::DataLoss(region_.path(), ": the catalog's root at ", base::Hex(view.offset),
+                          " is damaged; `commy recover` saves what verifies");
+  }
+  view.node = root->node;
+  view.count = root->count;
+  const auto* const dead = reinterpret_cast<const std::uint64_t*>(root + 1);
+  view.dead.assign(dead, dead + dead_count);
+  return view;
+}
+
+absl::StatusOr<Catalog::NodeView> Catalog::ReadNode(std::uint64_t offset) const {
+  const auto damaged = [&] {
+    return base::DataLoss(region_.path(), ": the catalog's node at ", base::Hex(offset),
+                          " is damaged; `commy recover` saves what verifies");
+  };
+  const auto* const node = region_.At<CatalogNode>(offset);
+  if (node == nullptr) {
+    return damaged();
+  }
+  const std::uint64_t bytes = node->bytes;
+  const std::uint64_t count = node->count;
+  if (bytes < sizeof(CatalogNode) || bytes > kNodeBytesMax ||
+      count > (bytes - sizeof(CatalogNode)) / sizeof(CatalogEntry) ||
+      region_.At(offset, bytes, 8) == nullptr || node->checksum != NodeChecksum(node, bytes)) {
+    return damaged();
+  }
+  NodeView view;
+  view.level = node->level;
+  const auto* const entries = reinterpret_cast<const CatalogEntry*>(node + 1);
+  view.entries.reserve(count);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const CatalogEntry entry = entries[i];
+    if (entry.path_start > bytes || entry.path_size > bytes - entry.path_start) {
+      return damaged();
+    }
+    view.entries.emplace_back(
+        std::string_view(reinterpret_cast<const char*>(node) + entry.path_start, entry.path_size),
+        entry.value);
+  }
+  return view;
+}
+
+absl::StatusOr<std::uint64_t> Catalog::Find(std::string_view path) const {
+  COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
+  std::uint64_t offset = root.node;
+  for (std::uint64_t step = 0; step <= kLevelMax && offset != 0; ++step) {
+    COMMY_ASSIGN_OR_RETURN(const NodeView node, ReadNode(offset));
+    const auto after =
+        std::upper_bound(node.entries.begin(), node.entries.end(), path,
+                         [](std::string_view wanted, const auto& entry) { return wanted < entry.first; });
+    if (after == node.entries.begin()) {
+      return 0;
+    }
+    const auto& at = *std::prev(after);
+    if (node.level == 0) {
+      return at.first == path ? at.second : 0;
+    }
+    offset = at.second;
+  }
+  return 0;
+}
+
+absl::StatusOr<bool> Catalog::Visit(
+    std::uint64_t offset, std::uint64_t level_limit, std::string_view prefix,
+    absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const {
+  COMMY_ASSIGN_OR_RETURN(const NodeView node, ReadNode(offset));
+  if (node.level > level_limit) {
+    return base::DataLoss(region_.path(), ": the catalog's node at ", base::Hex(offset),
+                          " is on the wrong level");
+  }
+  for (std::size_t i = 0; i < node.entries.size(); ++i) {
+    const auto& [path, value] = node.entries[i];
+    if (node.level == 0) {
+      if (StartsWith(path, prefix) && !visit(path, value)) {
+        return false;
+      }
+      continue;
+    }
+    // A child holds the paths from its own first one up to the next child's.
+    const bool before = i + 1 < node.entries.size() && node.entries[i + 1].first <= prefix;
+    const bool behind = path > prefix && !StartsWith(path, prefix);
+    if (before) {
+      continue;
+    }
+    if (behind) {
+      break;
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool go_on, Visit(value, node.level - 1, prefix, visit));
+    if (!go_on) {
+      return false;
+    }
+  }
+  return true;
+}
+
+absl::Status Catalog::ForEach(std::string_view prefix,
+                              absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const {
+  COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
+  return root.node == 0 ? absl::OkStatus() : Visit(root.node, kLevelMax, prefix, visit).status();
+}
+
+absl::StatusOr<std::vector<std::uint64_t>> Catalog::Dead() const {
+  COMMY_ASSIGN_OR_RETURN(RootView root, ReadRoot());
+  return std::move(root.dead);
+}
+
+absl::Status Catalog::WalkNodes(std::uint64_t offset, std::uint64_t level_limit,
+                                absl::FunctionRef<void(std::uint64_t)> visit) const {
+  COMMY_ASSIGN_OR_RETURN(const NodeView node, ReadNode(offset));
+  if (node.level > level_limit) {
+    return base::DataLoss(region_.path(), ": the catalog's node at ", base::Hex(offset),
+                          " is on the wrong level");
+  }
+  visit(offset);
+  for (const auto& [path, value] : node.entries) {
+    if (node.level > 0) {
+      COMMY_RETURN_IF_ERROR(WalkNodes(value, node.level - 1, visit));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Catalog::WalkBlocks(absl::FunctionRef<void(NoteKind, std::uint64_t)> visit) const {
+  COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
+  if (root.offset != 0) {
+    visit(NoteKind::kCatalogRoot, root.offset);
+  }
+  if (root.node == 0) {
+    return absl::OkStatus();
+  }
+  return WalkNodes(root.node, kLevelMax,
+                   [&](std::uint64_t offset) { visit(NoteKind::kCatalogNode, offset); });
+}
+
+absl::StatusOr<bool> Catalog::IsReachable(NoteKind kind, std::uint64_t offset) const {
+  COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
+  if (kind == NoteKind::kCatalogRoot) {
+    return root.offset == offset;
+  }
+  bool found = false;
+  if (kind == NoteKind::kCatalogNode) {
+    COMMY_RETURN_IF_ERROR(
+        WalkBlocks([&](NoteKind, std::uint64_t block) { found |= block == offset; }));
+    return found;
+  }
+  if (std::find(root.dead.begin(), root.dead.end(), offset) != root.dead.end()) {
+    return true;
+  }
+  COMMY_RETURN_IF_ERROR(ForEach("", [&](std::string_view, std::uint64_t object) {
+    found |= object == offset;
+    return !found;
+  }));
+  return found;
+}
+
+absl::Status Catalog::Change(Operation& op, absl::FunctionRef<absl::Status(CatalogEdit&)> change) {
+  const std::uint32_t first_note = op.notes_used();
+  while (true) {
+    CatalogEdit edit(*this);
+    COMMY_RETURN_IF_ERROR(edit.Load());
+    COMMY_RETURN_IF_ERROR(change(edit));
+    const std::uint64_t old_root = edit.root_view_.offset;
+    absl::StatusOr<std::uint64_t> made = edit.WriteTree(op);
+    bool published = false;
+    if (made.ok()) {
+      for (const std::uint64_t node : edit.replaced_) {
+        op.AddNote(BlockNote(NoteKind::kCatalogNode, node));
+      }
+      op.AddNote(BlockNote(NoteKind::kCatalogRoot, old_root));
+      published = region_.header().catalog_root.CompareAndSet(old_root, *made,
+                                                              std::memory_order_seq_cst);
+    }
+    // What lost its place, or never got one.
+    for (const std::uint64_t block : published ? edit.replaced_ : edit.written_) {
+      allocator_.Retire(op, block);
+    }
+    if (published && old_root != 0) {
+      allocator_.Retire(op, old_root);
+    }
+    op.DropNotes(first_note);
+    if (published || !made.ok()) {
+      return made.status();
+    }
+  }
+}
+
+}  // namespace commy::store

@@ -1,0 +1,167 @@
+// `commy layout`: the file's structs, taken from the compiler.
+#include <cstddef>
+
+#include "absl/strings/str_cat.h"
+#include "commy/store.h"
+#include "index/hash_layout.h"
+#include "index/record.h"
+#include "region/layout.h"
+#include "store/catalog.h"
+
+namespace commy {
+namespace {
+
+#define COMMY_FIELD(type, field) \
+  absl::StrAppend(text, #type "\t" #field "\t", offsetof(type, field), "\t", \
+                  sizeof(type::field), "\n")
+#define COMMY_WHOLE(type) absl::StrAppend(text, #type "\t\t0\t", sizeof(type), "\n")
+
+void DescribeRegion(std::string* text) {
+  using region::LaneLayout;
+  using region::ParticipantSlot;
+  using region::RegionHeader;
+  using region::SnapshotSlot;
+  using region::SpanHeader;
+  COMMY_WHOLE(RegionHeader);
+  COMMY_FIELD(RegionHeader, magic);
+  COMMY_FIELD(RegionHeader, format_version);
+  COMMY_FIELD(RegionHeader, header_bytes);
+  COMMY_FIELD(RegionHeader, uuid);
+  COMMY_FIELD(RegionHeader, hash_seed);
+  COMMY_FIELD(RegionHeader, max_size_bytes);
+  COMMY_FIELD(RegionHeader, chunk_bytes);
+  COMMY_FIELD(RegionHeader, span_bytes);
+  COMMY_FIELD(RegionHeader, participants_offset);
+  COMMY_FIELD(RegionHeader, participant_count);
+  COMMY_FIELD(RegionHeader, lane_count);
+  COMMY_FIELD(RegionHeader, lanes_offset);
+  COMMY_FIELD(RegionHeader, snapshots_offset);
+  COMMY_FIELD(RegionHeader, snapshot_count);
+  COMMY_FIELD(RegionHeader, segment_buckets);
+  COMMY_FIELD(RegionHeader, span_words_offset);
+  COMMY_FIELD(RegionHeader, data_offset);
+  COMMY_FIELD(RegionHeader, stale_after_ns);
+  COMMY_FIELD(RegionHeader, operation_timeout_ns);
+  COMMY_FIELD(RegionHeader, heartbeat_interval_ns);
+  COMMY_FIELD(RegionHeader, created_wall_ns);
+  COMMY_FIELD(RegionHeader, checksum);
+  COMMY_FIELD(RegionHeader, clean_word);
+  COMMY_FIELD(RegionHeader, boot_id);
+  COMMY_FIELD(RegionHeader, device);
+  COMMY_FIELD(RegionHeader, inode);
+  COMMY_FIELD(RegionHeader, birth_ns);
+  COMMY_FIELD(RegionHeader, size_bytes);
+  COMMY_FIELD(RegionHeader, lanes_ready);
+  COMMY_FIELD(RegionHeader, epoch);
+  COMMY_FIELD(RegionHeader, commit_clock);
+  COMMY_FIELD(RegionHeader, catalog_root);
+  COMMY_FIELD(RegionHeader, next_namespace_id);
+  COMMY_FIELD(RegionHeader, snapshot_seq);
+  COMMY_FIELD(RegionHeader, oldest_snapshot);
+  COMMY_FIELD(RegionHeader, span_hint);
+  COMMY_WHOLE(ParticipantSlot);
+  COMMY_FIELD(ParticipantSlot, state);
+  COMMY_FIELD(ParticipantSlot, pid);
+  COMMY_FIELD(ParticipantSlot, start_wall_ns);
+  COMMY_FIELD(ParticipantSlot, heartbeat);
+  COMMY_FIELD(ParticipantSlot, heartbeat_wall_ns);
+  COMMY_FIELD(ParticipantSlot, flags);
+  COMMY_FIELD(ParticipantSlot, blocked_epoch);
+  COMMY_FIELD(ParticipantSlot, name);
+  COMMY_WHOLE(LaneLayout);
+  COMMY_FIELD(LaneLayout, owner);
+  COMMY_FIELD(LaneLayout, has_spans);
+  COMMY_FIELD(LaneLayout, pins);
+  COMMY_FIELD(LaneLayout, op);
+  COMMY_FIELD(LaneLayout, op_object);
+  COMMY_FIELD(LaneLayout, operations);
+  COMMY_FIELD(LaneLayout, op_counter);
+  COMMY_FIELD(LaneLayout, notes);
+  COMMY_WHOLE(SnapshotSlot);
+  COMMY_FIELD(SnapshotSlot, word);
+  COMMY_FIELD(SnapshotSlot, owner);
+  COMMY_WHOLE(SpanHeader);
+  COMMY_FIELD(SpanHeader, size_class);
+  COMMY_FIELD(SpanHeader, block_count);
+  COMMY_FIELD(SpanHeader, data_start);
+}
+
+void DescribeIndex(std::string* text) {
+  using index::ChangeDescriptor;
+  using index::Directory;
+  using index::IndexRoot;
+  using index::NamespaceObject;
+  using index::Record;
+  using index::Segment;
+  COMMY_WHOLE(Record);
+  COMMY_FIELD(Record, commit);
+  COMMY_FIELD(Record, prev);
+  COMMY_FIELD(Record, checksum);
+  COMMY_FIELD(Record, namespace_id);
+  COMMY_FIELD(Record, expiry_ns);
+  COMMY_FIELD(Record, key_size_and_flags);
+  COMMY_FIELD(Record, value_size);
+  COMMY_WHOLE(NamespaceObject);
+  COMMY_FIELD(NamespaceObject, id);
+  COMMY_FIELD(NamespaceObject, order);
+  COMMY_FIELD(NamespaceObject, root);
+  COMMY_FIELD(NamespaceObject, default_ttl_ns);
+  COMMY_FIELD(NamespaceObject, quota_bytes);
+  COMMY_FIELD(NamespaceObject, change_word);
+  COMMY_WHOLE(IndexRoot);
+  COMMY_FIELD(IndexRoot, commit);
+  COMMY_FIELD(IndexRoot, prev);
+  COMMY_FIELD(IndexRoot, namespace_id);
+  COMMY_FIELD(IndexRoot, successor);
+  COMMY_FIELD(IndexRoot, directory);
+  COMMY_FIELD(IndexRoot, baton);
+  COMMY_FIELD(IndexRoot, marks);
+  COMMY_FIELD(IndexRoot, counters);
+  COMMY_WHOLE(Directory);
+  COMMY_FIELD(Directory, depth);
+  COMMY_WHOLE(Segment);
+  COMMY_FIELD(Segment, depth);
+  COMMY_FIELD(Segment, prefix);
+  COMMY_FIELD(Segment, bucket_count);
+  COMMY_FIELD(Segment, mark);
+  COMMY_WHOLE(ChangeDescriptor);
+  COMMY_FIELD(ChangeDescriptor, kind);
+  COMMY_FIELD(ChangeDescriptor, old);
+  COMMY_FIELD(ChangeDescriptor, target_0);
+  COMMY_FIELD(ChangeDescriptor, target_1);
+}
+
+void DescribeCatalog(std::string* text) {
+  using store::CatalogEntry;
+  using store::CatalogNode;
+  using store::CatalogRoot;
+  COMMY_WHOLE(CatalogRoot);
+  COMMY_FIELD(CatalogRoot, node);
+  COMMY_FIELD(CatalogRoot, count);
+  COMMY_FIELD(CatalogRoot, dead_count);
+  COMMY_FIELD(CatalogRoot, checksum);
+  COMMY_WHOLE(CatalogNode);
+  COMMY_FIELD(CatalogNode, level);
+  COMMY_FIELD(CatalogNode, count);
+  COMMY_FIELD(CatalogNode, bytes);
+  COMMY_FIELD(CatalogNode, checksum);
+  COMMY_WHOLE(CatalogEntry);
+  COMMY_FIELD(CatalogEntry, path_start);
+  COMMY_FIELD(CatalogEntry, path_size);
+  COMMY_FIELD(CatalogEntry, value);
+}
+
+#undef COMMY_FIELD
+#undef COMMY_WHOLE
+
+}  // namespace
+
+std::string DescribeLayout() {
+  std::string text;
+  DescribeRegion(&text);
+  DescribeIndex(&text);
+  DescribeCatalog(&text);
+  return text;
+}
+
+}  // namespace commy

@@ -1,0 +1,328 @@
+// Reading and writing keys: the public Namespace over the hash index.
+#include "commy/namespace.h"
+
+#include <array>
+#include <charconv>
+#include <limits>
+
+#include "base/status.h"
+#include "store/handles.h"
+
+namespace commy {
+namespace {
+
+using index::Anchor;
+using index::Decide;
+using index::Decision;
+using index::RecordView;
+using index::WriteOutcome;
+using process::Lane;
+using process::OpKind;
+using process::Operation;
+using store::NamespaceState;
+
+absl::Status CheckKey(std::string_view key) {
+  if (key.size() > index::kKeyBytesMax) [[unlikely]] {
+    return base::InvalidArgument("the key has ", key.size(), " bytes; a key has at most ",
+                                 index::kKeyBytesMax);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckValue(std::string_view value) {
+  if (value.size() > index::kValueBytesMax) [[unlikely]] {
+    return base::InvalidArgument("the value has ", value.size(), " bytes; a value has at most ",
+                                 index::kValueBytesMax);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status NoSuchKey() { return absl::NotFoundError("no such key"); }
+
+absl::Status NoSnapshots(const ReadOptions& options) {
+  return options.snapshot == nullptr
+             ? absl::OkStatus()
+             : base::InvalidArgument("snapshots are not part of this version");
+}
+
+// When a record that is written now with this time to live expires; 0: never.
+absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, absl::Duration ttl) {
+  if (ttl == absl::InfiniteDuration()) {
+    return 0;
+  }
+  if (ttl <= absl::ZeroDuration()) {
+    return base::InvalidArgument("the time to live is ", absl::FormatDuration(ttl),
+                                 "; it must be longer than nothing");
+  }
+  const std::int64_t now = ns.store->session().platform().WallNs();
+  const std::int64_t ttl_ns = absl::ToInt64Nanoseconds(ttl);
+  return ttl_ns > std::numeric_limits<std::int64_t>::max() - now
+             ? std::numeric_limits<std::int64_t>::max()
+             : now + ttl_ns;
+}
+
+absl::Status WriteKey(const NamespaceState& ns, std::string_view key, index::Decider decide,
+                      WriteOutcome* outcome) {
+  COMMY_RETURN_IF_ERROR(CheckKey(key));
+  return ns.store->Write(ns.key, OpKind::kWrite, [&](Operation& op, const Anchor& anchor) {
+    return ns.store->hash_index().Write(op, anchor, key, decide, outcome);
+  });
+}
+
+// Reads a key and calls `use` under the pin.
+template <typename Use>
+absl::Status ReadKey(const NamespaceState& ns, std::string_view key, const ReadOptions& options,
+                     Use use) {
+  COMMY_RETURN_IF_ERROR(CheckKey(key));
+  COMMY_RETURN_IF_ERROR(NoSnapshots(options));
+  return ns.store->Read(ns.key, [&](Lane& lane, const Anchor& anchor) -> absl::Status {
+    RecordView found;
+    COMMY_RETURN_IF_ERROR(ns.store->hash_index().Find(anchor, key, &found));
+    return use(lane, found);
+  });
+}
+
+std::optional<std::int64_t> ParseInteger(std::string_view text) {
+  std::int64_t value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+}  // namespace
+
+Namespace::Namespace(std::shared_ptr<const NamespaceState> state) : state_(std::move(state)) {}
+
+const std::string& Namespace::path() const { return state_->path; }
+Order Namespace::order() const { return state_->order; }
+
+// --- Reading ---------------------------------------------------------------------------------
+
+absl::StatusOr<std::string> Namespace::Get(std::string_view key, ReadOptions options) const {
+  std::string value;
+  COMMY_RETURN_IF_ERROR(
+      ReadKey(*state_, key, options, [&value](Lane&, const RecordView& found) -> absl::Status {
+        if (!found.valid()) {
+          return NoSuchKey();
+        }
+        value.assign(found.value);
+        return absl::OkStatus();
+      }));
+  return value;
+}
+
+absl::StatusOr<bool> Namespace::Contains(std::string_view key, ReadOptions options) const {
+  bool there = false;
+  COMMY_RETURN_IF_ERROR(
+      ReadKey(*state_, key, options, [&there](Lane&, const RecordView& found) -> absl::Status {
+        there = found.valid();
+        return absl::OkStatus();
+      }));
+  return there;
+}
+
+absl::Status Namespace::ReadWith(std::string_view key,
+                                 absl::FunctionRef<void(std::string_view)> use,
+                                 ReadOptions options) const {
+  return ReadKey(*state_, key, options, [&use](Lane&, const RecordView& found) -> absl::Status {
+    if (!found.valid()) {
+      return NoSuchKey();
+    }
+    use(found.value);
+    return absl::OkStatus();
+  });
+}
+
+absl::StatusOr<View> Namespace::GetView(std::string_view key, ReadOptions options) const {
+  std::unique_ptr<store::ViewState> view;
+  std::string_view value;
+  COMMY_RETURN_IF_ERROR(
+      ReadKey(*state_, key, options, [&](Lane& lane, const RecordView& found) -> absl::Status {
+        if (!found.valid()) {
+          return NoSuchKey();
+        }
+        COMMY_ASSIGN_OR_RETURN(const process::Session::ViewPin pin,
+                               state_->store->session().TakeViewPin(lane));
+        view = std::make_unique<store::ViewState>(state_->store, pin);
+        value = found.value;
+        return absl::OkStatus();
+      }));
+  return View(std::move(view), value);
+}
+
+std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
+    const std::vector<std::string_view>& keys, ReadOptions options) const {
+  std::vector<absl::StatusOr<std::string>> values;
+  values.reserve(keys.size());
+  for (const std::string_view key : keys) {
+    values.push_back(Get(key, options));
+  }
+  return values;
+}
+
+absl::StatusOr<std::uint64_t> Namespace::Size() const {
+  std::uint64_t size = 0;
+  COMMY_RETURN_IF_ERROR(
+      state_->store->Read(state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+        COMMY_ASSIGN_OR_RETURN(size, state_->store->hash_index().Size(anchor));
+        return absl::OkStatus();
+      }));
+  return size;
+}
+
+// --- Writing ---------------------------------------------------------------------------------
+
+absl::Status Namespace::Put(std::string_view key, std::string_view value,
+                            PutOptions options) const {
+  COMMY_RETURN_IF_ERROR(CheckValue(value));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, options.ttl));
+  WriteOutcome outcome;
+  return WriteKey(
+      *state_, key,
+      [&](const RecordView*) { return Decision{Decide::kPut, value, expiry}; }, &outcome);
+}
+
+absl::StatusOr<bool> Namespace::Delete(std::string_view key) const {
+  WriteOutcome outcome;
+  COMMY_RETURN_IF_ERROR(WriteKey(
+      *state_, key,
+      [](const RecordView*) { return Decision{Decide::kDelete, std::string_view(), 0}; },
+      &outcome));
+  return outcome.changed;
+}
+
+absl::StatusOr<bool> Namespace::PutIfAbsent(std::string_view key, std::string_view value,
+                                            PutOptions options) const {
+  COMMY_RETURN_IF_ERROR(CheckValue(value));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, options.ttl));
+  WriteOutcome outcome;
+  COMMY_RETURN_IF_ERROR(WriteKey(
+      *state_, key,
+      [&](const RecordView* live) {
+        return live != nullptr ? Decision{} : Decision{Decide::kPut, value, expiry};
+      },
+      &outcome));
+  return outcome.changed;
+}
+
+absl::StatusOr<bool> Namespace::CompareAndSwap(std::string_view key, Swap swap) const {
+  if (swap.desired.has_value()) {
+    COMMY_RETURN_IF_ERROR(CheckValue(*swap.desired));
+  }
+  bool matched = false;
+  WriteOutcome outcome;
+  COMMY_RETURN_IF_ERROR(WriteKey(
+      *state_, key,
+      [&](const RecordView* live) {
+        matched = live == nullptr ? !swap.expected.has_value()
+                                  : swap.expected.has_value() && *swap.expected == live->value;
+        if (!matched) {
+          return Decision{};
+        }
+        return swap.desired.has_value() ? Decision{Decide::kPut, *swap.desired, 0}
+                                        : Decision{Decide::kDelete, std::string_view(), 0};
+      },
+      &outcome));
+  return matched;
+}
+
+absl::StatusOr<std::int64_t> Namespace::Add(std::string_view key, std::int64_t delta) const {
+  std::int64_t sum = 0;
+  std::array<char, 24> text{};
+  absl::Status bad;
+  WriteOutcome outcome;
+  COMMY_RETURN_IF_ERROR(WriteKey(
+      *state_, key,
+      [&](const RecordView* live) {
+        const std::optional<std::int64_t> before =
+            live == nullptr ? std::optional<std::int64_t>(0) : ParseInteger(live->value);
+        bad = absl::OkStatus();
+        if (!before.has_value()) {
+          bad = base::InvalidArgument("the value is not a decimal integer of 64 bits");
+          return Decision{};
+        }
+        if (__builtin_add_overflow(*before, delta, &sum)) {
+          bad = base::OutOfRange(*before, " and ", delta, " do not add up within 64 bits");
+          return Decision{};
+        }
+        const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), sum);
+        (void)error;
+        return Decision{Decide::kPut,
+                        std::string_view(text.data(), static_cast<std::size_t>(end - text.data())),
+                        live == nullptr ? 0 : live->record->expiry_ns, true};
+      },
+      &outcome));
+  if (!bad.ok()) {
+    return bad;
+  }
+  return sum;
+}
+
+absl::StatusOr<bool> Namespace::Update(
+    std::string_view key,
+    absl::FunctionRef<Change(std::optional<std::string_view>)> decide) const {
+  while (true) {
+    // `decide` runs with nothing held; then its answer is written if the key still has the very
+    // version that it saw. Commit times tell versions apart.
+    std::optional<std::string> seen;
+    std::uint64_t seen_commit = 0;
+    COMMY_RETURN_IF_ERROR(ReadKey(
+        *state_, key, ReadOptions(), [&](Lane&, const RecordView& found) -> absl::Status {
+          if (found.valid()) {
+            seen = std::string(found.value);
+            seen_commit = found.record->commit.load(std::memory_order_acquire);
+          }
+          return absl::OkStatus();
+        }));
+    const Change change =
+        decide(seen.has_value() ? std::optional<std::string_view>(*seen) : std::nullopt);
+    if (change.kind() == Change::Kind::kKeep) {
+      return false;
+    }
+    COMMY_RETURN_IF_ERROR(CheckValue(change.value()));
+    COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, change.options().ttl));
+    bool same = false;
+    WriteOutcome outcome;
+    COMMY_RETURN_IF_ERROR(WriteKey(
+        *state_, key,
+        [&](const RecordView* live) {
+          const std::uint64_t commit =
+              live == nullptr ? 0 : live->record->commit.load(std::memory_order_acquire);
+          same = commit == seen_commit;
+          if (!same) {
+            return Decision{};
+          }
+          return change.kind() == Change::Kind::kPut
+                     ? Decision{Decide::kPut, change.value(), expiry}
+                     : Decision{Decide::kDelete, std::string_view(), 0};
+        },
+        &outcome));
+    if (same) {
+      return outcome.changed;
+    }
+  }
+}
+
+absl::Status Namespace::Clear() const {
+  return state_->store->Write(state_->key, OpKind::kClear,
+                              [this](Operation& op, const Anchor& anchor) {
+                                return state_->store->hash_index().Clear(op, anchor);
+                              });
+}
+
+// --- Views -----------------------------------------------------------------------------------
+
+View::View(std::unique_ptr<store::ViewState> state, std::string_view value)
+    : state_(std::move(state)), value_(value) {}
+View::View(View&& other) noexcept
+    : state_(std::move(other.state_)), value_(std::exchange(other.value_, std::string_view())) {}
+View& View::operator=(View&& other) noexcept {
+  state_ = std::move(other.state_);
+  value_ = std::exchange(other.value_, std::string_view());
+  return *this;
+}
+View::~View() = default;
+
+}  // namespace commy

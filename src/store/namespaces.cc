@@ -1,0 +1,312 @@
+// The life of namespaces: create, open, list, rename, drop, bury.
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "base/status.h"
+#include "store/store_impl.h"
+
+namespace commy::store {
+namespace {
+
+using base::ToAbsl;
+using process::BlockNote;
+using process::Lane;
+using process::NoteKind;
+using process::OpKind;
+using process::Operation;
+using process::Pin;
+
+constexpr std::size_t kPathBytesMax = 1024;
+std::string_view OrderName(Order order) { return order == Order::kHash ? "hash" : "ordered"; }
+
+}  // namespace
+
+absl::Status CheckPath(std::string_view path) {
+  if (path.empty() || path.size() > kPathBytesMax) {
+    return base::InvalidArgument("a namespace path has ", path.size(), " bytes; it must have 1 to ",
+                                 kPathBytesMax);
+  }
+  if (path.front() == '/' || path.back() == '/' || path.find("//") != std::string_view::npos) {
+    return base::InvalidArgument("the namespace path \"", ToAbsl(path),
+                                 "\" has an empty part; write it as part/part/part");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::uint64_t> StoreImpl::FindObject(std::string_view path) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  const Pin pin(*lane);
+  if (!pin.entered()) {
+    return session_->CheckUsable();
+  }
+  return catalog_.Find(path);
+}
+
+absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  Operation op(*lane, OpKind::kCatalog, 0);
+  if (!op.entered()) {
+    return session_->CheckUsable();
+  }
+  COMMY_ASSIGN_OR_RETURN(
+      const std::uint64_t offset,
+      allocator_.Allocate(op, NoteKind::kNamespace, sizeof(index::NamespaceObject)));
+  // Everything that is noted from here on hangs on this object. While it is not in the catalog,
+  // none of it can be reached.
+  op.SetObject(offset);
+  auto* const object = region().At<index::NamespaceObject>(offset);
+  if (object == nullptr) {
+    return base::DataLoss(path_, ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(object, sizeof(*object));
+  const std::uint64_t id =
+      kIdTag | (region().header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1);
+  const auto discard = [&] {
+    object->id.store(0, std::memory_order_release);
+    for (std::uint32_t place = 0; place < op.notes_used(); ++place) {
+      const process::Note note =
+          process::ReadNote(lane->words().notes[place].load(std::memory_order_relaxed));
+      if (note.offset_bytes != 0) {
+        allocator_.Retire(op, note.offset_bytes);
+      }
+    }
+  };
+  const absl::StatusOr<std::uint64_t> root = index_.BuildRoot(op, id, 0);
+  if (!root.ok()) {
+    discard();
+    return root.status();
+  }
+  object->order.store(index::kOrderHash, std::memory_order_relaxed);
+  object->root.store(*root, std::memory_order_relaxed);
+  object->id.store(id, std::memory_order_release);
+  const absl::Status published = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
+    if (there != 0) {
+      return base::AlreadyExists("namespace \"", ToAbsl(path), "\" exists");
+    }
+    return edit.Insert(path, offset);
+  });
+  if (!published.ok()) {
+    discard();
+    return absl::IsAlreadyExists(published) ? absl::StatusOr<std::uint64_t>(0) : published;
+  }
+  const absl::StatusOr<index::Anchor> anchor = AnchorAt(offset);
+  if (anchor.ok() && anchor->id == id) {
+    (void)index_.FinishPosted(op, *anchor);  // Settles the root.
+  }
+  return offset;
+}
+
+absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
+    std::string_view path, const NamespaceOptions& options) {
+  COMMY_RETURN_IF_ERROR(CheckPath(path));
+  while (true) {
+    COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(path));
+    if (object == 0) {
+      if (!options.create_if_missing) {
+        return base::NotFound(path_, ": there is no namespace \"", ToAbsl(path), "\"");
+      }
+      if (session_->read_only()) {
+        return base::FailedPrecondition(path_, ": there is no namespace \"", ToAbsl(path),
+                                        "\", and the store was opened read-only");
+      }
+      if (options.order.value_or(Order::kHash) != Order::kHash) {
+        return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path),
+                                     "\": ordered namespaces are not part of this version");
+      }
+      COMMY_ASSIGN_OR_RETURN(object, CreateNamespace(path));
+      continue;
+    }
+    NamespaceKey key;
+    std::uint64_t order = 0;
+    bool dropping = false;
+    {
+      COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+      const Pin pin(*lane);
+      if (!pin.entered()) {
+        return session_->CheckUsable();
+      }
+      // Under this pin again: between the two it may have been dropped and its memory reused.
+      COMMY_ASSIGN_OR_RETURN(const std::uint64_t again, catalog_.Find(path));
+      if (again != object) {
+        continue;
+      }
+      COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+      key = {object, anchor.id};
+      order = anchor.object->order.load(std::memory_order_relaxed);
+      const auto* const root = region().At<index::IndexRoot>(
+          anchor.object->root.load(std::memory_order_acquire));
+      dropping = root == nullptr ||
+                 root->successor.load(std::memory_order_acquire) == index::kDropMark;
+    }
+    if (dropping) {
+      COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
+      continue;
+    }
+    if (order != index::kOrderHash) {
+      return base::DataLoss(path_, ": namespace \"", ToAbsl(path), "\" has the unknown order ",
+                            order);
+    }
+    if (options.order.has_value() && *options.order != Order::kHash) {
+      return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path),
+                                   "\" was created with the order hash, not ",
+                                   ToAbsl(OrderName(*options.order)));
+    }
+    return std::make_pair(key, Order::kHash);
+  }
+}
+
+absl::Status StoreImpl::DropNamespace(std::string_view path) {
+  COMMY_RETURN_IF_ERROR(CheckPath(path));
+  if (session_->read_only()) {
+    return base::FailedPrecondition(path_, ": the store was opened read-only");
+  }
+  NamespaceKey key;
+  {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+    Operation op(*lane, OpKind::kDrop, 0);
+    if (!op.entered()) {
+      return session_->CheckUsable();
+    }
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, catalog_.Find(path));
+    if (object == 0) {
+      return base::NotFound(path_, ": there is no namespace \"", ToAbsl(path), "\"");
+    }
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+    op.SetObject(object);
+    key = {object, anchor.id};
+    COMMY_RETURN_IF_ERROR(index_.CloseForDrop(op, anchor));
+  }
+  COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
+  return BuryDead();
+}
+
+absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  Operation op(*lane, OpKind::kDrop, 0);
+  if (!op.entered()) {
+    return session_->CheckUsable();
+  }
+  const auto gone = [&]() -> absl::StatusOr<bool> {
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+    return anchor.id != id;
+  };
+  COMMY_ASSIGN_OR_RETURN(const bool buried, gone());
+  if (buried) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+  COMMY_RETURN_IF_ERROR(index_.CloseForDrop(op, anchor));
+  const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const std::string path, edit.PathOf(object));
+    if (path.empty()) {
+      return base::NotFound("somebody else took it out");
+    }
+    edit.dead().push_back(object);
+    return edit.Erase(path);
+  });
+  return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
+}
+
+absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view to) {
+  COMMY_RETURN_IF_ERROR(CheckPath(from));
+  COMMY_RETURN_IF_ERROR(CheckPath(to));
+  if (session_->read_only()) {
+    return base::FailedPrecondition(path_, ": the store was opened read-only");
+  }
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  Operation op(*lane, OpKind::kCatalog, 0);
+  if (!op.entered()) {
+    return session_->CheckUsable();
+  }
+  return catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, edit.Find(from));
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t taken, edit.Find(to));
+    if (object == 0) {
+      return base::NotFound(path_, ": there is no namespace \"", ToAbsl(from), "\"");
+    }
+    if (taken != 0) {
+      return base::AlreadyExists(path_, ": there is a namespace \"", ToAbsl(to), "\" already");
+    }
+    COMMY_RETURN_IF_ERROR(edit.Erase(from));
+    return edit.Insert(to, object);
+  });
+}
+
+absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string_view prefix) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  const Pin pin(*lane);
+  if (!pin.entered()) {
+    return session_->CheckUsable();
+  }
+  std::vector<NamespaceInfo> all;
+  absl::Status failed;
+  COMMY_RETURN_IF_ERROR(
+      catalog_.ForEach(prefix, [&](std::string_view path, std::uint64_t object) {
+        const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
+        if (!anchor.ok()) {
+          failed = anchor.status();
+          return false;
+        }
+        NamespaceInfo info;
+        info.path = std::string(path);
+        info.id = anchor->id & kIdMask;
+        const absl::StatusOr<std::uint64_t> keys = index_.Size(*anchor);
+        info.keys = keys.value_or(0);
+        if (absl::IsDataLoss(keys.status())) {
+          failed = keys.status();
+          return false;
+        }
+        all.push_back(std::move(info));
+        return true;
+      }));
+  if (!failed.ok()) {
+    return failed;
+  }
+  return all;
+}
+
+absl::Status StoreImpl::BuryDead() {
+  std::vector<std::uint64_t> dead;
+  {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+    const Pin pin(*lane);
+    if (!pin.entered()) {
+      return session_->CheckUsable();
+    }
+    COMMY_ASSIGN_OR_RETURN(dead, catalog_.Dead());
+  }
+  for (const std::uint64_t object : dead) {
+    COMMY_RETURN_IF_ERROR(Bury(object));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoreImpl::Bury(std::uint64_t object) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  Operation op(*lane, OpKind::kDrop, object);
+  if (!op.entered()) {
+    return session_->CheckUsable();
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, catalog_.Dead());
+  if (std::find(dead.begin(), dead.end(), object) == dead.end()) {
+    return absl::OkStatus();  // Somebody else was faster.
+  }
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+  COMMY_RETURN_IF_ERROR(index_.ReclaimDropped(op, anchor));
+  op.AddNote(BlockNote(NoteKind::kNamespace, object));
+  const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+    const std::size_t before = edit.dead().size();
+    std::erase(edit.dead(), object);
+    return edit.dead().size() == before ? base::NotFound("buried by somebody else")
+                                        : absl::OkStatus();
+  });
+  if (!changed.ok()) {
+    return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
+  }
+  anchor.object->id.store(0, std::memory_order_release);
+  allocator_.Retire(op, object);
+  return absl::OkStatus();
+}
+
+}  // namespace commy::store

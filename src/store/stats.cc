@@ -1,0 +1,112 @@
+// What a store tells about itself.
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "base/status.h"
+#include "store/store_impl.h"
+
+namespace commy::store {
+namespace {
+
+std::string_view Describe(process::OpKind kind) {
+  switch (kind) {
+    case process::OpKind::kNone:
+    case process::OpKind::kRead:
+      return "read";
+    case process::OpKind::kWrite:
+      return "write";
+    case process::OpKind::kScan:
+      return "scan";
+    case process::OpKind::kCatalog:
+      return "catalog";
+    case process::OpKind::kClear:
+      return "clear";
+    case process::OpKind::kDrop:
+      return "drop";
+    case process::OpKind::kSweep:
+      return "sweep";
+    case process::OpKind::kRecover:
+      return "recover";
+    case process::OpKind::kAllocate:
+      return "allocate";
+    case process::OpKind::kCheck:
+      return "check";
+  }
+  return "unknown";
+}
+
+Liveness PublicLiveness(process::Liveness liveness) {
+  switch (liveness) {
+    case process::Liveness::kDead:
+      return Liveness::kDead;
+    case process::Liveness::kStalled:
+      return Liveness::kStalled;
+    default:
+      return Liveness::kLive;
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
+  COMMY_RETURN_IF_ERROR(session_->CheckUsable());
+  const std::int64_t now = session_->platform().WallNs();
+  const std::uint64_t epoch = region().header().epoch.load(std::memory_order_acquire);
+  std::vector<ParticipantInfo> all;
+  for (const process::ParticipantInfo& found : session_->Participants()) {
+    ParticipantInfo info;
+    info.slot = found.slot;
+    info.pid = found.pid;
+    info.name = found.name;
+    info.started = absl::FromUnixNanos(found.start_wall_ns);
+    info.heartbeat_age =
+        absl::Nanoseconds(std::max<std::int64_t>(0, now - found.heartbeat_wall_ns));
+    info.liveness = PublicLiveness(found.liveness);
+    info.read_only = found.read_only;
+    info.lanes = found.lanes;
+    info.operations = found.operations;
+    info.doing = found.oldest_pin_epoch == 0 ? "idle" : std::string(Describe(found.doing));
+    info.pinned_epochs = found.oldest_pin_epoch == 0 || found.oldest_pin_epoch > epoch
+                             ? 0
+                             : epoch - found.oldest_pin_epoch;
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+absl::StatusOr<StoreStats> StoreImpl::Stats() {
+  COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, ListNamespaces(""));
+  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session_->ThisLane());
+  const process::Pin pin(*lane);
+  if (!pin.entered()) {
+    return session_->CheckUsable();
+  }
+  const region::RegionHeader& header = region().header();
+  const region::Geometry& geometry = region().geometry();
+  const alloc::AllocatorStats blocks = allocator_.Stats();
+  StoreStats stats;
+  stats.path = path_;
+  stats.uuid = absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(header.uuid), sizeof(header.uuid)));
+  stats.format_version = region::kFormatVersion;
+  stats.max_size_bytes = geometry.max_size_bytes;
+  stats.file_bytes = header.size_bytes.load(std::memory_order_acquire);
+  COMMY_ASSIGN_OR_RETURN(stats.disk_bytes, region().DiskBytes());
+  stats.used_bytes = blocks.bytes_used;
+  stats.retired_bytes = blocks.bytes_retired;
+  stats.free_bytes = blocks.bytes_free;
+  stats.namespaces = namespaces.size();
+  for (const NamespaceInfo& each : namespaces) {
+    stats.keys += each.keys;
+  }
+  stats.commit_clock = header.commit_clock.load(std::memory_order_acquire);
+  stats.epoch = header.epoch.load(std::memory_order_acquire);
+  stats.participants = session_->Participants().size();
+  stats.stale_after = absl::Nanoseconds(geometry.stale_after_ns);
+  stats.operation_timeout = absl::Nanoseconds(geometry.operation_timeout_ns);
+  stats.heartbeat_interval = absl::Nanoseconds(geometry.heartbeat_interval_ns);
+  stats.differences = differences_;
+  return stats;
+}
+
+}  // namespace commy::store

@@ -1,0 +1,54 @@
+// The public Store.
+#include "commy/store.h"
+
+#include "base/status.h"
+#include "base/version.h"
+#include "store/handles.h"
+
+namespace commy {
+
+absl::StatusOr<Store> Store::Open(const std::string& path, const Options& options) {
+  COMMY_ASSIGN_OR_RETURN(
+      std::shared_ptr<store::StoreImpl> impl,
+      store::StoreImpl::Open(platform::Platform::Real(), path, options));
+  return Store(std::move(impl));
+}
+
+absl::Status Store::Close() { return impl_->Close(); }
+
+absl::StatusOr<Namespace> Store::OpenNamespace(std::string_view path,
+                                               NamespaceOptions options) const {
+  COMMY_ASSIGN_OR_RETURN(const auto found, impl_->OpenNamespace(path, options));
+  return Namespace(std::make_shared<store::NamespaceState>(
+      store::NamespaceState{impl_, found.first, std::string(path), found.second}));
+}
+
+absl::Status Store::DropNamespace(std::string_view path) const {
+  return impl_->DropNamespace(path);
+}
+
+absl::Status Store::RenameNamespace(std::string_view from, std::string_view to) const {
+  return impl_->RenameNamespace(from, to);
+}
+
+absl::StatusOr<std::vector<NamespaceInfo>> Store::ListNamespaces(std::string_view prefix) const {
+  return impl_->ListNamespaces(prefix);
+}
+
+absl::StatusOr<std::vector<ParticipantInfo>> Store::Participants() const {
+  return impl_->Participants();
+}
+
+absl::StatusOr<StoreStats> Store::Stats() const { return impl_->Stats(); }
+absl::StatusOr<CheckReport> Store::Check() const { return impl_->Check(); }
+
+absl::Status Store::Sync() const {
+  COMMY_RETURN_IF_ERROR(impl_->session().CheckUsable());
+  return impl_->region().Sync();
+}
+
+const std::string& Store::path() const { return impl_->path(); }
+
+std::string_view Version() { return base::kVersion; }
+
+}  // namespace commy

@@ -1,0 +1,323 @@
+#include "store/store_impl.h"
+
+#include "base/status.h"
+
+namespace commy::store {
+namespace {
+
+using process::Lane;
+using process::OpKind;
+using process::Operation;
+using process::Pin;
+
+std::uint64_t Ns(absl::Duration duration) {
+  const std::int64_t ns = absl::ToInt64Nanoseconds(duration);
+  return ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
+}
+
+region::CreateOptions CreateOptionsOf(const Options& options) {
+  region::CreateOptions create;
+  create.max_size_bytes = options.max_size;
+  create.chunk_bytes = options.testing.chunk_bytes;
+  create.span_bytes = options.testing.span_bytes;
+  create.segment_buckets = options.testing.segment_buckets;
+  create.participant_count = options.testing.participant_count;
+  create.lane_count = options.testing.lane_count;
+  create.stale_after_ns = Ns(options.stale_after);
+  create.operation_timeout_ns = Ns(options.operation_timeout);
+  create.heartbeat_interval_ns = Ns(options.heartbeat_interval);
+  return create;
+}
+
+std::vector<std::string> Differences(const region::CreateOptions& asked,
+                                     const region::Geometry& found) {
+  std::vector<std::string> differences;
+  const auto compare = [&](const char* name, std::uint64_t want, std::uint64_t have) {
+    if (want != have) {
+      differences.push_back(
+          absl::StrCat(name, ": ", want, " was asked for, the store was created with ", have));
+    }
+  };
+  compare("max_size", asked.max_size_bytes, found.max_size_bytes);
+  compare("stale_after in ns", asked.stale_after_ns, found.stale_after_ns);
+  compare("operation_timeout in ns", asked.operation_timeout_ns, found.operation_timeout_ns);
+  compare("heartbeat_interval in ns", asked.heartbeat_interval_ns, found.heartbeat_interval_ns);
+  return differences;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& platform,
+                                                           const std::string& path,
+                                                           const Options& options) {
+  region::RegionOptions region_options;
+  region_options.create_if_missing = options.create_if_missing;
+  region_options.error_if_exists = options.error_if_exists;
+  region_options.create = CreateOptionsOf(options);
+  COMMY_ASSIGN_OR_RETURN(std::unique_ptr<region::Region> region,
+                         region::Region::Open(platform, path, region_options));
+  process::SessionOptions session_options;
+  session_options.process_name = options.process_name;
+  session_options.read_only = options.read_only;
+  session_options.background = options.testing.background;
+  auto session = std::make_shared<process::Session>(std::move(region), session_options);
+  std::shared_ptr<StoreImpl> store(new StoreImpl(session, path, options));
+  StoreImpl* const impl = store.get();
+  process::Session::Hooks hooks;
+  hooks.recover_lane.emplace_back([impl](Operation& own, region::LaneLayout& dead) {
+    return impl->RecoverLane(own, dead);
+  });
+  hooks.recover_lane.emplace_back([impl](Operation& own, region::LaneLayout& dead) {
+    return impl->allocator_.RecoverLane(own, dead);
+  });
+  hooks.background.emplace_back([impl] { impl->Background(); });
+  COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));
+  return store;
+}
+
+StoreImpl::StoreImpl(std::shared_ptr<process::Session> session, std::string path,
+                     const Options& options)
+    : path_(std::move(path)),
+      session_(std::move(session)),
+      allocator_(*session_),
+      index_(*session_, allocator_),
+      catalog_(session_->region(), allocator_),
+      differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
+
+StoreImpl::~StoreImpl() {
+  // The heartbeat calls into this object, so the session ends first.
+  session_->End();
+}
+
+absl::Status DroppedStatus(std::uint64_t id) {
+  return base::NotFound("namespace ", id & kIdMask, " was dropped");
+}
+
+absl::StatusOr<index::Anchor> StoreImpl::AnchorAt(std::uint64_t object) const {
+  index::Anchor anchor;
+  anchor.offset = object;
+  anchor.object = session_->region().At<index::NamespaceObject>(object);
+  if (anchor.object == nullptr) {
+    return base::DataLoss(path_, ": a namespace object at ", base::Hex(object),
+                          " lies outside the file");
+  }
+  anchor.id = anchor.object->id.load(std::memory_order_acquire);
+  return anchor;
+}
+
+absl::StatusOr<index::Anchor> StoreImpl::FindAnchor(const NamespaceKey& key) const {
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(key.object));
+  if (anchor.id != key.id) [[unlikely]] {
+    return DroppedStatus(key.id);
+  }
+  return anchor;
+}
+
+absl::Status StoreImpl::Read(
+    const NamespaceKey& key,
+    absl::FunctionRef<absl::Status(Lane&, const index::Anchor&)> use) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  absl::Status status;
+  {
+    const Pin pin(*lane);
+    if (!pin.entered()) [[unlikely]] {
+      return session_->CheckUsable();
+    }
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, FindAnchor(key));
+    status = use(*lane, anchor);
+  }
+  if (absl::IsAborted(status)) [[unlikely]] {
+    COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
+    return DroppedStatus(key.id);
+  }
+  return status;
+}
+
+absl::Status StoreImpl::Write(
+    const NamespaceKey& key, OpKind kind,
+    absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
+  if (session_->read_only()) [[unlikely]] {
+    return base::FailedPrecondition(path_, ": the store was opened read-only");
+  }
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  absl::Status status;
+  {
+    Operation op(*lane, kind, key.object);
+    if (!op.entered()) [[unlikely]] {
+      return session_->CheckUsable();
+    }
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, FindAnchor(key));
+    status = use(op, anchor);
+  }
+  if (absl::IsAborted(status)) [[unlikely]] {
+    COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
+    return DroppedStatus(key.id);
+  }
+  return status;
+}
+
+// --- Recovery --------------------------------------------------------------------------------
+
+absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
+  const std::uint64_t object = dead.op_object.load(std::memory_order_acquire);
+  index::Anchor anchor;
+  bool published = false;
+  if (object != 0) {
+    COMMY_ASSIGN_OR_RETURN(published,
+                           catalog_.IsReachable(process::NoteKind::kNamespace, object));
+    COMMY_ASSIGN_OR_RETURN(anchor, AnchorAt(object));
+    published = published && anchor.id != 0;
+  }
+  if (published) {
+    const absl::Status finished = index_.FinishPosted(own, anchor);
+    if (absl::IsAborted(finished)) {
+      // Marked for a drop, or dropped. Closing it is enough here: whoever meets it, or the
+      // heartbeat, takes it out of the catalog.
+      COMMY_RETURN_IF_ERROR(index_.CloseForDrop(own, anchor));
+    } else {
+      COMMY_RETURN_IF_ERROR(finished);
+    }
+  }
+  COMMY_RETURN_IF_ERROR(SettleCounter(own, dead, published ? &anchor : nullptr));
+  return SettleNotes(own, dead, published ? &anchor : nullptr);
+}
+
+absl::Status StoreImpl::SettleCounter(Operation& own, region::LaneLayout& dead,
+                                      const index::Anchor* anchor) {
+  const process::OpWord op = process::UnpackOp(dead.op.load(std::memory_order_acquire));
+  if (op.kind != OpKind::kWrite || anchor == nullptr) {
+    return absl::OkStatus();
+  }
+  // The first noted record is the one that the operation made.
+  for (const region::Shared64& word : dead.notes) {
+    const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));
+    if (note.kind != process::NoteKind::kRecord) {
+      continue;
+    }
+    const index::RecordView made = index::ViewRecord(region(), note.offset_bytes);
+    if (!made.valid()) {
+      return absl::OkStatus();
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool reachable,
+                           index_.IsReachable(*anchor, note.kind, note.offset_bytes));
+    if (reachable) {
+      index::SettleWord(region(), made.record->commit);
+      // What it left to prune is for the sweep.
+      COMMY_RETURN_IF_ERROR(index_.MarkForSweep(own, *anchor, index_.Hash(made.key)));
+    }
+    if (!op.armed || made.record->commit.load(std::memory_order_acquire) == index::kUndecided) {
+      return absl::OkStatus();
+    }
+    auto* const cell =
+        region().At<base::Shared64>(dead.op_counter.load(std::memory_order_acquire));
+    if (cell == nullptr) {
+      return absl::OkStatus();
+    }
+    std::uint64_t seen = cell->load(std::memory_order_acquire);
+    if (index::CellSeq(seen) != op.seq) {
+      // Once, also if a recoverer before us did it: then the cell carries the seq.
+      cell->compare_exchange(seen, index::PackCell(index::CellValue(seen) + op.delta, op.seq),
+                             std::memory_order_seq_cst);
+    }
+    return absl::OkStatus();
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
+                                    const index::Anchor* anchor) {
+  for (const region::Shared64& word : dead.notes) {
+    const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));
+    bool reachable = false;
+    switch (note.kind) {
+      case process::NoteKind::kRecord:
+      case process::NoteKind::kSegment:
+      case process::NoteKind::kDirectory:
+      case process::NoteKind::kIndexRoot:
+      case process::NoteKind::kDescriptor:
+      case process::NoteKind::kCounters:
+        if (anchor != nullptr) {
+          COMMY_ASSIGN_OR_RETURN(reachable,
+                                 index_.IsReachable(*anchor, note.kind, note.offset_bytes));
+        }
+        break;
+      case process::NoteKind::kNamespace:
+      case process::NoteKind::kCatalogRoot:
+      case process::NoteKind::kCatalogNode: {
+        COMMY_ASSIGN_OR_RETURN(reachable, catalog_.IsReachable(note.kind, note.offset_bytes));
+        auto* const object = region().At<index::NamespaceObject>(note.offset_bytes);
+        if (!reachable && note.kind == process::NoteKind::kNamespace && object != nullptr &&
+            allocator_.IsUsed(note.offset_bytes)) {
+          object->id.store(0, std::memory_order_release);
+        }
+        break;
+      }
+      default:
+        continue;  // Empty, or the allocator's.
+    }
+    if (!reachable) {
+      allocator_.Retire(own, note.offset_bytes);
+    }
+  }
+  return absl::OkStatus();
+}
+
+// --- Background ------------------------------------------------------------------------------
+
+void StoreImpl::Background() {
+  allocator_.KeepRoom();
+  (void)BuryDead();
+  TendNamespaces();
+}
+
+void StoreImpl::TendNamespaces() {
+  absl::StatusOr<Lane*> lane = session_->ThisLane();
+  if (!lane.ok()) {
+    return;
+  }
+  std::vector<std::uint64_t> objects;
+  {
+    const Pin pin(**lane);
+    if (!pin.entered()) {
+      return;
+    }
+    (void)catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
+      const auto* const words = region().At<index::NamespaceObject>(object);
+      const auto* const root = words == nullptr ? nullptr
+                                                : region().At<index::IndexRoot>(words->root.load(
+                                                      std::memory_order_acquire));
+      if (root != nullptr && (root->marks.load(std::memory_order_relaxed) != 0 ||
+                              root->prev.load(std::memory_order_relaxed) != 0 ||
+                              root->successor.load(std::memory_order_relaxed) != 0)) {
+        objects.push_back(object);
+      }
+      return true;
+    });
+  }
+  for (const std::uint64_t object : objects) {
+    std::uint64_t id = 0;
+    absl::Status status;
+    {
+      Operation op(**lane, OpKind::kSweep, object);
+      const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
+      const absl::StatusOr<bool> named =
+          catalog_.IsReachable(process::NoteKind::kNamespace, object);
+      if (!op.entered() || !anchor.ok() || !named.ok() || !*named) {
+        continue;
+      }
+      id = anchor->id;
+      status = index_.FinishPosted(op, *anchor);
+      if (status.ok()) {
+        status = index_.ReclaimCleared(op, *anchor);
+      }
+      if (status.ok()) {
+        status = index_.Sweep(op, *anchor);
+      }
+    }
+    if (absl::IsAborted(status)) {
+      (void)FinishDrop(object, id);
+    }
+  }
+}
+
+}  // namespace commy::store

@@ -1,0 +1,112 @@
+// An open store: the floors put together, and the life of namespaces.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "alloc/allocator.h"
+#include "commy/info.h"
+#include "commy/options.h"
+#include "index/hash_index.h"
+#include "process/session.h"
+#include "store/catalog.h"
+
+namespace commy::store {
+
+// Which namespace a handle means. The object may be gone; every use looks.
+struct NamespaceKey {
+  std::uint64_t object = 0;
+  std::uint64_t id = 0;
+};
+
+class StoreImpl {
+ public:
+  static absl::StatusOr<std::shared_ptr<StoreImpl>> Open(platform::Platform& platform,
+                                                         const std::string& path,
+                                                         const Options& options);
+  StoreImpl(const StoreImpl&) = delete;
+  StoreImpl& operator=(const StoreImpl&) = delete;
+  ~StoreImpl();
+
+  absl::Status Close() { return session_->Close(); }
+
+  // --- Namespaces ----------------------------------------------------------------------------
+
+  absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(std::string_view path,
+                                                               const NamespaceOptions& options);
+  absl::Status DropNamespace(std::string_view path);
+  absl::Status RenameNamespace(std::string_view from, std::string_view to);
+  absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix);
+
+  // --- Access to one namespace -------------------------------------------------------------------
+
+  // Runs `use` under a pin with the namespace's anchor. If the namespace is being dropped, the
+  // drop is finished first, and the answer is NotFound.
+  absl::Status Read(const NamespaceKey& key,
+                    absl::FunctionRef<absl::Status(process::Lane&, const index::Anchor&)> use);
+  // The same in an operation with notes. FailedPrecondition: the store was opened read-only.
+  absl::Status Write(const NamespaceKey& key, process::OpKind kind,
+                     absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
+
+  // --- The whole store -----------------------------------------------------------------------
+
+  absl::StatusOr<StoreStats> Stats();
+  absl::StatusOr<CheckReport> Check();
+  absl::StatusOr<std::vector<ParticipantInfo>> Participants();
+
+  [[nodiscard]] process::Session& session() { return *session_; }
+  [[nodiscard]] region::Region& region() { return session_->region(); }
+  [[nodiscard]] alloc::Allocator& allocator() { return allocator_; }
+  [[nodiscard]] index::HashIndex& hash_index() { return index_; }
+  [[nodiscard]] Catalog& catalog() { return catalog_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+
+  // What the heartbeat does; also called by tests. Buries dropped namespaces, takes cleared roots
+  // back, sweeps marked segments, keeps room for growth.
+  void Background();
+
+ private:
+  StoreImpl(std::shared_ptr<process::Session> session, std::string path, const Options& options);
+
+  absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
+  absl::StatusOr<index::Anchor> FindAnchor(const NamespaceKey& key) const;
+  absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
+  // 0: somebody else made one of that path first.
+  absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path);
+  absl::Status FinishDrop(std::uint64_t object, std::uint64_t id);
+  absl::Status BuryDead();
+  absl::Status Bury(std::uint64_t object);
+  void TendNamespaces();
+
+  absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
+  absl::Status SettleNotes(process::Operation& own, region::LaneLayout& dead,
+                           const index::Anchor* anchor);
+  absl::Status SettleCounter(process::Operation& own, region::LaneLayout& dead,
+                             const index::Anchor* anchor);
+
+  const std::string path_;
+  std::shared_ptr<process::Session> session_;
+  alloc::Allocator allocator_;
+  index::HashIndex index_;
+  Catalog catalog_;
+  std::vector<std::string> differences_;
+};
+
+// InvalidArgument unless `path` has 1 to 1,024 bytes of non-empty parts between slashes.
+absl::Status CheckPath(std::string_view path);
+
+// A namespace object's id has these top bits, which the first word of no other kind of block has:
+// a handle that outlived its namespace finds something else there, never an id by accident.
+inline constexpr std::uint64_t kIdTag = std::uint64_t{0x6e73} << 48U;
+inline constexpr std::uint64_t kIdMask = (std::uint64_t{1} << 48U) - 1;
+
+// "namespace <id> was dropped".
+absl::Status DroppedStatus(std::uint64_t id);
+
+}  // namespace commy::store
