@@ -1,0 +1,16 @@
+# ./dev help
+cat <<'TEXT'
+./dev COMMAND [ARGUMENTS]   (each installs what it needs and does not find)
+
+  demo               a store at work in several processes, on real data
+  test [ARGS]        build and run the tests; ARGS go to `meson test`: --suite unit, a test's name
+  check [--fix]      format, build, floors, clang-tidy, quick tests; --fix reformats; --changed is
+                     clang-tidy only for files that differ from the last commit
+  crash [ARGS]       kill and stop every operation at every access to memory (clang)
+  sanitize [KIND]    tests under the sanitizers: address (with undefined) and thread
+  bench [NAME...]    build the benchmarks with optimization and run them; `-- ARGS` goes to each
+  torture [ROUNDS]   the random suites again and again, with fresh seeds
+  docs               check the links between the documents
+  install [KIND...]  only install: build test demo bench clang check
+  help               this text
+TEXT

@@ -1,0 +1,7 @@
+# ./dev test [argument of `meson test`...]: builds and runs the tests, with g++. For instance
+#   ./dev test --suite unit        ./dev test hash_test        ./dev test --list
+# Tests of random operations print COMMY_SEED=...; the environment gives it back to them.
+install_needs build test
+setup_build
+build build
+run_tests build testlog "$@"
