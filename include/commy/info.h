@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+
 #include "commy/options.h"
 
 namespace commy {
@@ -31,9 +32,9 @@ struct ParticipantInfo {
   absl::Duration heartbeat_age;
   Liveness liveness = Liveness::kLive;
   bool read_only = false;
-  std::uint32_t lanes = 0;       // Threads that use the store.
-  std::uint64_t operations = 0;  // Begun by these threads' lanes, also under earlier owners.
-  std::string doing;             // "idle", or the kind of its longest running operation.
+  std::uint32_t lanes = 0;          // Threads that use the store.
+  std::uint64_t operations = 0;     // Begun by these threads' lanes, also under earlier owners.
+  std::string doing;                // "idle", or the kind of its longest running operation.
   std::uint64_t pinned_epochs = 0;  // How many epochs its oldest pin is behind; what was retired
                                     // since cannot be reused before it moves on.
 };
@@ -43,8 +44,8 @@ struct StoreStats {
   std::string uuid;
   std::uint32_t format_version = 0;
   std::uint64_t max_size_bytes = 0;
-  std::uint64_t file_bytes = 0;  // Apparent size.
-  std::uint64_t disk_bytes = 0;  // Blocks taken on disk.
+  std::uint64_t file_bytes = 0;     // Apparent size.
+  std::uint64_t disk_bytes = 0;     // Blocks taken on disk.
   std::uint64_t used_bytes = 0;     // Blocks in use, with their rounding.
   std::uint64_t retired_bytes = 0;  // Replaced, waiting until nobody can be reading them.
   std::uint64_t free_bytes = 0;     // Inside the file, for reuse.
@@ -62,13 +63,14 @@ struct StoreStats {
 struct CheckReport {
   std::uint64_t namespaces = 0;
   std::uint64_t keys = 0;
-  std::uint64_t records = 0;         // Versions, tombstones included.
+  std::uint64_t records = 0;  // Versions, tombstones included.
   std::uint64_t blocks_used = 0;
   std::uint64_t blocks_reachable = 0;
   std::uint64_t blocks_in_flight = 0;  // Held by operations that are under way.
-  std::uint64_t blocks_leaked = 0;   // In use, but reachable by nobody: 0 in a sound store.
+  std::uint64_t blocks_leaked = 0;     // In use, but reachable by nobody: 0 in a sound store.
   std::uint64_t bytes_leaked = 0;
-  std::vector<std::string> faults;   // At most 100; empty and blocks_leaked == 0: the store is sound.
+  std::vector<std::string>
+      faults;  // At most 100; empty and blocks_leaked == 0: the store is sound.
   std::uint64_t fault_count = 0;
 
   [[nodiscard]] bool sound() const { return fault_count == 0 && blocks_leaked == 0; }

@@ -47,7 +47,7 @@ struct Options {
 
 // In which order a namespace keeps its keys.
 enum class Order : std::uint8_t {
-  kHash = 1,  // None that means anything. Fastest for single keys.
+  kHash = 1,     // None that means anything. Fastest for single keys.
   kOrdered = 2,  // Bytewise.
 };
 

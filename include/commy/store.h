@@ -8,6 +8,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "commy/export.h"
 #include "commy/info.h"
 #include "commy/namespace.h"

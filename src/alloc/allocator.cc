@@ -68,8 +68,8 @@ bool Allocator::Locate(std::uint64_t offset_bytes, Place* place) const {
   if (index >= sizes.block_count) {
     return false;
   }
-  place->state = region_.At<Shared8>(region_.SpanOffset(place->span) + sizeof(region::SpanHeader) +
-                                     index);
+  place->state =
+      region_.At<Shared8>(region_.SpanOffset(place->span) + sizeof(region::SpanHeader) + index);
   return place->state != nullptr;
 }
 
@@ -91,6 +91,13 @@ bool Allocator::Retire([[maybe_unused]] Operation& op, std::uint64_t offset_byte
                        std::memory_order_seq_cst);
   }
   return true;
+}
+
+void Allocator::PrefetchRetire(std::uint64_t offset_bytes) const {
+  Place place;
+  if (Locate(offset_bytes, &place) && place.state != nullptr) {
+    __builtin_prefetch(place.state, 1);
+  }
 }
 
 std::uint64_t Allocator::BlockBytes(std::uint64_t offset_bytes) const {
@@ -186,6 +193,8 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, Purpose purpos
     if (AdoptIdleSpans(op)) {
       return base::ResourceExhausted("look again");  // Refill walks what was adopted.
     }
+    // A dead participant's pin may be all that keeps what was retired from being used again.
+    (void)op.session().PushEpoch();
     const absl::Status grown = region_.Grow(seen_count, kReserveSpans + 1);
     if (absl::IsResourceExhausted(grown) && purpose == Purpose::kMakesRoom) {
       full = true;
@@ -273,8 +282,7 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
 void Allocator::KeepRoom() {
   // Only for stores that have grown already; small ones stay small.
   const std::uint64_t count = region_.span_count();
-  const std::uint64_t chunk_spans =
-      region_.geometry().chunk_bytes >> region_.geometry().span_shift;
+  const std::uint64_t chunk_spans = region_.geometry().chunk_bytes >> region_.geometry().span_shift;
   if (count < 4 * chunk_spans) {
     return;
   }

@@ -21,6 +21,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "alloc/block_state.h"
 #include "alloc/size_classes.h"
 #include "alloc/span_word.h"
@@ -74,6 +75,9 @@ class Allocator {
   // reach it, and `op` must have been pinned before it was unlinked. Does nothing if the block is
   // not in use, so it may be called again, by anyone. False: `offset_bytes` is no block at all.
   bool Retire(process::Operation& op, std::uint64_t offset_bytes);
+
+  // Asks the processor for what Retire(offset_bytes) will touch. Advice only.
+  void PrefetchRetire(std::uint64_t offset_bytes) const;
 
   // How many bytes the block at an offset has room for; 0 if no block starts there.
   [[nodiscard]] std::uint64_t BlockBytes(std::uint64_t offset_bytes) const;

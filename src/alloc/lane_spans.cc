@@ -13,6 +13,7 @@ using process::Operation;
 
 constexpr std::size_t kSpansPerWalk = 8;
 constexpr std::size_t kTidySpans = 16;
+constexpr std::uint32_t kPrefetchBytes = 256;
 constexpr std::uint64_t kAllUsed = 0x0202020202020202;
 
 std::uint64_t EpochNow(Operation& op) {
@@ -84,11 +85,29 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
                                  std::uint64_t{index} * sizes.block_bytes;
     op.SetNote(note_place, process::BlockNote(kind, offset));
     if (states[index].compare_exchange(seen, kUsed, std::memory_order_seq_cst)) {
+      PrefetchNext(sizes, spans);
       return offset;
     }
     op.SetNote(note_place, 0);
   }
   return 0;
+}
+
+void LaneSpans::PrefetchNext(const SizeClass& sizes, const Spans& spans) const {
+  if (spans.free.empty()) {
+    return;
+  }
+  const std::byte* const next =
+      allocator_.region_.At(allocator_.region_.SpanOffset(spans.current) + sizes.data_start +
+                                std::uint64_t{spans.free.back()} * sizes.block_bytes,
+                            sizes.block_bytes, 16);
+  if (next == nullptr) {
+    return;
+  }
+  const std::uint32_t bytes = std::min(sizes.block_bytes, kPrefetchBytes);
+  for (std::uint32_t line = 0; line < bytes; line += 64) {
+    __builtin_prefetch(next + line, 1);
+  }
 }
 
 void LaneSpans::PrepareTable(std::uint64_t epoch) {

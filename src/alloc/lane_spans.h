@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+
 #include "alloc/allocator.h"
 
 namespace commy::alloc {
@@ -47,6 +48,8 @@ class LaneSpans final : public process::LaneExtension {
   void Tidy(process::Operation& op, std::size_t span_limit);
   bool ReleaseIfEmpty(process::Operation& op, std::uint32_t size_class, Spans& spans,
                       std::size_t index);
+  // Asks the processor for the block that will be taken next.
+  void PrefetchNext(const SizeClass& sizes, const Spans& spans) const;
   void PrepareTable(std::uint64_t epoch);
   [[nodiscard]] base::Shared8* States(std::uint64_t span) const;
 

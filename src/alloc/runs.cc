@@ -68,10 +68,8 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, std::uint64_t count, Purpose
 
 bool Allocator::ClaimRunAt(Operation& op, std::uint64_t first, std::uint64_t count) {
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
-  const std::uint64_t body =
-      Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
-  const std::uint64_t head =
-      Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
+  const std::uint64_t body = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
+  const std::uint64_t head = Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
   // Stays until the operation ends: it says whose the run is until its block has its own note.
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunClaim, first, count));
   bool won = true;
@@ -87,10 +85,10 @@ bool Allocator::ClaimRunAt(Operation& op, std::uint64_t first, std::uint64_t cou
 }
 
 void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint64_t count) {
-  const std::uint64_t head = Pack({SpanKind::kRunHead, 0, static_cast<std::uint16_t>(lane),
-                                   static_cast<std::uint32_t>(count)});
-  const std::uint64_t body = Pack({SpanKind::kRunBody, 0, static_cast<std::uint16_t>(lane),
-                                   static_cast<std::uint32_t>(first)});
+  const std::uint64_t head = Pack(
+      {SpanKind::kRunHead, 0, static_cast<std::uint16_t>(lane), static_cast<std::uint32_t>(count)});
+  const std::uint64_t body = Pack(
+      {SpanKind::kRunBody, 0, static_cast<std::uint16_t>(lane), static_cast<std::uint32_t>(first)});
   if (first >= region_.span_count()) {
     return;
   }
@@ -115,8 +113,7 @@ void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t co
     return;
   }
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
-  const std::uint64_t mine =
-      Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
+  const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
   if (region_.span_word(first).compare_exchange(raw, mine, std::memory_order_seq_cst)) {
     FinishRunFree(lane, first, count);
   }
@@ -124,8 +121,8 @@ void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t co
 }
 
 void Allocator::FinishRunFree(std::uint32_t lane, std::uint64_t first, std::uint64_t count) {
-  const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, static_cast<std::uint16_t>(lane),
-                                   static_cast<std::uint32_t>(first)});
+  const std::uint64_t mine = Pack(
+      {SpanKind::kRunBody, 0, static_cast<std::uint16_t>(lane), static_cast<std::uint32_t>(first)});
   if (first >= region_.span_count() ||
       region_.span_word(first).load(std::memory_order_acquire) != mine) {
     return;  // Never begun, or done.

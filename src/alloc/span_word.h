@@ -42,9 +42,8 @@ struct SpanWord {
 };
 
 constexpr std::uint64_t Pack(const SpanWord& word) {
-  return (static_cast<std::uint64_t>(word.kind) << 60U) |
-         (std::uint64_t{word.size_class} << 52U) | (std::uint64_t{word.lane} << 36U) |
-         (word.number & 0xffffffU);
+  return (static_cast<std::uint64_t>(word.kind) << 60U) | (std::uint64_t{word.size_class} << 52U) |
+         (std::uint64_t{word.lane} << 36U) | (word.number & 0xffffffU);
 }
 
 constexpr SpanWord Unpack(std::uint64_t word) {

@@ -101,6 +101,7 @@ absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind
   }
   const std::uint32_t first_note = op.notes_used();
   ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
+  COMMY_RETURN_IF_ERROR(SegmentAt(at.segment_offset).status());
   const std::uint64_t depth = at.segment->depth;
   if (kind == ChangeKind::kDouble) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
@@ -125,8 +126,8 @@ absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind
   } else {
     change.target_0 = build(BuildSegment(op, depth + 1, at.segment->prefix));
     if (built.ok()) {
-      change.target_1 = build(BuildSegment(
-          op, depth + 1, at.segment->prefix | (std::uint64_t{1} << (63U - depth))));
+      change.target_1 = build(
+          BuildSegment(op, depth + 1, at.segment->prefix | (std::uint64_t{1} << (63U - depth))));
     }
   }
   std::uint64_t descriptor = 0;
@@ -137,8 +138,7 @@ absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind
   if (words != nullptr) {
     base::CopyIn(words, &change, sizeof(change));
   }
-  if (words == nullptr ||
-      !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+  if (words == nullptr || !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
     for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
       if (made != 0) {
         allocator_.Retire(op, made);
@@ -171,8 +171,8 @@ absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind
 absl::Status HashIndex::Help(IndexRoot& root, std::uint64_t descriptor_offset) {
   const auto* const words = region_.At<ChangeDescriptor>(descriptor_offset);
   if (words == nullptr) {
-    return base::DataLoss(region_.path(), ": a change descriptor at ",
-                          base::Hex(descriptor_offset), " lies outside the file");
+    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor_offset),
+                          " lies outside the file");
   }
   const ChangeDescriptor change = *words;
   switch (static_cast<ChangeKind>(change.kind)) {
@@ -235,8 +235,7 @@ absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescripto
   const std::uint64_t count = std::uint64_t{1} << (directory.depth - old->depth);
   const std::uint64_t first = DirectoryIndex(old->prefix, directory.depth) & ~(count - 1);
   for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t target =
-        split && i >= count / 2 ? change.target_1 : change.target_0;
+    const std::uint64_t target = split && i >= count / 2 ? change.target_1 : change.target_0;
     directory.entries[first + i].CompareAndSet(change.old, target, std::memory_order_seq_cst);
   }
   return absl::OkStatus();

@@ -83,8 +83,8 @@ absl::Status HashIndex::Clear(Operation& op, const Anchor& anchor) {
   const absl::StatusOr<std::uint64_t> made = BuildRoot(op, anchor.id, root_offset);
   const auto discard = [&] {
     for (std::uint32_t place = first_note; place < op.notes_used(); ++place) {
-      const process::Note note = process::ReadNote(
-          op.lane().words().notes[place].load(std::memory_order_relaxed));
+      const process::Note note =
+          process::ReadNote(op.lane().words().notes[place].load(std::memory_order_relaxed));
       if (note.offset_bytes != 0) {
         allocator_.Retire(op, note.offset_bytes);
       }
@@ -193,23 +193,27 @@ absl::Status HashIndex::ReclaimContent(Operation& op, IndexRoot& root) {
     for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
       COMMY_RETURN_IF_ERROR(ReclaimSegment(op, directory, i));
     }
-    const std::uint32_t place =
-        op.AddNote(BlockNote(NoteKind::kDirectory, directory.offset));
+    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kDirectory, directory.offset));
     if (root.directory.CompareAndSet(directory.offset, 0, std::memory_order_seq_cst)) {
       allocator_.Retire(op, directory.offset);
     }
     op.DropNotes(place);
   }
   for (Shared64& group : root.counters) {
-    const std::uint64_t offset = group.load(std::memory_order_acquire);
-    if (offset == 0) {
-      continue;
+    // Closed for good, or a writer that comes late could still hang a block there.
+    std::uint64_t offset = group.load(std::memory_order_acquire);
+    while (offset != kCountersClosed) {
+      const std::uint32_t place =
+          op.AddNote(offset == 0 ? 0 : BlockNote(NoteKind::kCounters, offset));
+      const std::uint64_t block = offset;
+      if (group.compare_exchange(offset, kCountersClosed, std::memory_order_seq_cst)) {
+        if (block != 0) {
+          allocator_.Retire(op, block);
+        }
+        offset = kCountersClosed;
+      }
+      op.DropNotes(place);
     }
-    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kCounters, offset));
-    if (group.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {
-      allocator_.Retire(op, offset);
-    }
-    op.DropNotes(place);
   }
   return absl::OkStatus();
 }

@@ -46,6 +46,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "alloc/allocator.h"
 #include "index/hash_layout.h"
 #include "index/record.h"
@@ -181,6 +182,7 @@ class HashIndex {
   absl::Status HelpFrozen(process::Operation& op, const Anchor& anchor, const Position& at);
   [[nodiscard]] bool IsLive(const RecordView& view) const;
 
+  // The lane's cell of the root's counters. Null: the root's memory is being taken back.
   absl::StatusOr<Shared64*> CounterCell(process::Operation& op, IndexRoot& root,
                                         alloc::Purpose purpose);
   // One attempt of Write. False: look again.

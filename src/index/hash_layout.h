@@ -48,8 +48,9 @@ inline constexpr std::uint64_t kOrderHash = 1;
 //   0x020      8  directory
 //   0x028      8  baton          0; the structural change that is under way; 1: closed
 //   0x030      8  marks          1: some segment is marked for sweeping
-//   0x040   1024  counters       offsets of counter blocks; lane i counts in block i % 128 at
-//                                cell i / 128, so that neighbours do not share a cache line
+//   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
+//                                block i % 128 at cell i / 128, so that neighbours do not share a
+//                                cache line
 struct IndexRoot {
   Shared64 commit;
   Shared64 prev;
@@ -65,6 +66,8 @@ static_assert(sizeof(IndexRoot) == 0x440);
 static_assert(offsetof(IndexRoot, directory) == 0x20);
 static_assert(offsetof(IndexRoot, counters) == 0x40);
 
+inline constexpr std::uint64_t kCountersClosed = 1;
+
 // A counter cell: {value:40 signed, seq:24}; see process/lane.h.
 constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {
   return (static_cast<std::uint64_t>(value) << 24U) | (seq & 0xffffffU);
@@ -72,7 +75,9 @@ constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {
 constexpr std::int64_t CellValue(std::uint64_t cell) {
   return static_cast<std::int64_t>(cell) >> 24U;
 }
-constexpr std::uint64_t CellSeq(std::uint64_t cell) { return cell & 0xffffffU; }
+constexpr std::uint64_t CellSeq(std::uint64_t cell) {
+  return cell & 0xffffffU;
+}
 
 inline constexpr std::uint64_t kDropMark = 1;
 inline constexpr std::uint64_t kBatonClosed = 1;
@@ -125,16 +130,24 @@ inline constexpr std::uint64_t kSlotDead = std::uint64_t{1} << 62U;
 inline constexpr std::uint32_t kTagBits = 26;
 inline constexpr std::uint64_t kDepthMax = kTagBits - 1;
 
-constexpr std::uint64_t SlotTag(std::uint64_t hash) { return hash >> (64U - kTagBits); }
+constexpr std::uint64_t SlotTag(std::uint64_t hash) {
+  return hash >> (64U - kTagBits);
+}
 constexpr std::uint64_t PackSlot(std::uint64_t hash, std::uint64_t offset_bytes) {
   return (SlotTag(hash) << 36U) | (offset_bytes / region::kBlockAlignBytes);
 }
 constexpr std::uint64_t SlotOffset(std::uint64_t word) {
   return (word & 0xfffffffffU) * region::kBlockAlignBytes;
 }
-constexpr bool SlotIsEmpty(std::uint64_t word) { return (word & ~kSlotFrozen) == 0; }
-constexpr bool SlotIsDead(std::uint64_t word) { return (word & kSlotDead) != 0; }
-constexpr bool SlotIsFrozen(std::uint64_t word) { return (word & kSlotFrozen) != 0; }
+constexpr bool SlotIsEmpty(std::uint64_t word) {
+  return (word & ~kSlotFrozen) == 0;
+}
+constexpr bool SlotIsDead(std::uint64_t word) {
+  return (word & kSlotDead) != 0;
+}
+constexpr bool SlotIsFrozen(std::uint64_t word) {
+  return (word & kSlotFrozen) != 0;
+}
 constexpr bool SlotHasTag(std::uint64_t word, std::uint64_t hash) {
   return ((word >> 36U) & ((1U << kTagBits) - 1U)) == SlotTag(hash);
 }

@@ -74,8 +74,8 @@ absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryOf(const IndexRoot& 
 }
 
 absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
-  auto* const segment = reinterpret_cast<Segment*>(
-      region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
+  auto* const segment =
+      reinterpret_cast<Segment*>(region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
   if (segment == nullptr || segment->bucket_count != bucket_count_ || segment->depth > kDepthMax)
       [[unlikely]] {
     return Damaged(region_, "a segment", offset);
@@ -90,12 +90,17 @@ absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& ro
   if (directory.entries == nullptr) [[unlikely]] {
     return found;
   }
-  found.offset = directory.entries[DirectoryIndex(hash, directory.depth)].load(
-      std::memory_order_acquire);
+  found.offset =
+      directory.entries[DirectoryIndex(hash, directory.depth)].load(std::memory_order_acquire);
   if (found.offset == 0) [[unlikely]] {
     return found;
   }
-  COMMY_ASSIGN_OR_RETURN(found.segment, SegmentAt(found.offset));
+  // Only its bounds: its header lies on another cache line than the bucket that is wanted.
+  found.segment = reinterpret_cast<Segment*>(
+      region_.At(found.offset, SegmentBytes(bucket_count_), alignof(Segment)));
+  if (found.segment == nullptr) [[unlikely]] {
+    return Damaged(region_, "a segment", found.offset);
+  }
   return found;
 }
 
@@ -170,6 +175,9 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
       }
     }
     const std::uint64_t depth = at.segment->depth;
+    if (depth > kDepthMax) {
+      return Damaged(region_, "a segment", at.offset);
+    }
     if (depth == 0) {
       return false;
     }
@@ -189,7 +197,7 @@ absl::StatusOr<std::uint64_t> HashIndex::Size(const Anchor& anchor) {
   std::int64_t sum = 0;
   for (const Shared64& group : root->counters) {
     const std::uint64_t offset = group.load(std::memory_order_acquire);
-    if (offset == 0) {
+    if (offset <= kCountersClosed) {
       continue;
     }
     const auto* const block =

@@ -49,8 +49,7 @@ absl::StatusOr<bool> HashIndex::IsSegmentReachable(const IndexRoot& root,
     return false;  // Never finished, so never published; or nothing is left of the root.
   }
   const std::uint64_t count = std::uint64_t{1} << (directory.depth - (*segment)->depth);
-  const std::uint64_t first =
-      DirectoryIndex((*segment)->prefix, directory.depth) & ~(count - 1);
+  const std::uint64_t first = DirectoryIndex((*segment)->prefix, directory.depth) & ~(count - 1);
   for (std::uint64_t i = 0; i < count; ++i) {
     if (directory.entries[first + i].load(std::memory_order_acquire) == offset) {
       return true;
@@ -91,8 +90,8 @@ absl::StatusOr<bool> HashIndex::IsRecordReachable(const IndexRoot& root,
 absl::StatusOr<bool> HashIndex::IsReachable(const Anchor& anchor, NoteKind kind,
                                             std::uint64_t offset) {
   bool found = false;
-  COMMY_RETURN_IF_ERROR(ForEachRoot(
-      anchor, [&](std::uint64_t root_offset, IndexRoot& root) -> absl::StatusOr<bool> {
+  COMMY_RETURN_IF_ERROR(
+      ForEachRoot(anchor, [&](std::uint64_t root_offset, IndexRoot& root) -> absl::StatusOr<bool> {
         switch (kind) {
           case NoteKind::kIndexRoot:
             found = root_offset == offset;
@@ -127,15 +126,16 @@ absl::StatusOr<bool> HashIndex::IsReachable(const Anchor& anchor, NoteKind kind,
 // --- Walk ------------------------------------------------------------------------------------
 
 void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_t hash_prefix,
-                          std::uint64_t depth, bool current, BlockVisitor visit,
-                          FaultVisitor fault, std::uint64_t* keys) const {
+                          std::uint64_t depth, bool current, BlockVisitor visit, FaultVisitor fault,
+                          std::uint64_t* keys) const {
   std::uint64_t offset = SlotOffset(word);
   bool head = true;
   for (int step = 0; step < kChainLimit && offset != 0; ++step) {
-    const std::string where = absl::StrCat("namespace ", anchor.id, ", record at ", base::Hex(offset));
+    const std::string where =
+        absl::StrCat("namespace ", anchor.id, ", record at ", base::Hex(offset));
     const RecordView view = ViewRecord(region_, offset);
-    if (!view.valid() || allocator_.BlockBytes(offset) <
-                             RecordBytes(view.key.size(), view.value.size())) {
+    if (!view.valid() ||
+        allocator_.BlockBytes(offset) < RecordBytes(view.key.size(), view.value.size())) {
       fault(absl::StrCat(where, ": its sizes do not fit into its block"));
       return;
     }
@@ -163,7 +163,8 @@ absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool cur
                                  BlockVisitor visit, FaultVisitor fault,
                                  std::uint64_t* keys) const {
   for (const Shared64& group : root.counters) {
-    if (const std::uint64_t offset = group.load(std::memory_order_acquire); offset != 0) {
+    if (const std::uint64_t offset = group.load(std::memory_order_acquire);
+        offset > kCountersClosed) {
       visit(NoteKind::kCounters, offset);
     }
   }
@@ -191,9 +192,8 @@ absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool cur
       continue;
     }
     const std::uint64_t depth = (*segment)->depth;
-    if (depth > directory.depth ||
-        DirectoryIndex((*segment)->prefix, depth) !=
-            (depth == 0 ? 0 : i >> (directory.depth - depth))) {
+    if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
+                                       (depth == 0 ? 0 : i >> (directory.depth - depth))) {
       fault(absl::StrCat("namespace ", anchor.id, ": the segment at ", base::Hex(offset),
                          " does not belong at directory entry ", i));
       continue;
@@ -216,14 +216,12 @@ absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool cur
 absl::Status HashIndex::Walk(const Anchor& anchor, BlockVisitor visit, FaultVisitor fault,
                              std::uint64_t* keys) {
   bool current = true;
-  return ForEachRoot(anchor,
-                     [&](std::uint64_t offset, IndexRoot& root) -> absl::StatusOr<bool> {
-                       visit(NoteKind::kIndexRoot, offset);
-                       COMMY_RETURN_IF_ERROR(
-                           WalkRoot(anchor, root, current, visit, fault, keys));
-                       current = false;
-                       return true;
-                     });
+  return ForEachRoot(anchor, [&](std::uint64_t offset, IndexRoot& root) -> absl::StatusOr<bool> {
+    visit(NoteKind::kIndexRoot, offset);
+    COMMY_RETURN_IF_ERROR(WalkRoot(anchor, root, current, visit, fault, keys));
+    current = false;
+    return true;
+  });
 }
 
 }  // namespace commy::index

@@ -39,6 +39,7 @@ absl::StatusOr<bool> HashIndex::WalkBucket(std::string_view key, std::uint64_t h
     if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
       continue;
     }
+    allocator_.PrefetchRetire(SlotOffset(word));  // Most likely it is replaced soon.
     const RecordView view = ViewRecord(region_, SlotOffset(word));
     if (!view.valid()) [[unlikely]] {
       return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
@@ -111,8 +112,10 @@ absl::StatusOr<Shared64*> HashIndex::CounterCell(Operation& op, IndexRoot& root,
       allocator_.Retire(op, made);
     }
   }
-  auto* const block =
-      reinterpret_cast<Shared64*>(region_.At(offset, cells * 8, alignof(Shared64)));
+  if (offset == kCountersClosed) [[unlikely]] {
+    return nullptr;
+  }
+  auto* const block = reinterpret_cast<Shared64*>(region_.At(offset, cells * 8, alignof(Shared64)));
   if (block == nullptr) [[unlikely]] {
     return base::DataLoss(region_.path(), ": a counter block at ", base::Hex(offset),
                           " lies outside the file");
@@ -204,9 +207,12 @@ absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, st
   const int delta = (decision.kind == Decide::kPut ? 1 : 0) - (counted ? 1 : 0);
   Shared64* cell = nullptr;
   if (delta != 0) {
-    COMMY_ASSIGN_OR_RETURN(cell, CounterCell(op, *at.root,
-                                             delta < 0 ? alloc::Purpose::kMakesRoom
-                                                       : alloc::Purpose::kOrdinary));
+    COMMY_ASSIGN_OR_RETURN(
+        cell, CounterCell(op, *at.root,
+                          delta < 0 ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
+    if (cell == nullptr) [[unlikely]] {
+      return false;  // The root was cleared and its memory taken back meanwhile.
+    }
     op.Arm(delta, region_.OffsetOf(cell), CellSeq(cell->load(std::memory_order_relaxed)));
   } else {
     op.Disarm();

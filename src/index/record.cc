@@ -9,7 +9,8 @@ constexpr std::uint32_t kKeySizeMask = 0xffffff;
 constexpr std::uint32_t kFlagsShift = 24;
 
 std::uint64_t ChecksumOf(const Record* record, std::uint64_t bytes) {
-  const auto* const start = reinterpret_cast<const std::byte*>(record) + offsetof(Record, namespace_id);
+  const auto* const start =
+      reinterpret_cast<const std::byte*>(record) + offsetof(Record, namespace_id);
   return base::Checksum(start, bytes - offsetof(Record, namespace_id));
 }
 
@@ -21,6 +22,9 @@ RecordView ViewRecord(const region::Region& region, std::uint64_t offset_bytes) 
   if (record == nullptr) {
     return view;
   }
+  // A record of the usual size lies on three cache lines.
+  __builtin_prefetch(reinterpret_cast<const std::byte*>(record) + 64);
+  __builtin_prefetch(reinterpret_cast<const std::byte*>(record) + 128);
   const std::uint32_t packed = record->key_size_and_flags;
   const std::uint64_t key_size = packed & kKeySizeMask;
   const std::uint64_t value_size = record->value_size;
@@ -44,8 +48,8 @@ void WriteRecord(std::byte* block, const RecordContent& content) {
   record->prev.store(0, std::memory_order_relaxed);
   record->namespace_id = content.namespace_id;
   record->expiry_ns = content.expiry_ns;
-  record->key_size_and_flags = static_cast<std::uint32_t>(key_size) |
-                               (std::uint32_t{content.flags} << kFlagsShift);
+  record->key_size_and_flags =
+      static_cast<std::uint32_t>(key_size) | (std::uint32_t{content.flags} << kFlagsShift);
   record->value_size = static_cast<std::uint32_t>(content.value.size());
   const std::uint64_t key_end = sizeof(Record) + key_size;
   base::ZeroIn(block + key_end, ValueStart(key_size) - key_end);

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "absl/status/statusor.h"
+
 #include "base/bytes.h"
 #include "base/shared_atomic.h"
 #include "region/region.h"

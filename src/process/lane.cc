@@ -119,7 +119,9 @@ Operation::~Operation() {
   lane_.words_.op_object.store(0, std::memory_order_release);
 }
 
-region::Region& Operation::region() const { return lane_.session().region(); }
+region::Region& Operation::region() const {
+  return lane_.session().region();
+}
 
 void Operation::SetObject(std::uint64_t object_bytes) {
   COMMY_CHECK(outermost_);

@@ -59,8 +59,12 @@ constexpr OpWord UnpackOp(std::uint64_t word) {
 // A pin word is {epoch:62, mode:2}; 0 is no pin. Only write-mode pins exist in format 1: nobody but
 // the kernel's word that the owner is dead ends one.
 inline constexpr std::uint64_t kPinWriteMode = 2;
-constexpr std::uint64_t PinWord(std::uint64_t epoch) { return (epoch << 2U) | kPinWriteMode; }
-constexpr std::uint64_t PinEpoch(std::uint64_t pin) { return pin >> 2U; }
+constexpr std::uint64_t PinWord(std::uint64_t epoch) {
+  return (epoch << 2U) | kPinWriteMode;
+}
+constexpr std::uint64_t PinEpoch(std::uint64_t pin) {
+  return pin >> 2U;
+}
 
 // Process-local state that an upper floor keeps with a lane.
 class LaneExtension {

@@ -40,7 +40,9 @@ Session::Session(std::unique_ptr<region::Region> region, SessionOptions options)
   }
 }
 
-Session::~Session() { End(); }
+Session::~Session() {
+  End();
+}
 
 void Session::End() {
   if (!SameProcess()) {
@@ -57,7 +59,9 @@ void Session::End() {
   }
 }
 
-bool Session::SameProcess() const { return fork_generation_ == platform::ForkGeneration(); }
+bool Session::SameProcess() const {
+  return fork_generation_ == platform::ForkGeneration();
+}
 
 absl::Status Session::CheckUsable() const {
   if (!SameProcess()) {
@@ -90,8 +94,7 @@ absl::Status Session::Start(Hooks hooks) {
   // a lane of our own, whose owner word differs by its generation.
   Announce();
   words.state.store((generation << 8U) | kAttached, std::memory_order_release);
-  std::uint32_t recovered = 0;
-  COMMY_RETURN_IF_ERROR(RecoverSlot(slot, &recovered));
+  COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   COMMY_RETURN_IF_ERROR(RecoverDead());
   if (options_.background) {
     heartbeat_thread_ = std::thread([this] { HeartbeatLoop(); });
@@ -101,8 +104,8 @@ absl::Status Session::Start(Hooks hooks) {
 
 void Session::Announce() {
   ParticipantSlot& words = region_->participant(region_->slot_index());
-  std::string name = options_.process_name.empty() ? platform_.process_name()
-                                                   : options_.process_name;
+  std::string name =
+      options_.process_name.empty() ? platform_.process_name() : options_.process_name;
   name.resize(sizeof(words.name) - 1);
   name.push_back('\0');
   for (std::size_t i = 0; i < std::size(words.name); ++i) {
@@ -259,13 +262,24 @@ bool Session::PushEpoch() {
 // --- Recovery --------------------------------------------------------------------------------
 
 absl::Status Session::RecoverDead() {
-  absl::Status first;
-  for (std::uint32_t slot = 0; slot < region_->geometry().participant_count; ++slot) {
-    if (slot == region_->slot_index() ||
-        (region_->participant(slot).state.load(std::memory_order_acquire) & 0xffU) == 0) {
-      continue;
+  // Attached slots, and slots that own a lane: after a power cut the file may have one without the
+  // other.
+  std::vector<bool> suspects(region_->geometry().participant_count);
+  for (std::uint32_t slot = 0; slot < suspects.size(); ++slot) {
+    suspects[slot] =
+        (region_->participant(slot).state.load(std::memory_order_acquire) & 0xffU) != 0;
+  }
+  for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
+    const std::uint64_t owner = region_->lane(i).owner.load(std::memory_order_acquire);
+    if (owner != 0 && OwnerSlot(owner) < suspects.size()) {
+      suspects[OwnerSlot(owner)] = true;
     }
-    first.Update(RecoverIfDead(slot));
+  }
+  absl::Status first;
+  for (std::uint32_t slot = 0; slot < suspects.size(); ++slot) {
+    if (suspects[slot] && slot != region_->slot_index()) {
+      first.Update(RecoverIfDead(slot));
+    }
   }
   return first;
 }
@@ -280,24 +294,19 @@ absl::Status Session::RecoverIfDead(std::uint32_t slot) {
     return absl::OkStatus();  // Alive, stopped, or being recovered.
   }
   ParticipantSlot& words = region_->participant(slot);
-  std::uint64_t state = words.state.load(std::memory_order_acquire);
-  if ((state & 0xffU) == 0) {
-    return absl::OkStatus();
-  }
-  std::uint32_t lanes = 0;
-  COMMY_RETURN_IF_ERROR(RecoverSlot(slot, &lanes));
+  const std::uint64_t state = words.state.load(std::memory_order_acquire);
+  COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   words.state.CompareAndSet(state, state & ~std::uint64_t{0xff}, std::memory_order_acq_rel);
   return absl::OkStatus();
 }
 
-absl::Status Session::RecoverSlot(std::uint32_t slot, std::uint32_t* lanes_recovered) {
+absl::Status Session::RecoverSlot(std::uint32_t slot) {
   absl::Status first;
   const std::uint32_t ready = region_->lanes_ready();
   for (std::uint32_t i = 0; i < ready; ++i) {
     const std::uint64_t owner = region_->lane(i).owner.load(std::memory_order_acquire);
     if (owner != 0 && OwnerSlot(owner) == slot && owner != owner_word_) {
       first.Update(RecoverLane(i));
-      ++*lanes_recovered;
     }
   }
   return first;
@@ -394,9 +403,8 @@ void Session::HeartbeatLoop() {
     lock.unlock();
     Beat();
     lock.lock();
-    heartbeat_wake_.wait_for(lock, interval, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return stop_ || nudged_;
-    });
+    heartbeat_wake_.wait_for(lock, interval,
+                             [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stop_ || nudged_; });
     nudged_ = false;
   }
 }
@@ -478,7 +486,8 @@ std::vector<ParticipantInfo> Session::Participants() {
       std::memcpy(name.data() + i * 8, &piece, 8);
     }
     info.name.assign(name.data(), strnlen(name.data(), name.size()));
-    info.start_wall_ns = static_cast<std::int64_t>(words.start_wall_ns.load(std::memory_order_relaxed));
+    info.start_wall_ns =
+        static_cast<std::int64_t>(words.start_wall_ns.load(std::memory_order_relaxed));
     info.heartbeat_wall_ns =
         static_cast<std::int64_t>(words.heartbeat_wall_ns.load(std::memory_order_relaxed));
     info.read_only =
@@ -501,8 +510,7 @@ std::vector<ParticipantInfo> Session::Participants() {
       info.operations += lane.operations.load(std::memory_order_relaxed);
       for (const region::Shared64& word : lane.pins) {
         const std::uint64_t pin = word.load(std::memory_order_relaxed);
-        if (pin != 0 &&
-            (info.oldest_pin_epoch == 0 || PinEpoch(pin) < info.oldest_pin_epoch)) {
+        if (pin != 0 && (info.oldest_pin_epoch == 0 || PinEpoch(pin) < info.oldest_pin_epoch)) {
           info.oldest_pin_epoch = PinEpoch(pin);
           info.doing = UnpackOp(lane.op.load(std::memory_order_relaxed)).kind;
         }

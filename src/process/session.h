@@ -29,6 +29,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "process/lane.h"
 #include "region/region.h"
 
@@ -51,8 +52,8 @@ struct ParticipantInfo {
   Liveness liveness = Liveness::kFree;
   bool read_only = false;
   std::uint32_t lanes = 0;
-  std::uint64_t operations = 0;    // Of the lanes that it holds now.
-  OpKind doing = OpKind::kNone;    // Of the lane with the oldest pin.
+  std::uint64_t operations = 0;        // Of the lanes that it holds now.
+  OpKind doing = OpKind::kNone;        // Of the lane with the oldest pin.
   std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
 };
 
@@ -148,11 +149,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void GiveLaneBack(Lane* lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lanes_mutex_);
   void ChooseBarrier();
   void Announce();
-  bool AdvancePossible() const;
-  absl::Status RecoverSlot(std::uint32_t slot, std::uint32_t* lanes_recovered);
+  absl::Status RecoverSlot(std::uint32_t slot);
   absl::Status RecoverLane(std::uint32_t index);
   absl::Status RecoverIfDead(std::uint32_t slot);
-  Liveness Judge(std::uint32_t slot, std::int64_t now_ns);
   void LookAround();
   void HeartbeatLoop();
   void StopHeartbeat();

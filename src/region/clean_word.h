@@ -30,6 +30,7 @@
 #pragma once
 
 #include "absl/status/status.h"
+
 #include "platform/platform.h"
 #include "region/layout.h"
 

@@ -26,9 +26,9 @@ struct Places {
 Places Place(const RegionHeader& header) {
   Places at{};
   at.participants = kHeaderBytes;
-  at.lanes = AlignUp(
-      at.participants + std::uint64_t{header.participant_count} * sizeof(ParticipantSlot),
-      kPageBytes);
+  at.lanes =
+      AlignUp(at.participants + std::uint64_t{header.participant_count} * sizeof(ParticipantSlot),
+              kPageBytes);
   at.snapshots =
       AlignUp(at.lanes + std::uint64_t{header.lane_count} * sizeof(LaneLayout), kPageBytes);
   at.span_words = AlignUp(
@@ -72,8 +72,7 @@ absl::Status CheckSizes(const RegionHeader& header) {
 absl::Status CheckTimes(const RegionHeader& header) {
   constexpr std::uint64_t kMillisecond = 1'000'000;
   constexpr std::uint64_t kDay = 86'400'000'000'000;
-  COMMY_RETURN_IF_ERROR(
-      CheckRange("stale_after in ns", header.stale_after_ns, kMillisecond, kDay));
+  COMMY_RETURN_IF_ERROR(CheckRange("stale_after in ns", header.stale_after_ns, kMillisecond, kDay));
   COMMY_RETURN_IF_ERROR(
       CheckRange("operation_timeout in ns", header.operation_timeout_ns, kMillisecond, kDay));
   return CheckRange("heartbeat_interval in ns", header.heartbeat_interval_ns, kMillisecond, kDay);

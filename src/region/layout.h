@@ -137,7 +137,6 @@ inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // What `checksum` c
 //   0x18   8  heartbeat     goes up by one each heartbeat interval
 //   0x20   8  heartbeat_wall_ns
 //   0x28   8  flags         kParticipant...
-//   0x30   8  blocked_epoch for people: the epoch that this participant last saw not to move
 //   0x40  64  name          NUL-padded
 struct ParticipantSlot {
   Shared64 state;
@@ -146,8 +145,7 @@ struct ParticipantSlot {
   Shared64 heartbeat;
   Shared64 heartbeat_wall_ns;
   Shared64 flags;
-  Shared64 blocked_epoch;
-  std::uint8_t reserved_0[8];
+  std::uint8_t reserved_0[16];
   Shared64 name[8];
   std::uint8_t reserved_1[128];
 };

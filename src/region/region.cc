@@ -72,10 +72,9 @@ absl::Status Region::Create(platform::Platform& platform, const std::string& pat
   COMMY_RETURN_IF_ERROR(platform.Truncate(fd.fd(), header.data_offset));
   const std::uint64_t head_bytes = header.lanes_offset + lanes * sizeof(LaneLayout);
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
-  COMMY_RETURN_IF_ERROR(
-      platform.Allocate(fd.fd(), header.snapshots_offset,
-                        header.span_words_offset - header.snapshots_offset));
-  COMMY_ASSIGN_OR_RETURN(std::byte* base,
+  COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), header.snapshots_offset,
+                                          header.span_words_offset - header.snapshots_offset));
+  COMMY_ASSIGN_OR_RETURN(std::byte * base,
                          platform.Map(fd.fd(), header.data_offset, Access::kReadWrite));
   absl::Status status = platform.Populate(base, head_bytes);
   if (status.ok()) {
@@ -112,7 +111,9 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
       return region;
     }
   }
-  return base::Unavailable(path, ": the file was replaced again and again while it was opened");
+  return base::Unavailable(path,
+                           ": the file is replaced again and again while it is opened, or the ",
+                           "path is a link that leads nowhere");
 }
 
 absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& platform,
@@ -145,8 +146,8 @@ absl::Status Region::LockAndMap() {
         "done");
   }
   COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
-  COMMY_ASSIGN_OR_RETURN(
-      base_, platform_.Map(lock_fd.fd(), geometry_.max_size_bytes, Access::kReadWrite));
+  COMMY_ASSIGN_OR_RETURN(base_,
+                         platform_.Map(lock_fd.fd(), geometry_.max_size_bytes, Access::kReadWrite));
   mapped_bytes_ = geometry_.max_size_bytes;
   return absl::OkStatus();
 }
@@ -164,7 +165,9 @@ absl::Status Region::TakeSlot(int lock_fd) {
                                  " participant slots are taken; `commy ps` lists them");
 }
 
-Region::~Region() { Detach(); }
+Region::~Region() {
+  Detach();
+}
 
 void Region::Detach() {
   if (base_ == nullptr) {
@@ -210,16 +213,15 @@ std::uint64_t Region::span_count() const {
 
 absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
   const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
-  const std::uint64_t want_bytes = base::AlignUp(span_count << geometry_.span_shift,
-                                                 geometry_.chunk_bytes);
+  const std::uint64_t want_bytes =
+      base::AlignUp(span_count << geometry_.span_shift, geometry_.chunk_bytes);
   const std::uint64_t room_bytes = SpanOffset(geometry_.span_count_max) - seen_bytes;
   const std::uint64_t step_bytes = std::min(want_bytes, room_bytes);
   if (step_bytes < (span_count << geometry_.span_shift)) {
     return base::ResourceExhausted(path_, ": the store has reached its max_size of ",
                                    geometry_.max_size_bytes, " bytes");
   }
-  const std::uint64_t first_word =
-      geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
+  const std::uint64_t first_word = geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
   const std::uint64_t words_begin = first_word & ~(kPageBytes - 1);
   const std::uint64_t words_end = base::AlignUp(
       first_word + (step_bytes >> geometry_.span_shift) * sizeof(Shared64), kPageBytes);
@@ -229,19 +231,17 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + words_begin, words_end - words_begin)));
   COMMY_RETURN_IF_ERROR(About(path_, platform_.Populate(base_ + seen_bytes, step_bytes)));
-  header().size_bytes.CompareAndSet(seen_bytes, seen_bytes + step_bytes,
-                                    std::memory_order_acq_rel);
+  header().size_bytes.CompareAndSet(seen_bytes, seen_bytes + step_bytes, std::memory_order_acq_rel);
   return absl::OkStatus();
 }
 
 absl::Status Region::GrowLanes(std::uint32_t count) {
   COMMY_CHECK(count <= geometry_.lane_count);
   const std::uint64_t bytes = std::uint64_t{count} * sizeof(LaneLayout);
-  COMMY_RETURN_IF_ERROR(
-      About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
+  COMMY_RETURN_IF_ERROR(About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
   const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
-  COMMY_RETURN_IF_ERROR(About(
-      path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
   std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
   while (ready < count &&
          !header().lanes_ready.compare_exchange(ready, count, std::memory_order_acq_rel)) {

@@ -17,6 +17,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "base/bytes.h"
 #include "platform/platform.h"
 #include "region/geometry.h"
@@ -138,7 +139,8 @@ class Region {
   absl::StatusOr<std::uint64_t> DiskBytes() const;
 
  private:
-  Region(platform::Platform& platform, std::string path) : platform_(platform), path_(std::move(path)) {}
+  Region(platform::Platform& platform, std::string path)
+      : platform_(platform), path_(std::move(path)) {}
 
   static absl::Status Create(platform::Platform& platform, const std::string& path,
                              const CreateOptions& options);

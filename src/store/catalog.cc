@@ -45,8 +45,8 @@ absl::StatusOr<Catalog::RootView> Catalog::ReadRoot() const {
   const auto* const root = region_.At<CatalogRoot>(view.offset);
   const std::uint64_t dead_count = root == nullptr ? 0 : root->dead_count;
   const std::uint64_t bytes = sizeof(CatalogRoot) + dead_count * 8;
-  if (root == nullptr || dead_count > kDeadMax ||
-      region_.At(view.offset, bytes, 8) == nullptr || root->checksum != RootChecksum(root, bytes)) {
+  if (root == nullptr || dead_count > kDeadMax || region_.At(view.offset, bytes, 8) == nullptr ||
+      root->checksum != RootChecksum(root, bytes)) {
     return base::DataLoss(region_.path(), ": the catalog's root at ", base::Hex(view.offset),
                           " is damaged; `commy recover` saves what verifies");
   }
@@ -94,9 +94,9 @@ absl::StatusOr<std::uint64_t> Catalog::Find(std::string_view path) const {
   std::uint64_t offset = root.node;
   for (std::uint64_t step = 0; step <= kLevelMax && offset != 0; ++step) {
     COMMY_ASSIGN_OR_RETURN(const NodeView node, ReadNode(offset));
-    const auto after =
-        std::upper_bound(node.entries.begin(), node.entries.end(), path,
-                         [](std::string_view wanted, const auto& entry) { return wanted < entry.first; });
+    const auto after = std::upper_bound(
+        node.entries.begin(), node.entries.end(), path,
+        [](std::string_view wanted, const auto& entry) { return wanted < entry.first; });
     if (after == node.entries.begin()) {
       return 0;
     }
@@ -142,8 +142,8 @@ absl::StatusOr<bool> Catalog::Visit(
   return true;
 }
 
-absl::Status Catalog::ForEach(std::string_view prefix,
-                              absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const {
+absl::Status Catalog::ForEach(
+    std::string_view prefix, absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const {
   COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
   return root.node == 0 ? absl::OkStatus() : Visit(root.node, kLevelMax, prefix, visit).status();
 }
@@ -216,8 +216,8 @@ absl::Status Catalog::Change(Operation& op, absl::FunctionRef<absl::Status(Catal
         op.AddNote(BlockNote(NoteKind::kCatalogNode, node));
       }
       op.AddNote(BlockNote(NoteKind::kCatalogRoot, old_root));
-      published = region_.header().catalog_root.CompareAndSet(old_root, *made,
-                                                              std::memory_order_seq_cst);
+      published =
+          region_.header().catalog_root.CompareAndSet(old_root, *made, std::memory_order_seq_cst);
     }
     // What lost its place, or never got one.
     for (const std::uint64_t block : published ? edit.replaced_ : edit.written_) {

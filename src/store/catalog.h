@@ -17,6 +17,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "alloc/allocator.h"
 #include "process/lane.h"
 
@@ -75,14 +76,12 @@ class Catalog {
   // Changes the catalog: `change` edits what is there and says whether to go on; if somebody else
   // changed it meanwhile, it is called again on what is there then. Any error of `change` is
   // returned, and nothing has changed. `op` notes what is made and unlinked.
-  absl::Status Change(process::Operation& op,
-                      absl::FunctionRef<absl::Status(CatalogEdit&)> change);
+  absl::Status Change(process::Operation& op, absl::FunctionRef<absl::Status(CatalogEdit&)> change);
 
   // Whether a block is part of the catalog, or an object that it names.
   absl::StatusOr<bool> IsReachable(process::NoteKind kind, std::uint64_t offset) const;
   // Visits the root block and every node.
-  absl::Status WalkBlocks(
-      absl::FunctionRef<void(process::NoteKind, std::uint64_t)> visit) const;
+  absl::Status WalkBlocks(absl::FunctionRef<void(process::NoteKind, std::uint64_t)> visit) const;
 
  private:
   friend class CatalogEdit;

@@ -143,14 +143,12 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteBlock(Operation& op, std::uint64
     bytes += entries[i].path;
   }
   CatalogNode head{level, end - begin, bytes.size(), 0};
-  head.checksum =
-      base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
-      base::Checksum(&head, offsetof(CatalogNode, checksum));
+  head.checksum = base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
+                  base::Checksum(&head, offsetof(CatalogNode, checksum));
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
-  COMMY_ASSIGN_OR_RETURN(
-      const std::uint64_t offset,
-      catalog_.allocator_.Allocate(op, NoteKind::kCatalogNode, bytes.size(),
-                                   alloc::Purpose::kMakesRoom));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         catalog_.allocator_.Allocate(op, NoteKind::kCatalogNode, bytes.size(),
+                                                      alloc::Purpose::kMakesRoom));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {
@@ -216,14 +214,12 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteTree(Operation& op) {
     bytes.append(reinterpret_cast<const char*>(&dead), sizeof(dead));
   }
   CatalogRoot head{top, count_, dead_.size(), 0};
-  head.checksum =
-      base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
-      base::Checksum(&head, offsetof(CatalogRoot, checksum));
+  head.checksum = base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
+                  base::Checksum(&head, offsetof(CatalogRoot, checksum));
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
-  COMMY_ASSIGN_OR_RETURN(
-      const std::uint64_t offset,
-      catalog_.allocator_.Allocate(op, NoteKind::kCatalogRoot, bytes.size(),
-                                   alloc::Purpose::kMakesRoom));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         catalog_.allocator_.Allocate(op, NoteKind::kCatalogRoot, bytes.size(),
+                                                      alloc::Purpose::kMakesRoom));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {

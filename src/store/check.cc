@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+
 #include "base/status.h"
 #include "store/store_impl.h"
 
@@ -90,8 +91,8 @@ class Walker {
 
   absl::Status WalkCatalog() {
     Catalog& catalog = store_.catalog();
-    const absl::Status blocks = catalog.WalkBlocks(
-        [&](NoteKind kind, std::uint64_t offset) { Reach(kind, offset); });
+    const absl::Status blocks =
+        catalog.WalkBlocks([&](NoteKind kind, std::uint64_t offset) { Reach(kind, offset); });
     std::vector<std::uint64_t> objects;
     const absl::Status named = catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
       ++walk_.report.namespaces;

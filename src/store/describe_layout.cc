@@ -2,6 +2,7 @@
 #include <cstddef>
 
 #include "absl/strings/str_cat.h"
+
 #include "commy/store.h"
 #include "index/hash_layout.h"
 #include "index/record.h"
@@ -11,9 +12,9 @@
 namespace commy {
 namespace {
 
-#define COMMY_FIELD(type, field) \
-  absl::StrAppend(text, #type "\t" #field "\t", offsetof(type, field), "\t", \
-                  sizeof(type::field), "\n")
+#define COMMY_FIELD(type, field)                                                                  \
+  absl::StrAppend(text, #type "\t" #field "\t", offsetof(type, field), "\t", sizeof(type::field), \
+                  "\n")
 #define COMMY_WHOLE(type) absl::StrAppend(text, #type "\t\t0\t", sizeof(type), "\n")
 
 void DescribeRegion(std::string* text) {
@@ -66,7 +67,6 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(ParticipantSlot, heartbeat);
   COMMY_FIELD(ParticipantSlot, heartbeat_wall_ns);
   COMMY_FIELD(ParticipantSlot, flags);
-  COMMY_FIELD(ParticipantSlot, blocked_epoch);
   COMMY_FIELD(ParticipantSlot, name);
   COMMY_WHOLE(LaneLayout);
   COMMY_FIELD(LaneLayout, owner);

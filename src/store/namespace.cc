@@ -17,8 +17,8 @@ using index::Decision;
 using index::RecordView;
 using index::WriteOutcome;
 using process::Lane;
-using process::OpKind;
 using process::Operation;
+using process::OpKind;
 using store::NamespaceState;
 
 absl::Status CheckKey(std::string_view key) {
@@ -37,7 +37,9 @@ absl::Status CheckValue(std::string_view value) {
   return absl::OkStatus();
 }
 
-absl::Status NoSuchKey() { return absl::NotFoundError("no such key"); }
+absl::Status NoSuchKey() {
+  return absl::NotFoundError("no such key");
+}
 
 absl::Status NoSnapshots(const ReadOptions& options) {
   return options.snapshot == nullptr
@@ -95,8 +97,12 @@ std::optional<std::int64_t> ParseInteger(std::string_view text) {
 
 Namespace::Namespace(std::shared_ptr<const NamespaceState> state) : state_(std::move(state)) {}
 
-const std::string& Namespace::path() const { return state_->path; }
-Order Namespace::order() const { return state_->order; }
+const std::string& Namespace::path() const {
+  return state_->path;
+}
+Order Namespace::order() const {
+  return state_->order;
+}
 
 // --- Reading ---------------------------------------------------------------------------------
 
@@ -181,14 +187,19 @@ absl::Status Namespace::Put(std::string_view key, std::string_view value,
   WriteOutcome outcome;
   return WriteKey(
       *state_, key,
-      [&](const RecordView*) { return Decision{Decide::kPut, value, expiry}; }, &outcome);
+      [&](const RecordView*) {
+        return Decision{Decide::kPut, value, expiry};
+      },
+      &outcome);
 }
 
 absl::StatusOr<bool> Namespace::Delete(std::string_view key) const {
   WriteOutcome outcome;
   COMMY_RETURN_IF_ERROR(WriteKey(
       *state_, key,
-      [](const RecordView*) { return Decision{Decide::kDelete, std::string_view(), 0}; },
+      [](const RecordView*) {
+        return Decision{Decide::kDelete, std::string_view(), 0};
+      },
       &outcome));
   return outcome.changed;
 }
@@ -261,15 +272,14 @@ absl::StatusOr<std::int64_t> Namespace::Add(std::string_view key, std::int64_t d
 }
 
 absl::StatusOr<bool> Namespace::Update(
-    std::string_view key,
-    absl::FunctionRef<Change(std::optional<std::string_view>)> decide) const {
+    std::string_view key, absl::FunctionRef<Change(std::optional<std::string_view>)> decide) const {
   while (true) {
     // `decide` runs with nothing held; then its answer is written if the key still has the very
     // version that it saw. Commit times tell versions apart.
     std::optional<std::string> seen;
     std::uint64_t seen_commit = 0;
-    COMMY_RETURN_IF_ERROR(ReadKey(
-        *state_, key, ReadOptions(), [&](Lane&, const RecordView& found) -> absl::Status {
+    COMMY_RETURN_IF_ERROR(
+        ReadKey(*state_, key, ReadOptions(), [&](Lane&, const RecordView& found) -> absl::Status {
           if (found.valid()) {
             seen = std::string(found.value);
             seen_commit = found.record->commit.load(std::memory_order_acquire);

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+
 #include "base/status.h"
 #include "store/store_impl.h"
 
@@ -12,12 +13,14 @@ using base::ToAbsl;
 using process::BlockNote;
 using process::Lane;
 using process::NoteKind;
-using process::OpKind;
 using process::Operation;
+using process::OpKind;
 using process::Pin;
 
 constexpr std::size_t kPathBytesMax = 1024;
-std::string_view OrderName(Order order) { return order == Order::kHash ? "hash" : "ordered"; }
+std::string_view OrderName(Order order) {
+  return order == Order::kHash ? "hash" : "ordered";
+}
 
 }  // namespace
 
@@ -134,10 +137,10 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
       COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
       key = {object, anchor.id};
       order = anchor.object->order.load(std::memory_order_relaxed);
-      const auto* const root = region().At<index::IndexRoot>(
-          anchor.object->root.load(std::memory_order_acquire));
-      dropping = root == nullptr ||
-                 root->successor.load(std::memory_order_acquire) == index::kDropMark;
+      const auto* const root =
+          region().At<index::IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+      dropping =
+          root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
     }
     if (dropping) {
       COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
@@ -241,25 +244,24 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
   }
   std::vector<NamespaceInfo> all;
   absl::Status failed;
-  COMMY_RETURN_IF_ERROR(
-      catalog_.ForEach(prefix, [&](std::string_view path, std::uint64_t object) {
-        const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
-        if (!anchor.ok()) {
-          failed = anchor.status();
-          return false;
-        }
-        NamespaceInfo info;
-        info.path = std::string(path);
-        info.id = anchor->id & kIdMask;
-        const absl::StatusOr<std::uint64_t> keys = index_.Size(*anchor);
-        info.keys = keys.value_or(0);
-        if (absl::IsDataLoss(keys.status())) {
-          failed = keys.status();
-          return false;
-        }
-        all.push_back(std::move(info));
-        return true;
-      }));
+  COMMY_RETURN_IF_ERROR(catalog_.ForEach(prefix, [&](std::string_view path, std::uint64_t object) {
+    const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
+    if (!anchor.ok()) {
+      failed = anchor.status();
+      return false;
+    }
+    NamespaceInfo info;
+    info.path = std::string(path);
+    info.id = anchor->id & kIdMask;
+    const absl::StatusOr<std::uint64_t> keys = index_.Size(*anchor);
+    info.keys = keys.value_or(0);
+    if (absl::IsDataLoss(keys.status())) {
+      failed = keys.status();
+      return false;
+    }
+    all.push_back(std::move(info));
+    return true;
+  }));
   if (!failed.ok()) {
     return failed;
   }

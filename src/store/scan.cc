@@ -16,21 +16,20 @@ absl::Status ScanState::FillBatch() {
   const std::int64_t now = ns_->store->session().platform().WallNs();
   return ns_->store->Read(
       ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(
-            const bool more,
-            ns_->store->hash_index().ScanSegment(
-                anchor, &cursor_, [&](const index::RecordView& view) {
-                  if (!Wanted(view.key)) {
-                    return;
-                  }
-                  Entry entry;
-                  entry.key_.assign(view.key);
-                  entry.value_.assign(view.value);
-                  if (view.record->expiry_ns != 0) {
-                    entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
-                  }
-                  batch_.push_back(std::move(entry));
-                }));
+        COMMY_ASSIGN_OR_RETURN(const bool more,
+                               ns_->store->hash_index().ScanSegment(
+                                   anchor, &cursor_, [&](const index::RecordView& view) {
+                                     if (!Wanted(view.key)) {
+                                       return;
+                                     }
+                                     Entry entry;
+                                     entry.key_.assign(view.key);
+                                     entry.value_.assign(view.value);
+                                     if (view.record->expiry_ns != 0) {
+                                       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
+                                     }
+                                     batch_.push_back(std::move(entry));
+                                   }));
         at_end_ = !more;
         return absl::OkStatus();
       });
@@ -62,9 +61,15 @@ ScanRange::ScanRange(ScanRange&& other) noexcept = default;
 ScanRange& ScanRange::operator=(ScanRange&& other) noexcept = default;
 ScanRange::~ScanRange() = default;
 
-const absl::Status& ScanRange::status() const { return state_->status(); }
-bool ScanRange::Advance() { return state_->Advance(); }
-const Entry& ScanRange::entry() const { return state_->entry(); }
+const absl::Status& ScanRange::status() const {
+  return state_->status();
+}
+bool ScanRange::Advance() {
+  return state_->Advance();
+}
+const Entry& ScanRange::entry() const {
+  return state_->entry();
+}
 
 ScanRange Namespace::Scan(ScanOptions options) const {
   absl::Status status;

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "absl/strings/escaping.h"
+
 #include "base/status.h"
 #include "store/store_impl.h"
 

@@ -8,13 +8,14 @@
 namespace commy {
 
 absl::StatusOr<Store> Store::Open(const std::string& path, const Options& options) {
-  COMMY_ASSIGN_OR_RETURN(
-      std::shared_ptr<store::StoreImpl> impl,
-      store::StoreImpl::Open(platform::Platform::Real(), path, options));
+  COMMY_ASSIGN_OR_RETURN(std::shared_ptr<store::StoreImpl> impl,
+                         store::StoreImpl::Open(platform::Platform::Real(), path, options));
   return Store(std::move(impl));
 }
 
-absl::Status Store::Close() { return impl_->Close(); }
+absl::Status Store::Close() {
+  return impl_->Close();
+}
 
 absl::StatusOr<Namespace> Store::OpenNamespace(std::string_view path,
                                                NamespaceOptions options) const {
@@ -39,16 +40,24 @@ absl::StatusOr<std::vector<ParticipantInfo>> Store::Participants() const {
   return impl_->Participants();
 }
 
-absl::StatusOr<StoreStats> Store::Stats() const { return impl_->Stats(); }
-absl::StatusOr<CheckReport> Store::Check() const { return impl_->Check(); }
+absl::StatusOr<StoreStats> Store::Stats() const {
+  return impl_->Stats();
+}
+absl::StatusOr<CheckReport> Store::Check() const {
+  return impl_->Check();
+}
 
 absl::Status Store::Sync() const {
   COMMY_RETURN_IF_ERROR(impl_->session().CheckUsable());
   return impl_->region().Sync();
 }
 
-const std::string& Store::path() const { return impl_->path(); }
+const std::string& Store::path() const {
+  return impl_->path();
+}
 
-std::string_view Version() { return base::kVersion; }
+std::string_view Version() {
+  return base::kVersion;
+}
 
 }  // namespace commy

@@ -6,8 +6,8 @@ namespace commy::store {
 namespace {
 
 using process::Lane;
-using process::OpKind;
 using process::Operation;
+using process::OpKind;
 using process::Pin;
 
 std::uint64_t Ns(absl::Duration duration) {
@@ -64,9 +64,8 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
   std::shared_ptr<StoreImpl> store(new StoreImpl(session, path, options));
   StoreImpl* const impl = store.get();
   process::Session::Hooks hooks;
-  hooks.recover_lane.emplace_back([impl](Operation& own, region::LaneLayout& dead) {
-    return impl->RecoverLane(own, dead);
-  });
+  hooks.recover_lane.emplace_back(
+      [impl](Operation& own, region::LaneLayout& dead) { return impl->RecoverLane(own, dead); });
   hooks.recover_lane.emplace_back([impl](Operation& own, region::LaneLayout& dead) {
     return impl->allocator_.RecoverLane(own, dead);
   });
@@ -113,9 +112,8 @@ absl::StatusOr<index::Anchor> StoreImpl::FindAnchor(const NamespaceKey& key) con
   return anchor;
 }
 
-absl::Status StoreImpl::Read(
-    const NamespaceKey& key,
-    absl::FunctionRef<absl::Status(Lane&, const index::Anchor&)> use) {
+absl::Status StoreImpl::Read(const NamespaceKey& key,
+                             absl::FunctionRef<absl::Status(Lane&, const index::Anchor&)> use) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   absl::Status status;
   {
@@ -163,8 +161,7 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
   index::Anchor anchor;
   bool published = false;
   if (object != 0) {
-    COMMY_ASSIGN_OR_RETURN(published,
-                           catalog_.IsReachable(process::NoteKind::kNamespace, object));
+    COMMY_ASSIGN_OR_RETURN(published, catalog_.IsReachable(process::NoteKind::kNamespace, object));
     COMMY_ASSIGN_OR_RETURN(anchor, AnchorAt(object));
     published = published && anchor.id != 0;
   }
@@ -208,8 +205,7 @@ absl::Status StoreImpl::SettleCounter(Operation& own, region::LaneLayout& dead,
     if (!op.armed || made.record->commit.load(std::memory_order_acquire) == index::kUndecided) {
       return absl::OkStatus();
     }
-    auto* const cell =
-        region().At<base::Shared64>(dead.op_counter.load(std::memory_order_acquire));
+    auto* const cell = region().At<base::Shared64>(dead.op_counter.load(std::memory_order_acquire));
     if (cell == nullptr) {
       return absl::OkStatus();
     }
@@ -283,9 +279,10 @@ void StoreImpl::TendNamespaces() {
     }
     (void)catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
       const auto* const words = region().At<index::NamespaceObject>(object);
-      const auto* const root = words == nullptr ? nullptr
-                                                : region().At<index::IndexRoot>(words->root.load(
-                                                      std::memory_order_acquire));
+      const auto* const root =
+          words == nullptr
+              ? nullptr
+              : region().At<index::IndexRoot>(words->root.load(std::memory_order_acquire));
       if (root != nullptr && (root->marks.load(std::memory_order_relaxed) != 0 ||
                               root->prev.load(std::memory_order_relaxed) != 0 ||
                               root->successor.load(std::memory_order_relaxed) != 0)) {

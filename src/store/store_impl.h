@@ -10,6 +10,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+
 #include "alloc/allocator.h"
 #include "commy/info.h"
 #include "commy/options.h"
@@ -51,8 +52,9 @@ class StoreImpl {
   absl::Status Read(const NamespaceKey& key,
                     absl::FunctionRef<absl::Status(process::Lane&, const index::Anchor&)> use);
   // The same in an operation with notes. FailedPrecondition: the store was opened read-only.
-  absl::Status Write(const NamespaceKey& key, process::OpKind kind,
-                     absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
+  absl::Status Write(
+      const NamespaceKey& key, process::OpKind kind,
+      absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
 
   // --- The whole store -----------------------------------------------------------------------
 
