@@ -247,23 +247,19 @@ bool Allocator::AdoptIdleSpans(Operation& op) {
 absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
   const auto lane = static_cast<std::uint32_t>(
       (region_.OffsetOf(&dead) - region_.geometry().lanes_offset) / sizeof(region::LaneLayout));
-  std::array<Note, region::kNotesPerLane> notes;
-  for (std::size_t i = 0; i < notes.size(); ++i) {
-    notes.at(i) = process::ReadNote(dead.notes[i].load(std::memory_order_acquire));
-  }
-  for (const Note& note : notes) {
+  for (const region::Shared64& word : dead.notes) {
+    const Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == NoteKind::kRaw) {
       Retire(own, note.offset_bytes);
     } else if (note.kind == NoteKind::kRunFree) {
       FinishRunFree(lane, note.first_span, note.span_count);
     } else if (note.kind == NoteKind::kRunClaim) {
       UndoRunClaim(lane, note.first_span, note.span_count);
+      // Committed, but the note had not become the block's: it was never published.
       const std::uint64_t offset = region_.SpanOffset(note.first_span);
-      const bool has_own_note =
-          std::any_of(notes.begin(), notes.end(),
-                      [offset](const Note& other) { return other.offset_bytes == offset; });
       Place place;
-      if (!has_own_note && Locate(offset, &place) && place.is_run && place.word.lane == lane) {
+      if (Locate(offset, &place) && place.word.kind == SpanKind::kRunHead &&
+          place.word.lane == lane && place.word.number == note.span_count) {
         Retire(own, offset);
       }
     }

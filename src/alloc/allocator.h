@@ -115,8 +115,10 @@ class Allocator {
   absl::StatusOr<std::uint64_t> AllocateRun(process::Operation& op, process::NoteKind kind,
                                             std::uint64_t size_bytes, Purpose purpose);
   // One pass over the span words for `count` free ones in a row, and a claim of them. 0: none.
-  std::uint64_t TryClaimRun(process::Operation& op, std::uint64_t count, Purpose purpose);
-  bool ClaimRunAt(process::Operation& op, std::uint64_t first, std::uint64_t count);
+  std::uint64_t TryClaimRun(process::Operation& op, process::NoteKind kind, std::uint64_t count,
+                            Purpose purpose);
+  bool ClaimRunAt(process::Operation& op, process::NoteKind kind, std::uint64_t first,
+                  std::uint64_t count);
   // Claims one free span for `op`'s lane; leaves it kClaimed. NotFound: there is none.
   absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, Purpose purpose);
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, std::uint64_t* found);

@@ -26,8 +26,7 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
   int pushes = 0;
   while (true) {
     const std::uint64_t seen_count = region_.span_count();
-    if (const std::uint64_t offset = TryClaimRun(op, count, purpose); offset != 0) {
-      op.AddNote(process::BlockNote(kind, offset));
+    if (const std::uint64_t offset = TryClaimRun(op, kind, count, purpose); offset != 0) {
       return offset;
     }
     const absl::Status grown = region_.Grow(seen_count, count + kReserveSpans);
@@ -39,7 +38,8 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
   }
 }
 
-std::uint64_t Allocator::TryClaimRun(Operation& op, std::uint64_t count, Purpose purpose) {
+std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, std::uint64_t count,
+                                     Purpose purpose) {
   // Ordinary runs leave a few spans behind them free, for what makes room.
   const std::uint64_t wanted = count + (purpose == Purpose::kMakesRoom ? 0 : kReserveSpans);
   const std::uint64_t total = region_.span_count();
@@ -57,7 +57,7 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, std::uint64_t count, Purpose
       first = span;
     }
     if (length == wanted) {
-      if (ClaimRunAt(op, first, count)) {
+      if (ClaimRunAt(op, kind, first, count)) {
         return region_.SpanOffset(first);
       }
       length = 0;
@@ -66,17 +66,19 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, std::uint64_t count, Purpose
   return 0;
 }
 
-bool Allocator::ClaimRunAt(Operation& op, std::uint64_t first, std::uint64_t count) {
+bool Allocator::ClaimRunAt(Operation& op, NoteKind kind, std::uint64_t first, std::uint64_t count) {
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
   const std::uint64_t body = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
   const std::uint64_t head = Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
-  // Stays until the operation ends: it says whose the run is until its block has its own note.
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunClaim, first, count));
   bool won = true;
   for (std::uint64_t i = 1; won && i < count; ++i) {
     won = region_.span_word(first + i).CompareAndSet(0, body, std::memory_order_seq_cst);
   }
   if (won && region_.span_word(first).CompareAndSet(0, head, std::memory_order_seq_cst)) {
+    // One store turns the claim's note into the block's, so that there is no moment at which a
+    // published block has only the claim's.
+    op.SetNote(place, process::BlockNote(kind, region_.SpanOffset(first)));
     return true;
   }
   UndoRunClaim(lane, first, count);

@@ -63,7 +63,8 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildRoot(Operation& op, std::uint64_t 
   return offset;
 }
 
-absl::Status HashIndex::MakeRoom(Operation& op, const Position& at, std::uint64_t hash) {
+absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Position& at,
+                                 std::uint64_t hash) {
   const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
   std::uint64_t dead = 0;
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
@@ -74,30 +75,32 @@ absl::Status HashIndex::MakeRoom(Operation& op, const Position& at, std::uint64_
     dead += SlotIsDead(word) ? 1 : 0;
   }
   if (dead >= kDeadForRebuild) {
-    return PostChange(op, at, ChangeKind::kRebuild);
+    return PostChange(op, anchor, at, ChangeKind::kRebuild);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*at.root));
   if (directory.entries == nullptr) {
     return absl::OkStatus();
   }
   if (at.segment->depth < directory.depth) {
-    return PostChange(op, at, ChangeKind::kSplit);
+    return PostChange(op, anchor, at, ChangeKind::kSplit);
   }
   if (directory.depth < kDepthMax) {
-    return PostChange(op, at, ChangeKind::kDouble);
+    return PostChange(op, anchor, at, ChangeKind::kDouble);
   }
   if (dead > 0) {
-    return PostChange(op, at, ChangeKind::kRebuild);
+    return PostChange(op, anchor, at, ChangeKind::kRebuild);
   }
   return base::ResourceExhausted(
       region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
       "its depth bound, ", kDepthMax);
 }
 
-absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind kind) {
+absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Position& at,
+                                   ChangeKind kind) {
   IndexRoot& root = *at.root;
-  if (const std::uint64_t baton = root.baton.load(std::memory_order_acquire); baton != 0) {
-    return baton == kBatonClosed ? absl::OkStatus() : Help(root, baton);
+  if (root.baton.load(std::memory_order_acquire) != 0) {
+    // Somebody else's change; or closed, and then the clear or drop has to be finished first.
+    return HelpFrozen(op, anchor, at);
   }
   const std::uint32_t first_note = op.notes_used();
   ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
@@ -168,6 +171,14 @@ absl::Status HashIndex::PostChange(Operation& op, const Position& at, ChangeKind
   return absl::OkStatus();
 }
 
+absl::StatusOr<bool> HashIndex::IsInPlace(const IndexRoot& root,
+                                          const ChangeDescriptor& change) const {
+  if (change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble)) {
+    return root.directory.load(std::memory_order_seq_cst) == change.old;
+  }
+  return IsSegmentReachable(root, change.old);
+}
+
 absl::Status HashIndex::Help(IndexRoot& root, std::uint64_t descriptor_offset) {
   const auto* const words = region_.At<ChangeDescriptor>(descriptor_offset);
   if (words == nullptr) {
@@ -175,6 +186,17 @@ absl::Status HashIndex::Help(IndexRoot& root, std::uint64_t descriptor_offset) {
                           " lies outside the file");
   }
   const ChangeDescriptor change = *words;
+  // In this order. While the baton names the descriptor, its poster's pin is up, and keeps the old
+  // one's memory from being reused: so the first test looked at the genuine old one if the second
+  // holds. If it was in place then, our own pin keeps it from here on.
+  COMMY_ASSIGN_OR_RETURN(const bool in_place, IsInPlace(root, change));
+  if (root.baton.load(std::memory_order_seq_cst) != descriptor_offset) {
+    return absl::OkStatus();  // Done, by others.
+  }
+  if (!in_place) {  // S1 came too late, or S4 is done.
+    root.baton.CompareAndSet(descriptor_offset, 0, std::memory_order_seq_cst);
+    return absl::OkStatus();
+  }
   switch (static_cast<ChangeKind>(change.kind)) {
     case ChangeKind::kSplit:
     case ChangeKind::kRebuild:
@@ -199,10 +221,6 @@ absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescripto
   if (split) {
     COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
   }
-  COMMY_ASSIGN_OR_RETURN(const bool in_place, IsSegmentReachable(root, change.old));
-  if (!in_place) {
-    return absl::OkStatus();  // S1 came too late, or S4 is done.
-  }
   Shared64* const slots = Slots(*old);
   for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // S2
     slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
@@ -221,8 +239,8 @@ absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescripto
     }
   }
   if (old->mark.load(std::memory_order_seq_cst) != 0) {
-    low->mark.store(1, std::memory_order_seq_cst);
-    high->mark.store(1, std::memory_order_seq_cst);
+    low->mark.store(kMarked, std::memory_order_seq_cst);
+    high->mark.store(kMarked, std::memory_order_seq_cst);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // S4
   if (directory.entries == nullptr) {
@@ -247,9 +265,6 @@ absl::Status HashIndex::HelpDoubling(IndexRoot& root, const ChangeDescriptor& ch
   if (wide.depth != old.depth + 1) {
     return base::DataLoss(region_.path(), ": the directory at ", base::Hex(change.target_0),
                           " is not twice the one at ", base::Hex(change.old));
-  }
-  if (root.directory.load(std::memory_order_acquire) != change.old) {
-    return absl::OkStatus();  // S1 came too late, or S4 is done.
   }
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << old.depth); ++i) {
     const std::uint64_t entry = old.entries[i].load(std::memory_order_acquire);

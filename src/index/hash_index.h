@@ -12,8 +12,10 @@
 //                 and posts it: CAS baton 0 -> descriptor
 //                 A post may come too late, when the old one has been replaced already; then the
 //                 memory of the old one may be reused while later comers read the baton. So who
-//                 helps first looks whether the directory still names the old one, under his own
-//                 pin, and else goes to S5 at once. The poster retires targets that are nowhere.
+//                 helps first looks whether the directory still names the old one, and then whether
+//                 the baton still names the descriptor (which keeps the poster's pin up, and so the
+//                 old one's memory); only then does he touch the old one. If the directory does not
+//                 name it he goes to S5 at once. The poster retires targets that are nowhere.
 //             S2  set the frozen bit in every slot of the old segment (a directory needs none: only
 //                 who holds the baton changes its entries)
 //             S3  fill the replacements: CAS of each word from 0
@@ -197,11 +199,16 @@ class HashIndex {
   bool Prune(process::Operation& op, std::uint32_t note_place, Record& record);
   bool SnapshotsForbidPruning() const;
 
-  absl::Status MakeRoom(process::Operation& op, const Position& at, std::uint64_t hash);
-  absl::Status PostChange(process::Operation& op, const Position& at, ChangeKind kind);
+  absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
+                        std::uint64_t hash);
+  absl::Status PostChange(process::Operation& op, const Anchor& anchor, const Position& at,
+                          ChangeKind kind);
   absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t depth,
                                              std::uint64_t prefix);
   absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t depth);
+  // Whether the directory (or the root) still names what a change replaces. False, and no error,
+  // if what is found there makes no sense: then it is somebody else's memory by now.
+  absl::StatusOr<bool> IsInPlace(const IndexRoot& root, const ChangeDescriptor& change) const;
   // S2 to S5.
   absl::Status Help(IndexRoot& root, std::uint64_t descriptor_offset);
   absl::Status HelpSegmentChange(IndexRoot& root, const ChangeDescriptor& change);

@@ -13,8 +13,9 @@ using base::Shared64;
 
 inline constexpr std::size_t kCounterGroups = 128;
 
-// The anchor of a namespace: a block that never moves, whose memory is never used for anything
-// but a namespace object, so that a handle can always look whether it is still his.
+// The anchor of a namespace: a block that never moves while the namespace lives. A handle that
+// outlived it finds another id there, or something else: ids are never used twice, and their top
+// bits are those of no other kind of block's first word (store/store_impl.h).
 //
 //   offset  size  field
 //   0x00       8  id             never reused; 0: not a namespace
@@ -47,7 +48,7 @@ inline constexpr std::uint64_t kOrderHash = 1;
 //   0x018      8  successor      0; the root of the clear that ends this one; 1: being dropped
 //   0x020      8  directory
 //   0x028      8  baton          0; the structural change that is under way; 1: closed
-//   0x030      8  marks          1: some segment is marked for sweeping
+//   0x030      8  marks          0; 1: some segment is marked for sweeping; 2: being swept
 //   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
 //                                block i % 128 at cell i / 128, so that neighbours do not share a
 //                                cache line
@@ -67,6 +68,10 @@ static_assert(offsetof(IndexRoot, directory) == 0x20);
 static_assert(offsetof(IndexRoot, counters) == 0x40);
 
 inline constexpr std::uint64_t kCountersClosed = 1;
+
+// In marks: 1 marked, 2 being swept.
+inline constexpr std::uint64_t kMarked = 1;
+inline constexpr std::uint64_t kSweeping = 2;
 
 // A counter cell: {value:40 signed, seq:24}; see process/lane.h.
 constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {
@@ -93,7 +98,7 @@ static_assert(sizeof(Directory) == 0x40);
 //   0x00   8  depth         how many top bits of the hash all its keys share
 //   0x08   8  prefix        these bits, at the top
 //   0x10   8  bucket_count
-//   0x18   8  mark          1: has versions or tombstones to sweep
+//   0x18   8  mark          0; 1: has versions or tombstones to sweep; 2: being swept
 //   0x40      buckets of 16 slots
 struct Segment {
   std::uint64_t depth;

@@ -190,11 +190,13 @@ absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, st
   const bool existed = IsLive(at.head);
   const Decision decision = decide(existed ? &at.head : nullptr);
   *outcome = {false, existed};
-  if (decision.kind == Decide::kKeep || (decision.kind == Decide::kDelete && !existed)) {
+  // An expired record still counts as a key, and is there to delete, until it is swept.
+  const bool counted = at.head.valid() && !at.head.tombstone();
+  if (decision.kind == Decide::kKeep || (decision.kind == Decide::kDelete && !counted)) {
     return true;
   }
   if (at.slot == nullptr) {
-    COMMY_RETURN_IF_ERROR(MakeRoom(op, at, hash));
+    COMMY_RETURN_IF_ERROR(MakeRoom(op, anchor, at, hash));
     return false;
   }
   op.DropNotes(draft->record != nullptr ? draft->notes_end : first_note);
@@ -202,8 +204,6 @@ absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, st
   const std::uint32_t old_note =
       op.AddNote(at.head.valid() ? BlockNote(NoteKind::kRecord, at.head.offset) : 0);
   draft->record->prev.store(at.head.offset, std::memory_order_relaxed);
-  // An expired record still counts as a key until it is swept.
-  const bool counted = at.head.valid() && !at.head.tombstone();
   const int delta = (decision.kind == Decide::kPut ? 1 : 0) - (counted ? 1 : 0);
   Shared64* cell = nullptr;
   if (delta != 0) {
@@ -292,8 +292,8 @@ absl::Status HashIndex::MarkForSweep(Operation& op, const Anchor& anchor, std::u
     if (at.segment == nullptr) {
       continue;
     }
-    at.segment->mark.store(1, std::memory_order_seq_cst);
-    root->marks.store(1, std::memory_order_seq_cst);
+    at.segment->mark.store(kMarked, std::memory_order_seq_cst);
+    root->marks.store(kMarked, std::memory_order_seq_cst);
     // A change that was under way may have copied the mark before it was set.
     COMMY_ASSIGN_OR_RETURN(const SegmentRef again, FindSegment(*root, hash));
     const std::uint64_t first = Slots(*at.segment)[0].load(std::memory_order_acquire);
@@ -337,6 +337,7 @@ absl::Status HashIndex::SweepSegment(Operation& op, const Anchor& anchor, Segmen
     }
   }
   op.DropNotes(place);
+  // The new mark, if any, is on top of the one that is being worked on.
   return clean ? absl::OkStatus() : MarkForSweep(op, anchor, segment.prefix);
 }
 
@@ -346,7 +347,9 @@ absl::Status HashIndex::Sweep(Operation& op, const Anchor& anchor) {
   if (root->marks.load(std::memory_order_acquire) == 0) {
     return absl::OkStatus();
   }
-  root->marks.store(0, std::memory_order_seq_cst);
+  // Marks go 1 -> 2 while they are worked on and 2 -> 0 when that is done, so that a sweeper's
+  // death does not lose them, and a new mark that comes meanwhile stays.
+  root->marks.store(kSweeping, std::memory_order_seq_cst);
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*root));
   if (directory.entries == nullptr) {
     return absl::OkStatus();
@@ -357,11 +360,13 @@ absl::Status HashIndex::Sweep(Operation& op, const Anchor& anchor) {
       continue;
     }
     COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-    if (segment->mark.load(std::memory_order_acquire) != 0 &&
-        segment->mark.exchange(0, std::memory_order_seq_cst) != 0) {
+    if (segment->mark.load(std::memory_order_acquire) != 0) {
+      segment->mark.store(kSweeping, std::memory_order_seq_cst);
       COMMY_RETURN_IF_ERROR(SweepSegment(op, anchor, *segment));
+      segment->mark.CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
     }
   }
+  root->marks.CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
   return absl::OkStatus();
 }
 

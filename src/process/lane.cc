@@ -80,8 +80,8 @@ Pin::Pin(Lane& lane) : lane_(lane) {
 }
 
 Pin::~Pin() {
-  if (!entered_) {
-    return;
+  if (!entered_ || !lane_.session_.SameProcess()) {
+    return;  // Forked since: the child does not have the mapping.
   }
   const std::uint32_t depth = lane_.depth_.load(std::memory_order_relaxed);
   if (depth == 1) {
@@ -107,7 +107,7 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
 }
 
 Operation::~Operation() {
-  if (!pin_.entered()) {
+  if (!pin_.entered() || !lane_.session().SameProcess()) {
     return;
   }
   --lane_.operation_depth_;

@@ -117,8 +117,14 @@ void Session::Announce() {
   words.pid.store(platform_.process_id(), std::memory_order_relaxed);
   words.start_wall_ns.store(now, std::memory_order_relaxed);
   words.heartbeat_wall_ns.store(now, std::memory_order_relaxed);
-  words.flags.store(options_.read_only ? region::kParticipantReadOnly : 0,
-                    std::memory_order_relaxed);
+  AnnounceFlags();
+}
+
+void Session::AnnounceFlags() {
+  const std::uint64_t read_only = options_.read_only ? region::kParticipantReadOnly : 0;
+  const std::uint64_t exchanges = pins_by_store() ? 0 : region::kParticipantExchanges;
+  region_->participant(region_->slot_index())
+      .flags.store(read_only | exchanges, std::memory_order_relaxed);
 }
 
 // --- Lanes -----------------------------------------------------------------------------------
@@ -346,7 +352,8 @@ void Session::Beat() {
   words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(platform_.WallNs()),
                                 std::memory_order_relaxed);
   LookAround();
-  if (!options_.read_only) {
+  // A session that has changed nothing leaves the store as clean as it is.
+  if (region_->made_dirty()) {
     (void)PushEpoch();
     for (const auto& work : hooks_.background) {
       work();
@@ -396,6 +403,7 @@ void Session::Nudge() {
 void Session::HeartbeatLoop() {
   if (!can_advance_.load(std::memory_order_acquire)) {
     ChooseBarrier();
+    AnnounceFlags();
   }
   const auto interval = std::chrono::nanoseconds(region_->geometry().heartbeat_interval_ns);
   std::unique_lock<std::mutex> lock(heartbeat_mutex_);
@@ -424,6 +432,9 @@ void Session::StopHeartbeat() {
 
 absl::Status Session::Close() {
   COMMY_RETURN_IF_ERROR(CheckUsable());
+  if (const Lane* mine = ThreadLanes::Find(id_); mine != nullptr && mine->active()) {
+    return base::FailedPrecondition("Close() was called from inside a read's callback");
+  }
   {
     const std::lock_guard<std::mutex> lock(lanes_mutex_);
     for (const auto& lane : lanes_) {

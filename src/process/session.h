@@ -149,6 +149,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void GiveLaneBack(Lane* lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lanes_mutex_);
   void ChooseBarrier();
   void Announce();
+  void AnnounceFlags();
   absl::Status RecoverSlot(std::uint32_t slot);
   absl::Status RecoverLane(std::uint32_t index);
   absl::Status RecoverIfDead(std::uint32_t slot);

@@ -19,6 +19,10 @@
 // WHY      D5 succeeds only if nobody attached since D2 (A3 changes g), and who attached before D2
 //          is seen by D3, so nobody changes anything between D4 and D5. A session whose C1 found
 //          the word dirty cannot lean on another session's sync, which may not have happened yet.
+//          A read-only session does no C1 for the commit words that it may settle: an undecided
+//          record is there only after its writer's C1 was synced, and no D5 can succeed while the
+//          reader is attached. What a dead writer left in a store that was closed clean is settled
+//          by recovery, which does C1 first.
 // DEATH    anywhere: the word says dirty, which is never a lie.
 // TESTED   tests/region/clean_word_test.cc
 //

@@ -151,7 +151,7 @@ struct ParticipantSlot {
 };
 
 inline constexpr std::uint64_t kParticipantReadOnly = 1;   // Only reads.
-inline constexpr std::uint64_t kParticipantExchanges = 2;  // Pins by exchange, see epochs.h.
+inline constexpr std::uint64_t kParticipantExchanges = 2;  // Pins by exchange, see session.h.
 
 inline constexpr std::size_t kPinsPerLane = 16;
 inline constexpr std::size_t kNotesPerLane = 64;

@@ -175,9 +175,8 @@ void Region::Detach() {
   }
   platform_.Unmap(base_, mapped_bytes_);
   base_ = nullptr;
-  if (made_dirty_.load(std::memory_order_relaxed)) {
-    MarkCleanIfAlone(platform_, fd_.fd());
-  }
+  // Also if somebody else made it dirty, who went before us.
+  MarkCleanIfAlone(platform_, fd_.fd());
 }
 
 bool Region::RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const {

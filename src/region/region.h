@@ -121,6 +121,8 @@ class Region {
 
   // Must be called before this participant's first change of anything but the participant table.
   absl::Status EnsureDirty();
+  // Whether EnsureDirty has been called with success.
+  [[nodiscard]] bool made_dirty() const { return made_dirty_.load(std::memory_order_relaxed); }
   // Writes the whole file to disk.
   absl::Status Sync();
   // Unmaps, which gives the locks back, and marks the store clean if this was the last

@@ -201,7 +201,7 @@ absl::StatusOr<bool> Namespace::Delete(std::string_view key) const {
         return Decision{Decide::kDelete, std::string_view(), 0};
       },
       &outcome));
-  return outcome.changed;
+  return outcome.existed;
 }
 
 absl::StatusOr<bool> Namespace::PutIfAbsent(std::string_view key, std::string_view value,

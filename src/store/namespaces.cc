@@ -185,6 +185,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
 }
 
 absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
+  COMMY_RETURN_IF_ERROR(region().EnsureDirty());  // Readers come here too.
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kDrop, 0);
   if (!op.entered()) {
