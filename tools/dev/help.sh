@@ -4,8 +4,8 @@ cat <<'TEXT'
 
   demo               a store at work in several processes, on real data
   test [ARGS]        build and run the tests; ARGS go to `meson test`: --suite unit, a test's name
-  check [--fix]      format, build, floors, clang-tidy, quick tests; --fix reformats; --changed is
-                     clang-tidy only for files that differ from the last commit
+  check [--fix]      format, build, floors, clang-tidy, quick tests; --fix reformats; --all is
+                     clang-tidy also for tests and benchmarks that did not change (slow)
   crash [ARGS]       kill and stop every operation at every access to memory (clang)
   sanitize [KIND]    tests under the sanitizers: address (with undefined) and thread
   bench [NAME...]    build the benchmarks with optimization and run them; `-- ARGS` goes to each
