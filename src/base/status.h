@@ -83,8 +83,10 @@ absl::Status ErrnoStatus(int error_number, std::string_view what);
     }                                                                                  \
   } while (false)
 
+// NOLINTBEGIN(bugprone-macro-parentheses): `target` may be a declaration.
 // `target` = the value of the StatusOr `expression`, or leaves with its status. `target` may be a
 // declaration.
+// NOLINTBEGIN(bugprone-macro-parentheses): a declaration has no parentheses around it.
 #define COMMY_ASSIGN_OR_RETURN(target, expression) \
   COMMY_ASSIGN_OR_RETURN_INNER(COMMY_CONCAT(commy_or_, __LINE__), target, expression)
 #define COMMY_ASSIGN_OR_RETURN_INNER(name, target, expression) \
@@ -93,3 +95,5 @@ absl::Status ErrnoStatus(int error_number, std::string_view what);
     return std::move(name).status();                           \
   }                                                            \
   target = *std::move(name)
+// NOLINTEND(bugprone-macro-parentheses)
+// NOLINTEND(bugprone-macro-parentheses)
