@@ -95,6 +95,41 @@ absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Posi
       "its depth bound, ", kDepthMax);
 }
 
+absl::Status HashIndex::BuildTargets(Operation& op, const Segment& segment,
+                                     ChangeDescriptor* change) {
+  switch (static_cast<ChangeKind>(change->kind)) {
+    case ChangeKind::kDouble: {
+      COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildDirectory(op, directory.depth + 1));
+      return absl::OkStatus();
+    }
+    case ChangeKind::kRebuild: {
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth, segment.prefix));
+      return absl::OkStatus();
+    }
+    case ChangeKind::kSplit: {
+      const std::uint64_t high_bit = std::uint64_t{1} << (63U - segment.depth);
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth + 1, segment.prefix));
+      COMMY_ASSIGN_OR_RETURN(change->target_1,
+                             BuildSegment(op, segment.depth + 1, segment.prefix | high_bit));
+      return absl::OkStatus();
+    }
+  }
+  return base::Internal("unknown change");
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildDescriptor(Operation& op,
+                                                         const ChangeDescriptor& change) {
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(change)));
+  auto* const words = region_.At<ChangeDescriptor>(offset);
+  if (words == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::CopyIn(words, &change, sizeof(change));
+  return offset;
+}
+
 absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Position& at,
                                    ChangeKind kind) {
   IndexRoot& root = *at.root;
@@ -102,46 +137,23 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
     // Somebody else's change; or closed, and then the clear or drop has to be finished first.
     return HelpFrozen(op, anchor, at);
   }
-  const std::uint32_t first_note = op.notes_used();
-  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
   COMMY_RETURN_IF_ERROR(SegmentAt(at.segment_offset).status());
-  const std::uint64_t depth = at.segment->depth;
+  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
+  NoteKind note_kind = NoteKind::kSegment;
   if (kind == ChangeKind::kDouble) {
-    COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
-    if (directory.entries == nullptr || directory.depth >= kDepthMax) {
-      return absl::OkStatus();
-    }
-    change.old = directory.offset;
+    change.old = root.directory.load(std::memory_order_acquire);
+    note_kind = NoteKind::kDirectory;
   }
-  op.AddNote(BlockNote(kind == ChangeKind::kDouble ? NoteKind::kDirectory : NoteKind::kSegment,
-                       change.old));
+  const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
   // Everything that the change needs is there before it is posted: who helps allocates nothing.
-  absl::Status built;
-  const auto build = [&built](absl::StatusOr<std::uint64_t> made) {
-    built.Update(made.status());
-    return made.ok() ? *made : 0;
-  };
-  if (kind == ChangeKind::kDouble) {
-    COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change.old));
-    change.target_0 = build(BuildDirectory(op, directory.depth + 1));
-  } else if (kind == ChangeKind::kRebuild) {
-    change.target_0 = build(BuildSegment(op, depth, at.segment->prefix));
-  } else {
-    change.target_0 = build(BuildSegment(op, depth + 1, at.segment->prefix));
-    if (built.ok()) {
-      change.target_1 = build(
-          BuildSegment(op, depth + 1, at.segment->prefix | (std::uint64_t{1} << (63U - depth))));
-    }
-  }
   std::uint64_t descriptor = 0;
+  absl::Status built = BuildTargets(op, *at.segment, &change);
   if (built.ok()) {
-    descriptor = build(allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(ChangeDescriptor)));
+    const absl::StatusOr<std::uint64_t> made = BuildDescriptor(op, change);
+    built = made.status();
+    descriptor = made.value_or(0);
   }
-  auto* const words = built.ok() ? region_.At<ChangeDescriptor>(descriptor) : nullptr;
-  if (words != nullptr) {
-    base::CopyIn(words, &change, sizeof(change));
-  }
-  if (words == nullptr || !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+  if (!built.ok() || !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
     for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
       if (made != 0) {
         allocator_.Retire(op, made);
@@ -151,23 +163,30 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
     return built;
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
+  COMMY_RETURN_IF_ERROR(RetireAfterChange(op, root, change, descriptor));
+  op.DropNotes(first_note);
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::RetireAfterChange(Operation& op, const IndexRoot& root,
+                                          const ChangeDescriptor& change,
+                                          std::uint64_t descriptor_offset) {
   // The change is done, by whomever: nobody who pins from now on finds the old one. If the old one
   // had been replaced before this was posted, the change was idle, and its targets are nowhere.
   allocator_.Retire(op, change.old);
-  allocator_.Retire(op, descriptor);
+  allocator_.Retire(op, descriptor_offset);
+  const bool doubling = change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble);
   for (const std::uint64_t target : {change.target_0, change.target_1}) {
     if (target == 0) {
       continue;
     }
     COMMY_ASSIGN_OR_RETURN(const bool reachable,
-                           kind == ChangeKind::kDouble
-                               ? root.directory.load(std::memory_order_acquire) == target
-                               : IsSegmentReachable(root, target));
+                           doubling ? root.directory.load(std::memory_order_acquire) == target
+                                    : IsSegmentReachable(root, target));
     if (!reachable) {
       allocator_.Retire(op, target);
     }
   }
-  op.DropNotes(first_note);
   return absl::OkStatus();
 }
 

@@ -203,6 +203,13 @@ class HashIndex {
                         std::uint64_t hash);
   absl::Status PostChange(process::Operation& op, const Anchor& anchor, const Position& at,
                           ChangeKind kind);
+  // S1's preparation, and S6.
+  absl::Status BuildTargets(process::Operation& op, const Segment& segment,
+                            ChangeDescriptor* change);
+  absl::StatusOr<std::uint64_t> BuildDescriptor(process::Operation& op,
+                                                const ChangeDescriptor& change);
+  absl::Status RetireAfterChange(process::Operation& op, const IndexRoot& root,
+                                 const ChangeDescriptor& change, std::uint64_t descriptor_offset);
   absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t depth,
                                              std::uint64_t prefix);
   absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t depth);
@@ -233,6 +240,10 @@ class HashIndex {
       absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t, IndexRoot&)> visit) const;
   absl::Status WalkRoot(const Anchor& anchor, IndexRoot& root, bool current, BlockVisitor visit,
                         FaultVisitor fault, std::uint64_t* keys) const;
+  // The segment at a directory entry, if that is the first that should name it. Null: nothing more
+  // to do there.
+  Segment* SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory, std::uint64_t index,
+                         bool current, FaultVisitor fault) const;
   void WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_t hash_prefix,
                  std::uint64_t depth, bool current, BlockVisitor visit, FaultVisitor fault,
                  std::uint64_t* keys) const;

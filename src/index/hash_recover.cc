@@ -159,6 +159,31 @@ void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_
   }
 }
 
+Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory,
+                                  std::uint64_t index, bool current, FaultVisitor fault) const {
+  const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
+  if (offset == 0) {
+    if (current) {
+      fault(absl::StrCat("namespace ", anchor.id, ": directory entry ", index, " is empty"));
+    }
+    return nullptr;
+  }
+  const absl::StatusOr<Segment*> segment = SegmentAt(offset);
+  if (!segment.ok()) {
+    fault(std::string(segment.status().message()));
+    return nullptr;
+  }
+  const std::uint64_t depth = (*segment)->depth;
+  if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
+                                     (depth == 0 ? 0 : index >> (directory.depth - depth))) {
+    fault(absl::StrCat("namespace ", anchor.id, ": the segment at ", base::Hex(offset),
+                       " does not belong at directory entry ", index));
+    return nullptr;
+  }
+  const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
+  return (index & (width - 1)) == 0 ? *segment : nullptr;
+}
+
 absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool current,
                                  BlockVisitor visit, FaultVisitor fault,
                                  std::uint64_t* keys) const {
@@ -177,36 +202,16 @@ absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool cur
     return absl::OkStatus();
   }
   visit(NoteKind::kDirectory, directory.offset);
-  const std::uint64_t entry_count = std::uint64_t{1} << directory.depth;
-  for (std::uint64_t i = 0; i < entry_count; ++i) {
-    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset == 0) {
-      if (current) {
-        fault(absl::StrCat("namespace ", anchor.id, ": directory entry ", i, " is empty"));
-      }
+  for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+    Segment* const segment = SegmentToWalk(anchor, directory, i, current, fault);
+    if (segment == nullptr) {
       continue;
     }
-    const absl::StatusOr<Segment*> segment = SegmentAt(offset);
-    if (!segment.ok()) {
-      fault(std::string(segment.status().message()));
-      continue;
-    }
-    const std::uint64_t depth = (*segment)->depth;
-    if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
-                                       (depth == 0 ? 0 : i >> (directory.depth - depth))) {
-      fault(absl::StrCat("namespace ", anchor.id, ": the segment at ", base::Hex(offset),
-                         " does not belong at directory entry ", i));
-      continue;
-    }
-    const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
-    if ((i & (width - 1)) != 0) {
-      continue;  // Seen at its first entry.
-    }
-    visit(NoteKind::kSegment, offset);
+    visit(NoteKind::kSegment, region_.OffsetOf(segment));
     for (std::uint64_t k = 0; k < SlotCount(); ++k) {
-      const std::uint64_t word = Slots(**segment)[k].load(std::memory_order_acquire);
+      const std::uint64_t word = Slots(*segment)[k].load(std::memory_order_acquire);
       if (!SlotIsEmpty(word) && !SlotIsDead(word)) {
-        WalkChain(anchor, word, (*segment)->prefix, depth, current, visit, fault, keys);
+        WalkChain(anchor, word, segment->prefix, segment->depth, current, visit, fault, keys);
       }
     }
   }

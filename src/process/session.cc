@@ -133,7 +133,8 @@ absl::StatusOr<Lane*> Session::ThisLane() {
   if (Lane* lane = ThreadLanes::Find(id_); lane != nullptr) [[likely]] {
     return lane;
   }
-  COMMY_RETURN_IF_ERROR(CheckUsable());
+  const Call call(*this);
+  COMMY_RETURN_IF_ERROR(call.status());
   COMMY_ASSIGN_OR_RETURN(Lane * lane, ClaimLane(0));
   ThreadLanes::Add(id_, weak_from_this(), lane);
   return lane;
@@ -435,42 +436,59 @@ absl::Status Session::Close() {
   if (const Lane* mine = ThreadLanes::Find(id_); mine != nullptr && mine->active()) {
     return base::FailedPrecondition("Close() was called from inside a read's callback");
   }
-  {
-    const std::lock_guard<std::mutex> lock(lanes_mutex_);
-    for (const auto& lane : lanes_) {
-      if (lane->has_views()) {
-        return base::FailedPrecondition("views are still held; release them before closing");
-      }
-    }
-  }
   if (closed_.exchange(true, std::memory_order_seq_cst)) {
     return CheckUsable();
   }
-  StopHeartbeat();
-  if (pins_by_store()) {
-    (void)platform_.GlobalBarrier();  // Who was entering sees closed_, or is seen active below.
+  WaitForCalls();
+  // A view that was being taken when this began is held by now.
+  if (HasViews()) {
+    closed_.store(false, std::memory_order_seq_cst);
+    return base::FailedPrecondition("views are still held; release them before closing");
   }
+  StopHeartbeat();
   GiveEverythingBack();
   return absl::OkStatus();
 }
 
-void Session::GiveEverythingBack() {
+bool Session::HasViews() {
   const std::lock_guard<std::mutex> lock(lanes_mutex_);
-  closed_.store(true, std::memory_order_seq_cst);
+  return std::any_of(lanes_.begin(), lanes_.end(),
+                     [](const auto& lane) { return lane->has_views(); });
+}
+
+void Session::WaitForCalls() {
+  if (pins_by_store()) {
+    (void)platform_.GlobalBarrier();  // Who was entering sees closed_, or is seen active here.
+  }
+  while (calls_.load(std::memory_order_seq_cst) != 0) {
+    std::this_thread::yield();  // Threads of this very process, about to leave.
+  }
+  const std::lock_guard<std::mutex> lock(lanes_mutex_);
   for (const auto& lane : lanes_) {
     while (lane->active()) {
-      std::this_thread::yield();  // A thread of this very process, about to leave.
+      std::this_thread::yield();
     }
   }
-  for (auto& lane : lanes_) {
+}
+
+Session::Call::Call(Session& session) : session_(session) {
+  session_.calls_.fetch_add(1, std::memory_order_seq_cst);
+}
+Session::Call::~Call() {
+  session_.calls_.fetch_sub(1, std::memory_order_seq_cst);
+}
+
+void Session::GiveEverythingBack() {
+  const std::lock_guard<std::mutex> lock(lanes_mutex_);
+  for (const auto& lane : lanes_) {
     LaneLayout& words = lane->words();
     for (region::Shared64& pin : words.pins) {
       pin.store(0, std::memory_order_release);
     }
-    lane.reset();
+    // The lane itself stays: its thread still knows it, and hears from it that the store is closed.
+    lane->extension().reset();
     words.owner.CompareAndSet(owner_word_, 0, std::memory_order_seq_cst);
   }
-  lanes_.clear();
   ParticipantSlot& slot = region_->participant(region_->slot_index());
   const std::uint64_t state = slot.state.load(std::memory_order_acquire);
   if (PackOwner(region_->slot_index(), state >> 8U) == owner_word_) {

@@ -97,6 +97,21 @@ class Session : public std::enable_shared_from_this<Session> {
   // OK, or FailedPrecondition that says why not.
   [[nodiscard]] absl::Status CheckUsable() const;
 
+  // Marks a call that uses the mapping without being in a lane; Close waits for it. For slow calls:
+  // two atomic operations.
+  class Call {
+   public:
+    explicit Call(Session& session);
+    ~Call();
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+    // OK, or FailedPrecondition: then the mapping must not be touched.
+    [[nodiscard]] absl::Status status() const { return session_.CheckUsable(); }
+
+   private:
+    Session& session_;
+  };
+
   // The calling thread's lane; taken on first use, given back when the thread ends.
   // ResourceExhausted: all are taken, or the disk is full.
   absl::StatusOr<Lane*> ThisLane();
@@ -156,6 +171,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void LookAround();
   void HeartbeatLoop();
   void StopHeartbeat();
+  bool HasViews();
+  void WaitForCalls();
   void GiveEverythingBack();
 
   std::unique_ptr<region::Region> region_;
@@ -166,6 +183,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::uint64_t fork_generation_;
   std::uint64_t owner_word_ = 0;
   std::atomic<bool> closed_{false};
+  std::atomic<std::uint32_t> calls_{0};
   std::atomic<bool> pins_by_store_{false};
   std::atomic<bool> can_advance_{false};
 

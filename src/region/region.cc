@@ -10,7 +10,6 @@
 namespace commy::region {
 namespace {
 
-using base::ToAbsl;
 using platform::Access;
 using platform::Descriptor;
 
@@ -131,6 +130,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
   region->length_bytes_.store(opened.size_bytes, std::memory_order_relaxed);
   COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
   CountAttach(region->header());
+  region->attached_ = true;
   return region;
 }
 
@@ -175,8 +175,11 @@ void Region::Detach() {
   }
   platform_.Unmap(base_, mapped_bytes_);
   base_ = nullptr;
-  // Also if somebody else made it dirty, who went before us.
-  MarkCleanIfAlone(platform_, fd_.fd());
+  if (attached_) {
+    // Also if somebody else made it dirty, who went before us. Never by an opener that was refused:
+    // the image that he found may be torn.
+    MarkCleanIfAlone(platform_, fd_.fd());
+  }
 }
 
 bool Region::RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const {

@@ -162,6 +162,7 @@ class Region {
   mutable std::atomic<std::uint64_t> length_bytes_{0};
   std::atomic<bool> made_dirty_{false};
   std::uint32_t slot_index_ = 0;
+  bool attached_ = false;  // Open went through.
 };
 
 }  // namespace commy::region

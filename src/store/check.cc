@@ -146,7 +146,8 @@ void Intersect(Walk& walk, const Walk& other) {
 }  // namespace
 
 absl::StatusOr<CheckReport> StoreImpl::Check() {
-  COMMY_RETURN_IF_ERROR(session_->CheckUsable());
+  const process::Session::Call call(*session_);
+  COMMY_RETURN_IF_ERROR(call.status());
   if (!session_->read_only()) {
     COMMY_RETURN_IF_ERROR(session_->RecoverDead());
   }

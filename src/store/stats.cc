@@ -50,7 +50,8 @@ Liveness PublicLiveness(process::Liveness liveness) {
 }  // namespace
 
 absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
-  COMMY_RETURN_IF_ERROR(session_->CheckUsable());
+  const process::Session::Call call(*session_);
+  COMMY_RETURN_IF_ERROR(call.status());
   const std::int64_t now = session_->platform().WallNs();
   const std::uint64_t epoch = region().header().epoch.load(std::memory_order_acquire);
   std::vector<ParticipantInfo> all;

@@ -48,7 +48,8 @@ absl::StatusOr<CheckReport> Store::Check() const {
 }
 
 absl::Status Store::Sync() const {
-  COMMY_RETURN_IF_ERROR(impl_->session().CheckUsable());
+  const process::Session::Call call(impl_->session());
+  COMMY_RETURN_IF_ERROR(call.status());
   return impl_->region().Sync();
 }
 
