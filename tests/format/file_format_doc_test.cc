@@ -66,7 +66,7 @@ Lines FromDocument(std::istream& document) {
 std::string Without(const Lines& lines, const Lines& others) {
   std::string missing;
   for (const std::string& line : lines) {
-    missing += others.count(line) == 0 ? line + "\n" : "";
+    missing += others.contains(line) ? "" : line + "\n";
   }
   return missing;
 }
