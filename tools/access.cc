@@ -1,0 +1,114 @@
+#include "access.h"
+
+#include "base/status.h"
+#include "tsv.h"
+
+namespace commy::tools {
+namespace {
+
+std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kNotFound:
+      return absl::StrCat("check the path, or create a store with `commy init ", path, "`");
+    case absl::StatusCode::kAlreadyExists:
+      return "choose another path, or use the store that is there";
+    case absl::StatusCode::kPermissionDenied:
+      return "run as a user who may read and write it";
+    case absl::StatusCode::kInvalidArgument:
+      return "give the path of a store, and options in their range (`commy init --help`)";
+    case absl::StatusCode::kResourceExhausted:
+      return "free disk space, or end a process that uses the store (`commy ps`)";
+    case absl::StatusCode::kDataLoss:
+      return "keep the file, and go on with a backup";
+    case absl::StatusCode::kFailedPrecondition:
+      return "nothing was changed";
+    default:
+      return "try again, or use another path";
+  }
+}
+
+std::string UseAdvice(const std::string& path, absl::StatusCode code) {
+  switch (code) {
+    case absl::StatusCode::kNotFound:
+      return absl::StrCat("`commy ns list ", path, "` shows what is there");
+    case absl::StatusCode::kAlreadyExists:
+      return "choose another name";
+    case absl::StatusCode::kInvalidArgument:
+    case absl::StatusCode::kOutOfRange:
+      return "give another value; nothing was changed";
+    case absl::StatusCode::kResourceExhausted:
+      return "delete keys, free disk space, or use a store with a larger --max-size";
+    case absl::StatusCode::kDataLoss:
+      return absl::StrCat("`commy check ", path, "` shows the damage; go on with a backup");
+    default:
+      return "nothing was changed";
+  }
+}
+
+// "<path>: <message>; <advice>", without naming the path twice.
+std::string Compose(const std::string& path, std::string_view message, std::string_view advice) {
+  std::string text;
+  if (message.find(path) == std::string_view::npos) {
+    text += path;
+    text += ": ";
+  }
+  text += message;
+  text += "; ";
+  text += advice;
+  return text;
+}
+
+}  // namespace
+
+absl::Status ExplainOpen(const std::string& path, const absl::Status& status) {
+  const absl::StatusCode code =
+      absl::IsNotFound(status) ? absl::StatusCode::kFailedPrecondition : status.code();
+  return absl::Status(
+      code, Compose(path, base::ToStd(status.message()), OpenAdvice(path, status.code())));
+}
+
+absl::Status Explain(const Store& store, const absl::Status& status) {
+  if (status.ok() || absl::IsCancelled(status)) {
+    return status;
+  }
+  const std::string& path = store.path();
+  return absl::Status(status.code(),
+                      Compose(path, base::ToStd(status.message()), UseAdvice(path, status.code())));
+}
+
+absl::Status NoKey(const Store& store, std::string_view path, std::string_view key) {
+  std::string text = store.path() + ": ";
+  AppendTsvField(path, text);
+  text += " has no key ";
+  AppendTsvField(key, text);
+  return absl::NotFoundError(text);
+}
+
+absl::StatusOr<Store> OpenStore(const std::string& path, Use use, std::string_view command) {
+  Options options;
+  options.create_if_missing = use == Use::kCreate;
+  options.read_only = use == Use::kRead;
+  options.process_name = "commy ";
+  options.process_name += command;
+  absl::StatusOr<Store> store = Store::Open(path, options);
+  if (!store.ok()) {
+    return ExplainOpen(path, store.status());
+  }
+  return store;
+}
+
+absl::StatusOr<Namespace> OpenNamespace(const Store& store, const std::string& path, Use use,
+                                        bool ordered) {
+  NamespaceOptions options;
+  options.create_if_missing = use == Use::kCreate;
+  if (ordered) {
+    options.order = Order::kOrdered;
+  }
+  absl::StatusOr<Namespace> opened = store.OpenNamespace(path, options);
+  if (!opened.ok()) {
+    return Explain(store, opened.status());
+  }
+  return opened;
+}
+
+}  // namespace commy::tools

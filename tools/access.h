@@ -1,0 +1,36 @@
+// Opening stores and namespaces for a command, with errors that say what to do.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "commy/commy.h"
+
+namespace commy::tools {
+
+enum class Use {
+  kRead,    // Changes nothing, creates nothing.
+  kChange,  // Changes what is there.
+  kCreate,  // Creates the store if it is missing.
+};
+
+// Opens a store; `command` is shown by `commy ps`. A missing store is FailedPrecondition, not
+// NotFound (see ExitFor).
+absl::StatusOr<Store> OpenStore(const std::string& path, Use use, std::string_view command);
+
+// NotFound says that the store has no such namespace. With kCreate it is created.
+absl::StatusOr<Namespace> OpenNamespace(const Store& store, const std::string& path, Use use,
+                                        bool ordered = false);
+
+// The same error, naming the store and saying what to do. Of an operation on an open store.
+absl::Status Explain(const Store& store, const absl::Status& status);
+// Of opening it.
+absl::Status ExplainOpen(const std::string& path, const absl::Status& status);
+
+// NotFound: "<store>: <namespace> has no key <key>".
+absl::Status NoKey(const Store& store, std::string_view path, std::string_view key);
+
+}  // namespace commy::tools

@@ -1,0 +1,58 @@
+#include "command.h"
+
+#include "base/status.h"
+#include "units.h"
+
+namespace commy::tools {
+
+Exit ExitFor(const absl::Status& status) {
+  const bool is_no = absl::IsNotFound(status) || absl::IsDeadlineExceeded(status);
+  return is_no ? Exit::kNo : Exit::kFailed;
+}
+
+void AddStore(CLI::App& command, std::string& store) {
+  command.add_option("STORE", store, "Path of the store")->required()->type_name("");
+}
+
+void AddNamespace(CLI::App& command, std::string& path) {
+  command.add_option("NS", path, "Namespace: parts separated by '/'")->required()->type_name("");
+}
+
+void AddJson(CLI::App& command, bool& json) {
+  command.add_flag("--json", json, "Report as JSON");
+}
+
+void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
+             const std::string& about) {
+  const auto parse = [name, &bytes](const std::string& text) {
+    const absl::StatusOr<std::uint64_t> parsed = ParseSize(text);
+    if (!parsed.ok()) {
+      throw CLI::ValidationError(name, std::string(base::ToStd(parsed.status().message())));
+    }
+    bytes = *parsed;
+  };
+  command.add_option_function<std::string>(name, parse, about)->type_name("SIZE");
+}
+
+void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
+                 const std::string& about) {
+  const auto parse = [name, &duration](const std::string& text) {
+    const absl::StatusOr<absl::Duration> parsed = ParseDuration(text);
+    if (!parsed.ok()) {
+      throw CLI::ValidationError(name, std::string(base::ToStd(parsed.status().message())));
+    }
+    duration = *parsed;
+  };
+  command.add_option_function<std::string>(name, parse, about)->type_name("DURATION");
+}
+
+void SetExamples(CLI::App& command, std::initializer_list<std::string_view> lines) {
+  std::string text = "Examples:";
+  for (const std::string_view line : lines) {
+    text += "\n  ";
+    text += line;
+  }
+  command.footer(text);
+}
+
+}  // namespace commy::tools

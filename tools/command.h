@@ -1,0 +1,71 @@
+// What the commands have in common: how one is added to the command line, and how it ends.
+//
+// Each file in commands/ adds a group of commands. A command is a struct of arguments, which CLI11
+// fills, and a function that runs with them:
+//
+//   absl::StatusOr<Exit> RunGet(const GetArguments& arguments, Output& out);
+//
+// It opens the store, works, and appends what it prints to `out`. An error that it returns becomes
+// the line on standard error and the exit status (see ExitFor).
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "output.h"
+
+namespace commy::tools {
+
+enum class Exit : int {
+  kDone = 0,
+  kNo = 1,     // The answer is no: not found, not sound, timed out.
+  kUsage = 2,  // Wrong usage; CLI11 finds most of it.
+  kFailed = 3,
+};
+
+// kNo for NotFound and DeadlineExceeded, else kFailed. What is missing where it is no answer (the
+// store, an input file) must therefore come as another code.
+Exit ExitFor(const absl::Status& status);
+
+// What the chosen command is going to do.
+using Action = std::function<absl::StatusOr<Exit>(Output&)>;
+
+// Makes `run(arguments, out)` the action if `command` is the one that was given.
+template <typename Arguments>
+void SetAction(CLI::App& command, std::shared_ptr<Arguments> arguments, Action& action,
+               absl::StatusOr<Exit> (*run)(const Arguments&, Output&)) {
+  command.callback([arguments = std::move(arguments), &action, run] {
+    action = [arguments, run](Output& out) { return run(*arguments, out); };
+  });
+}
+
+// Options and positionals that several commands have.
+void AddStore(CLI::App& command, std::string& store);
+void AddNamespace(CLI::App& command, std::string& path);
+void AddJson(CLI::App& command, bool& json);
+void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
+             const std::string& about);
+void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
+                 const std::string& about);
+
+// "Examples:" and these lines, below the command's help.
+void SetExamples(CLI::App& command, std::initializer_list<std::string_view> lines);
+
+// commands/*.cc and demo/
+void AddStoreCommands(CLI::App& app, Action& action);      // init, stat, ps, check, layout
+void AddKeyCommands(CLI::App& app, Action& action);        // put, get, del, add
+void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|drop|rename
+void AddScanCommand(CLI::App& app, Action& action);
+void AddLoadCommand(CLI::App& app, Action& action);
+void AddDemoCommands(CLI::App& app, Action& action);
+
+}  // namespace commy::tools

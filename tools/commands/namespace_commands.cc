@@ -1,0 +1,140 @@
+// ns list, ns create, ns drop, ns rename.
+
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+
+#include "access.h"
+#include "base/status.h"
+#include "command.h"
+#include "jsonl.h"
+#include "tsv.h"
+#include "units.h"
+
+namespace commy::tools {
+namespace {
+
+struct ListArguments {
+  std::string store;
+  std::string prefix;
+  bool json = false;
+};
+
+struct NamespaceArguments {
+  std::string store;
+  std::string path;
+  std::string new_path;
+  bool ordered = false;
+};
+
+std::string_view OrderName(Order order) {
+  return order == Order::kOrdered ? "ordered" : "hash";
+}
+
+Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
+  Json list = Json::array();
+  for (const NamespaceInfo& info : namespaces) {
+    Json object;
+    SetBytes("path", info.path, object);
+    object["id"] = info.id;
+    object["order"] = OrderName(info.order);
+    object["keys"] = info.keys;
+    list.push_back(std::move(object));
+  }
+  return list;
+}
+
+absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "ns list"));
+  const absl::StatusOr<std::vector<NamespaceInfo>> namespaces =
+      store.ListNamespaces(arguments.prefix);
+  if (!namespaces.ok()) {
+    return Explain(store, namespaces.status());
+  }
+  if (arguments.json) {
+    out.Report(ToJson(*namespaces));
+    return Exit::kDone;
+  }
+  for (const NamespaceInfo& info : *namespaces) {
+    std::string line =
+        absl::StrFormat("%14s  %-7s  ", ShowCount(info.keys), base::ToAbsl(OrderName(info.order)));
+    AppendTsvField(info.path, line);
+    out.Line(line);
+  }
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*out*/) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kCreate, "ns create"));
+  COMMY_RETURN_IF_ERROR(
+      OpenNamespace(store, arguments.path, Use::kCreate, arguments.ordered).status());
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> RunDrop(const NamespaceArguments& arguments, Output& /*out*/) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kChange, "ns drop"));
+  COMMY_RETURN_IF_ERROR(Explain(store, store.DropNamespace(arguments.path)));
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> RunRename(const NamespaceArguments& arguments, Output& /*out*/) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kChange, "ns rename"));
+  COMMY_RETURN_IF_ERROR(Explain(store, store.RenameNamespace(arguments.path, arguments.new_path)));
+  return Exit::kDone;
+}
+
+void AddList(CLI::App& group, Action& action) {
+  CLI::App& command = *group.add_subcommand("list", "List namespaces: keys, order, path");
+  auto arguments = std::make_shared<ListArguments>();
+  AddStore(command, arguments->store);
+  command.add_option("PREFIX", arguments->prefix, "Only paths that begin with it")->type_name("");
+  AddJson(command, arguments->json);
+  SetExamples(command, {"commy ns list fleet.commy", "commy ns list fleet.commy acme/ --json"});
+  SetAction(command, arguments, action, RunList);
+}
+
+void AddCreate(CLI::App& group, Action& action) {
+  CLI::App& command =
+      *group.add_subcommand("create", "Create a namespace; nothing to do if it is there");
+  auto arguments = std::make_shared<NamespaceArguments>();
+  AddStore(command, arguments->store);
+  AddNamespace(command, arguments->path);
+  command.add_flag("--ordered", arguments->ordered, "Keep its keys in bytewise order");
+  SetExamples(command, {"commy ns create fleet.commy acme/config",
+                        "commy ns create fleet.commy acme/events --ordered"});
+  SetAction(command, arguments, action, RunCreate);
+}
+
+void AddDrop(CLI::App& group, Action& action) {
+  CLI::App& command = *group.add_subcommand("drop", "Remove a namespace with all its keys");
+  auto arguments = std::make_shared<NamespaceArguments>();
+  AddStore(command, arguments->store);
+  AddNamespace(command, arguments->path);
+  SetExamples(command, {"commy ns drop fleet.commy acme/config"});
+  SetAction(command, arguments, action, RunDrop);
+}
+
+void AddRename(CLI::App& group, Action& action) {
+  CLI::App& command = *group.add_subcommand("rename", "Give a namespace another path");
+  auto arguments = std::make_shared<NamespaceArguments>();
+  AddStore(command, arguments->store);
+  command.add_option("FROM", arguments->path, "Its path")->required()->type_name("");
+  command.add_option("TO", arguments->new_path, "Its new path")->required()->type_name("");
+  SetExamples(command, {"commy ns rename fleet.commy acme/config acme/settings"});
+  SetAction(command, arguments, action, RunRename);
+}
+
+}  // namespace
+
+void AddNamespaceCommands(CLI::App& app, Action& action) {
+  CLI::App& group = *app.add_subcommand("ns", "List, create, drop and rename namespaces");
+  group.require_subcommand(1);
+  SetExamples(group, {"commy ns list fleet.commy", "commy ns create fleet.commy acme/config"});
+  AddList(group, action);
+  AddCreate(group, action);
+  AddDrop(group, action);
+  AddRename(group, action);
+}
+
+}  // namespace commy::tools

@@ -1,0 +1,116 @@
+// scan: the keys of a namespace.
+
+#include <map>
+#include <optional>
+#include <string>
+
+#include "access.h"
+#include "base/status.h"
+#include "command.h"
+#include "jsonl.h"
+#include "signals.h"
+#include "tsv.h"
+
+namespace commy::tools {
+namespace {
+
+enum class Format { kTsv, kJsonl, kRaw };
+
+struct ScanArguments {
+  std::string store;
+  std::string path;
+  ScanOptions options;
+  bool keys_only = false;
+  bool json = false;
+  Format format = Format::kTsv;
+};
+
+void AppendTsv(const Entry& entry, bool keys_only, std::string& out) {
+  if (!keys_only) {
+    AppendTsvLine(entry.key(), entry.value(), out);
+    return;
+  }
+  AppendTsvField(entry.key(), out);
+  out += '\n';
+}
+
+void AppendRaw(const Entry& entry, bool keys_only, std::string& out) {
+  out += entry.key();
+  if (!keys_only) {
+    out += '\t';
+    out += entry.value();
+  }
+  out += '\n';
+}
+
+void AppendEntry(const Entry& entry, const ScanArguments& arguments, std::string& out) {
+  switch (arguments.format) {
+    case Format::kTsv:
+      return AppendTsv(entry, arguments.keys_only, out);
+    case Format::kRaw:
+      return AppendRaw(entry, arguments.keys_only, out);
+    case Format::kJsonl:
+      return AppendJsonLine(
+          entry.key(),
+          arguments.keys_only ? std::nullopt : std::optional<std::string_view>(entry.value()),
+          entry.ttl(), out);
+  }
+}
+
+absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
+  ScanArguments arguments = given;
+  arguments.format = given.json ? Format::kJsonl : given.format;
+  CatchInterrupts();
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "scan"));
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, arguments.path, Use::kRead));
+  ScanRange scan = ns.Scan(arguments.options);
+  for (const Entry& entry : scan) {
+    AppendEntry(entry, arguments, out.buffer());
+    out.Drain();
+    if (!out.status().ok()) {
+      return Exit::kFailed;  // The caller looks at `out`.
+    }
+    if (Interrupted()) {
+      return absl::CancelledError(arguments.store + ": interrupted; not all keys were printed");
+    }
+  }
+  COMMY_RETURN_IF_ERROR(Explain(store, scan.status()));
+  return Exit::kDone;
+}
+
+void AddRange(CLI::App& command, ScanOptions& options) {
+  command.add_option("--from", options.from, "Only keys from this one on")->type_name("KEY");
+  command.add_option("--to", options.to, "Only keys before this one")->type_name("KEY");
+  command.add_option("--prefix", options.prefix, "Only keys that begin with this")
+      ->type_name("PREFIX");
+  command.add_option("--limit", options.limit, "At most so many keys")->type_name("N");
+  command.add_flag("--reverse", options.reverse, "Last key first (ordered namespaces)");
+}
+
+}  // namespace
+
+void AddScanCommand(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand("scan", "Print the keys and values of a namespace");
+  auto arguments = std::make_shared<ScanArguments>();
+  AddStore(command, arguments->store);
+  AddNamespace(command, arguments->path);
+  AddRange(command, arguments->options);
+  command.add_flag("--keys", arguments->keys_only, "Keys only");
+  const std::map<std::string, Format> formats = {
+      {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"raw", Format::kRaw}};
+  CLI::Option* const format =
+      command
+          .add_option(
+              "--format", arguments->format,
+              "tsv: \\t \\n \\r \\\\ and \\xHH stand for what they name; jsonl: a JSON object "
+              "a line; raw: as tsv without escapes, not for reading back")
+          ->transform(CLI::CheckedTransformer(formats).description(""))
+          ->type_name("tsv|jsonl|raw");
+  command.add_flag("--json", arguments->json, "The same as --format jsonl")->excludes(format);
+  SetExamples(command, {"commy scan fleet.commy acme/config",
+                        "commy scan fleet.commy acme/config --prefix db. --keys",
+                        "commy scan fleet.commy acme/config --format jsonl > config.jsonl"});
+  SetAction(command, arguments, action, RunScan);
+}
+
+}  // namespace commy::tools

@@ -1,0 +1,361 @@
+// init, stat, ps, check, layout: the store as a whole.
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+
+#include "access.h"
+#include "base/status.h"
+#include "command.h"
+#include "jsonl.h"
+#include "tsv.h"
+#include "units.h"
+
+namespace commy::tools {
+namespace {
+
+struct StoreArguments {
+  std::string store;
+  bool json = false;
+};
+
+struct InitArguments {
+  StoreArguments store;
+  Options options;
+};
+
+struct LayoutArguments {
+  bool json = false;
+};
+
+std::string_view LivenessName(Liveness liveness) {
+  switch (liveness) {
+    case Liveness::kLive:
+      return "live";
+    case Liveness::kStalled:
+      return "stalled";
+    case Liveness::kDead:
+      return "dead";
+  }
+  return "unknown";
+}
+
+// --- init ----------------------------------------------------------------------------------------
+
+absl::StatusOr<Exit> RunInit(const InitArguments& arguments, Output& out) {
+  Options options = arguments.options;
+  options.error_if_exists = true;
+  options.process_name = "commy init";
+  const std::string& path = arguments.store.store;
+  const absl::StatusOr<Store> store = Store::Open(path, options);
+  if (!store.ok()) {
+    return ExplainOpen(path, store.status());
+  }
+  const absl::StatusOr<StoreStats> stats = store->Stats();
+  if (!stats.ok()) {
+    return Explain(*store, stats.status());
+  }
+  if (arguments.store.json) {
+    out.Report(Json{{"path", path},
+                    {"uuid", stats->uuid},
+                    {"format_version", stats->format_version},
+                    {"max_size_bytes", stats->max_size_bytes}});
+  } else {
+    out.Line(absl::StrCat(path, ": new store, may grow to ", ShowSize(stats->max_size_bytes)));
+  }
+  return Exit::kDone;
+}
+
+void AddInit(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand("init", "Create a store");
+  auto arguments = std::make_shared<InitArguments>();
+  AddStore(command, arguments->store.store);
+  Options& options = arguments->options;
+  AddSize(command, "--max-size", options.max_size,
+          "The file never grows past this; costs address space, not disk (unless given: 64GiB)");
+  AddDuration(command, "--stale-after", options.stale_after,
+              "Silent participants are shown as stalled after this time (unless given: 5s)");
+  AddDuration(command, "--operation-timeout", options.operation_timeout,
+              "A stalled participant's transactions end after this time (unless given: 60s)");
+  AddJson(command, arguments->store.json);
+  SetExamples(command, {"commy init fleet.commy", "commy init small.commy --max-size 512MiB"});
+  SetAction(command, arguments, action, RunInit);
+}
+
+// --- stat ----------------------------------------------------------------------------------------
+
+Json ToJson(const StoreStats& stats) {
+  Json json = {{"path", stats.path},
+               {"uuid", stats.uuid},
+               {"format_version", stats.format_version},
+               {"max_size_bytes", stats.max_size_bytes},
+               {"file_bytes", stats.file_bytes},
+               {"disk_bytes", stats.disk_bytes},
+               {"used_bytes", stats.used_bytes},
+               {"retired_bytes", stats.retired_bytes},
+               {"free_bytes", stats.free_bytes},
+               {"namespaces", stats.namespaces},
+               {"keys", stats.keys},
+               {"commit_clock", stats.commit_clock},
+               {"epoch", stats.epoch},
+               {"participants", stats.participants},
+               {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
+               {"operation_timeout_ms", absl::ToInt64Milliseconds(stats.operation_timeout)},
+               {"heartbeat_interval_ms", absl::ToInt64Milliseconds(stats.heartbeat_interval)}};
+  return json;
+}
+
+std::string ToText(const StoreStats& stats) {
+  const std::vector<std::pair<std::string, std::string>> rows = {
+      {"store", stats.path},
+      {"uuid", stats.uuid},
+      {"format version", std::to_string(stats.format_version)},
+      {"keys", ShowCount(stats.keys)},
+      {"namespaces", ShowCount(stats.namespaces)},
+      {"participants", ShowCount(stats.participants) + " (this one included)"},
+      {"file", ShowSize(stats.file_bytes)},
+      {"on disk", ShowSize(stats.disk_bytes)},
+      {"  in use", ShowSize(stats.used_bytes)},
+      {"  retired", ShowSize(stats.retired_bytes)},
+      {"  free", ShowSize(stats.free_bytes)},
+      {"may grow to", ShowSize(stats.max_size_bytes)},
+      {"commits", ShowCount(stats.commit_clock)},
+      {"epoch", ShowCount(stats.epoch)},
+      {"heartbeat", absl::FormatDuration(stats.heartbeat_interval)},
+      {"stale after", absl::FormatDuration(stats.stale_after)},
+      {"operation timeout", absl::FormatDuration(stats.operation_timeout)},
+  };
+  std::string text;
+  for (const auto& [name, value] : rows) {
+    absl::StrAppendFormat(&text, "%-18s %s\n", name, value);
+  }
+  return text;
+}
+
+absl::StatusOr<Exit> RunStat(const StoreArguments& arguments, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "stat"));
+  const absl::StatusOr<StoreStats> stats = store.Stats();
+  if (!stats.ok()) {
+    return Explain(store, stats.status());
+  }
+  if (arguments.json) {
+    out.Report(ToJson(*stats));
+  } else {
+    out.Write(ToText(*stats));
+  }
+  return Exit::kDone;
+}
+
+void AddStat(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand("stat", "Show sizes and counts");
+  auto arguments = std::make_shared<StoreArguments>();
+  AddStore(command, arguments->store);
+  AddJson(command, arguments->json);
+  SetExamples(command, {"commy stat fleet.commy", "commy stat fleet.commy --json"});
+  SetAction(command, arguments, action, RunStat);
+}
+
+// --- ps ------------------------------------------------------------------------------------------
+
+Json ToJson(const std::vector<ParticipantInfo>& participants) {
+  Json list = Json::array();
+  for (const ParticipantInfo& info : participants) {
+    list.push_back(Json{{"slot", info.slot},
+                        {"pid", info.pid},
+                        {"name", info.name},
+                        {"state", LivenessName(info.liveness)},
+                        {"read_only", info.read_only},
+                        {"started", absl::FormatTime(info.started, absl::UTCTimeZone())},
+                        {"heartbeat_age_ms", absl::ToInt64Milliseconds(info.heartbeat_age)},
+                        {"lanes", info.lanes},
+                        {"operations", info.operations},
+                        {"doing", info.doing},
+                        {"pinned_epochs", info.pinned_epochs}});
+  }
+  return list;
+}
+
+// A table; every column as wide as its widest cell, numbers to the right.
+std::string Table(const std::vector<std::vector<std::string>>& rows,
+                  const std::vector<bool>& to_the_right) {
+  std::vector<std::size_t> widths(to_the_right.size(), 0);
+  for (const std::vector<std::string>& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      widths[i] = std::max(widths[i], row[i].size());
+    }
+  }
+  std::string text;
+  for (const std::vector<std::string>& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string blanks(widths[i] - row[i].size(), ' ');
+      line += to_the_right[i] ? blanks + row[i] : row[i] + blanks;
+      line += "  ";
+    }
+    line.erase(line.find_last_not_of(' ') + 1);
+    text += line + '\n';
+  }
+  return text;
+}
+
+std::string ToText(const std::vector<ParticipantInfo>& participants) {
+  std::vector<std::vector<std::string>> rows = {
+      {"SLOT", "PID", "NAME", "STATE", "HEARTBEAT", "LANES", "OPERATIONS", "DOING", "PINNED"}};
+  for (const ParticipantInfo& info : participants) {
+    std::string name;
+    AppendTsvField(info.name, name);
+    rows.push_back({std::to_string(info.slot), std::to_string(info.pid), name,
+                    std::string(LivenessName(info.liveness)),
+                    ShowDuration(std::max(info.heartbeat_age, absl::ZeroDuration())),
+                    std::to_string(info.lanes), ShowCount(info.operations), info.doing,
+                    std::to_string(info.pinned_epochs)});
+  }
+  return Table(rows, {true, true, false, false, true, true, true, false, true});
+}
+
+absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "ps"));
+  const absl::StatusOr<std::vector<ParticipantInfo>> participants = store.Participants();
+  if (!participants.ok()) {
+    return Explain(store, participants.status());
+  }
+  if (arguments.json) {
+    out.Report(ToJson(*participants));
+  } else {
+    out.Write(ToText(*participants));
+  }
+  return Exit::kDone;
+}
+
+void AddPs(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand(
+      "ps", "Show who uses the store. PINNED: how many epochs its oldest reader holds back");
+  auto arguments = std::make_shared<StoreArguments>();
+  AddStore(command, arguments->store);
+  AddJson(command, arguments->json);
+  SetExamples(command, {"commy ps fleet.commy", "watch -n 1 commy ps fleet.commy"});
+  SetAction(command, arguments, action, RunPs);
+}
+
+// --- check ---------------------------------------------------------------------------------------
+
+Json ToJson(const CheckReport& report) {
+  Json faults = Json::array();
+  for (const std::string& fault : report.faults) {
+    faults.push_back(fault);
+  }
+  return Json{{"sound", report.sound()},
+              {"namespaces", report.namespaces},
+              {"keys", report.keys},
+              {"records", report.records},
+              {"blocks_used", report.blocks_used},
+              {"blocks_reachable", report.blocks_reachable},
+              {"blocks_in_flight", report.blocks_in_flight},
+              {"blocks_leaked", report.blocks_leaked},
+              {"bytes_leaked", report.bytes_leaked},
+              {"fault_count", report.fault_count},
+              {"faults", std::move(faults)}};
+}
+
+std::string ToText(const CheckReport& report) {
+  std::string text = absl::StrFormat(
+      "%s keys in %s namespaces, %s records\n"
+      "%s blocks in use: %s reachable, %s in flight, %s leaked (%s)\n",
+      ShowCount(report.keys), ShowCount(report.namespaces), ShowCount(report.records),
+      ShowCount(report.blocks_used), ShowCount(report.blocks_reachable),
+      ShowCount(report.blocks_in_flight), ShowCount(report.blocks_leaked),
+      ShowSize(report.bytes_leaked));
+  for (const std::string& fault : report.faults) {
+    text += "fault: ";
+    AppendTsvField(fault, text);
+    text += '\n';
+  }
+  if (report.fault_count > report.faults.size()) {
+    absl::StrAppendFormat(&text, "and %d more faults\n", report.fault_count - report.faults.size());
+  }
+  text += report.sound() ? "sound\n" : "NOT sound\n";
+  return text;
+}
+
+absl::StatusOr<Exit> RunCheck(const StoreArguments& arguments, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "check"));
+  const absl::StatusOr<CheckReport> report = store.Check();
+  if (!report.ok()) {
+    return Explain(store, report.status());
+  }
+  if (arguments.json) {
+    out.Report(ToJson(*report));
+  } else {
+    out.Write(ToText(*report));
+  }
+  return report->sound() ? Exit::kDone : Exit::kNo;
+}
+
+void AddCheck(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand(
+      "check",
+      "Walk the whole file: every structure, checksum and block. Exit status 1: not sound");
+  auto arguments = std::make_shared<StoreArguments>();
+  AddStore(command, arguments->store);
+  AddJson(command, arguments->json);
+  SetExamples(command, {"commy check fleet.commy", "commy check fleet.commy --json"});
+  SetAction(command, arguments, action, RunCheck);
+}
+
+// --- layout --------------------------------------------------------------------------------------
+
+// The lines of DescribeLayout() as [{"struct":…,"fields":[{"field":…,"offset":…,"size":…}]}].
+Json LayoutToJson(const std::string& layout) {
+  Json structs = Json::array();
+  for (const absl::string_view line : absl::StrSplit(layout, '\n', absl::SkipEmpty())) {
+    const std::vector<std::string> columns = absl::StrSplit(line, '\t');
+    std::uint64_t offset = 0;
+    std::uint64_t size = 0;
+    if (columns.size() != 4 || !absl::SimpleAtoi(columns[2], &offset) ||
+        !absl::SimpleAtoi(columns[3], &size)) {
+      continue;
+    }
+    if (structs.empty() || structs.back()["struct"] != columns[0]) {
+      structs.push_back(Json{{"struct", columns[0]}, {"fields", Json::array()}});
+    }
+    structs.back()["fields"].push_back(
+        Json{{"field", columns[1]}, {"offset", offset}, {"size", size}});
+  }
+  return structs;
+}
+
+absl::StatusOr<Exit> RunLayout(const LayoutArguments& arguments, Output& out) {
+  if (arguments.json) {
+    out.Report(LayoutToJson(DescribeLayout()));
+  } else {
+    out.Write(DescribeLayout());
+  }
+  return Exit::kDone;
+}
+
+void AddLayout(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand(
+      "layout", "Print the structs of the file format: struct, field, offset, size");
+  auto arguments = std::make_shared<LayoutArguments>();
+  AddJson(command, arguments->json);
+  SetExamples(command, {"commy layout", "commy layout | grep header"});
+  SetAction(command, arguments, action, RunLayout);
+}
+
+}  // namespace
+
+void AddStoreCommands(CLI::App& app, Action& action) {
+  AddInit(app, action);
+  AddStat(app, action);
+  AddPs(app, action);
+  AddCheck(app, action);
+  AddLayout(app, action);
+}
+
+}  // namespace commy::tools

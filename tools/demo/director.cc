@@ -1,0 +1,325 @@
+#include "demo/director.h"
+
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_format.h"
+#include "absl/time/clock.h"
+
+#include "access.h"
+#include "base/status.h"
+#include "commy/commy.h"
+#include "demo/crew.h"
+#include "demo/freshness.h"
+#include "demo/stamped_value.h"
+#include "demo/status_line.h"
+#include "signals.h"
+
+namespace commy::tools::demo {
+namespace {
+
+constexpr absl::Duration kLook = absl::Microseconds(200);
+constexpr absl::Duration kDeadline = absl::Seconds(30);  // Far above what anything takes.
+constexpr absl::Duration kWatchAfterKill = absl::Milliseconds(100);
+
+// What was done so far, to tell later what was done since.
+struct Mark {
+  absl::Time when;
+  std::array<std::uint64_t, kParts.size()> operations{};
+};
+
+class Director {
+ public:
+  Director(const DemoOptions& options, const Corpus& corpus, Store store, SharedPanel& panel)
+      : options_(options),
+        corpus_(corpus),
+        store_(std::move(store)),
+        panel_(panel),
+        crew_({.store = options.store, .panel_fd = panel.fd(), .part = 0, .files = options.files}),
+        line_(*panel) {}
+
+  absl::StatusOr<DemoOutcome> Run();
+
+ private:
+  absl::Status StartAll();
+  absl::Status KillWriter();
+  absl::Status StopReader();
+  absl::Status EndAll();
+  absl::Status LookAtEverything();
+  absl::Status CheckEveryKey();
+  void Collect();
+
+  // Waits for a condition, with the status line alive. Cancelled; Internal: a process ended, or
+  // `what` did not come about before the deadline.
+  absl::Status WaitUntil(std::string_view what, const std::function<bool()>& condition);
+  absl::Status WaitUntil(absl::Time when);
+  Mark MarkNow();
+  Survivors Since(const Mark& mark, std::size_t without);
+  void CountWrong(const absl::Status& status);
+
+  const DemoOptions& options_;
+  const Corpus& corpus_;
+  const Store store_;
+  SharedPanel& panel_;
+  Crew crew_;
+  StatusLine line_;
+  DemoOutcome outcome_;
+  absl::Time start_;
+  absl::Time kill_time_;
+};
+
+absl::Status Director::WaitUntil(std::string_view what, const std::function<bool()>& condition) {
+  for (const absl::Time end = absl::Now() + kDeadline + options_.length; !condition();) {
+    if (Interrupted()) {
+      return absl::CancelledError(options_.store + ": interrupted; nothing runs any more");
+    }
+    COMMY_RETURN_IF_ERROR(crew_.CheckAlive());
+    if (absl::Now() > end) {
+      return base::Internal("the demo waits in vain: ", base::ToAbsl(what));
+    }
+    line_.Update();
+    absl::SleepFor(kLook);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Director::WaitUntil(absl::Time when) {
+  return WaitUntil("for the time to pass", [&] { return absl::Now() >= when; });
+}
+
+Mark Director::MarkNow() {
+  Mark mark;
+  mark.when = absl::Now();
+  for (std::size_t part = 0; part < kParts.size(); ++part) {
+    WorkerPanel& worker = panel_->workers[part];
+    mark.operations[part] = worker.operations.load(std::memory_order_relaxed);
+    worker.recent_slowest_ns.store(0, std::memory_order_relaxed);
+  }
+  return mark;
+}
+
+Survivors Director::Since(const Mark& mark, std::size_t without) {
+  Survivors survivors;
+  survivors.watched = absl::Now() - mark.when;
+  for (std::size_t part = 0; part < kParts.size(); ++part) {
+    if (part == without) {
+      continue;
+    }
+    const WorkerPanel& worker = panel_->workers[part];
+    const std::uint64_t operations =
+        worker.operations.load(std::memory_order_relaxed) - mark.operations[part];
+    survivors.operations += operations;
+    survivors.writes += kParts[part].role == Role::kWriter ? operations : 0;
+    survivors.slowest =
+        std::max(survivors.slowest, absl::Nanoseconds(static_cast<std::int64_t>(
+                                        worker.recent_slowest_ns.load(std::memory_order_relaxed))));
+  }
+  return survivors;
+}
+
+void Director::CountWrong(const absl::Status& status) {
+  if (status.ok()) {
+    return;
+  }
+  if (outcome_.wrong++ == 0) {
+    outcome_.first_wrong = std::string(status.message());
+  }
+}
+
+absl::Status Director::StartAll() {
+  for (std::size_t part = 0; part < kParts.size(); ++part) {
+    if (part != kWriter2) {
+      COMMY_RETURN_IF_ERROR(crew_.Start(part));
+    }
+  }
+  COMMY_RETURN_IF_ERROR(WaitUntil("for its processes to begin", [&] {
+    for (std::size_t part = 0; part < kParts.size(); ++part) {
+      if (part != kWriter2 && panel_->workers[part].ready.load(std::memory_order_acquire) == 0) {
+        return false;
+      }
+    }
+    return true;
+  }));
+  start_ = absl::Now();
+  line_.Restart();
+  line_.Event("five processes are at work: 1 writes, 3 read and check, 1 counts");
+  return absl::OkStatus();
+}
+
+absl::Status Director::KillWriter() {
+  const std::uint64_t items = corpus_.items().size();
+  COMMY_RETURN_IF_ERROR(WaitUntil("for the middle of a round", [&] {
+    const WriterProgress at = panel_->progress();
+    return at.round >= 2 && at.position > items / 3 && at.position < items * 2 / 3;
+  }));
+  crew_.Kill(kWriter1);
+  kill_time_ = absl::Now();
+  const Mark mark = MarkNow();
+  const WriterProgress killed_at = panel_->progress();
+  outcome_.killed_at = killed_at;
+  outcome_.killed_after = kill_time_ - start_;
+  COMMY_RETURN_IF_ERROR(crew_.Start(kWriter2));
+  const auto taken_over = [&] {
+    const WriterProgress at = panel_->progress();
+    return at.round != killed_at.round || at.position != killed_at.position;
+  };
+  COMMY_RETURN_IF_ERROR(WaitUntil("for writer 2 to take over", [&] {
+    const absl::Duration passed = absl::Now() - kill_time_;
+    if (outcome_.takeover == absl::ZeroDuration() && taken_over()) {
+      outcome_.takeover = passed;
+    }
+    if (outcome_.after_kill.watched == absl::ZeroDuration() && passed >= kWatchAfterKill) {
+      outcome_.after_kill = Since(mark, kWriter1);
+    }
+    return outcome_.takeover != absl::ZeroDuration() &&
+           outcome_.after_kill.watched != absl::ZeroDuration();
+  }));
+  line_.Event(absl::StrFormat("writer 1 was killed after key %d of round %d; writer 2 went on",
+                              killed_at.position, killed_at.round));
+  return absl::OkStatus();
+}
+
+absl::Status Director::StopReader() {
+  const auto file_bytes = [&] {
+    const absl::StatusOr<StoreStats> stats = store_.Stats();
+    return stats.ok() ? stats->file_bytes : 0;
+  };
+  outcome_.file_bytes_before_stop = file_bytes();
+  crew_.Stop(kReader2);
+  const Mark mark = MarkNow();
+  outcome_.stopped_after = mark.when - start_;
+  line_.Event("reader 2 was stopped; the others do not wait for it");
+  const absl::Duration length = std::min(absl::Seconds(2), options_.length / 4);
+  const absl::Status waited = WaitUntil(mark.when + length);
+  outcome_.while_stopped = Since(mark, kReader2);
+  outcome_.file_bytes_after_stop = file_bytes();
+  crew_.Continue(kReader2);
+  line_.Event("reader 2 goes on");
+  return waited;
+}
+
+absl::Status Director::EndAll() {
+  COMMY_RETURN_IF_ERROR(WaitUntil(start_ + options_.length));
+  panel_->stop.store(1, std::memory_order_release);
+  outcome_.elapsed = absl::Now() - start_;
+  // A failed process has counted why in its panel; the report tells it.
+  CountWrong(crew_.WaitForAll(kDeadline));
+  return absl::OkStatus();
+}
+
+absl::Status Director::CheckEveryKey() {
+  const WriterProgress progress = panel_->progress();
+  for (std::size_t index = 0; index < corpus_.items().size(); ++index) {
+    const Item& item = corpus_.items()[index];
+    COMMY_ASSIGN_OR_RETURN(const Namespace ns, store_.OpenNamespace(NamespaceOf(item.source)));
+    const absl::StatusOr<std::string> value = ns.Get(item.key);
+    if (!value.ok()) {
+      CountWrong(value.status());
+      continue;
+    }
+    outcome_.item_bytes += item.key.size() + value->size();
+    const absl::StatusOr<Stamp> stamp = VerifyValue(item.key, item.text, *value);
+    CountWrong(stamp.ok() ? CheckFresh(item.key, *stamp, index, progress, progress)
+                          : stamp.status());
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Director::LookAtEverything() {
+  line_.Event("all have ended; now every key, the counter and the whole file are checked");
+  COMMY_RETURN_IF_ERROR(CheckEveryKey());
+  COMMY_ASSIGN_OR_RETURN(const Namespace counters, store_.OpenNamespace(kCounterNamespace));
+  COMMY_ASSIGN_OR_RETURN(outcome_.counter, counters.Add(kCounterKey, 0));
+  outcome_.acknowledged_adds = panel_->acknowledged_adds.load(std::memory_order_acquire);
+  COMMY_ASSIGN_OR_RETURN(outcome_.check, store_.Check());
+  COMMY_ASSIGN_OR_RETURN(outcome_.stats, store_.Stats());
+  return absl::OkStatus();
+}
+
+void Director::Collect() {
+  outcome_.items = corpus_.items().size();
+  for (std::size_t source = 0; source < kSourceCount; ++source) {
+    outcome_.items_of[source] = corpus_.CountOf(static_cast<Source>(source));
+  }
+  outcome_.rounds = panel_->progress().round;
+  for (std::size_t part = 0; part < kParts.size(); ++part) {
+    const WorkerPanel& panel = panel_->workers[part];
+    WorkerOutcome& worker = outcome_.workers[part];
+    worker.pid = static_cast<std::uint64_t>(crew_.pid(part));
+    worker.operations = panel.operations.load(std::memory_order_acquire);
+    worker.wrong = panel.wrong.load(std::memory_order_acquire);
+    worker.first_wrong = worker.wrong > 0 ? panel.first_wrong.data() : "";
+    worker.slowest = absl::Nanoseconds(
+        static_cast<std::int64_t>(panel.slowest_ns.load(std::memory_order_acquire)));
+    worker.quantile_999 = panel.Quantile(0.999);
+    worker.active = outcome_.elapsed;
+    const Role role = kParts[part].role;
+    if (role != Role::kWriter && role != Role::kCounter) {
+      outcome_.values_read += worker.operations;
+    }
+    if (worker.wrong > 0 && outcome_.wrong == 0) {
+      outcome_.first_wrong = worker.first_wrong;
+    }
+    outcome_.wrong += worker.wrong;
+  }
+  outcome_.workers[kWriter1].active = outcome_.killed_after;
+  outcome_.workers[kWriter2].active = outcome_.elapsed - outcome_.killed_after - outcome_.takeover;
+  outcome_.workers[kReader2].active -= outcome_.while_stopped.watched;
+}
+
+absl::StatusOr<DemoOutcome> Director::Run() {
+  COMMY_RETURN_IF_ERROR(StartAll());
+  COMMY_RETURN_IF_ERROR(WaitUntil(start_ + options_.length / 3));
+  COMMY_RETURN_IF_ERROR(KillWriter());
+  COMMY_RETURN_IF_ERROR(WaitUntil(start_ + options_.length * 0.6));
+  COMMY_RETURN_IF_ERROR(StopReader());
+  COMMY_RETURN_IF_ERROR(EndAll());
+  Collect();
+  COMMY_RETURN_IF_ERROR(LookAtEverything());
+  line_.End();
+  return outcome_;
+}
+
+// Makes the demo's namespaces, empty. Refuses a store that somebody keeps something else in.
+absl::Status Prepare(const Store& store) {
+  COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> there, store.ListNamespaces());
+  for (const NamespaceInfo& info : there) {
+    if (!info.path.starts_with("demo/")) {
+      return base::FailedPrecondition(
+          store.path(), ": it holds the namespace ", info.path,
+          ", so it is not the demo's; give the demo a path of its own, or remove the file");
+    }
+  }
+  for (const NamespaceInfo& info : there) {
+    COMMY_RETURN_IF_ERROR(store.DropNamespace(info.path));
+  }
+  for (const std::string_view path :
+       {NamespaceOf(Source::kUnicode), NamespaceOf(Source::kWords), kCounterNamespace}) {
+    COMMY_RETURN_IF_ERROR(store.OpenNamespace(path).status());
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<DemoOutcome> RunDemo(const DemoOptions& options) {
+  CatchInterrupts();
+  COMMY_ASSIGN_OR_RETURN(const Corpus corpus, Corpus::Load(options.files));
+  COMMY_ASSIGN_OR_RETURN(Store store, OpenStore(options.store, Use::kCreate, "demo"));
+  if (const absl::Status prepared = Prepare(store); !prepared.ok()) {
+    return Explain(store, prepared);
+  }
+  COMMY_ASSIGN_OR_RETURN(SharedPanel panel, SharedPanel::Create());
+  const auto director = std::make_unique<Director>(options, corpus, store, panel);
+  absl::StatusOr<DemoOutcome> outcome = director->Run();
+  if (!outcome.ok()) {
+    return Explain(store, outcome.status());
+  }
+  return outcome;
+}
+
+}  // namespace commy::tools::demo

@@ -1,0 +1,100 @@
+// What the demo's processes tell each other outside the store: memory that they share, so that a
+// claim about the store is checked against something that is not in it.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+namespace commy::tools::demo {
+
+enum class Role : std::uint8_t { kWriter, kGetter, kViewer, kScanner, kCounter };
+
+// The demo's processes, in the order of their panels.
+struct Part {
+  Role role;
+  std::string_view name;
+  std::string_view does;
+};
+inline constexpr std::array<Part, 6> kParts = {{
+    {Role::kWriter, "writer 1", "puts, in rounds"},
+    {Role::kWriter, "writer 2", "puts, takes over"},
+    {Role::kGetter, "reader 1", "gets copies"},
+    {Role::kViewer, "reader 2", "reads in place"},
+    {Role::kScanner, "reader 3", "scans"},
+    {Role::kCounter, "counter", "adds 1"},
+}};
+inline constexpr std::size_t kWriter1 = 0;
+inline constexpr std::size_t kWriter2 = 1;
+inline constexpr std::size_t kReader2 = 3;
+inline constexpr std::size_t kCounter = 5;
+
+// One process's part. Written by that process, unless it says otherwise.
+struct WorkerPanel {
+  std::atomic<std::uint64_t> ready;
+  std::atomic<std::uint64_t> operations;
+  std::atomic<std::uint64_t> wrong;                      // Values that did not verify, and errors.
+  std::atomic<std::uint64_t> slowest_ns;                 // Operation.
+  std::atomic<std::uint64_t> recent_slowest_ns;          // Since the director set it to 0.
+  std::array<std::atomic<std::uint64_t>, 64> histogram;  // By the bit width of the nanoseconds.
+  std::array<char, 320> first_wrong;                     // Text; complete once `wrong` is not 0.
+
+  void Record(std::chrono::nanoseconds elapsed);
+  void RecordWrong(std::string_view text);
+  // An upper bound of the time that this share of the operations kept below; 0 without any.
+  [[nodiscard]] absl::Duration Quantile(double share) const;
+};
+
+// How far the writers are: all keys below `position` have been written in `round`, and that was
+// acknowledged; every other key in the round before.
+struct WriterProgress {
+  std::uint64_t round = 0;
+  std::uint64_t position = 0;
+};
+
+struct Panel {
+  std::atomic<std::uint64_t> stop;  // By the director: end now.
+  std::atomic<std::uint64_t> writer_progress;
+  std::atomic<std::uint64_t> acknowledged_adds;
+  std::array<WorkerPanel, kParts.size()> workers;
+
+  [[nodiscard]] WriterProgress progress() const {
+    const std::uint64_t word = writer_progress.load(std::memory_order_acquire);
+    return {word >> 32U, word & 0xffffffffU};
+  }
+  void set_progress(WriterProgress progress) {
+    writer_progress.store(progress.round << 32U | progress.position, std::memory_order_release);
+  }
+  [[nodiscard]] bool stopping() const { return stop.load(std::memory_order_acquire) != 0; }
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// A panel's mapping. Its descriptor survives exec, for the processes that the director starts.
+class SharedPanel {
+ public:
+  static absl::StatusOr<SharedPanel> Create();
+  static absl::StatusOr<SharedPanel> Attach(int fd);
+  SharedPanel(SharedPanel&& other) noexcept;
+  SharedPanel& operator=(SharedPanel&&) = delete;
+  SharedPanel(const SharedPanel&) = delete;
+  SharedPanel& operator=(const SharedPanel&) = delete;
+  ~SharedPanel();
+
+  [[nodiscard]] Panel& operator*() const { return *panel_; }
+  [[nodiscard]] Panel* operator->() const { return panel_; }
+  [[nodiscard]] int fd() const { return fd_; }
+
+ private:
+  SharedPanel(Panel* panel, int fd) : panel_(panel), fd_(fd) {}
+
+  Panel* panel_ = nullptr;
+  int fd_ = -1;
+};
+
+}  // namespace commy::tools::demo

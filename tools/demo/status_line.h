@@ -1,0 +1,46 @@
+// What the demo shows while it runs: one living line on a terminal, else a line per event.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
+
+#include "demo/panel.h"
+#include "progress.h"
+
+namespace commy::tools::demo {
+
+class StatusLine {
+ public:
+  explicit StatusLine(const Panel& panel);
+
+  // Counts the time from now on.
+  void Restart() { start_ = absl::Now(); }
+  // Draws again if it is time to. Cheap.
+  void Update();
+  // Something happened.
+  void Event(std::string_view text);
+  // Wipes the living line away.
+  void End();
+
+ private:
+  struct Sums {
+    std::uint64_t puts = 0;
+    std::uint64_t reads = 0;
+    std::uint64_t adds = 0;
+    std::uint64_t wrong = 0;
+  };
+  [[nodiscard]] Sums Sum() const;
+
+  const Panel& panel_;
+  std::unique_ptr<Progress> progress_;
+  absl::Time start_;
+  absl::Time last_;
+  Sums last_sums_;
+};
+
+}  // namespace commy::tools::demo

@@ -1,0 +1,228 @@
+#include "demo/worker.h"
+
+#include <array>
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+
+#include "base/status.h"
+#include "commy/commy.h"
+#include "demo/freshness.h"
+#include "demo/panel.h"
+#include "demo/stamped_value.h"
+
+namespace commy::tools::demo {
+namespace {
+
+constexpr absl::Duration kLook = absl::Milliseconds(1);
+
+struct Bench {
+  const Corpus& corpus;
+  Panel& panel;
+  WorkerPanel& mine;
+  std::size_t part;
+  std::array<Namespace, kSourceCount> namespaces;
+
+  [[nodiscard]] const Namespace& NamespaceFor(const Item& item) const {
+    return namespaces[static_cast<std::size_t>(item.source)];
+  }
+};
+
+// Runs one operation and records how long it took.
+template <typename Operation>
+auto Timed(WorkerPanel& panel, Operation operation) {
+  const auto start = std::chrono::steady_clock::now();
+  auto result = operation();
+  panel.Record(std::chrono::steady_clock::now() - start);
+  return result;
+}
+
+// --- writer --------------------------------------------------------------------------------------
+
+absl::Status Write(const Bench& bench) {
+  const std::vector<Item>& items = bench.corpus.items();
+  // The first begins with round 1; who takes over goes on after the last acknowledged key.
+  WriterProgress next = bench.panel.progress();
+  if (next.round == 0) {
+    next = {1, 0};
+  }
+  std::string value;
+  for (; !bench.panel.stopping(); bench.panel.set_progress(next)) {
+    if (next.position == items.size()) {
+      next = {next.round + 1, 0};
+      continue;
+    }
+    const Item& item = items[next.position];
+    MakeValue(item.key, item.text, {next.round, bench.part + 1}, value);
+    COMMY_RETURN_IF_ERROR(
+        Timed(bench.mine, [&] { return bench.NamespaceFor(item).Put(item.key, value); }));
+    ++next.position;
+  }
+  return absl::OkStatus();
+}
+
+// --- readers -------------------------------------------------------------------------------------
+
+void WaitForFirstRound(const Bench& bench) {
+  while (bench.panel.progress().round < 2 && !bench.panel.stopping()) {
+    absl::SleepFor(kLook);
+  }
+}
+
+// Reads keys at random. `read(ns, key, check)` calls check(value) and returns how reading went.
+template <typename Read>
+absl::Status ReadAtRandom(const Bench& bench, Read read) {
+  WaitForFirstRound(bench);
+  const std::vector<Item>& items = bench.corpus.items();
+  std::mt19937_64 random(bench.part);
+  while (!bench.panel.stopping()) {
+    const std::size_t index = random() % items.size();
+    const Item& item = items[index];
+    const WriterProgress before = bench.panel.progress();
+    absl::StatusOr<Stamp> stamp = absl::UnknownError("not read");
+    const auto check = [&](std::string_view value) {
+      stamp = VerifyValue(item.key, item.text, value);
+    };
+    absl::Status status =
+        Timed(bench.mine, [&] { return read(bench.NamespaceFor(item), item.key, check); });
+    if (status.ok()) {
+      status = stamp.ok() ? CheckFresh(item.key, *stamp, index, before, bench.panel.progress())
+                          : stamp.status();
+    }
+    if (!status.ok()) {
+      bench.mine.RecordWrong(base::ToStd(status.message()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status ReadCopies(const Bench& bench) {
+  return ReadAtRandom(bench, [](const Namespace& ns, const std::string& key, auto check) {
+    const absl::StatusOr<std::string> value = ns.Get(key);
+    if (value.ok()) {
+      check(*value);
+    }
+    return value.status();
+  });
+}
+
+absl::Status ReadInPlace(const Bench& bench) {
+  return ReadAtRandom(bench, [](const Namespace& ns, const std::string& key, auto check) {
+    return ns.ReadWith(key, check);
+  });
+}
+
+// One entry of a scan: a known key, not seen before, with a value that verifies.
+absl::Status CheckEntry(const Bench& bench, Source source, const Entry& entry,
+                        WriterProgress before, std::vector<bool>& seen) {
+  const std::optional<std::size_t> index = bench.corpus.Find(source, entry.key());
+  if (!index.has_value()) {
+    return base::DataLoss("key ", entry.key(), ": it is not in the source file");
+  }
+  if (seen[*index]) {
+    return base::DataLoss("key ", entry.key(), ": one scan gave it twice");
+  }
+  seen[*index] = true;
+  const Item& item = bench.corpus.items()[*index];
+  COMMY_ASSIGN_OR_RETURN(const Stamp stamp, VerifyValue(item.key, item.text, entry.value()));
+  return CheckFresh(item.key, stamp, *index, before, bench.panel.progress());
+}
+
+void ScanOnce(const Bench& bench, Source source) {
+  const WriterProgress before = bench.panel.progress();
+  std::vector<bool> seen(bench.corpus.items().size(), false);
+  std::uint64_t entries = 0;
+  ScanRange scan = bench.namespaces[static_cast<std::size_t>(source)].Scan();
+  auto at = Timed(bench.mine, [&] { return scan.begin(); });
+  while (at != scan.end() && !bench.panel.stopping()) {
+    const absl::Status status = CheckEntry(bench, source, *at, before, seen);
+    if (!status.ok()) {
+      bench.mine.RecordWrong(base::ToStd(status.message()));
+    }
+    ++entries;
+    Timed(bench.mine, [&] { return ++at; });
+  }
+  if (!scan.status().ok()) {
+    bench.mine.RecordWrong(base::ToStd(scan.status().message()));
+  } else if (!bench.panel.stopping() && entries < bench.corpus.CountOf(source)) {
+    bench.mine.RecordWrong(
+        absl::StrCat("a scan gave ", entries, " keys of ", bench.corpus.CountOf(source)));
+  }
+}
+
+absl::Status ScanAll(const Bench& bench) {
+  WaitForFirstRound(bench);
+  while (!bench.panel.stopping()) {
+    ScanOnce(bench, Source::kUnicode);
+    ScanOnce(bench, Source::kWords);
+  }
+  return absl::OkStatus();
+}
+
+// --- counter -------------------------------------------------------------------------------------
+
+absl::Status Count(const Bench& bench, const Store& store) {
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns, store.OpenNamespace(kCounterNamespace));
+  std::uint64_t acknowledged = 0;
+  while (!bench.panel.stopping()) {
+    const absl::StatusOr<std::int64_t> sum =
+        Timed(bench.mine, [&] { return ns.Add(kCounterKey, 1); });
+    COMMY_RETURN_IF_ERROR(sum.status());
+    bench.panel.acknowledged_adds.store(++acknowledged, std::memory_order_release);
+    if (static_cast<std::uint64_t>(*sum) != acknowledged) {
+      bench.mine.RecordWrong(
+          absl::StrCat("the counter is ", *sum, " after ", acknowledged, " additions of 1"));
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Work(const Bench& bench, const Store& store) {
+  switch (kParts[bench.part].role) {
+    case Role::kWriter:
+      return Write(bench);
+    case Role::kGetter:
+      return ReadCopies(bench);
+    case Role::kViewer:
+      return ReadInPlace(bench);
+    case Role::kScanner:
+      return ScanAll(bench);
+    case Role::kCounter:
+      return Count(bench, store);
+  }
+  return absl::InternalError("no such role");
+}
+
+}  // namespace
+
+absl::Status RunWorker(const WorkerArguments& arguments) {
+  if (arguments.part >= kParts.size()) {
+    return absl::InvalidArgumentError("the demo has no such part");
+  }
+  COMMY_ASSIGN_OR_RETURN(const SharedPanel panel, SharedPanel::Attach(arguments.panel_fd));
+  COMMY_ASSIGN_OR_RETURN(const Corpus corpus, Corpus::Load(arguments.files));
+  Options options;
+  options.create_if_missing = false;
+  options.process_name = absl::StrCat("demo ", base::ToAbsl(kParts[arguments.part].name));
+  COMMY_ASSIGN_OR_RETURN(const Store store, Store::Open(arguments.store, options));
+  COMMY_ASSIGN_OR_RETURN(const Namespace unicode,
+                         store.OpenNamespace(NamespaceOf(Source::kUnicode)));
+  COMMY_ASSIGN_OR_RETURN(const Namespace words, store.OpenNamespace(NamespaceOf(Source::kWords)));
+  WorkerPanel& mine = panel->workers[arguments.part];
+  const Bench bench{corpus, *panel, mine, arguments.part, {unicode, words}};
+  mine.ready.store(1, std::memory_order_release);
+  const absl::Status status = Work(bench, store);
+  if (!status.ok()) {
+    mine.RecordWrong(base::ToStd(status.message()));
+  }
+  return status;
+}
+
+}  // namespace commy::tools::demo

@@ -1,0 +1,35 @@
+// Records as lines of JSON.
+//
+//   {"key":"greeting","value":"hello"}
+//   {"key_base64":"/w==","value":"hello","ttl_ms":60000}
+//
+// What is not UTF-8 goes into key_base64 or value_base64 instead. What was written reads back
+// exactly, a time to live to the millisecond.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "nlohmann/json.hpp"
+
+#include "record.h"
+
+namespace commy::tools {
+
+// Keeps the order in which members were added.
+using Json = nlohmann::ordered_json;
+
+// Sets `<name>` to the text of `bytes`, or `<name>_base64` if they are not UTF-8.
+void SetBytes(std::string_view name, std::string_view bytes, Json& object);
+
+// Appends an object and a newline. Without a `value` (a scan of keys) there is none in it.
+void AppendJsonLine(std::string_view key, std::optional<std::string_view> value, absl::Duration ttl,
+                    std::string& out);
+
+// Reads a line (without its newline). InvalidArgument says what is wrong with it.
+absl::StatusOr<Record> ParseJsonLine(std::string_view line);
+
+}  // namespace commy::tools

@@ -1,0 +1,45 @@
+// Lines of a file or of standard input.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+namespace commy::tools {
+
+class LineReader {
+ public:
+  // `path` "-": standard input. Errors name the path.
+  static absl::StatusOr<LineReader> Open(const std::string& path);
+  LineReader(LineReader&& other) noexcept;
+  LineReader& operator=(LineReader&&) = delete;
+  LineReader(const LineReader&) = delete;
+  LineReader& operator=(const LineReader&) = delete;
+  ~LineReader();
+
+  // Sets `line` to the next line without its newline; good until the next call. False: no more.
+  // Cancelled: Ctrl-C. A last line may lack its newline.
+  absl::StatusOr<bool> Next(std::string_view& line);
+  // All that is left, up to `bytes_max`; longer input is cut one byte past that.
+  absl::StatusOr<std::string> ReadRest(std::uint64_t bytes_max);
+
+  [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
+  // Of a file; 0: not known.
+  [[nodiscard]] std::uint64_t bytes_total() const { return bytes_total_; }
+
+ private:
+  LineReader(std::string name, int fd);
+  // Reads more behind what is in the buffer. False: the end.
+  absl::StatusOr<bool> Fill();
+
+  std::string name_;  // For messages.
+  int fd_ = -1;
+  std::uint64_t bytes_total_ = 0;
+  std::uint64_t bytes_read_ = 0;
+  std::string buffer_;
+  std::size_t start_ = 0;  // Of what was not handed out yet.
+};
+
+}  // namespace commy::tools

@@ -1,0 +1,16 @@
+// Which bytes of a string are UTF-8.
+#pragma once
+
+#include <cstddef>
+#include <string_view>
+
+namespace commy::tools {
+
+// How many bytes the well-formed UTF-8 sequence at the start of `text` has; 0: none starts there.
+// Overlong forms, surrogates and code points past U+10FFFF are not well-formed.
+std::size_t Utf8SequenceBytes(std::string_view text);
+
+// Whether all of `text` is UTF-8. The empty string is.
+bool IsUtf8(std::string_view text);
+
+}  // namespace commy::tools
