@@ -39,7 +39,7 @@ struct Options {
     std::uint64_t span_bytes = std::uint64_t{64} << 10;
     std::uint32_t segment_buckets = 31;
     std::uint32_t participant_count = 256;
-    std::uint32_t lane_count = 4096;
+    std::uint32_t lane_count = 4104;  // A few of them are kept for recovery.
     bool background = true;  // Run the heartbeat thread.
   };
   Testing testing = Testing();

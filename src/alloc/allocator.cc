@@ -135,13 +135,16 @@ void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
     return;
   }
-  if (!IsOldEnough(word.size_class, EpochNow(region_))) {
+  // A span's tag is read before the CAS that gives the span up, so it may be one behind: one epoch
+  // more.
+  const std::uint64_t epoch = EpochNow(region_);
+  if (!IsOldEnough(word.size_class, epoch) || !IsOldEnough(word.size_class, epoch - 1)) {
     return;
   }
   if (word.kind == SpanKind::kSpanRetired) {
     region_.span_word(span).CompareAndSet(raw, 0, std::memory_order_seq_cst);
   } else {
-    GiveRunBack(op, span, word.number);
+    GiveRunBack(op, span, raw);
   }
 }
 

@@ -124,7 +124,8 @@ class Allocator {
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, std::uint64_t* found);
   // Turns a retired span or run at `span` into free ones if it is old enough.
   void ReclaimSpan(process::Operation& op, std::uint64_t span);
-  void GiveRunBack(process::Operation& op, std::uint64_t first, std::uint64_t count);
+  // `retired_word` is the head's word, found old enough.
+  void GiveRunBack(process::Operation& op, std::uint64_t first, std::uint64_t retired_word);
   void FinishRunFree(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void LowerHint(std::uint64_t span);

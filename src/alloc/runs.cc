@@ -108,15 +108,13 @@ void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint6
   }
 }
 
-void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t count) {
+void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t retired_word) {
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
-  std::uint64_t raw = region_.span_word(first).load(std::memory_order_acquire);
-  if (Unpack(raw).kind != SpanKind::kRunRetired) {
-    return;
-  }
+  const std::uint64_t count = Unpack(retired_word).number;
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
   const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
-  if (region_.span_word(first).compare_exchange(raw, mine, std::memory_order_seq_cst)) {
+  // From exactly the word that was found old enough: another run may have come and gone since.
+  if (region_.span_word(first).CompareAndSet(retired_word, mine, std::memory_order_seq_cst)) {
     FinishRunFree(lane, first, count);
   }
   op.DropNotes(place);

@@ -15,10 +15,11 @@ constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
 }  // namespace
 
 absl::StatusOr<std::uint64_t> HashIndex::BuildSegment(Operation& op, std::uint64_t depth,
-                                                      std::uint64_t prefix) {
+                                                      std::uint64_t prefix,
+                                                      alloc::Purpose purpose) {
   const std::uint64_t bytes = SegmentBytes(bucket_count_);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kSegment, bytes));
+                         allocator_.Allocate(op, NoteKind::kSegment, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Segment));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -31,10 +32,11 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildSegment(Operation& op, std::uint64
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint64_t depth) {
+absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint64_t depth,
+                                                        alloc::Purpose purpose) {
   const std::uint64_t bytes = DirectoryBytes(depth);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kDirectory, bytes));
+                         allocator_.Allocate(op, NoteKind::kDirectory, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Directory));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -45,12 +47,12 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint
 }
 
 absl::StatusOr<std::uint64_t> HashIndex::BuildRoot(Operation& op, std::uint64_t namespace_id,
-                                                   std::uint64_t prev) {
+                                                   std::uint64_t prev, alloc::Purpose purpose) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kIndexRoot, sizeof(IndexRoot)));
+                         allocator_.Allocate(op, NoteKind::kIndexRoot, sizeof(IndexRoot), purpose));
   auto* const root = region_.At<IndexRoot>(offset);
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0));
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0, purpose));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef entries, DirectoryAt(directory));
   if (root == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));

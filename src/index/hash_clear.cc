@@ -34,7 +34,7 @@ absl::Status HashIndex::CloseRoot(IndexRoot& root) {
   std::uint64_t last = 0;
   for (std::uint64_t i = 0; i < entry_count; ++i) {
     const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset == 0 || offset == last) {
+    if (offset <= kEntryGone || offset == last) {
       continue;
     }
     last = offset;
@@ -46,7 +46,7 @@ absl::Status HashIndex::CloseRoot(IndexRoot& root) {
   last = 0;
   for (std::uint64_t i = 0; i < entry_count; ++i) {
     const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset == 0 || offset == last) {
+    if (offset <= kEntryGone || offset == last) {
       continue;
     }
     last = offset;
@@ -80,7 +80,8 @@ absl::Status HashIndex::Clear(Operation& op, const Anchor& anchor) {
   std::uint64_t root_offset = 0;
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
   const std::uint32_t first_note = op.notes_used();
-  const absl::StatusOr<std::uint64_t> made = BuildRoot(op, anchor.id, root_offset);
+  const absl::StatusOr<std::uint64_t> made =
+      BuildRoot(op, anchor.id, root_offset, alloc::Purpose::kMakesRoom);
   const auto discard = [&] {
     for (std::uint32_t place = first_note; place < op.notes_used(); ++place) {
       const process::Note note =
@@ -109,18 +110,20 @@ absl::Status HashIndex::Clear(Operation& op, const Anchor& anchor) {
   return ReclaimCleared(op, anchor);
 }
 
-absl::Status HashIndex::CloseForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
+absl::StatusOr<bool> HashIndex::CloseForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
   for (int attempt = 0; attempt < kRootChainLimit; ++attempt) {
     const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
     if (offset == 0) {
-      return absl::OkStatus();
+      return false;
     }
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, offset));
     SettleWord(region_, root->commit);
     std::uint64_t successor = 0;
-    if (root->successor.compare_exchange(successor, kDropMark, std::memory_order_seq_cst) ||
-        successor == kDropMark) {
-      return CloseRoot(*root);
+    const bool marked =
+        root->successor.compare_exchange(successor, kDropMark, std::memory_order_seq_cst);
+    if (marked || successor == kDropMark) {
+      COMMY_RETURN_IF_ERROR(CloseRoot(*root));
+      return marked;
     }
     COMMY_RETURN_IF_ERROR(CompleteClear(anchor, offset, *root, successor));
   }
@@ -158,7 +161,7 @@ void HashIndex::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
 absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& directory,
                                        std::uint64_t index) {
   const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
-  if (offset == 0) {
+  if (offset <= kEntryGone) {
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
@@ -180,7 +183,7 @@ absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& direct
   const std::uint64_t count = std::uint64_t{1} << (directory.depth - segment->depth);
   const std::uint64_t first = index & ~(count - 1);
   for (std::uint64_t i = 0; i < count; ++i) {
-    directory.entries[first + i].CompareAndSet(offset, 0, std::memory_order_seq_cst);
+    directory.entries[first + i].CompareAndSet(offset, kEntryGone, std::memory_order_seq_cst);
   }
   allocator_.Retire(op, offset);
   op.DropNotes(place);

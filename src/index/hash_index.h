@@ -83,8 +83,8 @@ struct WriteOutcome {
   bool existed = false;  // A live record was there before.
 };
 
-// Blocks of one namespace, for walks over everything.
-using BlockVisitor = absl::FunctionRef<void(process::NoteKind kind, std::uint64_t offset_bytes)>;
+// Blocks of one namespace, for walks over everything. Returns whether it was met for the first time.
+using BlockVisitor = absl::FunctionRef<bool(process::NoteKind kind, std::uint64_t offset_bytes)>;
 using FaultVisitor = absl::FunctionRef<void(const std::string& fault)>;
 
 // Every method works on what `anchor` names and needs a pin (or the operation's) around it.
@@ -98,7 +98,7 @@ class HashIndex {
 
   // Builds an empty, unpublished root and returns its offset.
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t namespace_id,
-                                          std::uint64_t prev);
+                                          std::uint64_t prev, alloc::Purpose purpose);
 
   // The live record of a key, settled; not valid() if there is none.
   absl::Status Find(const Anchor& anchor, std::string_view key, RecordView* found);
@@ -114,8 +114,8 @@ class HashIndex {
   absl::StatusOr<std::uint64_t> Size(const Anchor& anchor);
 
   absl::Status Clear(process::Operation& op, const Anchor& anchor);
-  // C1 to C4 of a drop. Idempotent.
-  absl::Status CloseForDrop(process::Operation& op, const Anchor& anchor);
+  // C1 to C4 of a drop. Idempotent. True: it was this call that marked the namespace.
+  absl::StatusOr<bool> CloseForDrop(process::Operation& op, const Anchor& anchor);
   // C6 for every root that was cleared away. Cheap if there is none.
   absl::Status ReclaimCleared(process::Operation& op, const Anchor& anchor);
   // C6 for all that a dropped namespace had, but for the object itself.
@@ -211,8 +211,10 @@ class HashIndex {
   absl::Status RetireAfterChange(process::Operation& op, const IndexRoot& root,
                                  const ChangeDescriptor& change, std::uint64_t descriptor_offset);
   absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t depth,
-                                             std::uint64_t prefix);
-  absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t depth);
+                                             std::uint64_t prefix,
+                                             alloc::Purpose purpose = alloc::Purpose::kOrdinary);
+  absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t depth,
+                                               alloc::Purpose purpose = alloc::Purpose::kOrdinary);
   // Whether the directory (or the root) still names what a change replaces. False, and no error,
   // if what is found there makes no sense: then it is somebody else's memory by now.
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, const ChangeDescriptor& change) const;

@@ -88,7 +88,8 @@ inline constexpr std::uint64_t kDropMark = 1;
 inline constexpr std::uint64_t kBatonClosed = 1;
 
 //   0x00   8  depth     the directory has 2^depth entries, by the top bits of the hash
-//   0x40      entries   offsets of segments
+//   0x40      entries   offsets of segments; an entry never goes back to 0
+inline constexpr std::uint64_t kEntryGone = 1;  // Its segment was taken back with a cleared root.
 struct Directory {
   std::uint64_t depth;
   std::uint8_t reserved_0[0x38];
@@ -153,8 +154,11 @@ constexpr bool SlotIsDead(std::uint64_t word) {
 constexpr bool SlotIsFrozen(std::uint64_t word) {
   return (word & kSlotFrozen) != 0;
 }
+constexpr std::uint64_t SlotTagOf(std::uint64_t word) {
+  return (word >> 36U) & ((1U << kTagBits) - 1U);
+}
 constexpr bool SlotHasTag(std::uint64_t word, std::uint64_t hash) {
-  return ((word >> 36U) & ((1U << kTagBits) - 1U)) == SlotTag(hash);
+  return SlotTagOf(word) == SlotTag(hash);
 }
 // Which half of a split of a segment of `depth` a slot goes to.
 constexpr std::uint64_t SplitSide(std::uint64_t word, std::uint64_t depth) {

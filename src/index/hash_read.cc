@@ -92,7 +92,7 @@ absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& ro
   }
   found.offset =
       directory.entries[DirectoryIndex(hash, directory.depth)].load(std::memory_order_acquire);
-  if (found.offset == 0) [[unlikely]] {
+  if (found.offset <= kEntryGone) [[unlikely]] {
     return found;
   }
   // Only its bounds: its header lies on another cache line than the bucket that is wanted.
@@ -162,7 +162,9 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
     const Shared64* const slots = Slots(*at.segment);
     for (std::uint64_t i = 0; i < SlotCount(); ++i) {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
-      if (SlotIsEmpty(word) || SlotIsDead(word)) {
+      // Below the cursor: seen already in the lower half of a split whose upper directory entries
+      // still name the old segment.
+      if (SlotIsEmpty(word) || SlotIsDead(word) || SlotTagOf(word) < SlotTag(*cursor)) {
         continue;
       }
       const RecordView view = ViewRecord(region_, SlotOffset(word));

@@ -139,7 +139,9 @@ void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_
       fault(absl::StrCat(where, ": its sizes do not fit into its block"));
       return;
     }
-    visit(NoteKind::kRecord, offset);
+    if (!visit(NoteKind::kRecord, offset)) {
+      return;  // Seen before: two chains that meet, or one that leads in a circle.
+    }
     if (!VerifyRecord(view)) {
       fault(absl::StrCat(where, ": wrong checksum"));
     }
@@ -162,7 +164,7 @@ void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_
 Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory,
                                   std::uint64_t index, bool current, FaultVisitor fault) const {
   const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
-  if (offset == 0) {
+  if (offset <= kEntryGone) {
     if (current) {
       fault(absl::StrCat("namespace ", anchor.id, ": directory entry ", index, " is empty"));
     }

@@ -356,7 +356,7 @@ absl::Status HashIndex::Sweep(Operation& op, const Anchor& anchor) {
   }
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
     const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset == 0) {
+    if (offset <= kEntryGone) {
       continue;
     }
     COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));

@@ -69,12 +69,14 @@ Pin::Pin(Lane& lane) : lane_(lane) {
     base::CompilerFence();  // The advancer's membarrier is the other half.
   } else {
     lane.depth_.exchange(1, std::memory_order_seq_cst);
+    base::FullFence();  // An exchange alone does not keep later loads behind its store on ARM.
     if (!session.usable()) [[unlikely]] {
       lane.depth_.store(0, std::memory_order_release);
       return;
     }
     pin.exchange(PinWord(session.region().header().epoch.load(std::memory_order_acquire)),
                  std::memory_order_seq_cst);
+    base::FullFence();
   }
   entered_ = true;
 }

@@ -100,6 +100,9 @@ class Lane {
   // Any thread.
   void ReleaseViewPin(int pin);
   [[nodiscard]] bool has_views() const;
+  // The lane's thread has ended; who releases its last view gives it back.
+  void Orphan() { orphaned_.store(true, std::memory_order_seq_cst); }
+  [[nodiscard]] bool orphaned() const { return orphaned_.load(std::memory_order_seq_cst); }
   // Further lanes that hold only view pins of this one's thread, when its own do not suffice.
   [[nodiscard]] std::vector<Lane*>& view_lanes() { return view_lanes_; }
 
@@ -117,6 +120,7 @@ class Lane {
   std::uint64_t operations_ = 0;
   std::uint64_t next_seq_ = 0;
   std::atomic<std::uint32_t> view_pins_{0};
+  std::atomic<bool> orphaned_{false};
   std::vector<Lane*> view_lanes_;
 };
 

@@ -19,6 +19,8 @@ using region::LaneLayout;
 using region::ParticipantSlot;
 
 constexpr std::uint32_t kLaneStep = 16;
+// Kept for recovery, which could otherwise find every lane held by the dead (at most an eighth).
+constexpr std::uint32_t kRecoveryLanes = 8;
 constexpr std::uint64_t kAttached = 1;
 
 std::uint64_t NextSessionId() {
@@ -129,20 +131,19 @@ void Session::AnnounceFlags() {
 
 // --- Lanes -----------------------------------------------------------------------------------
 
-absl::StatusOr<Lane*> Session::ThisLane() {
+absl::StatusOr<Lane*> Session::ThisLane(LaneUse use) {
   if (Lane* lane = ThreadLanes::Find(id_); lane != nullptr) [[likely]] {
     return lane;
   }
   const Call call(*this);
   COMMY_RETURN_IF_ERROR(call.status());
-  COMMY_ASSIGN_OR_RETURN(Lane * lane, ClaimLane(0));
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, ClaimLane(0, use));
   ThreadLanes::Add(id_, weak_from_this(), lane);
   return lane;
 }
 
-Lane* Session::TryClaimLane(std::uint32_t first) {
-  const std::uint32_t ready = region_->lanes_ready();
-  for (std::uint32_t i = first; i < ready; ++i) {
+Lane* Session::TryClaimLane(std::uint32_t first, std::uint32_t end) {
+  for (std::uint32_t i = first; i < end; ++i) {
     LaneLayout& words = region_->lane(i);
     if (words.owner.load(std::memory_order_relaxed) == 0 &&
         words.owner.CompareAndSet(0, owner_word_, std::memory_order_seq_cst)) {
@@ -154,46 +155,73 @@ Lane* Session::TryClaimLane(std::uint32_t first) {
   return nullptr;
 }
 
-absl::StatusOr<Lane*> Session::ClaimLane(std::uint32_t first) {
+absl::StatusOr<Lane*> Session::ClaimLane(std::uint32_t first, LaneUse use) {
   if (!options_.read_only) {
     COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
   }
+  const std::uint32_t all = region_->geometry().lane_count;
+  const std::uint32_t limit =
+      use == LaneUse::kRecovery ? all : all - std::min(all / 8, kRecoveryLanes);
+  bool asked = use == LaneUse::kRecovery;
   while (true) {
-    if (Lane* lane = TryClaimLane(first); lane != nullptr) {
+    const std::uint32_t ready = region_->lanes_ready();
+    if (Lane* lane = TryClaimLane(first, std::min(ready, limit)); lane != nullptr) {
       return lane;
     }
-    const std::uint32_t ready = region_->lanes_ready();
-    const std::uint32_t limit = region_->geometry().lane_count;
-    if (ready >= limit) {
+    if (ready < limit) {
+      COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
+      COMMY_RETURN_IF_ERROR(region_->GrowLanes(std::min(ready + kLaneStep, limit)));
+    } else if (!asked) {
+      asked = true;
+      (void)RecoverDead();  // Some may be held by the dead.
+    } else {
       return base::ResourceExhausted(region_->path(), ": all ", limit,
                                      " lanes are taken; a lane goes back when its thread ends");
     }
-    COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
-    COMMY_RETURN_IF_ERROR(region_->GrowLanes(std::min(ready + kLaneStep, limit)));
   }
 }
 
 absl::StatusOr<Session::ViewPin> Session::TakeViewPin(Lane& lane) {
   if (const int pin = lane.TakeViewPin(lane); pin >= 0) {
-    return ViewPin{&lane, pin};
+    return ViewPin{&lane, &lane, pin};
   }
   for (Lane* const further : lane.view_lanes()) {
     if (const int pin = further->TakeViewPin(lane); pin >= 0) {
-      return ViewPin{further, pin};
+      return ViewPin{&lane, further, pin};
     }
   }
-  COMMY_ASSIGN_OR_RETURN(Lane * further, ClaimLane(lane.index() + 1));
+  COMMY_ASSIGN_OR_RETURN(Lane * further, ClaimLane(lane.index() + 1, LaneUse::kOrdinary));
   {
     const std::lock_guard<std::mutex> lock(lanes_mutex_);
     lane.view_lanes().push_back(further);
   }
-  return ViewPin{further, further->TakeViewPin(lane)};
+  return ViewPin{&lane, further, further->TakeViewPin(lane)};
+}
+
+void Session::ReleaseView(const ViewPin& view) {
+  if (!SameProcess()) {
+    return;
+  }
+  view.lane->ReleaseViewPin(view.pin);
+  if (view.owner->orphaned()) {
+    ReturnLane(view.owner);
+  }
 }
 
 void Session::ReturnLane(Lane* lane) {
+  if (!SameProcess()) {
+    return;
+  }
   const std::lock_guard<std::mutex> lock(lanes_mutex_);
-  if (closed_.load(std::memory_order_acquire) || !SameProcess() || lane->has_views()) {
-    return;  // With views left, the lane goes back when the session ends.
+  const bool held = std::any_of(lanes_.begin(), lanes_.end(),
+                                [lane](const auto& each) { return each.get() == lane; });
+  if (!held || closed_.load(std::memory_order_acquire)) {
+    return;
+  }
+  // With views left, the last one's release gives the lane back.
+  lane->Orphan();
+  if (lane->has_views()) {
+    return;
   }
   const std::vector<Lane*> further = lane->view_lanes();
   GiveLaneBack(lane);
@@ -229,8 +257,9 @@ bool Session::TryAdvanceEpoch(int* blocker) {
   if (!platform_.GlobalBarrier().ok()) {
     return false;
   }
-  const std::uint32_t ready = region_->lanes_ready();
-  for (std::uint32_t i = 0; i < ready; ++i) {
+  // lanes_ready() each time: a view's pin may go into a lane that has come into being since, and its
+  // thread's own pin may have been seen gone.
+  for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
     const LaneLayout& lane = region_->lane(i);
     if (lane.owner.load(std::memory_order_seq_cst) == 0) {
       continue;
@@ -321,7 +350,7 @@ absl::Status Session::RecoverSlot(std::uint32_t slot) {
 
 absl::Status Session::RecoverLane(std::uint32_t index) {
   COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
-  COMMY_ASSIGN_OR_RETURN(Lane * mine, ThisLane());
+  COMMY_ASSIGN_OR_RETURN(Lane * mine, ThisLane(LaneUse::kRecovery));
   LaneLayout& dead = region_->lane(index);
   const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
   Operation own(*mine, OpKind::kRecover, 0);
@@ -331,11 +360,13 @@ absl::Status Session::RecoverLane(std::uint32_t index) {
   for (const auto& step : hooks_.recover_lane) {
     COMMY_RETURN_IF_ERROR(step(own, dead));  // R1, R2
   }
-  const std::uint64_t seq = UnpackOp(dead.op.load(std::memory_order_relaxed)).seq;
+  // Disarmed first: the next recoverer must not take another note for the one that was armed.
+  const OpWord op = UnpackOp(dead.op.load(std::memory_order_relaxed));
+  dead.op.store(PackOp({false, 0, op.kind, op.seq}), std::memory_order_seq_cst);
   for (region::Shared64& note : dead.notes) {  // R3
     note.store(0, std::memory_order_release);
   }
-  dead.op.store(PackOp({false, 0, OpKind::kNone, seq}), std::memory_order_release);
+  dead.op.store(PackOp({false, 0, OpKind::kNone, op.seq}), std::memory_order_release);
   dead.op_object.store(0, std::memory_order_release);
   for (region::Shared64& pin : dead.pins) {  // R4
     pin.store(0, std::memory_order_release);
@@ -436,6 +467,9 @@ absl::Status Session::Close() {
   if (const Lane* mine = ThreadLanes::Find(id_); mine != nullptr && mine->active()) {
     return base::FailedPrecondition("Close() was called from inside a read's callback");
   }
+  if (HasViews()) {
+    return base::FailedPrecondition("views are still held; release them before closing");
+  }
   if (closed_.exchange(true, std::memory_order_seq_cst)) {
     return CheckUsable();
   }
@@ -460,14 +494,15 @@ void Session::WaitForCalls() {
   if (pins_by_store()) {
     (void)platform_.GlobalBarrier();  // Who was entering sees closed_, or is seen active here.
   }
-  while (calls_.load(std::memory_order_seq_cst) != 0) {
-    std::this_thread::yield();  // Threads of this very process, about to leave.
-  }
-  const std::lock_guard<std::mutex> lock(lanes_mutex_);
-  for (const auto& lane : lanes_) {
-    while (lane->active()) {
-      std::this_thread::yield();
-    }
+  // Threads of this very process, about to leave. Not under the mutex: one may want a lane.
+  const auto busy = [this] {
+    const std::lock_guard<std::mutex> lock(lanes_mutex_);
+    return calls_.load(std::memory_order_seq_cst) != 0 ||
+           std::any_of(lanes_.begin(), lanes_.end(),
+                       [](const auto& lane) { return lane->active(); });
+  };
+  while (busy()) {
+    std::this_thread::yield();
   }
 }
 

@@ -114,15 +114,20 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // The calling thread's lane; taken on first use, given back when the thread ends.
   // ResourceExhausted: all are taken, or the disk is full.
-  absl::StatusOr<Lane*> ThisLane();
+  // A few lanes are only for recovery.
+  enum class LaneUse : std::uint8_t { kOrdinary, kRecovery };
+  absl::StatusOr<Lane*> ThisLane(LaneUse use = LaneUse::kOrdinary);
 
   // A pin for a view, with the epoch of the lane's own, in the lane or in one that is claimed for
   // it. Requires: `lane` is the caller's, and pinned. ResourceExhausted: all lanes are taken.
   struct ViewPin {
-    Lane* lane = nullptr;
+    Lane* owner = nullptr;  // The lane of the thread that took it.
+    Lane* lane = nullptr;   // Where the pin is.
     int pin = -1;
   };
   absl::StatusOr<ViewPin> TakeViewPin(Lane& lane);
+  // Any thread.
+  void ReleaseView(const ViewPin& view);
 
   // Pins by a plain store, with the fence on the advancer's side.
   [[nodiscard]] bool pins_by_store() const {
@@ -159,8 +164,8 @@ class Session : public std::enable_shared_from_this<Session> {
   };
 
   // A lane of at least `first`.
-  absl::StatusOr<Lane*> ClaimLane(std::uint32_t first);
-  Lane* TryClaimLane(std::uint32_t first);
+  absl::StatusOr<Lane*> ClaimLane(std::uint32_t first, LaneUse use);
+  Lane* TryClaimLane(std::uint32_t first, std::uint32_t end);
   void GiveLaneBack(Lane* lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lanes_mutex_);
   void ChooseBarrier();
   void Announce();

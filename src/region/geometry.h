@@ -20,7 +20,7 @@ struct CreateOptions {
   std::uint64_t chunk_bytes = std::uint64_t{2} << 20;
   std::uint64_t span_bytes = std::uint64_t{64} << 10;
   std::uint32_t participant_count = 256;
-  std::uint32_t lane_count = 4096;
+  std::uint32_t lane_count = 4104;  // 4,096, and a few for recovery.
   std::uint32_t snapshot_count = 1024;
   std::uint32_t segment_buckets = 31;
   std::uint64_t stale_after_ns = 5'000'000'000;

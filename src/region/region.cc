@@ -16,6 +16,7 @@ using platform::Descriptor;
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint32_t kFirstLanes = 16;
 constexpr int kReopenLimit = 100;
+constexpr int kDanglingAttempts = 5;
 
 // Prefixes a status with the path that it is about.
 absl::Status About(const std::string& path, const absl::Status& status) {
@@ -96,6 +97,11 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
     }
     absl::StatusOr<std::unique_ptr<Region>> region = TryOpen(platform, path);
     if (absl::IsNotFound(region.status()) && options.create_if_missing) {
+      if (attempt >= kDanglingAttempts) {
+        return base::NotFound(path,
+                              ": there is no such file, but its name is taken: perhaps it is ",
+                              "a symbolic link to nothing");
+      }
       const absl::Status made = Create(platform, path, options.create);
       // Who loses the race to create it opens the winner's.
       if (!made.ok() && !absl::IsAlreadyExists(made)) {

@@ -12,7 +12,6 @@ using process::BlockNote;
 using process::NoteKind;
 using process::Operation;
 
-constexpr std::uint64_t kLevelMax = 16;
 constexpr std::uint64_t kNodeBytesMax = std::uint64_t{1} << 20;
 constexpr std::uint64_t kDeadMax = std::uint64_t{1} << 20;
 
@@ -68,7 +67,8 @@ absl::StatusOr<Catalog::NodeView> Catalog::ReadNode(std::uint64_t offset) const 
   }
   const std::uint64_t bytes = node->bytes;
   const std::uint64_t count = node->count;
-  if (bytes < sizeof(CatalogNode) || bytes > kNodeBytesMax ||
+  if (bytes < sizeof(CatalogNode) || bytes > kNodeBytesMax || count == 0 ||
+      count > kCatalogEntriesMax || node->level > kCatalogLevelMax ||
       count > (bytes - sizeof(CatalogNode)) / sizeof(CatalogEntry) ||
       region_.At(offset, bytes, 8) == nullptr || node->checksum != NodeChecksum(node, bytes)) {
     return damaged();
@@ -79,7 +79,8 @@ absl::StatusOr<Catalog::NodeView> Catalog::ReadNode(std::uint64_t offset) const 
   view.entries.reserve(count);
   for (std::uint64_t i = 0; i < count; ++i) {
     const CatalogEntry entry = entries[i];
-    if (entry.path_start > bytes || entry.path_size > bytes - entry.path_start) {
+    if (entry.path_size == 0 || entry.path_size > kCatalogPathBytesMax ||
+        entry.path_start > bytes || entry.path_size > bytes - entry.path_start) {
       return damaged();
     }
     view.entries.emplace_back(
@@ -92,7 +93,7 @@ absl::StatusOr<Catalog::NodeView> Catalog::ReadNode(std::uint64_t offset) const 
 absl::StatusOr<std::uint64_t> Catalog::Find(std::string_view path) const {
   COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
   std::uint64_t offset = root.node;
-  for (std::uint64_t step = 0; step <= kLevelMax && offset != 0; ++step) {
+  for (std::uint64_t step = 0; step <= kCatalogLevelMax && offset != 0; ++step) {
     COMMY_ASSIGN_OR_RETURN(const NodeView node, ReadNode(offset));
     const auto after = std::upper_bound(
         node.entries.begin(), node.entries.end(), path,
@@ -145,7 +146,31 @@ absl::StatusOr<bool> Catalog::Visit(
 absl::Status Catalog::ForEach(
     std::string_view prefix, absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const {
   COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
-  return root.node == 0 ? absl::OkStatus() : Visit(root.node, kLevelMax, prefix, visit).status();
+  return VisitAll(root, prefix, visit);
+}
+
+absl::Status Catalog::VisitAll(
+    const RootView& root, std::string_view prefix,
+    absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const {
+  if (root.node == 0) {
+    return absl::OkStatus();
+  }
+  // Paths ascend over the whole walk; a damaged file could lead it through one node many times.
+  std::string last;
+  bool first = true;
+  absl::Status order;
+  const auto in_order = [&](std::string_view path, std::uint64_t object) {
+    if (!first && path <= last) {
+      order = base::DataLoss(
+          region_.path(), ": the catalog is out of order; `commy recover` saves ", "what verifies");
+      return false;
+    }
+    first = false;
+    last = path;
+    return visit(path, object);
+  };
+  COMMY_RETURN_IF_ERROR(Visit(root.node, kCatalogLevelMax, prefix, in_order).status());
+  return order;
 }
 
 absl::StatusOr<std::vector<std::uint64_t>> Catalog::Dead() const {
@@ -154,6 +179,7 @@ absl::StatusOr<std::vector<std::uint64_t>> Catalog::Dead() const {
 }
 
 absl::Status Catalog::WalkNodes(std::uint64_t offset, std::uint64_t level_limit,
+                                std::string* last_path,
                                 absl::FunctionRef<void(std::uint64_t)> visit) const {
   COMMY_ASSIGN_OR_RETURN(const NodeView node, ReadNode(offset));
   if (node.level > level_limit) {
@@ -161,10 +187,15 @@ absl::Status Catalog::WalkNodes(std::uint64_t offset, std::uint64_t level_limit,
                           " is on the wrong level");
   }
   visit(offset);
-  for (const auto& [path, value] : node.entries) {
-    if (node.level > 0) {
-      COMMY_RETURN_IF_ERROR(WalkNodes(value, node.level - 1, visit));
+  if (node.level == 0) {
+    if (!last_path->empty() && node.entries.front().first <= *last_path) {
+      return base::DataLoss(region_.path(), ": the catalog is out of order at ", base::Hex(offset));
     }
+    *last_path = node.entries.back().first;
+    return absl::OkStatus();
+  }
+  for (const auto& [path, value] : node.entries) {
+    COMMY_RETURN_IF_ERROR(WalkNodes(value, node.level - 1, last_path, visit));
   }
   return absl::OkStatus();
 }
@@ -177,7 +208,8 @@ absl::Status Catalog::WalkBlocks(absl::FunctionRef<void(NoteKind, std::uint64_t)
   if (root.node == 0) {
     return absl::OkStatus();
   }
-  return WalkNodes(root.node, kLevelMax,
+  std::string last_path;
+  return WalkNodes(root.node, kCatalogLevelMax, &last_path,
                    [&](std::uint64_t offset) { visit(NoteKind::kCatalogNode, offset); });
 }
 
@@ -195,7 +227,8 @@ absl::StatusOr<bool> Catalog::IsReachable(NoteKind kind, std::uint64_t offset) c
   if (std::find(root.dead.begin(), root.dead.end(), offset) != root.dead.end()) {
     return true;
   }
-  COMMY_RETURN_IF_ERROR(ForEach("", [&](std::string_view, std::uint64_t object) {
+  // Of the same root: a drop moves an object from the names to the dead by one change of it.
+  COMMY_RETURN_IF_ERROR(VisitAll(root, "", [&](std::string_view, std::uint64_t object) {
     found |= object == offset;
     return !found;
   }));

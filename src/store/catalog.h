@@ -57,6 +57,12 @@ struct CatalogEntry {
 };
 static_assert(sizeof(CatalogNode) == 0x20 && sizeof(CatalogEntry) == 0x10);
 
+// A node has 1 to 32 entries, so 8 levels are more than a store has room for; with them the largest
+// change, a rename, fits into a lane's notes.
+inline constexpr std::uint64_t kCatalogEntriesMax = 32;
+inline constexpr std::uint64_t kCatalogLevelMax = 7;
+inline constexpr std::uint64_t kCatalogPathBytesMax = 1024;
+
 class CatalogEdit;
 
 class Catalog {
@@ -102,7 +108,9 @@ class Catalog {
   absl::StatusOr<bool> Visit(std::uint64_t offset, std::uint64_t level_limit,
                              std::string_view prefix,
                              absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const;
-  absl::Status WalkNodes(std::uint64_t offset, std::uint64_t level_limit,
+  absl::Status VisitAll(const RootView& root, std::string_view prefix,
+                        absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const;
+  absl::Status WalkNodes(std::uint64_t offset, std::uint64_t level_limit, std::string* last_path,
                          absl::FunctionRef<void(std::uint64_t)> visit) const;
 
   region::Region& region_;

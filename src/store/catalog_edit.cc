@@ -12,8 +12,6 @@ namespace {
 using process::NoteKind;
 using process::Operation;
 
-constexpr std::uint64_t kLevelMax = 16;
-constexpr std::size_t kEntriesMax = 32;
 constexpr std::size_t kNodeBytesWanted = 8192;
 
 }  // namespace
@@ -23,7 +21,7 @@ absl::Status CatalogEdit::Load() {
   count_ = root_view_.count;
   dead_ = root_view_.dead;
   if (root_view_.node != 0) {
-    COMMY_ASSIGN_OR_RETURN(root_, ReadNode(root_view_.node, kLevelMax));
+    COMMY_ASSIGN_OR_RETURN(root_, ReadNode(root_view_.node, kCatalogLevelMax));
   }
   loaded_ = true;
   return absl::OkStatus();
@@ -178,7 +176,7 @@ absl::Status CatalogEdit::WriteNode(Operation& op, Node& node,
     bytes += sizeof(CatalogEntry) + entry.path.size();
   }
   const std::size_t pieces =
-      std::max<std::size_t>({(entries.size() + kEntriesMax - 1) / kEntriesMax,
+      std::max<std::size_t>({(entries.size() + kCatalogEntriesMax - 1) / kCatalogEntriesMax,
                              (bytes + kNodeBytesWanted - 1) / kNodeBytesWanted, 1});
   const std::size_t each = (entries.size() + pieces - 1) / pieces;
   for (std::size_t begin = 0; begin < entries.size(); begin += each) {

@@ -17,6 +17,7 @@ namespace {
 using process::NoteKind;
 
 constexpr std::size_t kFaultsListed = 100;
+constexpr std::size_t kFaultsKept = 10'000;
 constexpr int kWalksMax = 4;
 
 // What one walk found.
@@ -77,16 +78,22 @@ class Walker {
   }
 
  private:
-  void Fault(std::string text) { walk_.faults.push_back(std::move(text)); }
+  void Fault(std::string text) {
+    if (walk_.faults.size() < kFaultsKept) {
+      walk_.faults.push_back(std::move(text));
+    }
+  }
 
-  void Reach(NoteKind kind, std::uint64_t offset) {
+  bool Reach(NoteKind kind, std::uint64_t offset) {
     if (!reached_.insert(offset).second) {
       Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable twice"));
+      return false;
     }
     if (!store_.allocator().IsUsed(offset)) {
       Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable but not in use"));
     }
     walk_.report.records += kind == NoteKind::kRecord ? 1 : 0;
+    return true;
   }
 
   absl::Status WalkCatalog() {
@@ -114,7 +121,9 @@ class Walker {
   }
 
   void WalkNamespace(std::uint64_t object) {
-    Reach(NoteKind::kNamespace, object);
+    if (!Reach(NoteKind::kNamespace, object)) {
+      return;
+    }
     index::Anchor anchor;
     anchor.offset = object;
     anchor.object = store_.region().At<index::NamespaceObject>(object);
@@ -123,7 +132,7 @@ class Walker {
     }
     anchor.id = anchor.object->id.load(std::memory_order_acquire);
     const absl::Status walked = store_.hash_index().Walk(
-        anchor, [&](NoteKind kind, std::uint64_t offset) { Reach(kind, offset); },
+        anchor, [&](NoteKind kind, std::uint64_t offset) { return Reach(kind, offset); },
         [&](const std::string& fault) { Fault(fault); }, &walk_.report.keys);
     if (!walked.ok()) {
       Fault(std::string(walked.message()));

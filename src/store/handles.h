@@ -24,11 +24,7 @@ class ViewState {
       : store_(std::move(store)), pin_(pin) {}
   ViewState(const ViewState&) = delete;
   ViewState& operator=(const ViewState&) = delete;
-  ~ViewState() {
-    if (store_->session().SameProcess()) {
-      pin_.lane->ReleaseViewPin(pin_.pin);
-    }
-  }
+  ~ViewState() { store_->session().ReleaseView(pin_); }
 
  private:
   std::shared_ptr<StoreImpl> store_;

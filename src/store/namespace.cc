@@ -310,7 +310,7 @@ absl::StatusOr<bool> Namespace::Update(
         },
         &outcome));
     if (same) {
-      return outcome.changed;
+      return change.kind() == Change::Kind::kDelete ? outcome.existed : outcome.changed;
     }
   }
 }

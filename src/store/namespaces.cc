@@ -65,7 +65,7 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) 
   const std::uint64_t id =
       kIdTag | (region().header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1);
   const auto discard = [&] {
-    object->id.store(0, std::memory_order_release);
+    object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
     for (std::uint32_t place = 0; place < op.notes_used(); ++place) {
       const process::Note note =
           process::ReadNote(lane->words().notes[place].load(std::memory_order_relaxed));
@@ -74,7 +74,7 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) 
       }
     }
   };
-  const absl::StatusOr<std::uint64_t> root = index_.BuildRoot(op, id, 0);
+  const absl::StatusOr<std::uint64_t> root = index_.BuildRoot(op, id, 0, alloc::Purpose::kOrdinary);
   if (!root.ok()) {
     discard();
     return root.status();
@@ -165,6 +165,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
     return base::FailedPrecondition(path_, ": the store was opened read-only");
   }
   NamespaceKey key;
+  bool mine = false;
   {
     COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
     Operation op(*lane, OpKind::kDrop, 0);
@@ -178,10 +179,13 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
     COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
     op.SetObject(object);
     key = {object, anchor.id};
-    COMMY_RETURN_IF_ERROR(index_.CloseForDrop(op, anchor));
+    COMMY_ASSIGN_OR_RETURN(mine, index_.CloseForDrop(op, anchor));
   }
   COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
-  return BuryDead();
+  COMMY_RETURN_IF_ERROR(BuryDead());
+  return mine ? absl::OkStatus()
+              : base::NotFound(path_, ": the namespace \"", ToAbsl(path),
+                               "\" was being dropped already");
 }
 
 absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
@@ -200,11 +204,16 @@ absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-  COMMY_RETURN_IF_ERROR(index_.CloseForDrop(op, anchor));
+  COMMY_RETURN_IF_ERROR(index_.CloseForDrop(op, anchor).status());
   const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::string path, edit.PathOf(object));
     if (path.empty()) {
       return base::NotFound("somebody else took it out");
+    }
+    if (anchor.object->root.load(std::memory_order_acquire) == 0) {
+      // Only what is dead already has no root.
+      return base::DataLoss(path_, ": namespace \"", path, "\" has lost its root; `commy recover` ",
+                            "saves what verifies");
     }
     edit.dead().push_back(object);
     return edit.Erase(path);
@@ -307,7 +316,7 @@ absl::Status StoreImpl::Bury(std::uint64_t object) {
   if (!changed.ok()) {
     return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
   }
-  anchor.object->id.store(0, std::memory_order_release);
+  anchor.object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
   allocator_.Retire(op, object);
   return absl::OkStatus();
 }

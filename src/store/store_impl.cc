@@ -170,7 +170,7 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
     if (absl::IsAborted(finished)) {
       // Marked for a drop, or dropped. Closing it is enough here: whoever meets it, or the
       // heartbeat, takes it out of the catalog.
-      COMMY_RETURN_IF_ERROR(index_.CloseForDrop(own, anchor));
+      COMMY_RETURN_IF_ERROR(index_.CloseForDrop(own, anchor).status());
     } else {
       COMMY_RETURN_IF_ERROR(finished);
     }
@@ -200,7 +200,7 @@ absl::Status StoreImpl::SettleCounter(Operation& own, region::LaneLayout& dead,
     if (reachable) {
       index::SettleWord(region(), made.record->commit);
       // What it left to prune is for the sweep.
-      COMMY_RETURN_IF_ERROR(index_.MarkForSweep(own, *anchor, index_.Hash(made.key)));
+      (void)index_.MarkForSweep(own, *anchor, index_.Hash(made.key));  // Advice.
     }
     if (!op.armed || made.record->commit.load(std::memory_order_acquire) == index::kUndecided) {
       return absl::OkStatus();
@@ -244,7 +244,7 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
         auto* const object = region().At<index::NamespaceObject>(note.offset_bytes);
         if (!reachable && note.kind == process::NoteKind::kNamespace && object != nullptr &&
             allocator_.IsUsed(note.offset_bytes)) {
-          object->id.store(0, std::memory_order_release);
+          object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
         }
         break;
       }
