@@ -1,0 +1,591 @@
+// One key's versions: puts, deletes and gets that settle, prune and remove; and snapshots.
+//
+// WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (0 undecided), prev
+//          with a frozen bit; snapshot slot: 0 | pending(seq) | S; clock
+// STEPS    put      P1 h = slot; settle h: t = ++clock, CAS h.commit 0 -> t   P2 CAS slot h -> n
+//                   (n.prev = h)   P3 settle n   P4 prune below n
+//          prune    Q1 o = n.prev; frozen or 0: stop   Q2 frozen bit into o.prev
+//                   Q3 CAS n.prev o -> o.prev without the bit   Q4 retire o; on with Q1
+//          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> dead, retire t
+//          get      loads the head, settles it, returns it
+//          snapshot T1 slot = pending(seq)   T2 S = clock   T3 CAS pending(seq) -> S; what the slot
+//                   then says is S; a pruner stamps first, then loads the snapshot slots, and
+//                   completes a pending one by CAS pending(seq) -> clock
+// HOLDS    I1 commits rise from each version to the next newer one; nothing decided stands on
+//          anything undecided   I2 each acknowledged change and get is later than those before it
+//          I3 no record is given back that can be reached or that a pinned process holds
+//          I4 each record is retired once; when all is quiet only reachable ones are in use
+//          I5 who may not settle, and passes undecided versions by, finds a key that is there
+//          I6 a snapshot reader finds the version that it needs
+// Given back: when nobody who was pinned at the retiring is pinned any more.
+#include "explorer.h"
+
+namespace commy::model {
+namespace {
+
+using U8 = std::uint8_t;
+constexpr U8 kFrozen = 0x40;
+constexpr U8 kDead = 0xff;
+
+enum OpKind : U8 { kNone, kPut, kDelete, kSweep, kGet };
+
+struct Options {
+  OpKind ops[3][2] = {};
+  U8 initial = 1;  // Versions that the key has at the start.
+  bool no_frozen_bit = false;
+  bool prune_undecided = false;
+  bool no_settle = false;
+  bool early_removal = false;
+};
+
+class VersionModel {
+ public:
+  static constexpr int kRecords = 7;  // Names 1..6.
+  static constexpr int kSlots = 4;
+  static constexpr int kProcesses = 3;
+  enum Pc : U8 {
+    kIdle,
+    kLocate,
+    kSettleHead,
+    kStampHead,
+    kSwap,
+    kSettleNew,
+    kStampNew,
+    kPrune,
+    kFreeze,
+    kDrop,
+    kRetire,
+    kRemove,
+    kRetireTombstone,
+    kUnpin
+  };
+  struct Record {
+    U8 state, mask, commit, prev, tombstone;  // state: 0 free, 1 used, 2 retired
+  };
+  struct Process {
+    U8 pc, op, pinned, at, head, mine, old, below, time, since;
+  };
+  struct State {
+    U8 clock, acknowledged, removed;
+    U8 slot[kSlots];
+    Record r[kRecords];
+    Process p[kProcesses];
+  };
+
+  explicit VersionModel(const Options& options) : o_(options) {}
+
+  State Initial() const {
+    State s;
+    std::memset(&s, 0, sizeof s);
+    for (U8 i = 1; i <= o_.initial; ++i) s.r[i] = {1, 0, i, static_cast<U8>(i - 1), 0};
+    s.slot[0] = s.clock = s.acknowledged = o_.initial;
+    return s;
+  }
+
+  template <typename Emit>
+  void Successors(const State& s, Emit&& emit) const {
+    for (int p = 0; p < kProcesses; ++p) {
+      State t = s;
+      Move move{p, nullptr};
+      Step(s, t, p, move);
+      if (move.what != nullptr) emit(t, move);
+    }
+  }
+
+  const char* Check(const State& s) const {
+    const U8 head = Head(s);
+    bool decided = false;
+    for (U8 i = head; i != 0; i = Prev(s, i)) {
+      if (s.r[i].state != 1) return "I3: a reachable record is retired or free";
+      decided = decided || s.r[i].commit != 0;
+      const U8 below = Prev(s, i);
+      if (below == 0 || s.r[i].commit == 0) continue;
+      if (s.r[below].commit == 0) return "I1: a decided version stands on an undecided one";
+      if (s.r[below].commit >= s.r[i].commit) return "I1: commits do not rise";
+    }
+    if (head != 0 && !decided && o_.initial != 0 && s.removed == 0)
+      return "I5: who passes undecided versions by finds nothing";
+    return nullptr;
+  }
+
+  const char* CheckFinal(const State& s) const {
+    U8 used = 0;
+    for (U8 i = Head(s); i != 0; i = Prev(s, i)) used |= static_cast<U8>(1U << i);
+    for (U8 i = 1; i < kRecords; ++i)
+      if ((s.r[i].state != 0) != ((used >> i & 1U) != 0)) return "I4: a record leaked";
+    return nullptr;
+  }
+
+ private:
+  OpKind OpOf(const State& s, int p) const { return s.p[p].op < 2 ? o_.ops[p][s.p[p].op] : kNone; }
+  static U8 Prev(const State& s, U8 i) { return s.r[i].prev & static_cast<U8>(~kFrozen); }
+  static U8 Head(const State& s) {
+    for (const U8 word : s.slot)
+      if (word != kDead) return word;
+    return 0;
+  }
+
+  static void Retire(State& t, U8 i, Move& move) {
+    if (t.r[i].state != 1) move.wrong = "I4: a record is retired twice";
+    t.r[i].state = 2;
+    for (int p = 0; p < kProcesses; ++p)
+      if (t.p[p].pinned != 0) t.r[i].mask |= static_cast<U8>(1U << p);
+  }
+
+  static void Unpin(State& t, int p, Move& move) {
+    t.p[p] = Process{kIdle, static_cast<U8>(t.p[p].op + 1), 0, 0, 0, 0, 0, 0, 0, 0};
+    for (U8 i = 1; i < kRecords; ++i) {
+      Record& r = t.r[i];
+      r.mask &= static_cast<U8>(~(1U << p));
+      if (r.state != 2 || r.mask != 0) continue;
+      r = Record{};
+      for (const Process& other : t.p)
+        if (other.head == i || other.mine == i || other.old == i || other.below == i)
+          move.wrong = "I3: a record is given back that a pinned process holds";
+    }
+  }
+
+  static void Ack(State& t, int p, U8 time, Move& move) {
+    if (time < t.p[p].since) move.wrong = "I2: later than it, and yet before it in commit order";
+    if (time > t.acknowledged) t.acknowledged = time;
+    t.p[p].pc = kUnpin;
+  }
+
+  // Settling: t = ++clock if the record is undecided, and then the CAS from 0.
+  static bool Stamp(const State& s, State& t, int p, U8 record) {
+    if (s.r[record].commit != 0) return false;
+    t.p[p].time = ++t.clock;
+    return true;
+  }
+
+  void Step(const State& s, State& t, int p, Move& move) const {
+    Process& me = t.p[p];
+    const OpKind op = OpOf(s, p);
+    switch (me.pc) {
+      case kIdle:
+        if (op == kNone) return;
+        me.pinned = 1;
+        me.since = s.acknowledged;
+        me.pc = kLocate;
+        move.what = "pins";
+        return;
+      case kLocate:
+        move.what = "loads the slot (P1)";
+        me.head = s.slot[me.at];
+        if (me.head == kDead) {
+          me.head = 0;
+          ++me.at;
+        } else if (me.head == 0) {
+          me.pc = op == kPut ? kSwap : kUnpin;
+          if (op == kGet) Ack(t, p, s.removed, move);
+        } else {
+          me.pc = o_.no_settle && op == kPut ? kSwap : kSettleHead;
+        }
+        return;
+      case kSettleHead:
+        move.what = "looks whether the head is decided, takes a time";
+        if (Stamp(s, t, p, me.head))
+          me.pc = kStampHead;
+        else
+          AfterHead(s, t, p, move);
+        return;
+      case kStampHead:
+        move.what = "CAS head.commit 0 -> t";
+        if (s.r[me.head].commit == 0) t.r[me.head].commit = me.time;
+        me.time = 0;
+        AfterHead(t, t, p, move);
+        return;
+      case kSwap:
+        Swap(s, t, p, move);
+        return;
+      case kSettleNew:
+        move.what = "looks whether its record is decided, takes a time (P3)";
+        if (Stamp(s, t, p, me.mine))
+          me.pc = kStampNew;
+        else
+          AfterNew(t, p, op, move);
+        return;
+      case kStampNew:
+        move.what = "CAS n.commit 0 -> t (P3)";
+        if (s.r[me.mine].commit == 0) t.r[me.mine].commit = me.time;
+        me.time = 0;
+        AfterNew(t, p, op, move);
+        return;
+      case kUnpin:
+        move.what = "unpins";
+        Unpin(t, p, move);
+        return;
+      default:
+        Prune(s, t, p, op, move);
+        return;
+    }
+  }
+
+  void AfterHead(const State& s, State& t, int p, Move& move) const {
+    Process& me = t.p[p];
+    const OpKind op = OpOf(s, p);
+    if (op == kGet) return Ack(t, p, s.r[me.head].commit, move);
+    if (op == kSweep) {
+      me.mine = me.head;
+      me.head = 0;
+      me.pc = kPrune;
+      return;
+    }
+    if (op == kDelete && s.r[me.head].tombstone != 0)
+      me.pc = kUnpin;
+    else
+      me.pc = kSwap;
+  }
+
+  void AfterNew(State& t, int p, OpKind op, Move& move) const {
+    Process& me = t.p[p];
+    me.pc = kPrune;
+    if (op == kSweep) return;
+    const U8 since = me.since;
+    if (t.r[me.mine].commit <= since)
+      move.wrong = "I2: a change is not after what was acknowledged";
+    if (o_.prune_undecided) AfterPrune(t, p, op, t.r[me.mine].prev == 0);
+  }
+
+  void Swap(const State& s, State& t, int p, Move& move) const {
+    Process& me = t.p[p];
+    if (s.slot[me.at] != me.head) {
+      move.what = "loses the slot CAS";
+      me.head = 0;
+      me.pc = kLocate;
+      return;
+    }
+    U8 n = 1;
+    while (n < kRecords && s.r[n].state != 0) ++n;
+    move.what = "CAS slot h -> n (P2)";
+    if (n == kRecords) {
+      me.pc = kUnpin;
+      return;
+    }
+    t.r[n] = {1, 0, 0, me.head, static_cast<U8>(OpOf(s, p) == kDelete)};
+    t.slot[me.at] = n;
+    me.mine = n;
+    me.head = 0;
+    me.pc = o_.prune_undecided ? kPrune : kSettleNew;
+  }
+
+  void AfterPrune(State& t, int p, OpKind op, bool bare) const {
+    Process& me = t.p[p];
+    const bool tombstone = t.r[me.mine].tombstone != 0;
+    me.old = me.below = 0;
+    me.pc = tombstone && (bare || o_.early_removal) ? kRemove : kUnpin;
+    if (me.pc == kUnpin && op != kSweep && t.r[me.mine].commit > t.acknowledged)
+      t.acknowledged = t.r[me.mine].commit;
+  }
+
+  void Prune(const State& s, State& t, int p, OpKind op, Move& move) const {
+    Process& me = t.p[p];
+    switch (me.pc) {
+      case kPrune: {
+        move.what = "reads n.prev (Q1)";
+        const U8 prev = s.r[me.mine].prev;
+        me.old = me.below = 0;
+        if (prev != 0 && (prev & kFrozen) == 0 && !(o_.early_removal && op == kDelete)) {
+          me.old = prev;
+          me.pc = kFreeze;
+        } else if (o_.prune_undecided && s.r[me.mine].commit == 0) {
+          me.pc = kSettleNew;
+        } else {
+          AfterPrune(t, p, op, prev == 0);
+        }
+        return;
+      }
+      case kFreeze:
+        move.what = "freezes o.prev (Q2)";
+        me.below = Prev(s, me.old);
+        if (!o_.no_frozen_bit) t.r[me.old].prev |= kFrozen;
+        me.pc = kDrop;
+        return;
+      case kDrop:
+        move.what = "CAS n.prev o -> o.prev (Q3)";
+        me.pc = kPrune;
+        if (s.r[me.mine].prev == me.old) {
+          t.r[me.mine].prev = me.below;
+          me.pc = kRetire;
+        }
+        me.below = 0;
+        if (me.pc == kPrune) me.old = 0;
+        return;
+      case kRetire:
+        move.what = "retires o (Q4)";
+        Retire(t, me.old, move);
+        me.old = 0;
+        me.pc = kPrune;
+        return;
+      case kRemove:
+        move.what = "CAS slot tombstone -> dead";
+        me.pc = kUnpin;
+        if (s.r[me.mine].commit > t.acknowledged && op == kDelete)
+          t.acknowledged = s.r[me.mine].commit;
+        if (s.slot[me.at] != me.mine) return;
+        t.slot[me.at] = kDead;
+        t.removed = s.r[me.mine].commit;
+        me.pc = kRetireTombstone;
+        return;
+      default:
+        move.what = "retires the tombstone";
+        Retire(t, me.mine, move);
+        me.pc = kUnpin;
+        return;
+    }
+  }
+
+  Options o_;
+};
+
+struct SnapshotOptions {
+  int writers = 2;
+  bool clock_first = false;
+  bool load_first = false;
+  bool pending_ignored = false;
+  bool no_seq = false;
+};
+
+class SnapshotModel {
+ public:
+  static constexpr int kRecords = 5;
+  static constexpr int kTaker = 2;
+  static constexpr U8 kPending = 0x80;
+  enum Pc : U8 { kIdle, kStamp, kLoadSlots, kLoadClock, kComplete, kDrop, kClock, kFix, kRead };
+  struct Process {
+    U8 pc, ops, mine, slot, time;
+  };
+  struct State {
+    U8 clock, head, snapshot, made;
+    U8 commit[kRecords], prev[kRecords];
+    Process p[3];
+  };
+
+  explicit SnapshotModel(const SnapshotOptions& options) : o_(options) {}
+
+  State Initial() const {
+    State s;
+    std::memset(&s, 0, sizeof s);
+    s.clock = s.head = s.made = s.commit[1] = 1;
+    s.p[0].ops = s.p[1].ops = s.p[kTaker].ops = 2;
+    if (o_.writers == 2) s.p[0].ops = 1;
+    return s;
+  }
+
+  template <typename Emit>
+  void Successors(const State& s, Emit&& emit) const {
+    for (int p = 0; p < 3; ++p) {
+      State t = s;
+      Move move{p, nullptr};
+      if (p == kTaker)
+        Take(s, t, move);
+      else
+        Write(s, t, p, move);
+      if (move.what != nullptr) emit(t, move);
+    }
+  }
+
+  const char* Check(const State&) const { return nullptr; }
+  const char* CheckFinal(const State& s) const {
+    return s.snapshot != 0 ? "a snapshot slot was left behind" : nullptr;
+  }
+
+ private:
+  // A put of a version, the settling of the head before it, and what it may drop. What is not
+  // about snapshots is one step here; the model above has it in detail.
+  void Write(const State& s, State& t, int p, Move& move) const {
+    Process& me = t.p[p];
+    switch (me.pc) {
+      case kIdle:
+        if (me.ops == 0) return;
+        --me.ops;
+        if (s.commit[s.head] == 0) t.commit[s.head] = ++t.clock;
+        me.mine = ++t.made;
+        t.prev[me.mine] = s.head;
+        t.head = me.mine;
+        me.pc = o_.load_first ? kLoadSlots : kStamp;
+        move.what = "settles the head and publishes a version";
+        return;
+      case kStamp:
+        if (s.commit[me.mine] == 0) t.commit[me.mine] = ++t.clock;
+        me.pc = o_.load_first ? kDrop : kLoadSlots;
+        move.what = "stamps its version";
+        return;
+      case kLoadSlots:
+        me.slot = s.snapshot;
+        me.pc = (me.slot & kPending) != 0 ? kLoadClock : (o_.load_first ? kStamp : kDrop);
+        if (me.pc == kLoadClock && o_.pending_ignored) {
+          me.slot = 0;
+          me.pc = kDrop;
+        }
+        move.what = "loads the snapshot slot";
+        return;
+      case kLoadClock:
+        me.time = s.clock;
+        me.pc = kComplete;
+        move.what = "loads the clock for a pending snapshot";
+        return;
+      case kComplete:
+        if (s.snapshot == me.slot) t.snapshot = me.time;
+        me.time = me.slot = 0;
+        me.pc = kLoadSlots;
+        move.what = "CAS pending(seq) -> clock";
+        return;
+      default: {
+        move.what = "drops the version below, unless the snapshot needs it";
+        const U8 old = s.prev[me.mine];
+        const bool needed =
+            old != 0 && me.slot != 0 && me.slot >= s.commit[old] && me.slot < s.commit[me.mine];
+        if (old == 0 || needed) {
+          me = Process{kIdle, me.ops, 0, 0, 0};
+          return;
+        }
+        t.prev[me.mine] = s.prev[old];
+        // Nobody is the worse for it if the lower ones are dropped by their own writers as well.
+        return;
+      }
+    }
+  }
+
+  void Take(const State& s, State& t, Move& move) const {
+    Process& me = t.p[kTaker];
+    const U8 pending = static_cast<U8>(kPending | (o_.no_seq ? 0 : me.ops));
+    switch (me.pc) {
+      case kIdle:
+        if (me.ops == 0) return;
+        if (o_.clock_first && me.time == 0) {
+          me.time = s.clock;
+          move.what = "loads the clock too early";
+          return;
+        }
+        t.snapshot = pending;
+        me.pc = o_.clock_first ? kFix : kClock;
+        move.what = "stores pending(seq) (T1)";
+        return;
+      case kClock:
+        me.time = s.clock;
+        me.pc = kFix;
+        move.what = "loads the clock (T2)";
+        return;
+      case kFix:
+        if (s.snapshot == pending) t.snapshot = me.time;
+        me.time = 0;
+        me.pc = kRead;
+        move.what = "CAS pending(seq) -> S (T3)";
+        return;
+      default: {
+        U8 at = s.head;
+        while (at != 0 && (s.commit[at] == 0 || s.commit[at] > s.snapshot)) at = s.prev[at];
+        if (at == 0) move.wrong = "I6: the version that a snapshot needs is gone";
+        t.snapshot = 0;
+        --me.ops;
+        me.pc = kIdle;
+        move.what = "reads at S and ends the snapshot";
+        return;
+      }
+    }
+  }
+
+  SnapshotOptions o_;
+};
+
+Options Writers() {
+  Options o;
+  o.ops[0][0] = kPut;
+  o.ops[0][1] = kPut;
+  o.ops[1][0] = kPut;
+  o.ops[2][0] = kGet;
+  o.ops[2][1] = kGet;
+  return o;
+}
+
+Options Three() {
+  Options o;
+  for (auto& ops : o.ops) ops[0] = kPut;
+  return o;
+}
+
+Options Deleters() {
+  Options o;
+  o.initial = 2;
+  o.ops[0][0] = kDelete;
+  o.ops[0][1] = kPut;
+  o.ops[1][0] = kDelete;
+  o.ops[2][0] = kGet;
+  return o;
+}
+
+Options Sweepers() {
+  Options o;
+  o.initial = 2;
+  o.ops[0][0] = kDelete;
+  o.ops[1][0] = kSweep;
+  o.ops[1][1] = kSweep;
+  o.ops[2][0] = kPut;
+  return o;
+}
+
+constexpr Limits kProgress = {.check_progress = true};
+
+TEST(VersionModelTest, TwoWritersAndAReaderKeepOrderAndMemory) {
+  ExpectHolds(VersionModel(Writers()), "versions, writers", kProgress);
+}
+
+TEST(VersionModelTest, ThreeWritersPruneOneChain) {
+  ExpectHolds(VersionModel(Three()), "versions, three writers", kProgress);
+}
+
+TEST(VersionModelTest, TombstonesGoWithTheirPast) {
+  ExpectHolds(VersionModel(Deleters()), "versions, deleters", kProgress);
+}
+
+TEST(VersionModelTest, SweepsRaceWithWriters) {
+  ExpectHolds(VersionModel(Sweepers()), "versions, sweepers", kProgress);
+}
+
+TEST(VersionModelTest, PruningWithoutTheFrozenBitIsCaught) {
+  Options o = Three();
+  o.no_frozen_bit = true;
+  ExpectCaught(VersionModel(o), "versions, weakened: no frozen bit");
+}
+
+TEST(VersionModelTest, PruningBelowAnUndecidedVersionIsCaught) {
+  Options o = Writers();
+  o.prune_undecided = true;
+  ExpectCaught(VersionModel(o), "versions, weakened: pruned below an undecided version");
+}
+
+TEST(VersionModelTest, AnUnsettledHeadUnderANewVersionIsCaught) {
+  Options o = Writers();
+  o.no_settle = true;
+  ExpectCaught(VersionModel(o), "versions, weakened: old head not settled");
+}
+
+TEST(VersionModelTest, ATombstoneRemovedBeforeItsPastIsCaught) {
+  Options o = Deleters();
+  o.early_removal = true;
+  ExpectCaught(VersionModel(o), "versions, weakened: tombstone removed with a past");
+}
+
+TEST(SnapshotModelTest, ASnapshotFindsWhatItNeeds) {
+  ExpectHolds(SnapshotModel({}), "snapshots", kProgress);
+}
+
+TEST(SnapshotModelTest, TheClockLoadedBeforeTheSlotIsStoredIsCaught) {
+  ExpectCaught(SnapshotModel({.clock_first = true}), "snapshots, weakened: clock loaded first");
+}
+
+TEST(SnapshotModelTest, SlotsLoadedBeforeTheStampAreCaught) {
+  ExpectCaught(SnapshotModel({.load_first = true}), "snapshots, weakened: slots loaded first");
+}
+
+TEST(SnapshotModelTest, PendingIgnoredIsCaught) {
+  ExpectCaught(SnapshotModel({.pending_ignored = true}), "snapshots, weakened: pending ignored");
+}
+
+TEST(SnapshotModelTest, PendingWithoutASequenceNumberIsCaught) {
+  ExpectCaught(SnapshotModel({.no_seq = true}), "snapshots, weakened: pending without seq");
+}
+
+}  // namespace
+}  // namespace commy::model
