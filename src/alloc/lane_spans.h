@@ -20,6 +20,8 @@ class LaneSpans final : public process::LaneExtension {
   // A block of the class, now used, noted as `kind`. ResourceExhausted: no room.
   absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
                                          process::NoteKind kind, Purpose purpose);
+  // Gives every empty span of the lane back.
+  void TidyAll(process::Operation& op) { Tidy(op, SIZE_MAX); }
   // Reads the lane's spans from the file.
   void Reload();
 

@@ -1,5 +1,6 @@
 // Large blocks: runs of whole spans. The steps are those of span_word.h.
 #include "alloc/allocator.h"
+#include "alloc/lane_spans.h"
 #include "base/bytes.h"
 #include "base/status.h"
 
@@ -31,7 +32,11 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
     }
     const absl::Status grown = region_.Grow(seen_count, count + kReserveSpans);
     if (absl::IsResourceExhausted(grown) && pushes++ < 4) {
-      (void)op.session().PushEpoch();  // Retired runs may come free.
+      // Retired runs may come free, and spans of small blocks that are empty by now. (These need
+      // epochs that this operation's own pin holds back: the caller's next try finds them.)
+      AdoptIdleSpans(op);
+      SpansOf(op.lane()).TidyAll(op);
+      (void)op.session().PushEpoch();
       continue;
     }
     COMMY_RETURN_IF_ERROR(grown);

@@ -143,7 +143,11 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
   ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
   NoteKind note_kind = NoteKind::kSegment;
   if (kind == ChangeKind::kDouble) {
-    change.old = root.directory.load(std::memory_order_acquire);
+    COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+    if (directory.entries == nullptr || directory.depth >= kDepthMax) {
+      return absl::OkStatus();  // Taken back, or doubled by somebody else, since MakeRoom looked.
+    }
+    change.old = directory.offset;
     note_kind = NoteKind::kDirectory;
   }
   const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));

@@ -103,6 +103,11 @@ class HashIndex {
   // The live record of a key, settled; not valid() if there is none.
   absl::Status Find(const Anchor& anchor, std::string_view key, RecordView* found);
 
+  // Asks the processor for what Find() of this key will touch: first for the slots, then, once
+  // these have come, for the record. Advice only.
+  void PrefetchSlots(const Anchor& anchor, std::uint64_t hash) const;
+  void PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const;
+
   absl::Status Write(process::Operation& op, const Anchor& anchor, std::string_view key,
                      Decider decide, WriteOutcome* outcome);
 
@@ -173,12 +178,16 @@ class HashIndex {
   absl::StatusOr<Segment*> SegmentAt(std::uint64_t offset) const;
   // Null segment: the root's structure is being taken back; look at the namespace again.
   absl::StatusOr<SegmentRef> FindSegment(const IndexRoot& root, std::uint64_t hash) const;
+  // Null: there is none to be found without a closer look.
+  [[nodiscard]] const Shared64* PeekBucket(const Anchor& anchor, std::uint64_t hash) const;
   [[nodiscard]] Shared64* Bucket(Segment& segment, std::uint64_t index) const;
   [[nodiscard]] std::uint64_t SlotCount() const { return bucket_count_ * kSlotsPerBucket; }
   [[nodiscard]] Shared64* Slots(Segment& segment) const { return Bucket(segment, 0); }
 
   absl::Status LocateForWrite(process::Operation& op, const Anchor& anchor, std::string_view key,
                               std::uint64_t hash, Position* at);
+  absl::Status ScanBucket(const Shared64* slots, std::uint64_t cursor,
+                          absl::FunctionRef<void(const RecordView&)> use);
   // One walk; false: a frozen slot was in the way.
   absl::StatusOr<bool> WalkBucket(std::string_view key, std::uint64_t hash, Position* at) const;
   absl::Status HelpFrozen(process::Operation& op, const Anchor& anchor, const Position& at);

@@ -1,4 +1,7 @@
 // Finding things in a hash index.
+#include <algorithm>
+#include <array>
+
 #include "base/hash.h"
 #include "base/status.h"
 #include "index/hash_index.h"
@@ -85,13 +88,22 @@ absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
 
 absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& root,
                                                              std::uint64_t hash) const {
-  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   SegmentRef found;
-  if (directory.entries == nullptr) [[unlikely]] {
-    return found;
+  const std::uint64_t directory_offset = root.directory.load(std::memory_order_acquire);
+  if (directory_offset == 0) [[unlikely]] {
+    return found;  // Taken back.
   }
-  found.offset =
-      directory.entries[DirectoryIndex(hash, directory.depth)].load(std::memory_order_acquire);
+  const auto* const directory = region_.At<Directory>(directory_offset);
+  const std::uint64_t depth = directory == nullptr ? kDepthMax + 1 : directory->depth;
+  const auto* const words = depth > kDepthMax
+                                ? nullptr
+                                : reinterpret_cast<const Shared64*>(region_.At(
+                                      directory_offset, DirectoryBytes(depth), alignof(Directory)));
+  if (words == nullptr) [[unlikely]] {
+    return Damaged(region_, "a directory", directory_offset);
+  }
+  found.offset = words[sizeof(Directory) / sizeof(Shared64) + DirectoryIndex(hash, depth)].load(
+      std::memory_order_acquire);
   if (found.offset <= kEntryGone) [[unlikely]] {
     return found;
   }
@@ -124,6 +136,7 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
       continue;
     }
     const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+    __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
     for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
       if (SlotIsEmpty(word)) {
@@ -150,6 +163,76 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
                         " leads in a circle; `commy check` tells more");
 }
 
+absl::Status HashIndex::ScanBucket(const Shared64* slots, std::uint64_t cursor,
+                                   absl::FunctionRef<void(const RecordView&)> use) {
+  std::array<RecordView, kSlotsPerBucket> found;
+  std::size_t count = 0;
+  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    // While a split is half done, the old segment still stands for its upper half: what lies below
+    // the cursor was seen in the lower one.
+    if (SlotIsEmpty(word) || SlotIsDead(word) || SlotTagOf(word) < SlotTag(cursor)) {
+      continue;
+    }
+    const RecordView view = ViewRecord(region_, SlotOffset(word));
+    if (!view.valid()) {
+      return Damaged(region_, "a record", SlotOffset(word));
+    }
+    SettleWord(region_, view.record->commit);
+    found.at(count++) = view;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    // A key that was deleted and put again meanwhile has come by in two slots: the later one counts.
+    const bool again =
+        std::any_of(found.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+                    found.begin() + static_cast<std::ptrdiff_t>(count),
+                    [&](const RecordView& other) { return other.key == found.at(i).key; });
+    if (!again && IsLive(found.at(i))) {
+      use(found.at(i));
+    }
+  }
+  return absl::OkStatus();
+}
+
+const Shared64* HashIndex::PeekBucket(const Anchor& anchor, std::uint64_t hash) const {
+  const auto* const root =
+      region_.At<IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+  if (root == nullptr) {
+    return nullptr;
+  }
+  const absl::StatusOr<SegmentRef> at = FindSegment(*root, hash);
+  if (!at.ok() || at->segment == nullptr) {
+    return nullptr;
+  }
+  return Bucket(*at->segment, BucketIndex(hash, bucket_count_));
+}
+
+void HashIndex::PrefetchSlots(const Anchor& anchor, std::uint64_t hash) const {
+  if (const Shared64* const slots = PeekBucket(anchor, hash); slots != nullptr) {
+    __builtin_prefetch(slots);
+    __builtin_prefetch(slots + kSlotsPerBucket / 2);
+  }
+}
+
+void HashIndex::PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const {
+  const Shared64* const slots = PeekBucket(anchor, hash);
+  for (std::uint64_t i = 0; slots != nullptr && i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    if (SlotIsEmpty(word)) {
+      return;
+    }
+    if (SlotHasTag(word, hash) && !SlotIsDead(word)) {
+      if (const std::byte* const record = region_.At(SlotOffset(word), sizeof(Record), 1);
+          record != nullptr) {
+        __builtin_prefetch(record);
+        __builtin_prefetch(record + 64);
+        __builtin_prefetch(record + 128);
+      }
+      return;
+    }
+  }
+}
+
 absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t* cursor,
                                             absl::FunctionRef<void(const RecordView&)> use) {
   for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
@@ -159,22 +242,8 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
     if (at.segment == nullptr) {
       continue;
     }
-    const Shared64* const slots = Slots(*at.segment);
-    for (std::uint64_t i = 0; i < SlotCount(); ++i) {
-      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
-      // Below the cursor: seen already in the lower half of a split whose upper directory entries
-      // still name the old segment.
-      if (SlotIsEmpty(word) || SlotIsDead(word) || SlotTagOf(word) < SlotTag(*cursor)) {
-        continue;
-      }
-      const RecordView view = ViewRecord(region_, SlotOffset(word));
-      if (!view.valid()) {
-        return Damaged(region_, "a record", SlotOffset(word));
-      }
-      SettleWord(region_, view.record->commit);
-      if (IsLive(view)) {
-        use(view);
-      }
+    for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
+      COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), *cursor, use));
     }
     const std::uint64_t depth = at.segment->depth;
     if (depth > kDepthMax) {

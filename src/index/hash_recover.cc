@@ -43,13 +43,18 @@ absl::Status HashIndex::ForEachRoot(
 
 absl::StatusOr<bool> HashIndex::IsSegmentReachable(const IndexRoot& root,
                                                    std::uint64_t offset) const {
-  const absl::StatusOr<Segment*> segment = SegmentAt(offset);
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
-  if (!segment.ok() || directory.entries == nullptr || (*segment)->depth > directory.depth) {
-    return false;  // Never finished, so never published; or nothing is left of the root.
+  const auto* const words = region_.At<Segment>(offset);
+  if (words == nullptr || directory.entries == nullptr) {
+    return false;  // No segment; or nothing is left of the root.
   }
-  const std::uint64_t count = std::uint64_t{1} << (directory.depth - (*segment)->depth);
-  const std::uint64_t first = DirectoryIndex((*segment)->prefix, directory.depth) & ~(count - 1);
+  // Read once: the memory may be somebody else's by now, and change under our eyes.
+  const Segment segment = *words;
+  if (segment.depth > directory.depth) {
+    return false;  // Never finished, so never published.
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory.depth - segment.depth);
+  const std::uint64_t first = DirectoryIndex(segment.prefix, directory.depth) & ~(count - 1);
   for (std::uint64_t i = 0; i < count; ++i) {
     if (directory.entries[first + i].load(std::memory_order_acquire) == offset) {
       return true;
@@ -225,7 +230,9 @@ absl::Status HashIndex::Walk(const Anchor& anchor, BlockVisitor visit, FaultVisi
   bool current = true;
   return ForEachRoot(anchor, [&](std::uint64_t offset, IndexRoot& root) -> absl::StatusOr<bool> {
     visit(NoteKind::kIndexRoot, offset);
-    COMMY_RETURN_IF_ERROR(WalkRoot(anchor, root, current, visit, fault, keys));
+    // A dropped one has no keys, and its directory entries go as its memory is taken back.
+    const bool whole = current && root.successor.load(std::memory_order_acquire) != kDropMark;
+    COMMY_RETURN_IF_ERROR(WalkRoot(anchor, root, whole, visit, fault, keys));
     current = false;
     return true;
   });

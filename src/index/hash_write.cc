@@ -24,6 +24,7 @@ bool SameContent(const Decision& a, const Decision& b) {
 absl::StatusOr<bool> HashIndex::WalkBucket(std::string_view key, std::uint64_t hash,
                                            Position* at) const {
   Shared64* const slots = Bucket(*at->segment, BucketIndex(hash, bucket_count_));
+  __builtin_prefetch(slots + kSlotsPerBucket / 2, 1);  // A bucket lies on two cache lines.
   at->slot = nullptr;
   at->head = RecordView();
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
@@ -145,7 +146,7 @@ absl::Status HashIndex::PrepareDraft(Operation& op, const Anchor& anchor, std::s
         draft->offset,
         allocator_.Allocate(op, NoteKind::kRecord, bytes,
                             tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
-    draft->block_bytes = allocator_.BlockBytes(draft->offset);
+    draft->block_bytes = bytes;
   }
   std::byte* const block = region_.At(draft->offset, bytes, alignof(Record));
   if (block == nullptr) {

@@ -91,7 +91,7 @@ class Lane {
   [[nodiscard]] std::unique_ptr<LaneExtension>& extension() { return extension_; }
 
   // Whether the thread is inside an operation; read by Session::Close from another thread.
-  [[nodiscard]] bool active() const { return depth_.load(std::memory_order_acquire) != 0; }
+  [[nodiscard]] bool active() const { return depth_.load(std::memory_order_seq_cst) != 0; }
 
   // Takes one of the lane's view pins and gives it the epoch of `pinned`'s pin, which is this lane
   // or one with a lower index: an advancer reads the pins in that order, so that it sees one of

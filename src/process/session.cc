@@ -348,10 +348,31 @@ absl::Status Session::RecoverSlot(std::uint32_t slot) {
   return first;
 }
 
+bool Session::FreeIfIdle(LaneLayout& dead) {
+  const OpWord op = UnpackOp(dead.op.load(std::memory_order_acquire));
+  if (op.kind != OpKind::kNone && op.kind != OpKind::kRecover) {
+    return false;
+  }
+  for (const region::Shared64& note : dead.notes) {
+    if (note.load(std::memory_order_acquire) != 0) {
+      return false;
+    }
+  }
+  const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
+  for (region::Shared64& pin : dead.pins) {
+    pin.store(0, std::memory_order_release);
+  }
+  dead.owner.CompareAndSet(owner, 0, std::memory_order_acq_rel);
+  return true;
+}
+
 absl::Status Session::RecoverLane(std::uint32_t index) {
   COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
-  COMMY_ASSIGN_OR_RETURN(Lane * mine, ThisLane(LaneUse::kRecovery));
   LaneLayout& dead = region_->lane(index);
+  if (FreeIfIdle(dead)) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(Lane * mine, ThisLane(LaneUse::kRecovery));
   const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
   Operation own(*mine, OpKind::kRecover, 0);
   if (!own.entered()) {

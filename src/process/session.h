@@ -172,6 +172,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void AnnounceFlags();
   absl::Status RecoverSlot(std::uint32_t slot);
   absl::Status RecoverLane(std::uint32_t index);
+  // Frees a dead lane that was in no operation, or only recovered others; needs no lane for it, so
+  // that recovery cannot starve for one.
+  static bool FreeIfIdle(region::LaneLayout& dead);
   absl::Status RecoverIfDead(std::uint32_t slot);
   void LookAround();
   void HeartbeatLoop();

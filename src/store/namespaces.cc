@@ -210,8 +210,11 @@ absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
     if (path.empty()) {
       return base::NotFound("somebody else took it out");
     }
-    if (anchor.object->root.load(std::memory_order_acquire) == 0) {
-      // Only what is dead already has no root.
+    // Only what is dead already has no root. `edit` may be older than its death and burial: then the
+    // catalog of after this look does not name it, and the CAS fails.
+    const bool rootless = anchor.object->root.load(std::memory_order_acquire) == 0;
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t named, catalog_.Find(path));
+    if (rootless && named == object) {
       return base::DataLoss(path_, ": namespace \"", path, "\" has lost its root; `commy recover` ",
                             "saves what verifies");
     }

@@ -104,12 +104,16 @@ absl::StatusOr<index::Anchor> StoreImpl::AnchorAt(std::uint64_t object) const {
   return anchor;
 }
 
-absl::StatusOr<index::Anchor> StoreImpl::FindAnchor(const NamespaceKey& key) const {
-  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(key.object));
-  if (anchor.id != key.id) [[unlikely]] {
+absl::Status StoreImpl::FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const {
+  auto* const object = session_->region().At<index::NamespaceObject>(key.object);
+  if (object == nullptr) [[unlikely]] {
+    return AnchorAt(key.object).status();
+  }
+  if (object->id.load(std::memory_order_acquire) != key.id) [[unlikely]] {
     return DroppedStatus(key.id);
   }
-  return anchor;
+  *anchor = {key.object, object, key.id};
+  return absl::OkStatus();
 }
 
 absl::Status StoreImpl::Read(const NamespaceKey& key,
@@ -121,10 +125,11 @@ absl::Status StoreImpl::Read(const NamespaceKey& key,
     if (!pin.entered()) [[unlikely]] {
       return session_->CheckUsable();
     }
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, FindAnchor(key));
+    index::Anchor anchor;
+    COMMY_RETURN_IF_ERROR(FindAnchor(key, &anchor));
     status = use(*lane, anchor);
   }
-  if (absl::IsAborted(status)) [[unlikely]] {
+  if (!status.ok() && absl::IsAborted(status)) [[unlikely]] {
     COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
     return DroppedStatus(key.id);
   }
@@ -144,10 +149,11 @@ absl::Status StoreImpl::Write(
     if (!op.entered()) [[unlikely]] {
       return session_->CheckUsable();
     }
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, FindAnchor(key));
+    index::Anchor anchor;
+    COMMY_RETURN_IF_ERROR(FindAnchor(key, &anchor));
     status = use(op, anchor);
   }
-  if (absl::IsAborted(status)) [[unlikely]] {
+  if (!status.ok() && absl::IsAborted(status)) [[unlikely]] {
     COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
     return DroppedStatus(key.id);
   }

@@ -77,7 +77,7 @@ class StoreImpl {
   StoreImpl(std::shared_ptr<process::Session> session, std::string path, const Options& options);
 
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
-  absl::StatusOr<index::Anchor> FindAnchor(const NamespaceKey& key) const;
+  absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   // 0: somebody else made one of that path first.
   absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path);
