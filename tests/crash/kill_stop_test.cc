@@ -1,0 +1,255 @@
+// Every operation, killed at every store and stopped at every access, as runner.h says.
+//
+// Environment: COMMY_CRASH_FULL=1 takes every point of everything (minutes to an hour; ./dev
+// torture); COMMY_CRASH_OPERATIONS=<text> only those with it in their name; COMMY_CRASH_ONLY=<case>
+// one case again, as a failure printed it, with its COMMY_SEED.
+//
+// The columns: stores are the points of kills, points those of stops (loads count too); every k-th
+// is taken, 1 unless the operation is long. tests/crash/run_mutants.py shows that it fails when a
+// note, a freeze bit, the epoch rule or a step of recovery is taken out.
+#include <algorithm>
+#include <chrono>
+#include <cstdlib>
+
+#include <gtest/gtest.h>
+
+#include "crash/operations.h"
+#include "crash/runner.h"
+#include "support/seed.h"
+#include "support/temp_dir.h"
+
+namespace commy::test {
+namespace {
+
+using hooks::Action;
+
+bool Full() {
+  return std::getenv("COMMY_CRASH_FULL") != nullptr;
+}
+
+// The survivor's calls. 0: a few on the key and others. 1: many, so that memory would be reused if
+// anything let it. 2: overwrites of the key and puts elsewhere, with epochs between.
+std::vector<Step> Survive(const std::string& key, std::uint64_t script) {
+  if (script == 2) {
+    std::vector<Step> steps;
+    for (int i = 0; i < 12; ++i) {
+      steps.push_back(Put(kA, key, absl::StrCat("s", i)));
+      steps.push_back(Put(kB, absl::StrCat("o", i), absl::StrCat("o", i)));
+      steps.push_back(Beat());
+    }
+    return steps;
+  }
+  std::vector<Step> steps = {Content(false),     Get(kA, key),
+                             Put(kA, key, "p1"), Get(kA, key),
+                             Put(kA, "q", "p2"), Delete(kA, key),
+                             Get(kA, key),       Put(kB, "x", "p3"),
+                             Add(kA, "n", 100),  PutIfAbsent(kA, key, "p4"),
+                             ListNs(),           Delete(kB, "y")};
+  if (script == 0) {
+    return steps;
+  }
+  for (int round = 0; round < 4; ++round) {
+    for (int i = 0; i < 6; ++i) {
+      steps.push_back(Put(kA, absl::StrCat("more", round * 6 + i), "m"));
+    }
+    steps.push_back(Beat());
+    steps.push_back(Delete(kA, absl::StrCat("more", round)));
+    steps.push_back(Put(kA, key, absl::StrCat("r", round)));
+  }
+  steps.push_back(Content(false));
+  steps.push_back(Clear(kA));
+  for (int i = 0; i < 20; ++i) {
+    steps.push_back(Put(kA, absl::StrCat("later", i), "l"));
+  }
+  for (const Step& step : {Beat(), Beat(), RenameNs("a", "renamed"), DropNs("b"), CreateNs("d"),
+                           Put(kA, key, "p5"), Beat(), Get(kB, "x"), Beat(), Content(false)}) {
+    steps.push_back(step);
+  }
+  return steps;
+}
+
+struct Row {
+  std::string name;
+  std::uint64_t points = 0;
+  std::uint64_t kills = 0;
+  std::uint64_t kill_step = 1;
+  std::uint64_t stop_points = 0;
+  std::uint64_t stops = 0;
+  std::uint64_t stop_step = 1;
+  std::uint64_t failures = 0;
+  double seconds = 0;
+};
+
+class Harness {
+ public:
+  explicit Harness(std::uint64_t seed)
+      : seed_(seed), directory_(access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp") {
+    if (const char* const only = std::getenv("COMMY_CRASH_ONLY"); only != nullptr) {
+      only_ = only;
+    }
+  }
+
+  Row Run(const Operation& operation) {
+    const auto start = std::chrono::steady_clock::now();
+    Row row;
+    row.name = operation.name;
+    Prepared prepared;
+    if (!operation.no_store) {
+      Preparer preparer(directory_.File("prepared"), seed_);
+      const std::string key = operation.prepare(preparer);
+      prepared = preparer.Finish(key);
+    }
+    for (const Prior& prior : Priors(operation, prepared)) {
+      RunWith(operation, prepared, prior, &row);
+    }
+    row.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    return row;
+  }
+
+ private:
+  // How many places of the earlier victim are taken.
+  static std::uint64_t PriorPlaces() { return Full() ? 40 : 6; }
+
+  Case Plan(const Operation& operation, const Prepared& prepared, const Prior& prior) const {
+    Case plan;
+    plan.label = operation.name;
+    plan.prepared = &prepared;
+    plan.prior = prior;
+    plan.victim = operation.steps(prepared.key);
+    plan.victim_attaches = operation.attaches;
+    plan.victim_inside = operation.inside;
+    return plan;
+  }
+
+  std::vector<Prior> Priors(const Operation& operation, const Prepared& prepared) {
+    if (operation.prior == nullptr) {
+      return {Prior()};
+    }
+    Case plan = Plan(operation, prepared, Prior());
+    plan.victim = {operation.prior(prepared.key)};
+    plan.victim_attaches = false;
+    const std::uint64_t points = CaseRunner(directory_.File("store"), plan).Run().points;
+    std::vector<Prior> all;
+    const std::uint64_t places = std::min(points, PriorPlaces());
+    for (std::uint64_t i = 0; i < places; ++i) {
+      Prior prior;
+      prior.step = operation.prior(prepared.key);
+      prior.action = operation.prior_fate;
+      prior.at = 1 + (i * points + points / 2) / places;
+      prior.after = i % 2 == 0 ? After::kContinues : After::kIsKilled;
+      all.push_back(std::move(prior));
+    }
+    return all;
+  }
+
+  void RunWith(const Operation& operation, const Prepared& prepared, const Prior& prior, Row* row) {
+    for (const Action action : {Action::kKill, Action::kStop}) {
+      Case plan = Plan(operation, prepared, prior);
+      plan.kinds = hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
+                   (operation.calls && action == Action::kKill ? hooks::kCalls : 0U);
+      if (action == Action::kStop && operation.no_store) {
+        continue;
+      }
+      plan.label = absl::StrCat(operation.name, ":count:0:0:", prior.at);
+      const Verdict counted = CaseRunner(directory_.File("store"), plan).Run();
+      Tell(plan.label, counted, row);
+      const std::uint64_t points = counted.points + 1;  // And the end.
+      const std::uint64_t limit = Full()                    ? UINT64_MAX
+                                  : action == Action::kStop ? StopLimit(operation)
+                                                            : KillLimit(operation);
+      const std::uint64_t step = std::max<std::uint64_t>(1, (points + limit / 2) / limit);
+      plan.action = action;
+      if (action == Action::kKill) {
+        row->points += counted.points;
+        row->kill_step = std::max(row->kill_step, step);
+      } else {
+        row->stop_points += counted.points;
+        row->stop_step = std::max(row->stop_step, step);
+      }
+      for (plan.at = 1 + (step > 1 ? seed_ % step : 0); plan.at <= points; plan.at += step) {
+        for (std::uint64_t variant = 0; variant < 3; ++variant) {
+          if (Full() || plan.at / step % 3 == variant || !only_.empty()) {
+            RunOne(operation, &plan, variant, row);
+          }
+        }
+      }
+    }
+  }
+
+  static std::uint64_t StopLimit(const Operation& operation) {
+    return operation.prior != nullptr ? 25 : 120;
+  }
+  static std::uint64_t KillLimit(const Operation& operation) {
+    return operation.prior != nullptr ? 60 : operation.calls ? 400 : 100000;
+  }
+
+  void RunOne(const Operation& operation, Case* plan, std::uint64_t variant, Row* row) {
+    const bool kill = plan->action == Action::kKill;
+    const std::string& key = plan->prepared->key;
+    plan->label = absl::StrCat(operation.name, ":", kill ? "kill" : "stop", ":", plan->at, ":",
+                               variant, ":", plan->prior.at);
+    if (!only_.empty() && only_ != plan->label) {
+      return;
+    }
+    if (operation.no_store) {
+      plan->survivor = {CreateNs("a"), ListNs()};
+    } else {
+      plan->survivor = Survive(key, variant);
+    }
+    plan->recover_first = kill && variant == 0;
+    plan->reopen = kill && variant == 1 && plan->prior.action != Action::kStop;
+    const Verdict verdict = CaseRunner(directory_.File("store"), *plan).Run();
+    (kill ? row->kills : row->stops) += verdict.struck ? 1 : 0;
+    Tell(plan->label, verdict, row);
+  }
+
+  void Tell(const std::string& label, const Verdict& verdict, Row* row) const {
+    if (verdict.wrong.empty()) {
+      return;
+    }
+    if (row->failures++ < 5) {
+      ADD_FAILURE() << label << ": " << verdict.wrong << "\n  again: COMMY_SEED=" << seed_
+                    << " COMMY_CRASH_ONLY='" << label << "'";
+    }
+  }
+
+  const std::uint64_t seed_;
+  const TempDir directory_;
+  std::string only_;
+};
+
+TEST(KillStopTest, EveryOperation) {
+  const std::uint64_t seed = Seed();
+  Harness harness(seed);
+  const char* const only = std::getenv("COMMY_CRASH_ONLY");
+  const std::string wanted =
+      only == nullptr ? "" : std::string(only).substr(0, std::string(only).find(':'));
+  const char* const some = std::getenv("COMMY_CRASH_OPERATIONS");
+  std::uint64_t kills = 0;
+  std::printf("%-28s %7s %7s %4s %7s %7s %4s %8s %7s\n", "operation", "stores", "kills", "k",
+              "points", "stops", "k", "failures", "seconds");
+  for (const Operation& operation : Operations()) {
+    if ((!wanted.empty() && wanted != operation.name) ||
+        (some != nullptr && operation.name.find(some) == std::string::npos)) {
+      continue;
+    }
+    const Row row = harness.Run(operation);
+    std::printf(
+        "%-28s %7llu %7llu %4llu %7llu %7llu %4llu %8llu %7.1f\n", row.name.c_str(),
+        static_cast<unsigned long long>(row.points), static_cast<unsigned long long>(row.kills),
+        static_cast<unsigned long long>(row.kill_step),
+        static_cast<unsigned long long>(row.stop_points),
+        static_cast<unsigned long long>(row.stops), static_cast<unsigned long long>(row.stop_step),
+        static_cast<unsigned long long>(row.failures), row.seconds);
+    std::fflush(stdout);
+    kills += row.kills;
+    if (only == nullptr) {
+      EXPECT_GT(row.kills, 0U) << row.name << ": nothing was killed";
+      EXPECT_EQ(row.failures, 0U) << row.name;
+    }
+  }
+  EXPECT_GT(kills, 0U);
+}
+
+}  // namespace
+}  // namespace commy::test

@@ -1,0 +1,374 @@
+// The operations that the harness kills and stops: one line each in Operations().
+#pragma once
+
+#include <random>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "base/check.h"
+#include "crash/runner.h"
+#include "crash/steps.h"
+#include "index/hash_layout.h"
+#include "platform/linux_platform.h"
+
+namespace commy::test {
+
+inline constexpr std::uint64_t kA = 1;  // Ids of the namespaces that every prepared store has.
+inline constexpr std::uint64_t kB = 2;
+
+// Makes the stores that operations start from. What is random in a store comes from `seed`.
+class Preparer {
+ public:
+  Preparer(std::string path, std::uint64_t seed) : path_(std::move(path)), actor_(path_) {
+    (void)unlink(path_.c_str());
+    SeededPlatform platform(seed);
+    COMMY_CHECK(store::StoreImpl::Open(platform, path_, CrashOptions()).ok());
+    Attach();
+    Do(CreateNs("a"));
+    Do(CreateNs("b"));
+    Attach();
+    Do(Put(kA, "k", "before"));
+    Do(Put(kA, "n", "41"));
+    Do(Put(kB, "x", "1"));
+    Do(Put(kB, "y", "2"));
+  }
+
+  void Do(const Step& step) {
+    const std::string result = step.real(actor_);
+    COMMY_CHECK(result == step.ideal(model_));
+  }
+  // Puts keys into "a" until a new one would meet what `wanted` says; returns that one.
+  struct Shape {
+    std::uint64_t directory_depth = 0;
+    std::uint64_t segment_depth = 0;
+    std::uint64_t taken = 0;
+    std::uint64_t dead = 0;
+  };
+  template <typename Wanted>
+  std::string FillUntil(Wanted wanted) {
+    for (int i = 0; i < 400; ++i) {
+      for (int j = 0; j < 64; ++j) {
+        const std::string key = absl::StrCat("new", i, "_", j);
+        if (wanted(ShapeFor(key))) {
+          return key;
+        }
+      }
+      Do(Put(kA, absl::StrCat("fill", i), "f"));
+    }
+    COMMY_CHECK(false);
+    return "";
+  }
+  Shape ShapeFor(const std::string& key) {
+    region::Region& region = actor_.inside().region();
+    auto& catalog = actor_.inside().catalog();
+    auto* const object = region.At<index::NamespaceObject>(catalog.Find("a").value());
+    auto* const root = region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
+    const std::uint64_t place = root->directory.load(std::memory_order_acquire);
+    auto* const directory = region.At<index::Directory>(place);
+    Shape shape;
+    shape.directory_depth = directory->depth;
+    const std::uint64_t hash = actor_.inside().hash_index().Hash(key);
+    auto* const entries = region.At<base::Shared64>(place + sizeof(index::Directory));
+    auto* const segment = region.At<index::Segment>(
+        entries[index::DirectoryIndex(hash, directory->depth)].load(std::memory_order_acquire));
+    shape.segment_depth = segment->depth;
+    const auto* const slots = reinterpret_cast<const base::Shared64*>(segment + 1);
+    for (std::uint64_t i = 0; i < index::kSlotsPerBucket; ++i) {
+      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+      shape.taken += index::SlotIsEmpty(word) ? 0 : 1;
+      shape.dead += index::SlotIsDead(word) ? 1 : 0;
+    }
+    return shape;
+  }
+  // Another thread, and with it another lane.
+  void DoInThread(const std::vector<Step>& steps) {
+    std::thread([&] {
+      for (const Step& step : steps) {
+        Do(step);
+      }
+    }).join();
+  }
+
+  Prepared Finish(const std::string& key) {
+    COMMY_CHECK(actor_.Close().ok());
+    Prepared prepared{std::string(), model_, key};
+    const int fd = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+    std::array<char, 65536> piece{};
+    for (ssize_t got = 0; (got = read(fd, piece.data(), piece.size())) > 0;) {
+      prepared.image.append(piece.data(), static_cast<std::size_t>(got));
+    }
+    (void)close(fd);
+    return prepared;
+  }
+
+ private:
+  class SeededPlatform final : public platform::LinuxPlatform {
+   public:
+    explicit SeededPlatform(std::uint64_t seed) : random_(seed) {}
+    void RandomBytes(void* buffer, std::size_t size_bytes) override {
+      for (std::size_t i = 0; i < size_bytes; ++i) {
+        static_cast<unsigned char*>(buffer)[i] = static_cast<unsigned char>(random_());
+      }
+    }
+
+   private:
+    std::mt19937_64 random_;
+  };
+
+  void Attach() {
+    COMMY_CHECK(actor_.Close().ok());
+    COMMY_CHECK(actor_.Attach(model_, true).ok());
+  }
+
+  const std::string path_;
+  Actor actor_;
+  Model model_;
+};
+
+struct Operation {
+  std::string name;
+  std::function<std::string(Preparer&)> prepare;                   // Returns the key.
+  std::function<std::vector<Step>(const std::string& key)> steps;  // Of the victim.
+  std::function<Step(const std::string& key)> prior = nullptr;     // Of an earlier victim.
+  hooks::Action prior_fate = hooks::Action::kKill;
+  bool attaches = false;
+  bool inside = false;
+  bool calls = false;     // Function entries are points too.
+  bool no_store = false;  // The victim makes the store.
+};
+
+// --- Preparations ----------------------------------------------------------------------------------
+
+inline std::string Plain(Preparer&) {
+  return "k";
+}
+inline std::string Absent(Preparer&) {
+  return "new";
+}
+inline std::string BeforeDoubling(Preparer& at) {
+  return at.FillUntil([](const Preparer::Shape& shape) {
+    return shape.taken == 16 && shape.dead < 4 && shape.directory_depth == shape.segment_depth;
+  });
+}
+inline std::string BeforeSplit(Preparer& at) {
+  return at.FillUntil([](const Preparer::Shape& shape) {
+    return shape.taken == 16 && shape.dead < 4 && shape.segment_depth < shape.directory_depth;
+  });
+}
+inline std::string BeforeRebuild(Preparer& at) {
+  for (int i = 0; i < 6; ++i) {
+    at.Do(Put(kA, absl::StrCat("gone", i), "g"));
+    at.Do(Delete(kA, absl::StrCat("gone", i)));
+  }
+  return at.FillUntil(
+      [](const Preparer::Shape& shape) { return shape.taken == 16 && shape.dead >= 4; });
+}
+inline std::string Filled(Preparer& at) {
+  for (int i = 0; i < 40; ++i) {
+    at.Do(Put(kA, absl::StrCat("fill", i), "f"));
+  }
+  at.DoInThread({Put(kA, "other thread", "t"), Delete(kA, "fill3"), Put(kA, "fill4", "ff")});
+  return "k";
+}
+inline std::string LargeThere(Preparer& at) {
+  at.Do(Put(kA, "k", std::string(9000, 'L')));
+  return "k";
+}
+inline std::string Dropped(Preparer& at) {
+  at.Do(CreateNs("gone"));
+  return "k";
+}
+// Other lanes, idle now, own all spans but a few.
+inline std::string IdleLanes(Preparer& at) {
+  for (int thread = 0; thread < 3; ++thread) {
+    std::vector<Step> steps;
+    for (int i = 0; i < 10; ++i) {
+      steps.push_back(
+          Put(kA, absl::StrCat("idle", thread, "_", i), std::string(100 + 90 * i, 'i')));
+    }
+    at.DoInThread(steps);
+  }
+  return "k";
+}
+
+// --- Steps of victims that the public API has no name for ------------------------------------------
+
+inline Step Attach() {
+  return Unseen("attach", [](Actor& actor) { return actor.Attach(Model(), false); });
+}
+inline Step Detach() {
+  return Unseen("detach", [](Actor& actor) { return actor.Close(); });
+}
+inline Step PushEpochs() {
+  return Unseen("push epochs", [](Actor& actor) {
+    for (int i = 0; i < 4; ++i) {
+      (void)actor.inside().session().PushEpoch();
+    }
+    return absl::OkStatus();
+  });
+}
+inline Step GrowFile() {
+  return Unseen("grow", [](Actor& actor) {
+    region::Region& region = actor.inside().region();
+    return region.Grow(region.span_count(), 20);
+  });
+}
+inline Step GrowLanes() {
+  return Unseen("grow lanes", [](Actor& actor) { return actor.inside().region().GrowLanes(32); });
+}
+inline Step RawBlocks() {
+  return Unseen("raw blocks", [](Actor& actor) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, actor.inside().session().ThisLane());
+    process::Operation op(*lane, process::OpKind::kAllocate, 0);
+    for (const std::uint64_t bytes : {40, 700, 9000}) {
+      COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset, actor.inside().allocator().Allocate(
+                                                             op, process::NoteKind::kRaw, bytes));
+      actor.inside().allocator().Retire(op, offset);
+    }
+    return absl::OkStatus();
+  });
+}
+inline Step MarkAll() {
+  return Unseen("mark and sweep", [](Actor& actor) -> absl::Status {
+    store::StoreImpl& store = actor.inside();
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store.session().ThisLane());
+    {
+      process::Operation op(*lane, process::OpKind::kSweep, 0);
+      COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, store.catalog().Find("a"));
+      if (object == 0) {
+        return absl::OkStatus();  // Renamed meanwhile.
+      }
+      index::Anchor anchor;
+      anchor.offset = object;
+      anchor.object = store.region().At<index::NamespaceObject>(object);
+      anchor.id = anchor.object->id.load(std::memory_order_acquire);
+      op.SetObject(object);
+      COMMY_RETURN_IF_ERROR(
+          store.hash_index().MarkForSweep(op, anchor, store.hash_index().Hash("k")));
+    }
+    store.Background();
+    return absl::OkStatus();
+  });
+}
+
+// --- The table -------------------------------------------------------------------------------------
+
+inline std::vector<Operation> Operations() {
+  using Key = const std::string&;
+  using hooks::Action;
+  const auto one = [](auto make) {
+    return [make](Key key) { return std::vector<Step>{make(key)}; };
+  };
+  const auto put = [](Key key) { return Put(kA, key, "after"); };
+  const auto put_large = [](Key key) { return Put(kA, key, std::string(9500, 'N')); };
+  const auto del = [](Key key) { return Delete(kA, key); };
+  const auto clear = [](Key) { return Clear(kA); };
+  const auto create = [](Key) { return CreateNs("c/new"); };
+  const auto drop = [](Key) { return DropNs("a", kA); };
+  const auto rename = [](Key) { return RenameNs("a", "z/moved"); };
+  const auto attach = one([](Key) { return Attach(); });
+  std::vector<Operation> all = {
+      {"put new", Absent, one(put)},
+      {"put overwrite", Plain, one(put)},
+      {"put, doubling", BeforeDoubling, one(put)},
+      {"put, split", BeforeSplit, one(put)},
+      {"put, rebuild", BeforeRebuild, one(put)},
+      {"put large", Absent, one(put_large)},
+      {"overwrite large", LargeThere, one(put_large)},
+      {"overwrite large by small", LargeThere, one(put)},
+      {"delete", Plain, one(del)},
+      {"delete absent", Absent, one(del)},
+      {"put_if_absent", Absent, one([](Key key) { return PutIfAbsent(kA, key, "after"); })},
+      {"put_if_absent, there", Plain, one([](Key key) { return PutIfAbsent(kA, key, "after"); })},
+      {"compare_and_swap", Plain,
+       one([](Key key) { return CompareAndSwap(kA, key, "before", "after"); })},
+      {"add", Plain, one([](Key) { return Add(kA, "n", 7); })},
+      {"add to absent", Absent, one([](Key key) { return Add(kA, key, 7); })},
+      {"update", Plain, one([](Key key) { return Update(kA, key, "+"); })},
+      {"get", Plain, one([](Key key) { return Get(kA, key); })},
+      {"put, delete, put", Absent,
+       [=](Key key) {
+         return std::vector<Step>{put(key), del(key), Put(kA, key, "again")};
+       }},
+      {"clear", Filled, one(clear)},
+      {"clear, put", Filled,
+       [=](Key key) {
+         return std::vector<Step>{clear(key), put(key)};
+       }},
+      {"namespace create", Plain, one(create)},
+      {"namespace drop", Filled, one(drop)},
+      {"namespace rename", Plain, one(rename)},
+      {"namespace list", Plain, one([](Key) { return ListNs(); })},
+      {"create, drop", Plain,
+       [=](Key key) {
+         return std::vector<Step>{create(key), DropNs("c/new")};
+       }},
+      {"file growth", Plain, one([](Key) { return GrowFile(); }), nullptr, Action::kKill, false,
+       true, true},
+      {"lane growth", Plain, one([](Key) { return GrowLanes(); }), nullptr, Action::kKill, false,
+       true, true},
+      {"epoch advance", Plain, one([](Key) { return PushEpochs(); }), nullptr, Action::kKill, false,
+       true, false},
+      {"raw blocks", Plain, one([](Key) { return RawBlocks(); }), nullptr, Action::kKill, false,
+       true, false},
+      {"mark and sweep", Filled, one([](Key) { return MarkAll(); }), nullptr, Action::kKill, false,
+       true, false},
+      {"take over idle lanes", IdleLanes,
+       [](Key) {
+         std::vector<Step> steps;
+         for (int i = 0; i < 14; ++i) {
+           steps.push_back(Put(kA, absl::StrCat("wide", i), std::string(60 + 100 * i, 'w')));
+         }
+         return steps;
+       }},
+      {"attach", Plain, attach, nullptr, Action::kKill, true, false, true},
+      {"detach", Plain, one([](Key) { return Detach(); }), nullptr, Action::kKill, false, false,
+       true},
+      {"create store", Plain, attach, nullptr, Action::kKill, true, false, true, true},
+  };
+  const std::vector<
+      std::tuple<std::string, std::function<std::string(Preparer&)>, std::function<Step(Key)>>>
+      priors = {{"put new", Absent, put},
+                {"put overwrite", Plain, put},
+                {"put, doubling", BeforeDoubling, put},
+                {"put, split", BeforeSplit, put},
+                {"put, rebuild", BeforeRebuild, put},
+                {"put large", LargeThere, put_large},
+                {"delete", Plain, del},
+                {"clear", Filled, clear},
+                {"create", Plain, create},
+                {"drop", Filled, drop},
+                {"rename", Plain, rename},
+                {"add", Plain, [](Key) { return Add(kA, "n", 5); }}};
+  for (const auto& [name, prepare, step] : priors) {
+    all.push_back({"recover " + name, prepare, attach, step, Action::kKill, true, false, false});
+  }
+  for (const auto& [name, prepare, step] : priors) {
+    all.push_back({"beside stopped " + name, prepare,
+                   [=](Key key) {
+                     return std::vector<Step>{Get(kA, key), Put(kA, key, "beside"), Add(kA, "n", 1),
+                                              Put(kB, "x", "beside"), CreateNs("beside")};
+                   },
+                   step, Action::kStop});
+  }
+  all.push_back({"bury beside stopped drop", Filled,
+                 [](Key) {
+                   return std::vector<Step>{DropNs("a", kA), Beat(), Beat()};
+                 },
+                 drop, Action::kStop, false, true});
+  all.push_back({"clear beside stopped clear", Filled,
+                 [=](Key key) {
+                   return std::vector<Step>{put(key), Clear(kA)};
+                 },
+                 clear, Action::kStop});
+  all.push_back({"clear beside stopped split", BeforeSplit,
+                 [=](Key) { return std::vector<Step>{Clear(kA)}; }, put, Action::kStop});
+  return all;
+}
+
+}  // namespace commy::test

@@ -1,0 +1,37 @@
+// A runtime of our own for the calls that -fsanitize=thread puts at every access to memory.
+//
+// The engine is compiled a second time with these calls (commy_hooked), and instead of the
+// sanitizer's runtime this one is linked: it counts the accesses of one thread to mapped files, and
+// can end or stop the process at the n-th of them. No line of the engine knows of it, and no store
+// can be forgotten. What is a mapped file it learns by standing in for mmap() and munmap(). It also
+// stands in for memcpy, memmove and memset, which go 8 bytes a hook inside a mapping.
+//
+// A point lies *before* the access that it is named after; after the last one comes the end of the
+// operation, which is a point as well. Loads change nothing that a later process could see, so
+// they are points only of stops, where others go on between them.
+//
+// Used by tests/crash alone. Must not be compiled with the hooks that it supplies.
+#pragma once
+
+#include <cstdint>
+
+namespace commy::test::hooks {
+
+enum Kinds : unsigned {
+  kStores = 1,  // Plain stores and atomic operations that may store.
+  kLoads = 2,   // Plain and atomic loads.
+  kCalls = 4,   // Entries of the engine's functions: what system calls lie between.
+};
+
+enum class Action { kCount, kKill, kStop };
+
+// From here on the calling thread's accesses of these kinds count, from 1. At number `at` the
+// process kills itself, or stops itself and then goes on, counting; `at` one past the last: in Disarm().
+void Arm(unsigned kinds, Action action, std::uint64_t at);
+// Ends that; returns how many there were.
+std::uint64_t Disarm();
+
+// Forgets every mapping that was seen. In a forked child, which inherits none.
+void ForgetMappings();
+
+}  // namespace commy::test::hooks
