@@ -44,15 +44,15 @@ SizeClasses::SizeClasses(std::uint64_t span_bytes) {
   for (std::uint32_t size = 16; size <= kFineStepMax; size += 16) {
     sizes.push_back(size);
   }
-  // From the number of blocks down to two: the next size is the largest of which one block fewer
-  // fits, once that is a step of an eighth or nearly.
+  // From the number of blocks down to two: a size is taken when leaving it out would make the step
+  // from the last one to the next larger than an eighth.
   const auto most = static_cast<std::uint32_t>(span_bytes / kFineStepMax);
   for (std::uint32_t count = most; count >= 2; --count) {
     const std::uint32_t size = SizeFor(span_bytes, count);
-    if (size >= sizes.back() + sizes.back() / 9 || count <= 8) {
-      if (size > sizes.back()) {
-        sizes.push_back(size);
-      }
+    const bool needed =
+        count <= 8 || SizeFor(span_bytes, count - 1) > sizes.back() + sizes.back() / 8;
+    if (needed && size > sizes.back()) {
+      sizes.push_back(size);
     }
   }
   for (const std::uint32_t size : sizes) {

@@ -22,6 +22,9 @@ constexpr std::uint32_t kLaneStep = 16;
 // Kept for recovery, which could otherwise find every lane held by the dead (at most an eighth).
 constexpr std::uint32_t kRecoveryLanes = 8;
 constexpr std::uint64_t kAttached = 1;
+// Retired now, its tag at most one behind; spans need one more (Allocator::ReclaimSpan).
+constexpr std::uint64_t kEpochsToReuse = 4;
+constexpr std::int64_t kMoveEpochsNs = 50'000'000;
 
 std::uint64_t NextSessionId() {
   static std::atomic<std::uint64_t> last{0};
@@ -293,6 +296,25 @@ bool Session::PushEpoch() {
     return false;
   }
   return RecoverIfDead(OwnerSlot(owner)).ok() && TryAdvanceEpoch();
+}
+
+bool Session::MoveEpochs() {
+  const Call call(*this);
+  if (!call.status().ok() || !can_advance_.load(std::memory_order_acquire)) {
+    return false;
+  }
+  const region::Shared64& epoch = region_->header().epoch;
+  const std::uint64_t goal = epoch.load(std::memory_order_acquire) + kEpochsToReuse;
+  const std::int64_t deadline_ns = platform_.MonotonicNs() + kMoveEpochsNs;
+  while (epoch.load(std::memory_order_acquire) < goal) {
+    if (!PushEpoch()) {
+      if (platform_.MonotonicNs() > deadline_ns) {
+        return false;
+      }
+      std::this_thread::yield();  // Bounded: a stopped one is not waited for.
+    }
+  }
+  return true;
 }
 
 // --- Recovery --------------------------------------------------------------------------------

@@ -140,6 +140,12 @@ class Session : public std::enable_shared_from_this<Session> {
   // The same, but a blocker that turns out to be dead is recovered and it is tried again.
   bool PushEpoch();
 
+  // For who found the store full: tries, for some milliseconds, to move the epoch so far that
+  // everything that is retired now can be used again, so that a participant that was merely put
+  // off its processor inside an operation does not make an allocation fail. True: it did.
+  // Requires: the calling thread is in no operation.
+  bool MoveEpochs();
+
   // Recovers every dead participant. Returns the first error, after trying all.
   absl::Status RecoverDead();
 

@@ -143,21 +143,31 @@ absl::Status StoreImpl::Write(
     return base::FailedPrecondition(path_, ": the store was opened read-only");
   }
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
-  absl::Status status;
-  {
-    Operation op(*lane, kind, key.object);
-    if (!op.entered()) [[unlikely]] {
-      return session_->CheckUsable();
-    }
-    index::Anchor anchor;
-    COMMY_RETURN_IF_ERROR(FindAnchor(key, &anchor));
-    status = use(op, anchor);
+  absl::Status status = TryWrite(*lane, key, kind, use);
+  if (status.ok()) [[likely]] {
+    return status;
   }
-  if (!status.ok() && absl::IsAborted(status)) [[unlikely]] {
+  // Full, it seems; perhaps only of what was retired a moment ago.
+  if (absl::IsResourceExhausted(status) && !lane->active() && session_->MoveEpochs()) {
+    status = TryWrite(*lane, key, kind, use);
+  }
+  if (absl::IsAborted(status)) {
     COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
     return DroppedStatus(key.id);
   }
   return status;
+}
+
+absl::Status StoreImpl::TryWrite(
+    Lane& lane, const NamespaceKey& key, OpKind kind,
+    absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
+  Operation op(lane, kind, key.object);
+  if (!op.entered()) [[unlikely]] {
+    return session_->CheckUsable();
+  }
+  index::Anchor anchor;
+  COMMY_RETURN_IF_ERROR(FindAnchor(key, &anchor));
+  return use(op, anchor);
 }
 
 // --- Recovery --------------------------------------------------------------------------------

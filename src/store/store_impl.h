@@ -76,6 +76,9 @@ class StoreImpl {
  private:
   StoreImpl(std::shared_ptr<process::Session> session, std::string path, const Options& options);
 
+  absl::Status TryWrite(
+      process::Lane& lane, const NamespaceKey& key, process::OpKind kind,
+      absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
