@@ -1,0 +1,378 @@
+// The allocator on its own: blocks of every size, retiring, reuse after two epochs and not before,
+// runs, lanes that take over from others, and what a dead lane leaves.
+#include "alloc/allocator.h"
+
+#include <cstring>
+#include <map>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "support/child_process.h"
+#include "support/seed.h"
+#include "support/temp_dir.h"
+
+namespace commy::alloc {
+namespace {
+
+using process::Lane;
+using process::NoteKind;
+using process::Operation;
+using process::OpKind;
+using process::Pin;
+using process::Session;
+
+// A session without the upper floors.
+struct Party {
+  explicit Party(const std::string& path) {
+    region::RegionOptions options;
+    options.create.max_size_bytes = std::uint64_t{4} << 20;
+    options.create.span_bytes = 4096;
+    options.create.chunk_bytes = 16384;
+    options.create.participant_count = 8;
+    options.create.lane_count = 64;
+    auto region = region::Region::Open(platform::Platform::Real(), path, options);
+    EXPECT_TRUE(region.ok()) << region.status();
+    process::SessionOptions quiet;
+    quiet.background = false;
+    session = std::make_shared<Session>(*std::move(region), quiet);
+    allocator = std::make_unique<Allocator>(*session);
+    Session::Hooks hooks;
+    hooks.recover_lane.emplace_back([this](Operation& own, region::LaneLayout& dead) {
+      return allocator->RecoverLane(own, dead);
+    });
+    EXPECT_TRUE(session->Start(std::move(hooks)).ok());
+  }
+  Lane& lane() const { return **session->ThisLane(); }
+
+  std::shared_ptr<Session> session;
+  std::unique_ptr<Allocator> allocator;
+};
+
+class AllocatorTest : public testing::Test {
+ protected:
+  std::uint64_t MustAllocate(std::uint64_t size_bytes) { return MustAllocate(party_, size_bytes); }
+  static std::uint64_t MustAllocate(Party& party, std::uint64_t size_bytes) {
+    Operation op(party.lane(), OpKind::kAllocate, 0);
+    const auto made = party.allocator->Allocate(op, NoteKind::kRaw, size_bytes);
+    EXPECT_TRUE(made.ok()) << made.status();
+    return made.value_or(0);
+  }
+  bool Retire(std::uint64_t offset) {
+    Operation op(party_.lane(), OpKind::kAllocate, 0);
+    return party_.allocator->Retire(op, offset);
+  }
+  // Spans wait for one epoch more than blocks.
+  void PassEpochs(int count = 3) {
+    for (int i = 0; i < count; ++i) {
+      ASSERT_TRUE(party_.session->TryAdvanceEpoch());
+    }
+  }
+  void TearDown() override {
+    EXPECT_TRUE(party_.allocator->CheckSpans().ok()) << party_.allocator->CheckSpans();
+  }
+
+  test::TempDir temp_;
+  const std::string path_ = temp_.File("store");
+  Party party_{path_};
+};
+
+TEST_F(AllocatorTest, BlocksOfEverySizeAreApartAlignedAndLargeEnough) {
+  std::map<std::uint64_t, std::uint64_t> blocks;  // Start to end.
+  for (const std::uint64_t size :
+       {1,    15,   16,   17,   64,   100,  255,  256,  257,    1000,   1023,
+        1024, 1025, 1900, 1984, 1985, 4000, 4096, 4097, 20'000, 100'000}) {
+    for (int i = 0; i < 3; ++i) {
+      const std::uint64_t offset = MustAllocate(size);
+      EXPECT_GE(party_.allocator->BlockBytes(offset), size);
+      EXPECT_EQ(offset % (size >= 1024 ? 64 : 16), 0U) << size;
+      EXPECT_TRUE(party_.allocator->IsUsed(offset));
+      ASSERT_NE(party_.session->region().At(offset, size, 16), nullptr);
+      blocks.emplace(offset, offset + party_.allocator->BlockBytes(offset));
+    }
+  }
+  std::uint64_t end = 0;
+  for (const auto& [start, stop] : blocks) {
+    EXPECT_GE(start, end);
+    end = stop;
+  }
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, blocks.size());
+}
+
+TEST_F(AllocatorTest, RetiringTwiceIsHarmless) {
+  for (const std::uint64_t size : {100, 10'000}) {
+    const std::uint64_t block = MustAllocate(size);
+    EXPECT_TRUE(Retire(block));
+    const std::uint64_t retired = party_.allocator->Stats().bytes_retired;
+    EXPECT_FALSE(party_.allocator->IsUsed(block));
+    PassEpochs(1);
+    EXPECT_TRUE(Retire(block));
+    EXPECT_EQ(party_.allocator->Stats().bytes_retired, retired);
+  }
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, 0U);
+}
+
+TEST_F(AllocatorTest, WhatIsNoBlockIsRefusedAndChangesNothing) {
+  const std::uint64_t small = MustAllocate(100);
+  const std::uint64_t run = MustAllocate(10'000);
+  for (const std::uint64_t offset :
+       {std::uint64_t{0}, std::uint64_t{4096}, small + 16, small + 1, run + 16, run + 4096,
+        std::uint64_t{UINT64_MAX}, std::uint64_t{4} << 20, small & ~std::uint64_t{4095}}) {
+    EXPECT_FALSE(Retire(offset)) << offset;
+    EXPECT_EQ(party_.allocator->BlockBytes(offset), 0U) << offset;
+    EXPECT_FALSE(party_.allocator->IsUsed(offset));
+  }
+  EXPECT_TRUE(party_.allocator->IsUsed(small));
+  EXPECT_TRUE(party_.allocator->IsUsed(run));
+}
+
+TEST_F(AllocatorTest, ABlockIsNotUsedAgainBeforeTwoEpochsHavePassedAndThenIs) {
+  for (const std::uint64_t size : {1900, 30'000}) {
+    // Three, since a run is taken only where a few more spans are free behind it.
+    const std::set<std::uint64_t> blocks = {MustAllocate(size), MustAllocate(size),
+                                            MustAllocate(size)};
+    for (const std::uint64_t block : blocks) {
+      ASSERT_TRUE(Retire(block));
+    }
+    {
+      const Pin pin(party_.lane());  // Allocations may move the epoch on once under it, not twice.
+      for (int i = 0; i < 40; ++i) {
+        ASSERT_FALSE(blocks.contains(MustAllocate(size)));
+      }
+    }
+    PassEpochs();
+    bool again = false;
+    for (int i = 0; i < 200 && !again; ++i) {
+      Operation op(party_.lane(), OpKind::kAllocate, 0);
+      const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, size);
+      if (!made.ok()) {
+        break;
+      }
+      again = blocks.contains(*made);
+    }
+    EXPECT_TRUE(again) << size;
+    // Room for the next round.
+    std::vector<std::uint64_t> used;
+    party_.allocator->ForEachBlock([&](const BlockInfo& info) {
+      if (info.used) used.push_back(info.offset_bytes);
+    });
+    for (const std::uint64_t offset : used) {
+      Retire(offset);
+    }
+    PassEpochs();
+  }
+}
+
+TEST_F(AllocatorTest, TheEpochMovesOnceAndNotTwicePastAPin) {
+  std::optional<Pin> pin(std::in_place, party_.lane());
+  EXPECT_TRUE(party_.session->TryAdvanceEpoch());
+  int blocker = -1;
+  EXPECT_FALSE(party_.session->TryAdvanceEpoch(&blocker));
+  EXPECT_EQ(blocker, static_cast<int>(party_.lane().index()));
+  pin.reset();
+  EXPECT_TRUE(party_.session->TryAdvanceEpoch());
+}
+
+TEST_F(AllocatorTest, AViewPinHoldsTheEpochAfterTheOperationHasEnded) {
+  Session::ViewPin view;
+  {
+    const Pin pin(party_.lane());
+    view = *party_.session->TakeViewPin(party_.lane());
+  }
+  EXPECT_TRUE(party_.session->TryAdvanceEpoch());
+  EXPECT_FALSE(party_.session->TryAdvanceEpoch());
+  view.lane->ReleaseViewPin(view.pin);
+  EXPECT_TRUE(party_.session->TryAdvanceEpoch());
+}
+
+TEST_F(AllocatorTest, RandomBlocksKeepTheirBytes) {
+  std::mt19937_64 random(test::Seed());
+  std::map<std::uint64_t, std::pair<std::uint64_t, int>> live;  // Offset to size and filling.
+  for (int i = 0; i < 20'000; ++i) {
+    if (live.size() < 100 && random() % 2 == 0) {
+      const std::uint64_t size = random() % 20 == 0 ? random() % 30'000 + 1 : random() % 600 + 1;
+      const std::uint64_t offset = MustAllocate(size);
+      ASSERT_NE(offset, 0U);
+      const int filling = static_cast<int>(random() % 256);
+      std::memset(party_.session->region().At(offset, size, 16), filling, size);
+      ASSERT_TRUE(live.emplace(offset, std::make_pair(size, filling)).second) << "handed out twice";
+    } else if (!live.empty()) {
+      auto at = live.lower_bound(random() % (std::uint64_t{4} << 20));
+      at = at == live.end() ? live.begin() : at;
+      const auto* const bytes = reinterpret_cast<const unsigned char*>(
+          party_.session->region().At(at->first, at->second.first, 16));
+      for (std::uint64_t k = 0; k < at->second.first; ++k) {
+        ASSERT_EQ(bytes[k], at->second.second);
+      }
+      ASSERT_TRUE(Retire(at->first));
+      live.erase(at);
+    }
+    if (i % 16 == 0) {
+      (void)party_.session->TryAdvanceEpoch();
+    }
+  }
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, live.size());
+}
+
+TEST_F(AllocatorTest, RunsThatAreGivenBackJoinAgain) {
+  std::vector<std::uint64_t> runs;
+  for (int i = 0; i < 30; ++i) {
+    runs.push_back(MustAllocate(20'000));
+  }
+  for (const std::uint64_t run : runs) {
+    ASSERT_TRUE(Retire(run));
+  }
+  PassEpochs();
+  const std::uint64_t before = party_.allocator->Stats().spans_total;
+  EXPECT_NE(MustAllocate(30 * 20'000), 0U);
+  EXPECT_EQ(party_.allocator->Stats().spans_total, before) << "no growth was needed";
+}
+
+TEST_F(AllocatorTest, AFullStoreSaysSoAndKeepsAReserveForWhatMakesRoom) {
+  absl::Status full;
+  for (int i = 0; i < 100'000 && full.ok(); ++i) {
+    Operation op(party_.lane(), OpKind::kAllocate, 0);
+    full = party_.allocator->Allocate(op, NoteKind::kRaw, 1000).status();
+  }
+  ASSERT_TRUE(absl::IsResourceExhausted(full)) << full;
+  EXPECT_NE(full.ToString().find(path_), std::string::npos) << full;
+  Operation op(party_.lane(), OpKind::kAllocate, 0);
+  EXPECT_TRUE(party_.allocator->Allocate(op, NoteKind::kRaw, 500, Purpose::kMakesRoom).ok());
+  EXPECT_FALSE(party_.allocator->Allocate(op, NoteKind::kRaw, 5000).ok());
+  EXPECT_EQ(op.notes_used(), 1U) << "a failed allocation leaves no note";
+}
+
+TEST_F(AllocatorTest, BlocksTooLargeForAnyStoreAreRefused) {
+  Operation op(party_.lane(), OpKind::kAllocate, 0);
+  for (const std::uint64_t size :
+       {Allocator::kBlockBytesMax + 1, std::uint64_t{UINT64_MAX}, std::uint64_t{1} << 30}) {
+    EXPECT_TRUE(
+        absl::IsResourceExhausted(party_.allocator->Allocate(op, NoteKind::kRaw, size).status()));
+  }
+}
+
+TEST_F(AllocatorTest, SpansOfAThreadThatEndedAreAdoptedWhenRoomIsShort) {
+  std::vector<std::uint64_t> blocks;
+  std::thread([&] {
+    for (int i = 0; i < 300; ++i) {
+      blocks.push_back(MustAllocate(1000));
+    }
+  }).join();
+  for (const std::uint64_t block : blocks) {
+    ASSERT_TRUE(Retire(block));
+  }
+  PassEpochs();
+  const std::uint64_t before = party_.allocator->Stats().spans_total;
+  for (int i = 0; i < 250; ++i) {
+    MustAllocate(1000);
+  }
+  EXPECT_LE(party_.allocator->Stats().spans_total, before + 8);
+}
+
+TEST_F(AllocatorTest, EmptySpansServeOtherSizesAgain) {
+  std::vector<std::uint64_t> blocks;
+  for (int i = 0; i < 2000; ++i) {
+    blocks.push_back(MustAllocate(100));
+  }
+  for (const std::uint64_t block : blocks) {
+    ASSERT_TRUE(Retire(block));
+  }
+  PassEpochs();
+  const std::uint64_t before = party_.allocator->Stats().spans_total;
+  for (int i = 0; i < 200; ++i) {
+    MustAllocate(900);
+    if (i % 10 == 0) {
+      PassEpochs();
+    }
+  }
+  EXPECT_LE(party_.allocator->Stats().spans_total, before + 8);
+}
+
+TEST_F(AllocatorTest, BlocksAndRunsOfAKilledProcessComeBack) {
+  test::ChildProcess child([&](test::ChildSide& parent) {
+    Party mine(path_);
+    Operation op(mine.lane(), OpKind::kAllocate, 0);
+    for (const std::uint64_t size : {100, 1000, 10'000, 100'000}) {
+      if (!mine.allocator->Allocate(op, NoteKind::kRaw, size).ok()) {
+        return 1;
+      }
+    }
+    parent.Send("allocated");
+    (void)parent.Receive();
+    return 0;
+  });
+  ASSERT_EQ(child.Receive(), "allocated");
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, 4U);
+  ASSERT_TRUE(party_.session->RecoverDead().ok());
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, 4U) << "it lives";
+  ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(party_.session->RecoverDead().ok());
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, 0U);
+  ASSERT_TRUE(party_.session->RecoverDead().ok());
+  PassEpochs();  // Its pin is gone too.
+}
+
+TEST_F(AllocatorTest, ALaneThatDiedWhileItGaveARunBackIsFinishedByItsRecoverer) {
+  // By hand: the words as they are in the middle of each step.
+  const std::uint64_t run = MustAllocate(20'000);
+  region::Region& region = party_.session->region();
+  const std::uint64_t first = (run - region.geometry().data_offset) / 4096;
+  region::LaneLayout& dead = region.lane(7);
+  const std::uint64_t body = Pack({SpanKind::kRunBody, 0, 7, static_cast<std::uint32_t>(first)});
+  dead.notes[0].store(process::RunNote(NoteKind::kRunFree, first, 5), std::memory_order_relaxed);
+  const auto recover = [&] {
+    Operation own(party_.lane(), OpKind::kRecover, 0);
+    ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
+  };
+  recover();
+  EXPECT_TRUE(party_.allocator->IsUsed(run)) << "noted, not begun: whose run it is has not changed";
+  region.span_word(first).store(body, std::memory_order_relaxed);
+  region.span_word(first + 1).store(0, std::memory_order_relaxed);
+  recover();
+  for (std::uint64_t i = 0; i < 5; ++i) {
+    EXPECT_EQ(region.span_word(first + i).load(std::memory_order_relaxed), 0U) << i;
+  }
+  recover();
+  dead.notes[0].store(0, std::memory_order_relaxed);
+}
+
+TEST_F(AllocatorTest, ALaneThatDiedWhileItClaimedARunIsUndone) {
+  region::Region& region = party_.session->region();
+  ASSERT_TRUE(region.Grow(region.span_count(), 8).ok());
+  const std::uint64_t first = region.span_count() - 4;
+  ASSERT_EQ(region.span_word(first).load(std::memory_order_relaxed), 0U);
+  region::LaneLayout& dead = region.lane(7);
+  dead.notes[0].store(process::RunNote(NoteKind::kRunClaim, first, 4), std::memory_order_relaxed);
+  const std::uint64_t body = Pack({SpanKind::kRunBody, 0, 7, static_cast<std::uint32_t>(first)});
+  region.span_word(first + 1).store(body, std::memory_order_relaxed);
+  region.span_word(first + 2).store(body, std::memory_order_relaxed);
+  Operation own(party_.lane(), OpKind::kRecover, 0);
+  ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
+  for (std::uint64_t i = 0; i < 4; ++i) {
+    EXPECT_EQ(region.span_word(first + i).load(std::memory_order_relaxed), 0U) << i;
+  }
+  dead.notes[0].store(0, std::memory_order_relaxed);
+}
+
+TEST_F(AllocatorTest, DamagedSpanWordsAreReportedAndLeadNowhere) {
+  const std::uint64_t block = MustAllocate(100);
+  region::Region& region = party_.session->region();
+  const std::uint64_t span = (block - region.geometry().data_offset) / 4096;
+  const std::uint64_t good = region.span_word(span).load(std::memory_order_relaxed);
+  for (const std::uint64_t bad :
+       {std::uint64_t{15} << 60, Pack({SpanKind::kSmall, 250, 0, 0}),
+        Pack({SpanKind::kRunHead, 0, 0, 0xffffff}), Pack({SpanKind::kRunHead, 0, 0, 0})}) {
+    region.span_word(span).store(bad, std::memory_order_relaxed);
+    EXPECT_TRUE(absl::IsDataLoss(party_.allocator->CheckSpans()));
+    party_.allocator->ForEachBlock([](const BlockInfo&) {});
+    (void)party_.allocator->BlockBytes(block);
+  }
+  region.span_word(span).store(good, std::memory_order_relaxed);
+}
+
+}  // namespace
+}  // namespace commy::alloc

@@ -1,0 +1,238 @@
+// The hash index below the public interface: how it changes its shape, what deletes leave behind,
+// its depth bound, its words, and damage of each of its parts.
+#include "index/hash_index.h"
+
+#include <map>
+#include <utility>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "process/owner.h"
+#include "support/store_fixture.h"
+
+namespace commy::test {
+namespace {
+
+using index::Directory;
+using index::IndexRoot;
+using index::NamespaceObject;
+using index::Record;
+using index::Segment;
+
+class HashIndexTest : public StoreFixture {
+ protected:
+  struct Shape {
+    IndexRoot* root = nullptr;
+    Directory* directory = nullptr;
+    base::Shared64* entries = nullptr;
+    std::map<std::uint64_t, Segment*> segments;  // By offset.
+  };
+  Shape Look() {
+    region::Region& region = ImplOf(store_)->region();
+    Shape shape;
+    EXPECT_TRUE(ImplOf(store_)
+                    ->catalog()
+                    .ForEach("n",
+                             [&](std::string_view, std::uint64_t object) {
+                               shape.root = region.At<IndexRoot>(
+                                   region.At<NamespaceObject>(object)->root.load(
+                                       std::memory_order_relaxed));
+                               return false;
+                             })
+                    .ok());
+    const std::uint64_t directory = shape.root->directory.load(std::memory_order_relaxed);
+    shape.directory = region.At<Directory>(directory);
+    shape.entries = region.At<base::Shared64>(directory + sizeof(Directory));
+    for (std::uint64_t i = 0; i < std::uint64_t{1} << shape.directory->depth; ++i) {
+      const std::uint64_t offset = shape.entries[i].load(std::memory_order_relaxed);
+      shape.segments.emplace(offset, region.At<Segment>(offset));
+    }
+    return shape;
+  }
+  // The first `count` keys of which the top `bits` of the hash are those of `like`.
+  std::vector<std::string> KeysLike(const std::string& like, unsigned bits, std::size_t count) {
+    const index::HashIndex& index = ImplOf(store_)->hash_index();
+    std::vector<std::string> keys;
+    for (std::uint64_t i = 0; keys.size() < count; ++i) {
+      const std::string key = "k" + std::to_string(i);
+      if ((index.Hash(key) >> (64U - bits)) == (index.Hash(like) >> (64U - bits))) {
+        keys.push_back(key);
+      }
+    }
+    return keys;
+  }
+
+  Store store_ = MustOpen(QuietOptions());
+  Namespace ns_ = MustOpenNamespace(store_, "n");
+};
+
+TEST_F(HashIndexTest, TheDirectoryAndItsSegmentsCoverEveryHashOnce) {
+  for (int i = 0; i < 5000; ++i) {
+    ASSERT_TRUE(ns_.Put(std::to_string(i), "v").ok());
+  }
+  const Shape shape = Look();
+  EXPECT_GE(shape.segments.size(), 5000U / 16);
+  EXPECT_GE(shape.directory->depth, 9U);
+  for (std::uint64_t i = 0; i < std::uint64_t{1} << shape.directory->depth; ++i) {
+    const Segment& segment = *shape.segments.at(shape.entries[i].load(std::memory_order_relaxed));
+    ASSERT_LE(segment.depth, shape.directory->depth);
+    const std::uint64_t first = i << (64U - shape.directory->depth);
+    ASSERT_EQ(segment.depth == 0 ? 0 : first >> (64U - segment.depth) << (64U - segment.depth),
+              segment.prefix);
+  }
+  EXPECT_EQ(shape.root->baton.load(std::memory_order_relaxed), 0U);
+}
+
+TEST_F(HashIndexTest, DeletesLeaveDeadSlotsWhichARebuildDropsWithoutGrowth) {
+  // One bucket is filled and emptied again and again: rebuilt, never split.
+  for (int i = 0; i < 2000; ++i) {
+    ASSERT_TRUE(ns_.Put(std::to_string(i), "v").ok());
+    ASSERT_TRUE(*ns_.Delete(std::to_string(i)));
+  }
+  EXPECT_EQ(Look().directory->depth, 0U);
+  EXPECT_EQ(Look().segments.size(), 1U);
+  EXPECT_EQ(*ns_.Size(), 0U);
+}
+
+TEST_F(HashIndexTest, KeysThatShareManyBitsOfTheirHashStillFit) {
+  const std::vector<std::string> keys = KeysLike("x", 14, 60);
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(ns_.Put(key, key).ok());
+  }
+  EXPECT_GE(Look().directory->depth, 14U);
+  for (const std::string& key : keys) {
+    ASSERT_EQ(*ns_.Get(key), key);
+  }
+  for (const std::string& key : keys) {
+    ASSERT_TRUE(*ns_.Delete(key));
+  }
+  EXPECT_EQ(*ns_.Size(), 0U);
+}
+
+TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreToldApart) {
+  // Among so many keys some pairs share all the 26 bits that a slot keeps of the hash.
+  std::map<std::uint64_t, std::string> by_tag;
+  int pairs = 0;
+  for (int i = 100'000; i < 180'000; ++i) {
+    const std::string key = std::to_string(i);
+    const auto [at, fresh] =
+        by_tag.emplace(index::SlotTag(ImplOf(store_)->hash_index().Hash(key)), key);
+    if (fresh) {
+      continue;
+    }
+    ++pairs;
+    ASSERT_TRUE(ns_.Put(at->second, "first").ok());
+    ASSERT_TRUE(absl::IsNotFound(ns_.Get(key).status()));
+    ASSERT_TRUE(ns_.Put(key, "second").ok());
+    ASSERT_EQ(*ns_.Get(at->second), "first");
+    ASSERT_TRUE(*ns_.Delete(at->second));
+    ASSERT_EQ(*ns_.Get(key), "second");
+  }
+  EXPECT_GT(pairs, 5);
+}
+
+TEST_F(HashIndexTest, SlotWordsHoldAnyOffsetAndTellTags) {
+  for (const std::uint64_t offset : {std::uint64_t{16}, region::kMaxSizeLimitBytes - 16}) {
+    for (const std::uint64_t hash :
+         {std::uint64_t{0}, std::uint64_t{UINT64_MAX}, std::uint64_t{0x123456789abcdef}}) {
+      const std::uint64_t word = index::PackSlot(hash, offset);
+      EXPECT_EQ(index::SlotOffset(word), offset);
+      EXPECT_TRUE(index::SlotHasTag(word, hash));
+      EXPECT_FALSE(index::SlotHasTag(word, hash ^ (std::uint64_t{1} << 63)));
+      EXPECT_FALSE(index::SlotHasTag(word, hash ^ (std::uint64_t{1} << 38)));
+      EXPECT_FALSE(index::SlotIsDead(word));
+      EXPECT_FALSE(index::SlotIsFrozen(word));
+      EXPECT_FALSE(index::SlotIsEmpty(word));
+      for (std::uint64_t depth = 0; depth <= index::kDepthMax; ++depth) {
+        EXPECT_EQ(index::SplitSide(word, depth), (hash >> (63U - depth)) & 1U);
+      }
+    }
+  }
+  EXPECT_TRUE(index::SlotIsEmpty(index::kSlotFrozen));
+  EXPECT_FALSE(index::SlotIsEmpty(index::kSlotDead));
+}
+
+TEST_F(HashIndexTest, CounterCellsHoldNegativeNumbers) {
+  for (const std::int64_t value : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1},
+                                   (std::int64_t{1} << 39) - 1, -(std::int64_t{1} << 39)}) {
+    for (const std::uint64_t seq : {std::uint64_t{0}, std::uint64_t{0xffffff}}) {
+      EXPECT_EQ(index::CellValue(index::PackCell(value, seq)), value);
+      EXPECT_EQ(index::CellSeq(index::PackCell(value, seq)), seq);
+    }
+  }
+}
+
+TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
+  for (int i = 0; i < 40; ++i) {
+    ASSERT_TRUE(ns_.Put(std::to_string(i), std::string(100, 'v')).ok());
+  }
+  const Shape shape = Look();
+  Segment& segment = *shape.segments.begin()->second;
+  auto* const slots = reinterpret_cast<std::uint64_t*>(&segment + 1);
+  std::uint64_t* slot = slots;
+  while (index::SlotIsDead(*slot)) {
+    ++slot;
+  }
+  auto* const record = ImplOf(store_)->region().At<Record>(index::SlotOffset(*slot));
+  std::vector<std::uint64_t*> words = {&shape.root->namespace_id, &shape.root->directory.raw,
+                                       &shape.directory->depth,   &shape.entries[0].raw,
+                                       &segment.bucket_count,     slot,
+                                       &record->checksum,         &record->namespace_id};
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    for (const std::uint64_t bad : {*words[i] ^ 0x10U, std::uint64_t{0xfffffffffffffff0}}) {
+      const std::uint64_t good = std::exchange(*words[i], bad);
+      for (int key = 0; key < 40; ++key) {
+        const absl::Status got = ns_.Get(std::to_string(key)).status();
+        ASSERT_TRUE(got.ok() || absl::IsNotFound(got) || absl::IsDataLoss(got)) << got;
+      }
+      EXPECT_FALSE(IsSound(store_)) << "word " << i << ", damaged to " << bad;
+      *words[i] = good;
+    }
+  }
+  EXPECT_TRUE(IsSound(store_));
+}
+
+TEST_F(HashIndexTest, WhatADeadLaneArmedIsCountedOnceHoweverOftenItIsRecovered) {
+  // By hand: a lane that published a record and died before it wrote its counter.
+  ASSERT_TRUE(ns_.Put("a", "v").ok());
+  region::Region& region = ImplOf(store_)->region();
+  const Shape shape = Look();
+  const auto offset =
+      index::SlotOffset(reinterpret_cast<std::uint64_t*>(shape.segments.begin()->second + 1)[0]);
+  std::uint64_t object = 0;
+  EXPECT_TRUE(ImplOf(store_)
+                  ->catalog()
+                  .ForEach("n",
+                           [&](std::string_view, std::uint64_t found) {
+                             object = found;
+                             return false;
+                           })
+                  .ok());
+  const std::uint64_t cells = shape.root->counters[0].load(std::memory_order_relaxed);
+  ASSERT_NE(cells, 0U);
+  auto* const cell = region.At<base::Shared64>(cells);
+  const std::uint64_t counted = cell->load(std::memory_order_relaxed);
+  ASSERT_EQ(index::CellValue(counted), 1);
+  cell->store(index::PackCell(0, index::CellSeq(counted)), std::memory_order_relaxed);
+  ASSERT_EQ(*ns_.Size(), 0U);
+  region::LaneLayout& dead = region.lane(9);
+  const std::uint64_t seq = (index::CellSeq(counted) + 1) & process::kOpSeqMask;
+  // Slot 31 was never attached, and its lock is free: a participant of which only the lane is left.
+  dead.owner.store(process::PackOwner(31, 5), std::memory_order_relaxed);
+  dead.op.store(process::PackOp({true, 1, process::OpKind::kWrite, seq}),
+                std::memory_order_relaxed);
+  dead.op_object.store(object, std::memory_order_relaxed);
+  dead.op_counter.store(cells, std::memory_order_relaxed);
+  dead.notes[0].store(process::BlockNote(process::NoteKind::kRecord, offset),
+                      std::memory_order_relaxed);
+  for (int again = 0; again < 3; ++again) {
+    ASSERT_TRUE(ImplOf(store_)->session().RecoverDead().ok());
+    EXPECT_EQ(*ns_.Size(), 1U);
+    EXPECT_EQ(dead.owner.load(std::memory_order_relaxed), 0U);
+    EXPECT_EQ(*ns_.Get("a"), "v");
+  }
+}
+
+}  // namespace
+}  // namespace commy::test

@@ -1,0 +1,184 @@
+// Participants that die, stop, fork and stand beside each other: who is shown as what, who recovers
+// whom, and what a stopped process holds back.
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include <signal.h>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "support/child_process.h"
+#include "support/store_fixture.h"
+#include "support/wait_for.h"
+
+namespace commy::test {
+namespace {
+
+class ParticipantProcessTest : public StoreFixture {
+ protected:
+  // A child that opened the store, has a view of "k" and waits.
+  int HoldView(ChildSide& parent) {
+    const absl::StatusOr<Store> store = Store::Open(path_, SmallOptions());
+    if (!store.ok()) {
+      return 1;
+    }
+    std::optional<View> view(*store->OpenNamespace("n")->GetView("k"));
+    const std::string value(view->value());
+    parent.Send("holding");
+    (void)parent.Receive();
+    const bool same = view->value() == value;
+    view.reset();
+    parent.Send(same ? "released" : "changed");
+    (void)parent.Receive();
+    return 0;
+  }
+  std::optional<ParticipantInfo> Of(const Store& store, pid_t pid) {
+    const std::vector<ParticipantInfo> all = store.Participants().value();
+    for (const ParticipantInfo& info : all) {
+      if (info.pid == static_cast<std::uint64_t>(pid)) {
+        return info;
+      }
+    }
+    return std::nullopt;
+  }
+  void SetUp() override {
+    Store store = MustOpen(QuietOptions());
+    ASSERT_TRUE(MustOpenNamespace(store, "n").Put("k", "v").ok());
+  }
+};
+
+TEST_F(ParticipantProcessTest, AHeartbeatRecoversWhoWasKilled) {
+  Store store = MustOpen(SmallOptions());
+  ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
+  ASSERT_EQ(child.Receive(), "holding");
+  ASSERT_TRUE(Of(store, child.pid()).has_value());
+  EXPECT_EQ(Of(store, child.pid())->liveness, Liveness::kLive);
+  EXPECT_GE(Of(store, child.pid())->lanes, 1U);
+  ASSERT_TRUE(child.KillAndWait());
+  EXPECT_TRUE(WaitFor([&] { return !Of(store, child.pid()).has_value(); }));
+}
+
+TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRecoversIt) {
+  Store store = MustOpen(QuietOptions());
+  ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
+  ASSERT_EQ(child.Receive(), "holding");
+  ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(Of(store, child.pid()).has_value());
+  EXPECT_EQ(Of(store, child.pid())->liveness, Liveness::kDead);
+  MustOpen(QuietOptions());
+  EXPECT_FALSE(Of(store, child.pid()).has_value());
+}
+
+TEST_F(ParticipantProcessTest, AStoppedOneIsShownAsStalledAndNotRecovered) {
+  Store store = MustOpen(SmallOptions());
+  ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
+  ASSERT_EQ(child.Receive(), "holding");
+  ASSERT_TRUE(child.Stop());
+  ASSERT_TRUE(WaitFor([&] {
+    const auto info = Of(store, child.pid());
+    return !info.has_value() || info->liveness == Liveness::kStalled;
+  }));
+  ASSERT_TRUE(Of(store, child.pid()).has_value());
+  EXPECT_GT(Of(store, child.pid())->heartbeat_age, absl::Milliseconds(100));
+  // Several heartbeats of ours later it is still there.
+  const std::uint64_t beats = ImplOf(store)
+                                  ->region()
+                                  .participant(Of(store, ::getpid())->slot)
+                                  .heartbeat.load(std::memory_order_relaxed);
+  ASSERT_TRUE(WaitFor([&] {
+    return ImplOf(store)
+               ->region()
+               .participant(Of(store, ::getpid())->slot)
+               .heartbeat.load(std::memory_order_relaxed) > beats + 20;
+  }));
+  EXPECT_TRUE(Of(store, child.pid()).has_value());
+  ASSERT_TRUE(child.Continue());
+  EXPECT_TRUE(WaitFor([&] { return Of(store, child.pid())->liveness == Liveness::kLive; }));
+  child.Send("go on");
+  EXPECT_EQ(child.Receive(), "released");
+}
+
+TEST_F(ParticipantProcessTest, AStoppedPinHoldsTheEpochAndAfterwardsMemoryIsUsedAgain) {
+  Store store = MustOpen(SmallOptions());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
+  ASSERT_EQ(child.Receive(), "holding");
+  ASSERT_TRUE(child.Stop());
+  const std::uint64_t epoch = store.Stats()->epoch;
+  const std::string value(1000, 'x');
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(ns.Put("k", value).ok());
+  }
+  EXPECT_LE(store.Stats()->epoch, epoch + 1);
+  EXPECT_GE(store.Stats()->retired_bytes, 2'900'000U);
+  EXPECT_GE(Of(store, child.pid())->pinned_epochs, 1U);
+  ASSERT_TRUE(child.Continue());
+  child.Send("go on");
+  EXPECT_EQ(child.Receive(), "released");
+  ASSERT_TRUE(WaitFor([&] { return store.Stats()->epoch > epoch + 4; }));
+  const std::uint64_t file_bytes = store.Stats()->file_bytes;
+  for (int i = 0; i < 3000; ++i) {
+    ASSERT_TRUE(ns.Put("k", value).ok());
+  }
+  EXPECT_LE(store.Stats()->file_bytes, file_bytes + (std::uint64_t{256} << 10));
+  EXPECT_TRUE(IsSound(store));
+}
+
+TEST_F(ParticipantProcessTest, AKilledPinIsGoneWithItsProcess) {
+  Store store = MustOpen(SmallOptions());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
+  ASSERT_EQ(child.Receive(), "holding");
+  const std::uint64_t epoch = store.Stats()->epoch;
+  ASSERT_TRUE(child.KillAndWait());
+  EXPECT_TRUE(WaitFor([&] { return store.Stats()->epoch > epoch + 4; }));
+}
+
+TEST_F(ParticipantProcessTest, AForkedGrandchildDoesNotKeepTheSlotOfItsParentAlive) {
+  Store store = MustOpen(SmallOptions());
+  std::optional<ChildProcess> child(std::in_place, [this](ChildSide& parent) {
+    const absl::StatusOr<Store> mine = Store::Open(path_, SmallOptions());
+    // Not a ChildProcess, which would end with its parent: it is to outlive it.
+    const pid_t grandchild = ::fork();
+    if (grandchild == 0) {
+      ::pause();
+      ::_exit(0);
+    }
+    parent.Send(std::to_string(grandchild));
+    (void)parent.Receive();
+    return mine.ok() ? 0 : 1;
+  });
+  const auto grandchild = static_cast<pid_t>(std::stol(child->Receive().value_or("0")));
+  ASSERT_GT(grandchild, 0);
+  const pid_t parent_of_it = child->pid();
+  ASSERT_TRUE(Of(store, parent_of_it).has_value());
+  ASSERT_TRUE(child->KillAndWait());
+  EXPECT_TRUE(WaitFor([&] { return !Of(store, parent_of_it).has_value(); }));
+  EXPECT_EQ(::kill(grandchild, 0), 0) << "it lives";
+  ::kill(grandchild, SIGKILL);
+}
+
+TEST_F(ParticipantProcessTest, EveryProcessIsShownAndGoneWhenItEnds) {
+  Store store = MustOpen(SmallOptions());
+  std::vector<std::unique_ptr<ChildProcess>> children;
+  for (int i = 0; i < 4; ++i) {
+    children.push_back(
+        std::make_unique<ChildProcess>([this](ChildSide& parent) { return HoldView(parent); }));
+    ASSERT_EQ(children.back()->Receive(), "holding");
+  }
+  EXPECT_EQ(store.Participants()->size(), 5U);
+  for (const auto& child : children) {
+    EXPECT_EQ(Of(store, child->pid())->name, "test");
+    child->Send("release");
+    EXPECT_EQ(child->Receive(), "released");
+    child->Send("end");
+    EXPECT_TRUE(child->Succeeded());
+  }
+  // They ended without closing, as processes do.
+  EXPECT_TRUE(WaitFor([&] { return store.Participants()->size() == 1; }));
+}
+
+}  // namespace
+}  // namespace commy::test

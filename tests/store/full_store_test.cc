@@ -1,0 +1,188 @@
+// A store without room: writes say ResourceExhausted and change nothing, what is there can be read
+// and deleted, and what was deleted makes room again. Both for a full disk and for max_size.
+#include <filesystem>
+#include <map>
+
+#include <gtest/gtest.h>
+
+#include "support/fault_platform.h"
+#include "support/small_disk.h"
+#include "support/store_fixture.h"
+#include "support/wait_for.h"
+
+namespace commy::test {
+namespace {
+
+using Code = absl::StatusCode;
+
+class FullStoreTest : public StoreFixture {
+ protected:
+  // Puts values of `bytes` until there is no room for another; what was put.
+  static std::map<std::string, std::string> Fill(const Namespace& ns, const std::string& prefix,
+                                                 std::size_t bytes, absl::Status* refused) {
+    std::map<std::string, std::string> put;
+    for (int i = 0; i < 1'000'000; ++i) {
+      const std::string key = prefix + std::to_string(i);
+      std::string value = key + std::string(bytes, static_cast<char>('a' + i % 26));
+      *refused = ns.Put(key, value);
+      if (!refused->ok()) {
+        break;
+      }
+      put.emplace(key, std::move(value));
+    }
+    return put;
+  }
+  static void ExpectAll(const Namespace& ns, const std::map<std::string, std::string>& put) {
+    ASSERT_EQ(*ns.Size(), put.size());
+    for (const auto& [key, value] : put) {
+      ASSERT_EQ(*ns.Get(key), value) << key;
+    }
+  }
+
+  // The whole story, for whatever it is that limits the store.
+  static void FillReadDeleteAndFillAgain(const Store& store, std::size_t bytes) {
+    SCOPED_TRACE(bytes);
+    const Namespace ns = MustOpenNamespace(store, "full/" + std::to_string(bytes));
+    absl::Status refused;
+    const auto put = Fill(ns, "k", bytes, &refused);
+    ASSERT_TRUE(Says(refused, Code::kResourceExhausted, store.path()));
+    ASSERT_GT(put.size(), 2U);
+    ExpectAll(ns, put);
+    EXPECT_TRUE(IsSound(store));
+    for (const auto& [key, value] : put) {
+      const absl::StatusOr<bool> deleted = ns.Delete(key);
+      ASSERT_TRUE(deleted.ok()) << deleted.status();
+      ASSERT_TRUE(*deleted);
+    }
+    EXPECT_EQ(*ns.Size(), 0U);
+    EXPECT_TRUE(IsSound(store));
+    ASSERT_TRUE(WaitFor([&] { return ns.Put("again", std::string(bytes, 'y')).ok(); }));
+    // What was retired comes free with the epoch; then there is about as much room as before.
+    std::map<std::string, std::string> more;
+    EXPECT_TRUE(WaitFor(
+        [&] {
+          more.merge(Fill(ns, "m" + std::to_string(more.size()) + "-", bytes, &refused));
+          return more.size() >= put.size() / 2;
+        },
+        std::chrono::seconds(5)))
+        << more.size() << " of " << put.size();
+    more.emplace("again", std::string(bytes, 'y'));
+    ExpectAll(ns, more);
+    EXPECT_TRUE(IsSound(store));
+    // May want a moment too, until what was retired comes free.
+    EXPECT_TRUE(WaitFor([&] { return ns.Clear().ok(); }));
+    // NotFound: the heartbeat has finished a drop that had no room to end.
+    EXPECT_TRUE(WaitFor([&] {
+      const absl::Status dropped = store.DropNamespace(ns.path());
+      return dropped.ok() || absl::IsNotFound(dropped);
+    }));
+  }
+};
+
+Options SizeLimited() {
+  Options options = SmallOptions();
+  options.max_size = std::uint64_t{2} << 20;
+  return options;
+}
+
+TEST_F(FullStoreTest, AStoreAtItsMaxSizeStillReadsAndDeletesAndThenPutsAgain) {
+  for (const std::size_t bytes : {std::size_t{10}, std::size_t{900}, std::size_t{50'000}}) {
+    path_ = temp_.File("of" + std::to_string(bytes));
+    FillReadDeleteAndFillAgain(MustOpen(SizeLimited()), bytes);
+  }
+}
+
+TEST_F(FullStoreTest, AStoreOnAFullDiskStillReadsAndDeletesAndThenPutsAgain) {
+  const SmallDisk disk(std::uint64_t{3} << 20);
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "SKIPPED: " << disk.error();
+  }
+  expect_store_ = false;
+  for (const std::size_t bytes : {std::size_t{10}, std::size_t{900}, std::size_t{50'000}}) {
+    Store store = MustOpen(disk.File("store"), SmallOptions());
+    FillReadDeleteAndFillAgain(store, bytes);
+    ASSERT_TRUE(store.Close().ok());
+    std::filesystem::remove(disk.File("store"));
+  }
+}
+
+TEST_F(FullStoreTest, ADiskTooSmallForAnEmptyStoreLeavesNoFile) {
+  const SmallDisk disk(std::uint64_t{16} << 10);
+  if (!disk.mounted()) {
+    GTEST_SKIP() << "SKIPPED: " << disk.error();
+  }
+  expect_store_ = false;
+  EXPECT_TRUE(Says(Store::Open(disk.File("store"), SmallOptions()).status(),
+                   Code::kResourceExhausted, disk.File("store")));
+  Options options = SmallOptions();
+  options.create_if_missing = false;
+  EXPECT_EQ(Store::Open(disk.File("store"), options).status().code(), Code::kNotFound);
+}
+
+TEST_F(FullStoreTest, AFullStoreTakesNoNamespaceAndLosesNone) {
+  Store store = MustOpen(SizeLimited());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  absl::Status refused;
+  (void)Fill(ns, "big", 20'000, &refused);
+  (void)Fill(ns, "small", 0, &refused);
+  int made = 0;
+  absl::Status status;
+  while (status.ok() && made < 10'000) {
+    status = store.OpenNamespace("more/" + std::to_string(made)).status();
+    made += status.ok() ? 1 : 0;
+  }
+  EXPECT_TRUE(Says(status, Code::kResourceExhausted, path_));
+  EXPECT_EQ(store.ListNamespaces("more/")->size(), static_cast<std::size_t>(made));
+  EXPECT_TRUE(IsSound(store));
+  EXPECT_TRUE(store.DropNamespace("n").ok());
+  EXPECT_TRUE(WaitFor([&] { return store.OpenNamespace("after").ok(); }));
+}
+
+TEST_F(FullStoreTest, OverwritingAtTheLimitForeverNeverFillsTheStore) {
+  Store store = MustOpen(SizeLimited());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  // Half full; then every key a hundred times over.
+  const std::string value(900, 'v');
+  for (int i = 0; i < 100'000; ++i) {
+    const absl::Status put = ns.Put(std::to_string(i % 1000), value);
+    if (!put.ok()) {
+      ASSERT_TRUE(WaitFor([&] { return ns.Put(std::to_string(i % 1000), value).ok(); })) << put;
+    }
+  }
+  EXPECT_EQ(*ns.Size(), 1000U);
+}
+
+TEST_F(FullStoreTest, EveryAllocationThatFailsLeavesTheStoreSound) {
+  // Whichever piece of an operation finds no room: what it had taken comes back.
+  FaultPlatform platform;
+  for (std::uint64_t budget = 0; budget < 40; ++budget) {
+    SCOPED_TRACE(budget);
+    const std::string path = temp_.File("budget" + std::to_string(budget));
+    Options options = QuietOptions();
+    options.testing.chunk_bytes = options.testing.span_bytes;
+    platform.Clear();
+    absl::StatusOr<Store> store = OpenOn(platform, path, options);
+    ASSERT_TRUE(store.ok()) << store.status();
+    platform.Set([&](auto& faults) { faults.allocate_bytes_left = budget * 12'288; });
+    int ok = 0;
+    for (int i = 0; i < 300; ++i) {
+      absl::StatusOr<Namespace> ns = store->OpenNamespace("n" + std::to_string(i % 3));
+      if (ns.ok()) {
+        const std::string value(static_cast<std::size_t>(i) * 7, 'x');
+        ok += ns->Put("k" + std::to_string(i), value).ok() ? 1 : 0;
+        if (i % 100 == 99) {
+          (void)ns->Clear();
+        }
+      }
+    }
+    EXPECT_TRUE(IsSound(*store));
+    platform.Clear();
+    EXPECT_TRUE(store->OpenNamespace("n0")->Put("k", "v").ok());
+    EXPECT_TRUE(IsSound(*store));
+    EXPECT_TRUE(budget < 39 || ok > 0);
+  }
+  expect_store_ = false;
+}
+
+}  // namespace
+}  // namespace commy::test
