@@ -40,7 +40,7 @@ struct Options {
     std::uint32_t segment_buckets = 31;
     std::uint32_t participant_count = 256;
     std::uint32_t lane_count = 4104;  // A few of them are kept for recovery.
-    bool background = true;  // Run the heartbeat thread.
+    bool background = true;           // Run the heartbeat thread.
   };
   Testing testing = Testing();
 };

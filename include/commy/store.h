@@ -49,8 +49,9 @@ class COMMY_EXPORT Store {
   // parts separated by '/'. InvalidArgument: a bad path, or it exists with another order; NotFound.
   absl::StatusOr<Namespace> OpenNamespace(std::string_view path,
                                           NamespaceOptions options = NamespaceOptions()) const;
-  // Removes a namespace with all its keys at one moment. Handles to it say NotFound from then on.
-  // NotFound: there is none of that path.
+  // Removes the namespace that is at `path` when the call begins, with all its keys, at one moment,
+  // also if it is renamed meanwhile. Handles to it say NotFound from then on. Works on a full store.
+  // NotFound: there is none of that path, or another call is dropping it.
   absl::Status DropNamespace(std::string_view path) const;
   // Gives a namespace another path at one moment. Handles stay good. NotFound; AlreadyExists.
   absl::Status RenameNamespace(std::string_view from, std::string_view to) const;

@@ -3,14 +3,14 @@
 // The lock is a plain mutex of this process's memory. fork() takes it before the child exists and
 // both sides release it, so that the child finds the registry whole. It must be of the kind that
 // does not remember its owner's thread id: that id is another one in the child.
-#include <pthread.h>
-#include <unistd.h>
-
 #include <atomic>
 #include <map>
 #include <mutex>
 #include <string>
 #include <utility>
+
+#include <pthread.h>
+#include <unistd.h>
 
 #include "base/check.h"
 #include "platform/fork.h"

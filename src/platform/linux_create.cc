@@ -4,12 +4,12 @@
 // linked. If the process dies before, nothing is left. Where the file system has no nameless files
 // it gets a hidden provisional name, which is removed with the descriptor; if the process is killed
 // before Link(), that hidden file stays.
+#include <cstdio>
+#include <string>
+
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <unistd.h>
-
-#include <cstdio>
-#include <string>
 
 #include "base/status.h"
 #include "platform/linux_platform.h"

@@ -1,11 +1,11 @@
 // Opening, describing and reading files.
+#include <array>
+#include <string>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
-
-#include <array>
-#include <string>
 
 #include "base/status.h"
 #include "platform/linux_platform.h"

@@ -1,4 +1,8 @@
 // Identity, clocks, random bytes, barriers and futexes.
+#include <array>
+#include <climits>
+#include <string>
+
 #include <fcntl.h>
 #include <linux/futex.h>
 #include <linux/membarrier.h>
@@ -7,10 +11,6 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <array>
-#include <climits>
-#include <string>
 
 #include "base/check.h"
 #include "base/status.h"

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/status/statusor.h"
+
 #include "platform/fork_guard.h"
 #include "platform/platform.h"
 

@@ -181,8 +181,15 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
     key = {object, anchor.id};
     COMMY_ASSIGN_OR_RETURN(mine, index_.CloseForDrop(op, anchor));
   }
-  COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
-  COMMY_RETURN_IF_ERROR(BuryDead());
+  // Marked, it is dropped: nobody can use it again. If there is no room just now to write that into
+  // the catalog, the next who meets it or the heartbeat does.
+  absl::Status finished = FinishDrop(key.object, key.id);
+  if (finished.ok()) {
+    finished = BuryDead();
+  }
+  if (!finished.ok() && !absl::IsResourceExhausted(finished)) {
+    return finished;
+  }
   return mine ? absl::OkStatus()
               : base::NotFound(path_, ": the namespace \"", ToAbsl(path),
                                "\" was being dropped already");

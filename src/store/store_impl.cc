@@ -116,6 +116,11 @@ absl::Status StoreImpl::FindAnchor(const NamespaceKey& key, index::Anchor* ancho
   return absl::OkStatus();
 }
 
+absl::Status StoreImpl::AfterDrop(const NamespaceKey& key) {
+  const absl::Status finished = FinishDrop(key.object, key.id);
+  return finished.ok() || absl::IsResourceExhausted(finished) ? DroppedStatus(key.id) : finished;
+}
+
 absl::Status StoreImpl::Read(const NamespaceKey& key,
                              absl::FunctionRef<absl::Status(Lane&, const index::Anchor&)> use) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
@@ -130,8 +135,7 @@ absl::Status StoreImpl::Read(const NamespaceKey& key,
     status = use(*lane, anchor);
   }
   if (!status.ok() && absl::IsAborted(status)) [[unlikely]] {
-    COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
-    return DroppedStatus(key.id);
+    return AfterDrop(key);
   }
   return status;
 }
@@ -152,8 +156,7 @@ absl::Status StoreImpl::Write(
     status = TryWrite(*lane, key, kind, use);
   }
   if (absl::IsAborted(status)) {
-    COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
-    return DroppedStatus(key.id);
+    return AfterDrop(key);
   }
   return status;
 }

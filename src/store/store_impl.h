@@ -84,6 +84,8 @@ class StoreImpl {
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   // 0: somebody else made one of that path first.
   absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path);
+  // For a call that met a namespace that is being dropped: finishes that, and says so.
+  absl::Status AfterDrop(const NamespaceKey& key);
   absl::Status FinishDrop(std::uint64_t object, std::uint64_t id);
   absl::Status BuryDead();
   absl::Status Bury(std::uint64_t object);

@@ -1,10 +1,10 @@
 // Arithmetic on sizes, and sizes as people read them.
 #include "base/bytes.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <cstdint>
+
+#include <gtest/gtest.h>
 
 namespace commy::base {
 namespace {

@@ -1,9 +1,9 @@
 // The file format's hash and checksum. Their values are part of the format.
 #include "base/hash.h"
 
-#include <gtest/gtest.h>
-
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace commy::base {
 namespace {

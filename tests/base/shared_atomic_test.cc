@@ -1,12 +1,12 @@
 // Words over mapped bytes. What they order among threads is in tests/race.
 #include "base/shared_atomic.h"
 
-#include <gtest/gtest.h>
-
 #include <array>
 #include <cstddef>
 #include <cstring>
 #include <thread>
+
+#include <gtest/gtest.h>
 
 namespace commy::base {
 namespace {

@@ -1,11 +1,11 @@
 // Status helpers: what an errno becomes, and that the macros leave or go on.
 #include "base/status.h"
 
-#include <gtest/gtest.h>
-
 #include <cerrno>
 #include <memory>
 #include <string>
+
+#include <gtest/gtest.h>
 
 namespace commy::base {
 namespace {

@@ -20,6 +20,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "absl/container/flat_hash_set.h"
+
 #include "crash/steps.h"
 #include "support/hook_runtime.h"
 
@@ -332,7 +334,18 @@ class CaseRunner {
   // Whether some order of what is left of the prior's, the victim's and the survivor's steps
   // answers each as it was answered.
   bool Explain(const Model& model, bool prior_done, std::size_t victim_next,
-               std::size_t seen_next) const {
+               std::size_t seen_next) {
+    // Most orders lead to the same few models, so this stays far from the number of orders.
+    std::string state = absl::StrCat(prior_done ? 1 : 0, ",", victim_next, ",", seen_next, ";");
+    for (const auto& [path, content] : model.names) {
+      absl::StrAppend(&state, path, "#", content.id, ":");
+      for (const auto& [key, value] : content.keys) {
+        absl::StrAppend(&state, key, "=", value, ",");
+      }
+    }
+    if (!tried_.insert(std::move(state)).second) {
+      return false;
+    }
     const bool victim_ended = !victim_.results.empty();
     if (seen_next == seen_.size() && (!victim_ended || victim_next == plan_.victim.size())) {
       return true;
@@ -394,6 +407,7 @@ class CaseRunner {
   Child prior_;
   Child victim_;
   std::vector<Seen> seen_;
+  absl::flat_hash_set<std::string> tried_;  // By Explain.
 };
 
 }  // namespace commy::test

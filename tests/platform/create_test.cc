@@ -1,12 +1,12 @@
 // A new file appears complete under its name or not at all, also when several make it at once, and
 // also where the file system has no nameless files.
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <cerrno>
 #include <filesystem>
 #include <memory>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "platform/linux_platform.h"
 #include "platform/platform_fixture.h"

@@ -1,11 +1,11 @@
 // Opening, describing and reading files, above all those that are not what was hoped for.
+#include <array>
+#include <cstring>
+
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include <array>
-#include <cstring>
 
 #include "platform/platform_fixture.h"
 #include "support/child_process.h"

@@ -1,6 +1,5 @@
 // What a forked child inherits of this floor: nothing.
-#include <fcntl.h>
-#include <unistd.h>
+#include "platform/fork.h"
 
 #include <atomic>
 #include <filesystem>
@@ -8,7 +7,9 @@
 #include <thread>
 #include <vector>
 
-#include "platform/fork.h"
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "platform/platform_fixture.h"
 #include "support/child_process.h"
 

@@ -1,10 +1,10 @@
 // Mappings: past the end of the file, grown by somebody else, populated, not inherited.
-#include <sys/mman.h>
-#include <unistd.h>
-
 #include <array>
 #include <cerrno>
 #include <cstring>
+
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "base/shared_atomic.h"
 #include "platform/linux_platform.h"

@@ -1,10 +1,10 @@
 // What the tests of this floor share: a directory, the real platform, and files in it.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <string>
 #include <utility>
+
+#include <gtest/gtest.h>
 
 #include "platform/platform.h"
 #include "support/temp_dir.h"

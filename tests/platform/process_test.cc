@@ -1,10 +1,10 @@
 // Identity, clocks, random bytes, barriers and futexes.
-#include <sys/prctl.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <thread>
+
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "base/shared_atomic.h"
 #include "platform/platform_fixture.h"

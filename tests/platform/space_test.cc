@@ -1,9 +1,9 @@
 // Disk blocks: reserved, given back, and not to be had.
-#include <unistd.h>
-
 #include <algorithm>
 #include <cerrno>
 #include <vector>
+
+#include <unistd.h>
 
 #include "platform/linux_platform.h"
 #include "platform/platform_fixture.h"

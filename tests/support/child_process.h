@@ -13,12 +13,12 @@
 // kills it, and so does the kernel if the thread that made it ends first.
 #pragma once
 
-#include <sys/types.h>
-
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
+
+#include <sys/types.h>
 
 namespace commy::test {
 

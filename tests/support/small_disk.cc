@@ -1,9 +1,9 @@
 #include "support/small_disk.h"
 
-#include <sys/mount.h>
-
 #include <cerrno>
 #include <cstring>
+
+#include <sys/mount.h>
 
 namespace commy::test {
 

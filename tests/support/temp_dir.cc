@@ -1,11 +1,11 @@
 #include "support/temp_dir.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+
+#include <stdlib.h>
+#include <unistd.h>
 
 namespace commy::test {
 namespace {

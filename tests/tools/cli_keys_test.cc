@@ -1,0 +1,221 @@
+// The commands on one key and on namespaces: what they print, and how they end.
+// Faults: cli_faults_test. load and scan: cli_records_test.
+#include <array>
+#include <string>
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "nlohmann/json.hpp"
+
+#include "tools/cli_fixture.h"
+
+namespace commy::test {
+namespace {
+
+using nlohmann::json;
+using CliKeysTest = CliFixture;
+
+constexpr std::array<const char*, 16> kCommands = {
+    "init", "put",   "get",    "del",  "add",     "scan",      "load",    "stat",
+    "ps",   "check", "layout", "demo", "ns list", "ns create", "ns drop", "ns rename"};
+
+std::vector<std::string> Words(std::string_view text) {
+  std::vector<std::string> words(1);
+  for (const char character : text) {
+    if (character == ' ') {
+      words.emplace_back();
+    } else {
+      words.back() += character;
+    }
+  }
+  return words;
+}
+
+TEST_F(CliKeysTest, VersionIsTheLibrarys) {
+  EXPECT_EQ(Done({"--version"}), "commy " + std::string(Version()) + "\n");
+}
+
+TEST_F(CliKeysTest, HelpNamesEveryCommandAndHidesTheDemosWorker) {
+  const std::string help = Done({"--help"});
+  for (const char* const command : kCommands) {
+    EXPECT_NE(help.find("  " + Words(command)[0] + " "), std::string::npos) << command;
+  }
+  EXPECT_EQ(help.find("demo-worker"), std::string::npos);
+}
+
+TEST_F(CliKeysTest, HelpOfEveryCommandHasExamples) {
+  for (const char* const command : kCommands) {
+    std::vector<std::string> words = Words(command);
+    words.emplace_back("--help");
+    const std::string help = Done(words);
+    EXPECT_NE(help.find("Examples:\n  commy " + std::string(command)), std::string::npos) << help;
+  }
+}
+
+TEST_F(CliKeysTest, PutGetAndDelOfAKey) {
+  EXPECT_EQ(Done({"put", store_, "acme/config", "greeting", "hello"}), "");
+  EXPECT_EQ(Done({"get", store_, "acme/config", "greeting"}), "hello");
+  EXPECT_EQ(json::parse(Done({"get", store_, "acme/config", "greeting", "--json"})),
+            json::parse(R"({"key":"greeting","value":"hello"})"));
+  EXPECT_EQ(Done({"del", store_, "acme/config", "greeting"}), "");
+  Fails(1, {"get", store_, "acme/config", "greeting"}, {store_, "acme/config", "greeting"});
+  Fails(1, {"del", store_, "acme/config", "greeting"}, {store_, "acme/config", "greeting"});
+}
+
+TEST_F(CliKeysTest, DelAsJsonSaysWhetherItWasThere) {
+  Done({"put", store_, "a", "k", "v"});
+  EXPECT_EQ(json::parse(Done({"del", store_, "a", "k", "--json"})), json({{"deleted", true}}));
+  const ProgramEnd again = RunCommy({"del", store_, "a", "k", "--json"});
+  EXPECT_EQ(again.code, 1);
+  EXPECT_EQ(json::parse(again.out), json({{"deleted", false}}));
+}
+
+TEST_F(CliKeysTest, KeysAndValuesThatLookLikeSomethingElseAreTakenAsTheyAre) {
+  const std::array<std::string, 12> odd = {"",    "load", "[a,b]", "{}",  "\"q\"", "'q'",
+                                           "a=b", "%",    "\\t",   " x ", "put",   "#"};
+  for (const std::string& key : odd) {
+    for (const std::string& value : odd) {
+      Done({"put", store_, "odd", key, value});
+      EXPECT_EQ(Done({"get", store_, "odd", key}), value) << "key \"" << key << "\"";
+    }
+  }
+}
+
+TEST_F(CliKeysTest, AfterTwoDashesNothingIsAnOption) {
+  Done({"put", store_, "odd", "--", "-k", "--ttl"});
+  EXPECT_EQ(Done({"get", store_, "odd", "--", "-k"}), "--ttl");
+}
+
+TEST_F(CliKeysTest, PutOfADashReadsStandardInputWithEveryByte) {
+  std::string bytes;
+  for (int i = 0; i < 100'000; ++i) {
+    bytes += static_cast<char>(i * 7);
+  }
+  Done({"put", store_, "a", "k", "-"}, {.input = bytes});
+  EXPECT_EQ(Done({"get", store_, "a", "k"}), bytes);
+  Done({"put", store_, "a", "k", "-"}, {.input = ""});
+  EXPECT_EQ(Done({"get", store_, "a", "k"}), "");
+}
+
+TEST_F(CliKeysTest, GetEndsTheLineOnATerminalOnly) {
+  Done({"put", store_, "a", "k", "value"});
+  const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(terminal, 0);
+  ASSERT_EQ(::grantpt(terminal), 0);
+  ASSERT_EQ(::unlockpt(terminal), 0);
+  const int side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(side, 0);
+  EXPECT_EQ(RunCommy({"get", store_, "a", "k"}, {.out_fd = side}).code, 0);
+  std::array<char, 64> shown{};
+  const ssize_t count = ::read(terminal, shown.data(), shown.size());
+  EXPECT_EQ(std::string(shown.data(), static_cast<std::size_t>(std::max(count, ssize_t{0}))),
+            "value\r\n");
+  ::close(side);
+  ::close(terminal);
+}
+
+TEST_F(CliKeysTest, AddPrintsTheSum) {
+  EXPECT_EQ(Done({"add", store_, "c", "n", "5"}), "5\n");
+  EXPECT_EQ(Done({"add", store_, "c", "n", "-7"}), "-2\n");
+  EXPECT_EQ(json::parse(Done({"add", store_, "c", "n", "1", "--json"})), json({{"value", -1}}));
+  EXPECT_EQ(Done({"get", store_, "c", "n"}), "-1");
+}
+
+TEST_F(CliKeysTest, AddToWhatIsNoNumberOrTooLargeFailsAndChangesNothing) {
+  Done({"put", store_, "c", "text", "hello"});
+  Fails(3, {"add", store_, "c", "text", "1"}, {store_});
+  EXPECT_EQ(Done({"get", store_, "c", "text"}), "hello");
+  Done({"put", store_, "c", "most", "9223372036854775807"});
+  Fails(3, {"add", store_, "c", "most", "1"}, {store_});
+  EXPECT_EQ(Done({"get", store_, "c", "most"}), "9223372036854775807");
+}
+
+TEST_F(CliKeysTest, NamespacesAreListedCreatedRenamedAndDropped) {
+  Done({"ns", "create", store_, "acme/config"});
+  Done({"ns", "create", store_, "acme/config"});  // There is nothing to do.
+  Done({"ns", "create", store_, "other"});
+  Done({"put", store_, "acme/config", "k", "v"});
+  const json all = json::parse(Done({"ns", "list", store_, "--json"}));
+  ASSERT_EQ(all.size(), 2U);
+  EXPECT_EQ(all[0]["path"], "acme/config");
+  EXPECT_EQ(all[0]["keys"], 1);
+  EXPECT_EQ(all[0]["order"], "hash");
+  EXPECT_EQ(all[1]["path"], "other");
+  EXPECT_EQ(Done({"ns", "list", store_, "oth"}), "             0  hash     other\n");
+  EXPECT_EQ(Done({"ns", "list", store_, "none"}), "");
+  Done({"ns", "rename", store_, "acme/config", "acme/settings"});
+  EXPECT_EQ(Done({"get", store_, "acme/settings", "k"}), "v");
+  Fails(3, {"ns", "rename", store_, "acme/settings", "other"}, {store_, "other"});
+  Done({"ns", "drop", store_, "acme/settings"});
+  Fails(1, {"get", store_, "acme/settings", "k"}, {store_, "acme/settings"});
+  Fails(1, {"ns", "drop", store_, "acme/settings"}, {store_, "acme/settings"});
+  Fails(1, {"ns", "rename", store_, "acme/settings", "x"}, {store_, "acme/settings"});
+}
+
+TEST_F(CliKeysTest, InitCreatesAStoreOnce) {
+  const json made = json::parse(Done({"init", store_, "--max-size", "256MiB", "--json"}));
+  EXPECT_EQ(made["path"], store_);
+  EXPECT_EQ(made["max_size_bytes"], 256 << 20);
+  Fails(3, {"init", store_}, {store_});
+  const json stat = json::parse(Done({"stat", store_, "--json"}));
+  EXPECT_EQ(stat["max_size_bytes"], 256 << 20);
+  EXPECT_EQ(stat["uuid"], made["uuid"]);
+}
+
+TEST_F(CliKeysTest, InitTakesTheTimeouts) {
+  Done({"init", store_, "--stale-after", "250ms", "--operation-timeout", "2m"});
+  const json stat = json::parse(Done({"stat", store_, "--json"}));
+  EXPECT_EQ(stat["stale_after_ms"], 250);
+  EXPECT_EQ(stat["operation_timeout_ms"], 120'000);
+}
+
+TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
+  const Namespace ns = MustOpen(store_, "a");
+  ASSERT_TRUE(ns.Put("k", "v").ok());
+  const json stat = json::parse(Done({"stat", store_, "--json"}));
+  EXPECT_EQ(stat["keys"], 1);
+  EXPECT_EQ(stat["namespaces"], 1);
+  EXPECT_EQ(stat["participants"], 2);
+  EXPECT_NE(Done({"stat", store_}).find("keys               1\n"), std::string::npos);
+
+  const json ps = json::parse(Done({"ps", store_, "--json"}));
+  ASSERT_EQ(ps.size(), 2U);
+  EXPECT_EQ(ps[0]["name"], "test");
+  EXPECT_EQ(ps[0]["pid"], ::getpid());
+  EXPECT_EQ(ps[0]["state"], "live");
+  EXPECT_EQ(ps[0]["lanes"], 1);
+  EXPECT_EQ(ps[1]["name"], "commy ps");
+  const std::string table = Done({"ps", store_});
+  EXPECT_TRUE(table.starts_with("SLOT")) << table;
+  EXPECT_NE(table.find("test"), std::string::npos);
+  EXPECT_NE(table.find(std::to_string(::getpid())), std::string::npos);
+}
+
+TEST_F(CliKeysTest, CheckOfASoundStoreSaysSo) {
+  Done({"put", store_, "a", "k", "v"});
+  const json check = json::parse(Done({"check", store_, "--json"}));
+  EXPECT_EQ(check["sound"], true);
+  EXPECT_EQ(check["keys"], 1);
+  EXPECT_EQ(check["blocks_leaked"], 0);
+  EXPECT_EQ(check["blocks_used"], check["blocks_reachable"]);
+  EXPECT_TRUE(Done({"check", store_}).ends_with("\nsound\n"));
+}
+
+TEST_F(CliKeysTest, LayoutIsTheLibrarysInBothForms) {
+  EXPECT_EQ(Done({"layout"}), DescribeLayout());
+  const json layout = json::parse(Done({"layout", "--json"}));
+  ASSERT_FALSE(layout.empty());
+  std::string lines;
+  for (const json& entry : layout) {
+    for (const json& field : entry["fields"]) {
+      lines += entry["struct"].get<std::string>() + "\t" + field["field"].get<std::string>() +
+               "\t" + field["offset"].dump() + "\t" + field["size"].dump() + "\n";
+    }
+  }
+  EXPECT_EQ(lines, DescribeLayout());
+}
+
+}  // namespace
+}  // namespace commy::test
