@@ -127,7 +127,7 @@ absl::StatusOr<bool> HashIndex::CloseForDrop([[maybe_unused]] Operation& op, con
     }
     COMMY_RETURN_IF_ERROR(CompleteClear(anchor, offset, *root, successor));
   }
-  return base::DataLoss(region_.path(), ": the roots of namespace ", anchor.id,
+  return base::DataLoss(region_.path(), ": the roots of namespace ", anchor.id & kIdMask,
                         " lead in a circle");
 }
 

@@ -36,6 +36,11 @@ struct NamespaceObject {
 static_assert(sizeof(NamespaceObject) == 0x80);
 static_assert(offsetof(NamespaceObject, change_word) == 0x28);
 
+// A namespace id has these top bits, which the first word of no other kind of block has: a handle that
+// outlived its namespace finds something else there, never an id by accident. People see the rest.
+inline constexpr std::uint64_t kIdTag = std::uint64_t{0x6e73} << 48U;
+inline constexpr std::uint64_t kIdMask = (std::uint64_t{1} << 48U) - 1;
+
 inline constexpr std::uint64_t kOrderHash = 1;
 
 // One life of a namespace's content, from creation or a clear to the next one.

@@ -159,7 +159,7 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
     }
     return absl::OkStatus();
   }
-  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id,
+  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
                         " leads in a circle; `commy check` tells more");
 }
 
@@ -257,7 +257,7 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
     *cursor = next;
     return next != 0;
   }
-  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id,
+  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
                         " leads in a circle; `commy check` tells more");
 }
 

@@ -137,7 +137,7 @@ void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_
   bool head = true;
   for (int step = 0; step < kChainLimit && offset != 0; ++step) {
     const std::string where =
-        absl::StrCat("namespace ", anchor.id, ", record at ", base::Hex(offset));
+        absl::StrCat("namespace ", anchor.id & kIdMask, ", record at ", base::Hex(offset));
     const RecordView view = ViewRecord(region_, offset);
     if (!view.valid() ||
         allocator_.BlockBytes(offset) < RecordBytes(view.key.size(), view.value.size())) {
@@ -152,7 +152,7 @@ void HashIndex::WalkChain(const Anchor& anchor, std::uint64_t word, std::uint64_
     }
     const std::uint64_t hash = Hash(view.key);
     if (view.record->namespace_id != anchor.id) {
-      fault(absl::StrCat(where, ": it belongs to namespace ", view.record->namespace_id));
+      fault(absl::StrCat(where, ": it belongs to namespace ", view.record->namespace_id & kIdMask));
     }
     if (!SlotHasTag(word, hash) ||
         (depth != 0 && (hash >> (64U - depth)) != (hash_prefix >> (64U - depth)))) {
@@ -171,7 +171,8 @@ Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& dire
   const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
   if (offset <= kEntryGone) {
     if (current) {
-      fault(absl::StrCat("namespace ", anchor.id, ": directory entry ", index, " is empty"));
+      fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": directory entry ", index,
+                         " is empty"));
     }
     return nullptr;
   }
@@ -183,7 +184,7 @@ Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& dire
   const std::uint64_t depth = (*segment)->depth;
   if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
                                      (depth == 0 ? 0 : index >> (directory.depth - depth))) {
-    fault(absl::StrCat("namespace ", anchor.id, ": the segment at ", base::Hex(offset),
+    fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": the segment at ", base::Hex(offset),
                        " does not belong at directory entry ", index));
     return nullptr;
   }

@@ -73,7 +73,7 @@ absl::Status HashIndex::LocateForWrite(Operation& op, const Anchor& anchor, std:
     }
     COMMY_RETURN_IF_ERROR(HelpFrozen(op, anchor, *at));
   }
-  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id,
+  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
                         " stays frozen though nobody changes it; `commy check` tells more");
 }
 
@@ -178,7 +178,7 @@ absl::Status HashIndex::Write(Operation& op, const Anchor& anchor, std::string_v
     }
     return done.status();
   }
-  return base::DataLoss(region_.path(), ": a key of namespace ", anchor.id,
+  return base::DataLoss(region_.path(), ": a key of namespace ", anchor.id & kIdMask,
                         " cannot be changed; `commy check` tells more");
 }
 

@@ -63,7 +63,8 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) 
   }
   base::ZeroIn(object, sizeof(*object));
   const std::uint64_t id =
-      kIdTag | (region().header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1);
+      index::kIdTag |
+      (region().header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1);
   const auto discard = [&] {
     object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
     for (std::uint32_t place = 0; place < op.notes_used(); ++place) {
@@ -272,7 +273,7 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
     }
     NamespaceInfo info;
     info.path = std::string(path);
-    info.id = anchor->id & kIdMask;
+    info.id = anchor->id & index::kIdMask;
     const absl::StatusOr<std::uint64_t> keys = index_.Size(*anchor);
     info.keys = keys.value_or(0);
     if (absl::IsDataLoss(keys.status())) {

@@ -89,7 +89,7 @@ StoreImpl::~StoreImpl() {
 }
 
 absl::Status DroppedStatus(std::uint64_t id) {
-  return base::NotFound("namespace ", id & kIdMask, " was dropped");
+  return base::NotFound("namespace ", id & index::kIdMask, " was dropped");
 }
 
 absl::StatusOr<index::Anchor> StoreImpl::AnchorAt(std::uint64_t object) const {

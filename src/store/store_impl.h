@@ -108,11 +108,6 @@ class StoreImpl {
 // InvalidArgument unless `path` has 1 to 1,024 bytes of non-empty parts between slashes.
 absl::Status CheckPath(std::string_view path);
 
-// A namespace object's id has these top bits, which the first word of no other kind of block has:
-// a handle that outlived its namespace finds something else there, never an id by accident.
-inline constexpr std::uint64_t kIdTag = std::uint64_t{0x6e73} << 48U;
-inline constexpr std::uint64_t kIdMask = (std::uint64_t{1} << 48U) - 1;
-
 // "namespace <id> was dropped".
 absl::Status DroppedStatus(std::uint64_t id);
 

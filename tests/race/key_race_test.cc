@@ -260,6 +260,9 @@ TEST_F(KeyRaceTest, AScanSeesEveryStableKeyOnceWhileSegmentsSplit) {
       }
       return;
     }
+    while (grown == 0 && !HasFailure()) {
+      std::this_thread::yield();  // The writers have begun, or nothing would be shown.
+    }
     for (int round = 0; round < 30; ++round) {
       std::set<std::string> seen;
       ScanRange scan = ns_.Scan();

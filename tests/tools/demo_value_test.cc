@@ -49,7 +49,7 @@ TEST(StampedValueTest, TwoWritesMixedAreNoticed) {
   const std::string one = Value("key", "text", {1, 1});
   const std::string two = Value("key", "text", {2, 1});
   ASSERT_EQ(one.size(), two.size());
-  EXPECT_FALSE(VerifyValue("key", "text", one.substr(0, 12) + two.substr(12)).ok());
+  EXPECT_FALSE(VerifyValue("key", "text", one.substr(0, 13) + two.substr(13)).ok());
 }
 
 TEST(FreshnessTest, AnAcknowledgedRoundMayNotBeLost) {

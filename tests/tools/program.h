@@ -17,11 +17,11 @@ struct ProgramEnd {
 };
 
 struct ProgramOptions {
-  std::string input;          // Standard input; see also `input_fd`.
-  int input_fd = -1;          // Used instead of `input`; closed by the program's end.
-  std::string out_path;       // Where standard output goes instead of ProgramEnd::out.
-  int out_fd = -1;            // The same.
-  std::optional<uid_t> user;  // Become this user and group first.
+  std::string input = std::string();     // Standard input; see also `input_fd`.
+  int input_fd = -1;                     // Used instead of `input`; closed by the program's end.
+  std::string out_path = std::string();  // Where standard output goes instead of ProgramEnd::out.
+  int out_fd = -1;                       // The same.
+  std::optional<uid_t> user = std::nullopt;  // Become this user and group first.
 };
 
 class Program {
