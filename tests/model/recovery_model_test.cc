@@ -166,8 +166,7 @@ class RecoveryModel {
       Block& b = t.b[i];
       b.mask &= pinned;
       if (b.state != kRetired || b.mask != 0) continue;
-      b.state = kFree;
-      b.tombstone = 0;
+      b = {kFree, 0, 1, 0};  // Stale, and not undecided: the worse case.
       for (int p = 0; p < 2; ++p)
         if (t.lane[p].pinned != 0 && (t.p[p].held == i || t.p[p].draft == i))
           wrong = "I2: a block is given back that a pinned process holds";
@@ -186,14 +185,16 @@ class RecoveryModel {
         State t = s;
         t.lane[p].pinned = 1;
         t.p[p] = Actor{kBegin, static_cast<U8>(was.ops - 1), deletes, 0, 0, 0};
-        emit(t, Move{p, deletes != 0 ? "pins, to delete" : "pins, to put"});
+        Move move{p, deletes != 0 ? "pins, to delete" : "pins, to put"};
+        GoOn(t, p, &move);
+        emit(t, move);
       }
       return;
     }
     if (was.pc == kNoteNew) {
       bool any = false;
       for (U8 n = 1; n < kBlocks; ++n) {
-        if (!Owns(p, n) || s.b[n].state != kFree) continue;
+        if (!Owns(p, n) || s.b[n].state != kFree || HasDouble(s, p, n)) continue;
         any = true;
         State t = s;
         t.p[p].draft = n;
@@ -202,14 +203,59 @@ class RecoveryModel {
           t.b[n].state = kUsed;
         else
           t.lane[p].note[0] = n;
-        emit(t, Move{p, "notes the block that it is going to take (P2)"});
+        Move move{p, "notes the block that it is going to take (P2)"};
+        GoOn(t, p, &move);
+        emit(t, move);
       }
       if (any) return;
     }
     State t = s;
     Move move{p, nullptr};
     Step(s, t, p, &move);
+    GoOn(t, p, &move);
     emit(t, move);
+  }
+
+  // What nobody else ever reads is no step of its own: the notes, the op word and the cell of a
+  // lane that nobody recovers any more, and its fresh block.
+  void GoOn(State& t, int p, Move* move) const {
+    if (p == kMortal && (t.kills != 0 || t.dead != 0)) return;
+    Actor& me = t.p[p];
+    const char* what = move->what;
+    while (IsLocal(me.pc) && move->wrong == nullptr) {
+      const State now = t;
+      Step(now, t, p, move);
+      t.lane[p].seq = t.lane[p].cell_seq = 0;
+    }
+    move->what = what;
+  }
+
+  static bool IsLocal(U8 pc) {
+    switch (pc) {
+      case kBegin:
+      case kRedrop:
+      case kAllocate:
+      case kFill:
+      case kNoteOld:
+      case kArm:
+      case kArmLate:
+      case kCell:
+      case kDropOld:
+      case kDropNew:
+      case kEnd:
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  // Free blocks of one owner are alike unless the mortal lane has noted one of them.
+  static bool HasDouble(const State& s, int p, U8 n) {
+    const Lane& lane = s.lane[kMortal];
+    const auto noted = [&](U8 i) { return lane.note[0] == i || lane.note[1] == i; };
+    for (U8 i = 1; i < n && !noted(n); ++i)
+      if (Owns(p, i) && s.b[i].state == kFree && !noted(i)) return true;
+    return false;
   }
 
   void Step(const State& s, State& t, int p, Move* move) const {
@@ -244,8 +290,11 @@ class RecoveryModel {
         return;
       case kAllocate:
         move->what = "CAS n free -> used (P3)";
-        if (weak_.note_after_allocation) lane.note[0] = me.draft;
-        else if (s.b[me.draft].state != kFree) move->wrong = "I2: two take the same block";
+        if (weak_.note_after_allocation) {
+          lane.note[0] = me.draft;
+        } else if (s.b[me.draft].state != kFree) {
+          move->wrong = "I2: two take the same block";
+        }
         t.b[me.draft].state = kUsed;
         me.pc = kFill;
         return;
@@ -528,7 +577,8 @@ TEST(RecoveryModelTest, NotesClearedAfterUnpinningIsCaught) {
 }
 
 TEST(RecoveryModelTest, StaleCommitWordsAreCaught) {
-  ExpectCaught(RecoveryModel({.stale_commit = true}), "recovery, weakened: commit word not cleared");
+  ExpectCaught(RecoveryModel({.stale_commit = true}),
+               "recovery, weakened: commit word not cleared");
 }
 
 TEST(RecoveryModelTest, ReplacingAnUndecidedRecordIsCaught) {
