@@ -88,7 +88,7 @@ absl::StatusOr<Descriptor> CreateProvisional(Platform& platform, const std::stri
       return made;
     }
     if (errno != EEXIST) {
-      return base::ErrnoStatus(errno, "create " + name + " for " + path);
+      return base::ErrnoStatus(errno, absl::StrCat("create ", name, " for ", path));
     }
   }
   return base::Unavailable("create ", path, ": found no free provisional name");
