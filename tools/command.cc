@@ -1,9 +1,25 @@
 #include "command.h"
 
+#include "absl/strings/numbers.h"
+
 #include "base/status.h"
 #include "units.h"
 
 namespace commy::tools {
+namespace {
+
+template <typename Number>
+CLI::Option& AddNumber(CLI::App& command, const std::string& name, Number& number,
+                       const std::string& about, const char* what) {
+  const auto parse = [name, &number, what](const std::string& text) {
+    if (!absl::SimpleAtoi(text, &number)) {
+      throw CLI::ValidationError(name, "\"" + text + "\" is not " + what);
+    }
+  };
+  return *command.add_option_function<std::string>(name, parse, about);
+}
+
+}  // namespace
 
 Exit ExitFor(const absl::Status& status) {
   const bool is_no = absl::IsNotFound(status) || absl::IsDeadlineExceeded(status);
@@ -20,6 +36,16 @@ void AddNamespace(CLI::App& command, std::string& path) {
 
 void AddJson(CLI::App& command, bool& json) {
   command.add_flag("--json", json, "Report as JSON");
+}
+
+CLI::Option& AddInteger(CLI::App& command, const std::string& name, std::int64_t& number,
+                        const std::string& about) {
+  return AddNumber(command, name, number, about, "a whole number of 64 bits");
+}
+
+CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t& number,
+                      const std::string& about) {
+  return AddNumber(command, name, number, about, "a count");
 }
 
 void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,

@@ -52,6 +52,11 @@ void SetAction(CLI::App& command, std::shared_ptr<Arguments> arguments, Action& 
 void AddStore(CLI::App& command, std::string& store);
 void AddNamespace(CLI::App& command, std::string& path);
 void AddJson(CLI::App& command, bool& json);
+// Whole decimal numbers that fit; CLI11 takes the nearest that does.
+CLI::Option& AddInteger(CLI::App& command, const std::string& name, std::int64_t& number,
+                        const std::string& about);
+CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t& number,
+                      const std::string& about);
 void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
              const std::string& about);
 void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,

@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -189,11 +190,16 @@ absl::Status Worker::AddToCounter() {
   return absl::OkStatus();
 }
 
-// Others delete keys and put them again while the scan runs: it may give those twice.
+// Others delete keys and put them again while the scan runs: it may miss those, but gives no key
+// twice.
 absl::Status Worker::ScanShared() {
+  absl::flat_hash_set<std::string> seen;
   ScanRange scan = ns_.Scan({.prefix = std::string(kSharedPrefix)});
   for (const Entry& entry : scan) {
     COMMY_RETURN_IF_ERROR(Check(entry.key(), entry.value()));
+    if (!seen.insert(entry.key()).second) {
+      return base::DataLoss("a scan gave the key ", entry.key(), " twice");
+    }
   }
   return scan.status();
 }

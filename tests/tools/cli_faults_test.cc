@@ -197,7 +197,7 @@ TEST_F(CliFaultsTest, AFullDiskIsAFailureAndTheStoreStillWorks) {
 }
 
 TEST_F(CliFaultsTest, NoRoomForANewStoreIsAFailureAndLeavesNoFile) {
-  const SmallDisk disk(std::uint64_t{1} << 20U);
+  const SmallDisk disk(std::uint64_t{64} << 10U);
   if (!disk.mounted()) {
     GTEST_SKIP() << "NOT TESTED: " << disk.error();
   }

@@ -185,7 +185,7 @@ TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
   EXPECT_EQ(ps[0]["name"], "test");
   EXPECT_EQ(ps[0]["pid"], ::getpid());
   EXPECT_EQ(ps[0]["state"], "live");
-  EXPECT_EQ(ps[0]["lanes"], 1);
+  EXPECT_GE(ps[0]["lanes"], 1);  // The heartbeat thread may have one, too.
   EXPECT_EQ(ps[1]["name"], "commy ps");
   const std::string table = Done({"ps", store_});
   EXPECT_TRUE(table.starts_with("SLOT")) << table;

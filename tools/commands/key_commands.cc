@@ -156,8 +156,8 @@ void AddAdd(CLI::App& app, Action& action) {
       *app.add_subcommand("add", "Add to a value that is a decimal number; print the sum");
   auto arguments = std::make_shared<AddArguments>();
   AddKey(command, arguments->key);
-  command.add_option("DELTA", arguments->delta, "What to add; may be negative")
-      ->required()
+  AddInteger(command, "DELTA", arguments->delta, "What to add; may be negative")
+      .required()
       ->type_name("");
   AddJson(command, arguments->key.json);
   SetExamples(command, {"commy add fleet.commy acme/counters visits 1",
