@@ -157,7 +157,11 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
         return absl::OkStatus();
       }
     }
-    return absl::OkStatus();
+    // In a namespace that is being dropped slots go dead before the walk ends: then the key is not
+    // what is missing.
+    return root->successor.load(std::memory_order_acquire) == kDropMark
+               ? absl::AbortedError("being dropped")
+               : absl::OkStatus();
   }
   return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
                         " leads in a circle; `commy check` tells more");
@@ -244,6 +248,9 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
     }
     for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
       COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), *cursor, use));
+    }
+    if (root->successor.load(std::memory_order_acquire) == kDropMark) {
+      return absl::AbortedError("being dropped");
     }
     const std::uint64_t depth = at.segment->depth;
     if (depth > kDepthMax) {

@@ -21,6 +21,12 @@ namespace commy::test {
 inline constexpr std::uint64_t kA = 1;  // Ids of the namespaces that every prepared store has.
 inline constexpr std::uint64_t kB = 2;
 
+// Of a size of which few fit into a span, so that blocks are soon used again if they may be.
+inline std::string Padded(std::string value) {
+  value.resize(300, '.');
+  return value;
+}
+
 // Makes the stores that operations start from. What is random in a store comes from `seed`.
 class Preparer {
  public:
@@ -32,7 +38,7 @@ class Preparer {
     Do(CreateNs("a"));
     Do(CreateNs("b"));
     Attach();
-    Do(Put(kA, "k", "before"));
+    Do(Put(kA, "k", Padded("before")));
     Do(Put(kA, "n", "41"));
     Do(Put(kB, "x", "1"));
     Do(Put(kB, "y", "2"));
@@ -77,7 +83,9 @@ class Preparer {
     auto* const segment = region.At<index::Segment>(
         entries[index::DirectoryIndex(hash, directory->depth)].load(std::memory_order_acquire));
     shape.segment_depth = segment->depth;
-    const auto* const slots = reinterpret_cast<const base::Shared64*>(segment + 1);
+    const auto* const slots =
+        reinterpret_cast<const base::Shared64*>(segment + 1) +
+        index::BucketIndex(hash, segment->bucket_count) * index::kSlotsPerBucket;
     for (std::uint64_t i = 0; i < index::kSlotsPerBucket; ++i) {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
       shape.taken += index::SlotIsEmpty(word) ? 0 : 1;
@@ -161,7 +169,7 @@ inline std::string BeforeSplit(Preparer& at) {
   });
 }
 inline std::string BeforeRebuild(Preparer& at) {
-  for (int i = 0; i < 6; ++i) {
+  for (int i = 0; i < 12; ++i) {
     at.Do(Put(kA, absl::StrCat("gone", i), "g"));
     at.Do(Delete(kA, absl::StrCat("gone", i)));
   }
@@ -264,7 +272,7 @@ inline std::vector<Operation> Operations() {
   const auto one = [](auto make) {
     return [make](Key key) { return std::vector<Step>{make(key)}; };
   };
-  const auto put = [](Key key) { return Put(kA, key, "after"); };
+  const auto put = [](Key key) { return Put(kA, key, Padded("after")); };
   const auto put_large = [](Key key) { return Put(kA, key, std::string(9500, 'N')); };
   const auto del = [](Key key) { return Delete(kA, key); };
   const auto clear = [](Key) { return Clear(kA); };
@@ -286,7 +294,7 @@ inline std::vector<Operation> Operations() {
       {"put_if_absent", Absent, one([](Key key) { return PutIfAbsent(kA, key, "after"); })},
       {"put_if_absent, there", Plain, one([](Key key) { return PutIfAbsent(kA, key, "after"); })},
       {"compare_and_swap", Plain,
-       one([](Key key) { return CompareAndSwap(kA, key, "before", "after"); })},
+       one([](Key key) { return CompareAndSwap(kA, key, Padded("before"), Padded("after")); })},
       {"add", Plain, one([](Key) { return Add(kA, "n", 7); })},
       {"add to absent", Absent, one([](Key key) { return Add(kA, key, 7); })},
       {"update", Plain, one([](Key key) { return Update(kA, key, "+"); })},

@@ -10,7 +10,7 @@ is not touched. A mutant file:
 
   # why the protection is there
   file: src/...
-  operations: substring of an operation's name; another
+  operations: text in operations' names; or =name: that one, at every point with every script
   --- text to be found, once
   +++ text to stand there instead
 """
@@ -63,10 +63,11 @@ def main():
             caught = []
             for operation in operations:
                 run = subprocess.run([os.path.join(tree, "build-mutants/tests/kill_stop_test")],
-                                     env=dict(os.environ, COMMY_CRASH_OPERATIONS=operation),
+                                     env=dict(os.environ, COMMY_CRASH_OPERATIONS=operation,
+                                              **({"COMMY_CRASH_FULL": "1"} if operation[0] == "=" else {})),
                                      stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
                 if run.returncode != 0:
-                    rows = re.findall(r"^(\S.{27}) (?: *\d+){6} +([1-9]\d*) +[\d.]+$", run.stdout, re.M)
+                    rows = re.findall(r"^(\S.{27}) (?: *\d+){8} +([1-9]\d*) +[\d.]+$", run.stdout, re.M)
                     caught += [f"{row.strip()} ({count})" for row, count in rows]
                     if not rows:
                         caught.append(f"{operation} (ended with {run.returncode})")

@@ -152,11 +152,12 @@ class CaseRunner {
         return wrong;
       }
     }
-    if (std::string wrong = Release(&victim_, After::kContinues); !wrong.empty()) {
-      return "victim: " + wrong;
-    }
-    if (std::string wrong = Release(&prior_, plan_.prior.after); !wrong.empty()) {
-      return "prior: " + wrong;
+    const bool late = plan_.action == hooks::Action::kStopThenKill;
+    for (Child* child : late ? std::array{&prior_, &victim_} : std::array{&victim_, &prior_}) {
+      const After after = child == &prior_ && !late ? plan_.prior.after : After::kContinues;
+      if (std::string wrong = Release(child, after); !wrong.empty()) {
+        return (child == &prior_ ? "prior: " : "victim: ") + wrong;
+      }
     }
     if (std::string wrong = Settle(survivor, plan_.reopen); !wrong.empty()) {
       return wrong;
@@ -223,7 +224,8 @@ class CaseRunner {
     if (write(out, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
       return 3;
     }
-    if (action != hooks::Action::kKill && !actor->Close().ok()) {
+    if (action != hooks::Action::kKill && action != hooks::Action::kStopThenKill &&
+        !actor->Close().ok()) {
       return 4;
     }
     return 0;
@@ -285,7 +287,7 @@ class CaseRunner {
 
   // Recovers the dead and looks at everything. Blocks may be in flight only while one is stopped.
   std::string Settle(Actor& survivor, bool reopen) {
-    if (reopen) {
+    if (reopen && !victim_.stopped && !prior_.stopped) {
       // The namespaces that there are now may not be those of the model; handles come by path.
       Model none;
       if (const absl::Status closed = survivor.Close(); !closed.ok()) {

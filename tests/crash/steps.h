@@ -47,7 +47,7 @@ inline Options CrashOptions() {
   options.max_size = std::uint64_t{4} << 20;
   options.testing.chunk_bytes = 64 << 10;
   options.testing.span_bytes = 4 << 10;
-  options.testing.segment_buckets = 1;
+  options.testing.segment_buckets = 2;  // So that a full bucket has one with empty slots beside it.
   options.testing.participant_count = 12;
   options.testing.lane_count = 32;
   options.testing.background = false;

@@ -44,6 +44,10 @@ bool IsMapped(const volatile void* address) {
 [[gnu::noinline]] void Act() {
   const long self = syscall(SYS_getpid);
   (void)syscall(SYS_kill, self, state.action == Action::kKill ? SIGKILL : SIGSTOP);
+  if (state.action == Action::kStopThenKill) {
+    state.action = Action::kKill;
+    ++state.at;
+  }
 }
 
 inline void Point() {

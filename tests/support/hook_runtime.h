@@ -23,7 +23,12 @@ enum Kinds : unsigned {
   kCalls = 4,   // Entries of the engine's functions: what system calls lie between.
 };
 
-enum class Action { kCount, kKill, kStop };
+enum class Action {
+  kCount,
+  kKill,
+  kStop,
+  kStopThenKill,  // Stops at `at`; goes on, and is killed at the next point: one late access.
+};
 
 // From here on the calling thread's accesses of these kinds count, from 1. At number `at` the
 // process kills itself, or stops itself and then goes on, counting; `at` one past the last: in Disarm().
