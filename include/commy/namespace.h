@@ -172,8 +172,9 @@ class COMMY_EXPORT Namespace {
   // (InvalidArgument), and `from`, `to` and `prefix` filter a walk over all keys.
   ScanRange Scan(ScanOptions options = ScanOptions()) const;
 
-  // How many keys there are; those that expired count until they are swept. Cost: a few hundred
-  // loads.
+  // How many keys there are; those that expired count until they are swept, and a change that is
+  // under way (also that of a killed process, until it has been recovered) may not count yet. Cost:
+  // a few hundred loads.
   absl::StatusOr<std::uint64_t> Size() const;
   // Removes all keys at one moment. Cost: linear in the number of keys.
   absl::Status Clear() const;
