@@ -128,6 +128,7 @@ void Herd::Start(std::size_t slot) {
                                       flags_.store,         std::to_string(log_fd_),
                                       std::to_string(slot), std::to_string(process.incarnation++)};
   std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
   for (std::string& word : words) {
     argv.push_back(word.data());
   }
@@ -291,7 +292,8 @@ absl::Status CheckAtTheEnd(const Flags& flags, const StressLog& log, std::uint64
   return absl::OkStatus();
 }
 
-int Report(const Flags& flags, const StressLog& log, const Totals& totals, absl::Status end) {
+int Report(const Flags& flags, const StressLog& log, const Totals& totals,
+           const absl::Status& end) {
   const std::uint64_t operations = Sum(log, &SlotLog::operations);
   std::uint64_t slowest_ns = 0;
   for (const SlotLog& slot : log.slots) {

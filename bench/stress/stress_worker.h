@@ -19,7 +19,7 @@ std::string OwnKey(std::size_t slot, std::size_t number);
 
 // Works until the log says stop. Wrong values are counted in the log; the error is what ended it
 // early.
-absl::Status RunWorker(const std::string& store, StressLog& log, std::size_t slot,
+absl::Status RunWorker(const std::string& path, StressLog& log, std::size_t slot,
                        std::uint64_t incarnation);
 
 // Reads an own key and compares it with the log. DataLoss: it is not as it may be.

@@ -16,8 +16,8 @@ namespace commy::tools::demo {
 namespace {
 
 std::string FirstReadable(std::initializer_list<const char*> paths) {
-  const auto found = std::find_if(paths.begin(), paths.end(),
-                                  [](const char* path) { return ::access(path, R_OK) == 0; });
+  const auto* const found = std::find_if(
+      paths.begin(), paths.end(), [](const char* path) { return ::access(path, R_OK) == 0; });
   return found != paths.end() ? *found : *paths.begin();
 }
 

@@ -194,7 +194,7 @@ absl::Status Director::StopReader() {
   outcome_.stopped_after = mark.when - start_;
   line_.Event("reader 2 was stopped; the others do not wait for it");
   const absl::Duration length = std::min(absl::Seconds(2), options_.length / 4);
-  const absl::Status waited = WaitUntil(mark.when + length);
+  absl::Status waited = WaitUntil(mark.when + length);
   outcome_.while_stopped = Since(mark, kReader2);
   outcome_.file_bytes_after_stop = file_bytes();
   crew_.Continue(kReader2);

@@ -218,7 +218,7 @@ absl::Status RunWorker(const WorkerArguments& arguments) {
   WorkerPanel& mine = panel->workers[arguments.part];
   const Bench bench{corpus, *panel, mine, arguments.part, {unicode, words}};
   mine.ready.store(1, std::memory_order_release);
-  const absl::Status status = Work(bench, store);
+  absl::Status status = Work(bench, store);
   if (!status.ok()) {
     mine.RecordWrong(base::ToStd(status.message()));
   }
