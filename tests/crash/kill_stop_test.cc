@@ -7,7 +7,7 @@
 // The columns: stores are the points of kills, points those of stops (loads count too); late are
 // stops at a store that is then made, late, and the last one; every k-th
 // is taken, 1 unless the operation is long. tests/crash/run_mutants.py shows that it fails when a
-// note, a freeze bit, the epoch rule or a step of recovery is taken out.
+// note, the freeze of a split, the epoch rule or the counter's seq is taken out.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
