@@ -63,7 +63,13 @@ class COMMY_EXPORT Store {
   // Walks the whole file: every structure, every checksum, every block reachable once or free.
   // Exact when nobody writes; with writers it looks again before it reports a leak.
   absl::StatusOr<CheckReport> Check() const;
-  // Writes everything that is there now to disk.
+  // Writes everything that is there now to disk, so that it survives the machine going down, if
+  // nothing is written afterwards. (What is written afterwards makes the store one that was in use
+  // when the machine went down, which Open() refuses with DataLoss.) While others write it gives up
+  // after a few attempts to find a moment without writes, and returns OK all the same.
+  // Unavailable: a participant, which is named, has been inside an operation for stale_after: it is
+  // stopped, or at something long. The bytes are on disk, but a reboot will not trust them.
+  // Cost: writing what has changed since it was last written; milliseconds to seconds.
   absl::Status Sync() const;
 
   [[nodiscard]] const std::string& path() const;

@@ -4,6 +4,7 @@
 #include <bit>
 
 #include "base/check.h"
+#include "base/status.h"
 #include "process/session.h"
 
 namespace commy::process {
@@ -97,6 +98,7 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
   if (!pin_.entered()) {
     return;
   }
+  entered_ = true;
   outermost_ = lane.operation_depth_++ == 0;
   if (!outermost_) {
     return;
@@ -104,8 +106,23 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
   region::LaneLayout& words = lane.words_;
   seq_ = ++lane.next_seq_ & kOpSeqMask;
   words.op_object.store(object_bytes, std::memory_order_relaxed);
-  words.op.store(PackOp({false, 0, kind, seq_}), std::memory_order_release);
+  // The count first: Session::Sync tells by it whether the operation that it saw is over.
   words.operations.store(++lane.operations_, std::memory_order_relaxed);
+  words.op.store(PackOp({false, 0, kind, seq_}), std::memory_order_release);
+  // Who syncs the store looks at the op word after a barrier; here it is looked whether he began.
+  if (lane.session_.pins_by_store()) [[likely]] {
+    base::CompilerFence();
+  } else {
+    base::FullFence();
+  }
+  if (region().NeedsDirty()) [[unlikely]] {
+    entered_ = region().EnsureDirty().ok();
+  }
+}
+
+absl::Status Operation::status() const {
+  COMMY_RETURN_IF_ERROR(session().CheckUsable());
+  return entered_ ? absl::OkStatus() : region().EnsureDirty();
 }
 
 Operation::~Operation() {

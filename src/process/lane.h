@@ -15,6 +15,8 @@
 #include <memory>
 #include <vector>
 
+#include "absl/status/status.h"
+
 #include "process/notes.h"
 #include "region/region.h"
 
@@ -153,7 +155,11 @@ class Operation {
   Operation(const Operation&) = delete;
   Operation& operator=(const Operation&) = delete;
 
-  [[nodiscard]] bool entered() const { return pin_.entered(); }
+  // Whether it may go on. If not, status() says why.
+  [[nodiscard]] bool entered() const { return entered_; }
+  // FailedPrecondition: the session is closed, or of another process. Or the disk's own error: the
+  // store could not be marked as in use, which comes before the first change.
+  [[nodiscard]] absl::Status status() const;
   [[nodiscard]] Lane& lane() const { return lane_; }
   [[nodiscard]] Session& session() const { return lane_.session(); }
   [[nodiscard]] region::Region& region() const;
@@ -185,6 +191,7 @@ class Operation {
   Pin pin_;
   const OpKind kind_;
   bool outermost_ = false;
+  bool entered_ = false;
   std::uint64_t seq_ = 0;
 };
 

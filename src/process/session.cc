@@ -84,7 +84,7 @@ void Session::ChooseBarrier() {
     return;  // Pins stay exchanges, and this process leaves moving the epoch to others.
   }
   can_advance_.store(true, std::memory_order_release);
-#if !defined(__SANITIZE_THREAD__)
+#if !defined(COMMY_UNDER_TSAN)  // It cannot see what a membarrier orders.
   pins_by_store_.store(true, std::memory_order_release);
 #endif
 }
@@ -159,9 +159,6 @@ Lane* Session::TryClaimLane(std::uint32_t first, std::uint32_t end) {
 }
 
 absl::StatusOr<Lane*> Session::ClaimLane(std::uint32_t first, LaneUse use) {
-  if (!options_.read_only) {
-    COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
-  }
   const std::uint32_t all = region_->geometry().lane_count;
   const std::uint32_t limit =
       use == LaneUse::kRecovery ? all : all - std::min(all / 8, kRecoveryLanes);
@@ -398,7 +395,7 @@ absl::Status Session::RecoverLane(std::uint32_t index) {
   const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
   Operation own(*mine, OpKind::kRecover, 0);
   if (!own.entered()) {
-    return CheckUsable();
+    return own.status();
   }
   for (const auto& step : hooks_.recover_lane) {
     COMMY_RETURN_IF_ERROR(step(own, dead));  // R1, R2
@@ -427,7 +424,8 @@ void Session::Beat() {
   words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(platform_.WallNs()),
                                 std::memory_order_relaxed);
   LookAround();
-  // A session that has changed nothing leaves the store as clean as it is.
+  // A session that has changed nothing leaves the store as clean as it is, and a store that was
+  // synced stays so until somebody writes.
   if (region_->made_dirty()) {
     (void)PushEpoch();
     for (const auto& work : hooks_.background) {

@@ -146,6 +146,11 @@ class Session : public std::enable_shared_from_this<Session> {
   // Requires: the calling thread is in no operation.
   bool MoveEpochs();
 
+  // Writes the store to disk so that it survives a reboot if nothing is written afterwards: the
+  // steps S1 to S5 of region/clean_word.h. OK also if others kept writing. Unavailable: somebody
+  // has been inside an operation for stale_after.
+  absl::Status Sync();
+
   // Recovers every dead participant. Returns the first error, after trying all.
   absl::Status RecoverDead();
 
@@ -186,6 +191,9 @@ class Session : public std::enable_shared_from_this<Session> {
   void HeartbeatLoop();
   void StopHeartbeat();
   bool HasViews();
+  absl::Status WaitForOperations();
+  absl::Status WaitForOperation(std::uint32_t lane_index, std::int64_t deadline_ns);
+  [[nodiscard]] absl::Status Busy(std::uint32_t slot) const;
   void WaitForCalls();
   void GiveEverythingBack();
 

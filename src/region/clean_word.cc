@@ -8,8 +8,13 @@
 namespace commy::region {
 namespace {
 
-constexpr std::uint64_t kDirty = 1;
-constexpr std::uint64_t kGenerationStep = 2;
+constexpr std::uint64_t kGenerationStep = std::uint64_t{1} << 32U;
+constexpr std::uint64_t kCycleMask = 0xfffffffc;
+
+// The same with the next cycle, dirty.
+constexpr std::uint64_t NextCycle(std::uint64_t word) {
+  return (word & ~std::uint64_t{0xffffffff}) | ((word + kCycleStep) & kCycleMask) | kDirty;
+}
 
 struct BootWords {
   std::uint64_t low = 0;
@@ -61,8 +66,16 @@ void CountAttach(RegionHeader& header) {
   header.clean_word.fetch_add(kGenerationStep, std::memory_order_seq_cst);
 }
 
-absl::Status MarkDirty(platform::Platform& platform, int fd, RegionHeader& header) {
+absl::StatusOr<std::uint32_t> MarkDirty(platform::Platform& platform, int fd, RegionHeader& header,
+                                        std::uint32_t synced) {
   std::uint64_t seen = header.clean_word.load(std::memory_order_acquire);
+  while ((seen & kArming) != 0 &&
+         !header.clean_word.compare_exchange(seen, seen & ~kArming, std::memory_order_seq_cst)) {
+  }
+  seen &= ~kArming;
+  if (SessionPart(seen) == synced) {
+    return synced;
+  }
   if ((seen & kDirty) == 0) {
     COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform.Describe(fd));
     const BootWords boot = ToWords(platform.boot_id());
@@ -71,11 +84,30 @@ absl::Status MarkDirty(platform::Platform& platform, int fd, RegionHeader& heade
     header.device.store(facts.identity.device, std::memory_order_relaxed);
     header.inode.store(facts.identity.inode, std::memory_order_relaxed);
     header.birth_ns.store(facts.identity.birth_ns, std::memory_order_relaxed);
-    while ((seen & kDirty) == 0 &&
-           !header.clean_word.compare_exchange(seen, seen | kDirty, std::memory_order_seq_cst)) {
+    while ((seen & kDirty) == 0) {
+      if (header.clean_word.compare_exchange(seen, NextCycle(seen), std::memory_order_seq_cst)) {
+        seen = NextCycle(seen);
+      }
     }
   }
-  return platform.Sync(reinterpret_cast<std::byte*>(&header), kHeaderBytes);
+  COMMY_RETURN_IF_ERROR(platform.Sync(reinterpret_cast<std::byte*>(&header), kHeaderBytes));
+  return SessionPart(seen & ~kArming);
+}
+
+std::uint64_t ArmClean(RegionHeader& header) {
+  std::uint64_t seen = header.clean_word.load(std::memory_order_seq_cst);
+  while ((seen & kDirty) != 0) {
+    const std::uint64_t armed = (seen | kArming) + kGenerationStep;
+    if (header.clean_word.compare_exchange(seen, armed, std::memory_order_seq_cst)) {
+      return armed;
+    }
+  }
+  return 0;
+}
+
+bool CompleteClean(RegionHeader& header, std::uint64_t armed) {
+  return header.clean_word.CompareAndSet(armed, armed & ~(kDirty | kArming),
+                                         std::memory_order_seq_cst);
 }
 
 void MarkCleanIfAlone(platform::Platform& platform, int fd) {
@@ -93,7 +125,8 @@ void MarkCleanIfAlone(platform::Platform& platform, int fd) {
   if ((seen & kDirty) != 0) {
     const absl::StatusOr<bool> held = platform.IsLocked(fd, kAttachLockByte);
     if (held.ok() && !*held && platform.Sync(*base, facts->size_bytes).ok() &&
-        header.clean_word.compare_exchange(seen, seen & ~kDirty, std::memory_order_seq_cst)) {
+        header.clean_word.compare_exchange(seen, seen & ~(kDirty | kArming),
+                                           std::memory_order_seq_cst)) {
       // A failure here leaves the page dirty in the cache and the word on disk dirty: no lie.
       (void)platform.Sync(*base, kHeaderBytes);
     }

@@ -269,17 +269,23 @@ absl::StatusOr<Descriptor> Region::LockSlot(std::uint32_t slot_index) const {
   return mine ? std::move(lock) : Descriptor();
 }
 
-absl::Status Region::EnsureDirty() {
-  if (made_dirty_.load(std::memory_order_relaxed)) [[likely]] {
-    return absl::OkStatus();
+absl::Status Region::MakeDirty() {
+  const std::uint32_t synced = synced_dirty_.load(std::memory_order_acquire);
+  const absl::StatusOr<std::uint32_t> now = MarkDirty(platform_, fd_.fd(), header(), synced);
+  if (!now.ok()) {
+    return About(path_, now.status());
   }
-  COMMY_RETURN_IF_ERROR(About(path_, MarkDirty(platform_, fd_.fd(), header())));
-  made_dirty_.store(true, std::memory_order_relaxed);
+  synced_dirty_.store(*now, std::memory_order_release);
   return absl::OkStatus();
 }
 
 absl::Status Region::Sync() {
-  return About(path_, platform_.Sync(base_, length_bytes_.load(std::memory_order_relaxed)));
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
+  return About(path_, platform_.Sync(base_, std::min(facts.size_bytes, mapped_bytes_)));
+}
+
+absl::Status Region::SyncHeader() {
+  return About(path_, platform_.Sync(base_, kHeaderBytes));
 }
 
 absl::StatusOr<std::uint64_t> Region::DiskBytes() const {

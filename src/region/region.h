@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "platform/platform.h"
+#include "region/clean_word.h"
 #include "region/geometry.h"
 #include "region/layout.h"
 
@@ -119,12 +120,21 @@ class Region {
   // somebody holds it.
   absl::StatusOr<platform::Descriptor> LockSlot(std::uint32_t slot_index) const;
 
-  // Must be called before this participant's first change of anything but the participant table.
-  absl::Status EnsureDirty();
-  // Whether EnsureDirty has been called with success.
-  [[nodiscard]] bool made_dirty() const { return made_dirty_.load(std::memory_order_relaxed); }
-  // Writes the whole file to disk.
+  // Must be called before each change of anything but participants, lanes, epoch and clock: by
+  // each operation, once it is to be seen in its lane. One load, unless the store was clean.
+  absl::Status EnsureDirty() { return NeedsDirty() ? MakeDirty() : absl::OkStatus(); }
+  [[nodiscard]] bool NeedsDirty() const {
+    return SessionPart(header().clean_word.load(std::memory_order_acquire)) !=
+           synced_dirty_.load(std::memory_order_acquire);
+  }
+  // Whether this participant has changed the store, and it was not synced since.
+  [[nodiscard]] bool made_dirty() const {
+    return synced_dirty_.load(std::memory_order_relaxed) != kNeverSynced &&
+           (header().clean_word.load(std::memory_order_relaxed) & kDirty) != 0;
+  }
+  // Writes the whole file to disk, or its first page.
   absl::Status Sync();
+  absl::Status SyncHeader();
   // Unmaps, which gives the locks back, and marks the store clean if this was the last
   // participant. Idempotent; nothing but the destructor may be called afterwards.
   void Detach();
@@ -150,6 +160,7 @@ class Region {
   static absl::StatusOr<std::unique_ptr<Region>> TryOpen(platform::Platform& platform,
                                                          const std::string& path);
   absl::Status LockAndMap();
+  absl::Status MakeDirty();
   absl::Status TakeSlot(int lock_fd);
   bool RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const;
 
@@ -160,7 +171,7 @@ class Region {
   std::byte* base_ = nullptr;
   std::uint64_t mapped_bytes_ = 0;
   mutable std::atomic<std::uint64_t> length_bytes_{0};
-  std::atomic<bool> made_dirty_{false};
+  std::atomic<std::uint32_t> synced_dirty_{kNeverSynced};  // See region/clean_word.h.
   std::uint32_t slot_index_ = 0;
   bool attached_ = false;  // Open went through.
 };

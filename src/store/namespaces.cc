@@ -49,7 +49,7 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) 
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kCatalog, 0);
   if (!op.entered()) {
-    return session_->CheckUsable();
+    return op.status();
   }
   COMMY_ASSIGN_OR_RETURN(
       const std::uint64_t offset,
@@ -171,7 +171,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
     COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
     Operation op(*lane, OpKind::kDrop, 0);
     if (!op.entered()) {
-      return session_->CheckUsable();
+      return op.status();
     }
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, catalog_.Find(path));
     if (object == 0) {
@@ -197,11 +197,10 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
 }
 
 absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
-  COMMY_RETURN_IF_ERROR(region().EnsureDirty());  // Readers come here too.
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kDrop, 0);
   if (!op.entered()) {
-    return session_->CheckUsable();
+    return op.status();
   }
   const auto gone = [&]() -> absl::StatusOr<bool> {
     COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
@@ -241,7 +240,7 @@ absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view 
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kCatalog, 0);
   if (!op.entered()) {
-    return session_->CheckUsable();
+    return op.status();
   }
   return catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, edit.Find(from));
@@ -309,7 +308,7 @@ absl::Status StoreImpl::Bury(std::uint64_t object) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kDrop, object);
   if (!op.entered()) {
-    return session_->CheckUsable();
+    return op.status();
   }
   COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, catalog_.Dead());
   if (std::find(dead.begin(), dead.end(), object) == dead.end()) {

@@ -50,7 +50,7 @@ absl::StatusOr<CheckReport> Store::Check() const {
 absl::Status Store::Sync() const {
   const process::Session::Call call(impl_->session());
   COMMY_RETURN_IF_ERROR(call.status());
-  return impl_->region().Sync();
+  return impl_->session().Sync();
 }
 
 const std::string& Store::path() const {

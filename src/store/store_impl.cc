@@ -166,7 +166,7 @@ absl::Status StoreImpl::TryWrite(
     absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
   Operation op(lane, kind, key.object);
   if (!op.entered()) [[unlikely]] {
-    return session_->CheckUsable();
+    return op.status();
   }
   index::Anchor anchor;
   COMMY_RETURN_IF_ERROR(FindAnchor(key, &anchor));

@@ -292,9 +292,12 @@ TEST_F(UseFaultsTest, WithoutTheFirstSyncNothingIsWrittenAndReopeningHelps) {
     const absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
     ASSERT_TRUE(store.ok()) << store.status();
     platform.Set([](auto& faults) { faults.sync = absl::InternalError("a bad disk"); });
-    const absl::Status status = store->OpenNamespace("n").status();
-    EXPECT_TRUE(Says(status, Code::kInternal, "a bad disk"));
-    EXPECT_TRUE(Says(status, Code::kInternal, path_));
+    for (const absl::Status& status :
+         {store->OpenNamespace("n")->Put("k", "w"), store->OpenNamespace("new").status()}) {
+      EXPECT_TRUE(Says(status, Code::kInternal, "a bad disk"));
+      EXPECT_TRUE(Says(status, Code::kInternal, path_));
+    }
+    EXPECT_EQ(*store->OpenNamespace("n")->Get("k"), "v") << "what is there can be read";
   }
   Store store = MustOpen(QuietOptions());
   EXPECT_EQ(*MustOpenNamespace(store, "n").Get("k"), "v");

@@ -1,0 +1,267 @@
+// Marking a store clean while it is in use: the steps of region/clean_word.h.
+//
+// WORDS    word {generation, cycle, arming, dirty}; a flag and a count for each writer (its op word
+//          in its lane); two pages of data for each writer. Disk: a copy of each page, which the
+//          kernel may bring up to date at any moment.
+// STEPS    write   W1 flag, count   W2 look at the word; take arming away by CAS, or CAS clean ->
+//                  dirty in the next cycle   W3 unless done in this cycle: write the word's page to
+//                  disk   W4 change one page   W5 change the other   W6 flag down
+//          sync    S2 CAS arming in, generation + 1   S3 wait for each writer that is flagged
+//                  S4 write each page to disk   S5 CAS that word -> clean
+// HOLDS    if the word on disk says clean, no change is half there on disk; and while the word in
+//          memory says so too, what is on disk is what is in memory
+#include "explorer.h"
+
+namespace commy::model {
+namespace {
+
+using U8 = std::uint8_t;
+constexpr int kWriters = 2;
+constexpr int kSyncers = 2;
+constexpr int kPages = kWriters * 2;
+constexpr int kKernel = kWriters + kSyncers;
+
+struct Options {
+  bool no_generation = false;
+  bool no_wait = false;
+  bool leans_on_others = false;
+  bool looks_before_the_flag = false;
+  bool clean_before_the_disk = false;
+};
+
+struct Word {
+  U8 dirty, arming, cycle, generation;
+  bool operator==(const Word&) const = default;
+};
+
+class SyncModel {
+ public:
+  enum Pc : U8 { kIdle, kFlag, kLook, kMark, kFlush, kFirst, kSecond, kDown };
+  enum SyncPc : U8 { kArm, kWait, kWaitOn, kWrite, kComplete, kDone };
+  struct Writer {
+    U8 pc, ops, flag, count, synced;  // `synced`: the cycle + 1 that it wrote to disk itself.
+    Word seen;
+  };
+  struct Syncer {
+    U8 pc, at, count, attempts;
+    Word armed;
+  };
+  struct State {
+    Word word;
+    U8 disk_clean;
+    U8 page[kPages];
+    U8 disk[kPages];
+    Writer writer[kWriters];
+    Syncer syncer[kSyncers];
+  };
+
+  explicit SyncModel(Options options) : weak_(options) {}
+
+  State Initial() const {
+    State s;
+    std::memset(&s, 0, sizeof s);
+    s.disk_clean = 1;
+    s.writer[0].ops = 2;
+    s.writer[1].ops = 1;
+    s.syncer[0].attempts = 2;
+    s.syncer[1].attempts = 1;
+    return s;
+  }
+
+  template <typename Emit>
+  void Successors(const State& s, Emit&& emit) const {
+    for (int w = 0; w < kWriters; ++w) {
+      State t = s;
+      Move move{w, nullptr};
+      Write(s, t, w, move);
+      if (move.what != nullptr) emit(t, move);
+    }
+    for (int y = 0; y < kSyncers; ++y) {
+      State t = s;
+      Move move{kWriters + y, nullptr};
+      Sync(s, t, y, move);
+      if (move.what != nullptr) emit(t, move);
+    }
+    for (int p = 0; p < kPages; ++p) {
+      if (s.disk[p] == s.page[p]) continue;
+      State t = s;
+      t.disk[p] = s.page[p];
+      emit(t, Move{kKernel, "writes a page to disk"});
+    }
+    if (const U8 clean = s.word.dirty == 0; s.disk_clean != clean) {
+      State t = s;
+      t.disk_clean = clean;
+      emit(t, Move{kKernel, "writes the word's page to disk"});
+    }
+  }
+
+  const char* Check(const State& s) const {
+    if (s.disk_clean == 0) return nullptr;
+    for (int p = 0; p < kPages; p += 2)
+      if (s.disk[p] != s.disk[p + 1]) return "clean on disk, and half a change there";
+    if (s.word.dirty == 0 && std::memcmp(s.page, s.disk, sizeof s.page) != 0)
+      return "clean, and a change is not on disk";
+    return nullptr;
+  }
+
+  const char* CheckFinal(const State&) const { return nullptr; }
+
+ private:
+  void Write(const State& s, State& t, int w, Move& move) const {
+    Writer& me = t.writer[w];
+    switch (me.pc) {
+      case kIdle:
+        if (me.ops == 0) return;
+        me.pc = weak_.looks_before_the_flag ? kLook : kFlag;
+        if (me.pc == kLook) {
+          Look(s, me);
+          move.what = "looks at the word";
+          return;
+        }
+        [[fallthrough]];
+      case kFlag:
+        me.flag = 1;
+        ++me.count;
+        me.pc = weak_.looks_before_the_flag ? AfterLook(me) : kLook;
+        move.what = "shows its operation";
+        return;
+      case kLook:
+        Look(s, me);
+        me.pc = AfterLook(me);
+        move.what = "looks at the word";
+        return;
+      case kMark:
+        Mark(s, t, me);
+        move.what = "CAS: away with arming, or clean -> dirty";
+        return;
+      case kFlush:
+        t.disk_clean = s.word.dirty == 0;
+        me.synced = me.seen.cycle + 1;
+        me.seen = {};
+        me.pc = kFirst;
+        move.what = "writes the word's page to disk";
+        return;
+      case kFirst:
+        ++t.page[w * 2];
+        me.pc = kSecond;
+        move.what = "changes a page";
+        return;
+      case kSecond:
+        ++t.page[w * 2 + 1];
+        me.pc = kDown;
+        move.what = "changes the other";
+        return;
+      default:
+        me.flag = 0;
+        --me.ops;
+        me.pc = kIdle;
+        move.what = "its operation is over";
+        return;
+    }
+  }
+
+  void Look(const State& s, Writer& me) const {
+    me.seen = s.word;
+    if (weak_.looks_before_the_flag) me.pc = kFlag;
+  }
+
+  Pc AfterLook(Writer& me) const {
+    if (me.seen.dirty == 0 || me.seen.arming != 0) return kMark;
+    if (me.synced != 0 && (weak_.leans_on_others || me.synced == me.seen.cycle + 1)) {
+      me.seen = {};
+      return kFirst;
+    }
+    return kFlush;
+  }
+
+  void Mark(const State& s, State& t, Writer& me) const {
+    if (s.word == me.seen) {
+      t.word.arming = 0;
+      if (s.word.dirty == 0) {
+        t.word.dirty = 1;
+        ++t.word.cycle;
+      }
+    }
+    me.seen = t.word;
+    me.pc = AfterLook(me);
+  }
+
+  void Sync(const State& s, State& t, int y, Move& move) const {
+    Syncer& me = t.syncer[y];
+    switch (me.pc) {
+      case kArm:
+        if (me.attempts == 0 || s.word.dirty == 0) return;
+        --me.attempts;
+        t.word.arming = 1;
+        if (!weak_.no_generation) ++t.word.generation;
+        me.armed = t.word;
+        me.at = 0;
+        me.pc = weak_.no_wait ? kWrite : kWait;
+        move.what = "arms";
+        return;
+      case kWait:
+        me.count = s.writer[me.at].count;
+        me.pc = kWaitOn;
+        move.what = "looks at a writer";
+        return;
+      case kWaitOn:
+        if (s.writer[me.at].flag != 0 && s.writer[me.at].count == me.count) return;
+        me.count = 0;
+        me.pc = ++me.at == kWriters ? kWrite : kWait;
+        if (me.pc == kWrite) {
+          me.at = 0;
+          if (weak_.clean_before_the_disk) Complete(s, t);
+        }
+        move.what = "that operation is over";
+        return;
+      case kWrite:
+        t.disk[me.at] = s.page[me.at];
+        if (++me.at == kPages) me.pc = kComplete;
+        move.what = "writes a page to disk";
+        return;
+      case kComplete:
+        if (s.word == me.armed) Complete(s, t);
+        me.armed = {};
+        me.at = 0;
+        me.pc = kArm;
+        move.what = "CAS armed -> clean";
+        return;
+      default:
+        return;
+    }
+  }
+
+  static void Complete(const State& s, State& t) {
+    t.word = s.word;
+    t.word.arming = t.word.dirty = 0;
+  }
+
+  Options weak_;
+};
+
+TEST(SyncModelTest, CleanOnDiskIsNeverALie) {
+  ExpectHolds(SyncModel({}), "sync");
+}
+
+TEST(SyncModelTest, ArmingTwiceWithTheSameWordIsCaught) {
+  ExpectCaught(SyncModel({.no_generation = true}), "sync, weakened: no generation");
+}
+
+TEST(SyncModelTest, NotWaitingForOperationsIsCaught) {
+  ExpectCaught(SyncModel({.no_wait = true}), "sync, weakened: no wait");
+}
+
+TEST(SyncModelTest, LeaningOnAnotherSessionsSyncOfTheWordIsCaught) {
+  ExpectCaught(SyncModel({.leans_on_others = true}), "sync, weakened: once a session");
+}
+
+TEST(SyncModelTest, LookingAtTheWordBeforeTheOperationIsSeenIsCaught) {
+  ExpectCaught(SyncModel({.looks_before_the_flag = true}), "sync, weakened: looks first");
+}
+
+TEST(SyncModelTest, MarkingCleanBeforeTheSyncIsCaught) {
+  ExpectCaught(SyncModel({.clean_before_the_disk = true}), "sync, weakened: clean first");
+}
+
+}  // namespace
+}  // namespace commy::model

@@ -1,0 +1,179 @@
+// Store::Sync: a store that is in use and was synced survives the machine going down. What a reboot
+// would find is shown by a copy: the copy of a store that may be torn is refused.
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "support/child_process.h"
+#include "support/fault_platform.h"
+#include "support/store_fixture.h"
+#include "support/wait_for.h"
+
+namespace commy::test {
+namespace {
+
+class SyncTest : public StoreFixture {
+ protected:
+  // Whether what is in the file now can be opened elsewhere; and is sound then.
+  testing::AssertionResult Survives() {
+    const std::string copy = temp_.File("copy");
+    WriteFileBytes(copy, FileBytes(path_));
+    absl::StatusOr<Store> store = Store::Open(copy, QuietOptions());
+    return store.ok() ? IsSound(*store) : testing::AssertionFailure() << store.status();
+  }
+  // In a child: begins an operation and stays in it until the parent says so.
+  int StandInsideAnOperation(ChildSide& parent) {
+    absl::StatusOr<Store> own = Store::Open(path_, SmallOptions());
+    if (!own.ok() || !own->OpenNamespace("n").ok()) {
+      return 1;
+    }
+    {
+      const process::Operation op(**ImplOf(*own)->session().ThisLane(), process::OpKind::kWrite, 0);
+      parent.Send("inside");
+      parent.Receive();
+    }
+    parent.Send("done");
+    parent.Receive();
+    return 0;
+  }
+  std::optional<std::string> InCopy(const std::string& key) {
+    const std::string copy = temp_.File("copy");
+    WriteFileBytes(copy, FileBytes(path_));
+    absl::StatusOr<Store> store = Store::Open(copy, QuietOptions());
+    EXPECT_TRUE(store.ok()) << store.status();
+    const auto value = store->OpenNamespace("n")->Get(key);
+    return value.ok() ? std::optional<std::string>(*value) : std::nullopt;
+  }
+};
+
+TEST_F(SyncTest, AStoreInUseSurvivesOnceItWasSynced) {
+  const Store store = MustOpen(SmallOptions());
+  const Namespace ns = *store.OpenNamespace("n");
+  ASSERT_TRUE(ns.Put("k", "v").ok());
+  EXPECT_FALSE(Survives());
+  ASSERT_TRUE(store.Sync().ok());
+  EXPECT_TRUE(Survives());
+  EXPECT_EQ(InCopy("k"), "v");
+  EXPECT_TRUE(store.Sync().ok()) << "a second one has nothing to do";
+  EXPECT_TRUE(Survives());
+}
+
+TEST_F(SyncTest, TheNextChangeByWhomeverMakesItOneInUseAgain) {
+  const Store first = MustOpen(QuietOptions());
+  const Store second = MustOpen(QuietOptions());
+  const Namespace mine = *first.OpenNamespace("n");
+  const Namespace other = *second.OpenNamespace("n");
+  ASSERT_TRUE(mine.Put("a", "1").ok());
+  ASSERT_TRUE(other.Put("b", "1").ok());
+  const std::vector<std::function<bool()>> changes = {
+      [&] { return mine.Put("a", "2").ok(); },
+      [&] { return other.Put("b", "2").ok(); },
+      [&] { return other.Add("c", 1).ok(); },
+      [&] { return mine.Delete("b").ok(); },
+      [&] { return first.OpenNamespace("m").ok(); },
+      [&] { return second.RenameNamespace("m", "o").ok(); },
+      [&] { return mine.Clear().ok(); },
+      [&] { return second.DropNamespace("o").ok(); },
+  };
+  for (const auto& change : changes) {
+    ASSERT_TRUE(first.Sync().ok());
+    ASSERT_TRUE(Survives());
+    ASSERT_TRUE(change());
+    EXPECT_FALSE(Survives());
+  }
+}
+
+TEST_F(SyncTest, ReadersHeartbeatsAndWhoComesAndGoesLeaveItAsItIs) {
+  const Store store = MustOpen(SmallOptions());
+  const Namespace ns = *store.OpenNamespace("n");
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(ns.Put(std::to_string(i), "v").ok());
+  }
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(ns.Delete(std::to_string(i)).ok());
+  }
+  ASSERT_TRUE(store.Sync().ok());
+  {
+    const Store visitor = MustOpen(SmallOptions());
+    EXPECT_EQ(*visitor.OpenNamespace("n")->Get("70"), "v");
+    Store beating = store;
+    const auto& slot = ImplOf(beating)->region().participant(0);
+    const std::uint64_t before = slot.heartbeat.load(std::memory_order_relaxed);
+    EXPECT_TRUE(
+        WaitFor([&] { return slot.heartbeat.load(std::memory_order_relaxed) > before + 3; }));
+  }
+  EXPECT_EQ(*ns.Size(), 50U);
+  EXPECT_TRUE(Survives());
+}
+
+TEST_F(SyncTest, WhileOthersWriteItGivesUpAndOnceTheyRestItDoesIt) {
+  const Store store = MustOpen(SmallOptions());
+  const Namespace ns = *store.OpenNamespace("n");
+  std::atomic<bool> stop{false};
+  std::atomic<int> writes{0};
+  std::thread writer([&] {
+    while (!stop) {
+      if (ns.Put(std::to_string(writes % 10), "v").ok()) {
+        ++writes;
+      }
+    }
+  });
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_TRUE(store.Sync().ok());
+  }
+  EXPECT_TRUE(WaitFor([&] { return writes > 100; }));
+  stop = true;
+  writer.join();
+  EXPECT_TRUE(store.Sync().ok());
+  EXPECT_TRUE(Survives());
+}
+
+TEST_F(SyncTest, AProcessThatIsStoppedInsideAnOperationIsNamed) {
+  const Store store = MustOpen(SmallOptions());
+  const Namespace ns = *store.OpenNamespace("n");
+  ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
+  ASSERT_EQ(child.Receive(), "inside");
+  EXPECT_TRUE(Says(store.Sync(), absl::StatusCode::kUnavailable, std::to_string(child.pid())));
+  EXPECT_FALSE(Survives());
+  EXPECT_TRUE(ns.Put("other", "v").ok()) << "nobody else is held up";
+  child.Send("go on");
+  ASSERT_EQ(child.Receive(), "done");
+  EXPECT_TRUE(store.Sync().ok());
+  EXPECT_EQ(InCopy("other"), "v");
+}
+
+TEST_F(SyncTest, OneThatDiedInsideAnOperationIsRecoveredFirst) {
+  const Store store = MustOpen(QuietOptions());
+  ASSERT_TRUE(store.OpenNamespace("n")->Put("k", "v").ok());
+  ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
+  ASSERT_EQ(child.Receive(), "inside");
+  child.Kill();
+  EXPECT_TRUE(store.Sync().ok());
+  EXPECT_TRUE(Survives());
+}
+
+TEST_F(SyncTest, ADiskThatFailsIsSaidAndTheStoreStaysOneInUse) {
+  FaultPlatform platform;
+  absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE(store->OpenNamespace("n")->Put("k", "v").ok());
+  platform.Set([](auto& faults) { faults.sync = absl::InternalError("bad disk"); });
+  EXPECT_TRUE(Says(store->Sync(), absl::StatusCode::kInternal, path_));
+  EXPECT_FALSE(Survives());
+  platform.Clear();
+  EXPECT_TRUE(store->Sync().ok());
+  EXPECT_TRUE(Survives());
+  platform.Set([](auto& faults) { faults.sync = absl::InternalError("bad disk"); });
+  EXPECT_TRUE(Says(store->OpenNamespace("n")->Put("k", "w"), absl::StatusCode::kInternal, path_))
+      << "the first change must not come before the mark on disk";
+  EXPECT_EQ(*store->OpenNamespace("n")->Get("k"), "v");
+  platform.Clear();
+}
+
+}  // namespace
+}  // namespace commy::test
