@@ -49,19 +49,21 @@ using Shared8 = SharedAtomic<std::uint8_t>;
 static_assert(sizeof(Shared64) == 8 && alignof(Shared64) == 8);
 static_assert(std::is_aggregate_v<Shared64> && std::is_standard_layout_v<Shared64>);
 
+// The real ThreadSanitizer; the hooked engine of the crash tests is compiled with its flag only.
+#if defined(__SANITIZE_THREAD__)
+#define COMMY_UNDER_TSAN 1
+#elif defined(__has_feature) && !defined(COMMY_HOOKED)
+#if __has_feature(thread_sanitizer)
+#define COMMY_UNDER_TSAN 1
+#endif
+#endif
+
 // A full fence. Stands in one place because ThreadSanitizer does not model bare fences: there it
 // becomes a read-modify-write of a word that all threads share, which orders at least as much.
 inline void FullFence() {
-#if defined(__SANITIZE_THREAD__)
+#if defined(COMMY_UNDER_TSAN)
   static std::atomic<std::uint32_t> word{0};
   word.fetch_add(1, std::memory_order_seq_cst);
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-  static std::atomic<std::uint32_t> word{0};
-  word.fetch_add(1, std::memory_order_seq_cst);
-#else
-  std::atomic_thread_fence(std::memory_order_seq_cst);
-#endif
 #else
   std::atomic_thread_fence(std::memory_order_seq_cst);
 #endif

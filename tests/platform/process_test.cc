@@ -58,14 +58,8 @@ TEST_F(ProcessTest, RandomBytesFillTheWholeBufferAndDiffer) {
   }
 }
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define COMMY_TEST_UNDER_TSAN 1
-#endif
-#endif
-
 TEST_F(ProcessTest, IsSingleThreadedUntilTheFirstThread) {
-#if defined(COMMY_TEST_UNDER_TSAN) || defined(__SANITIZE_THREAD__)
+#if defined(COMMY_UNDER_TSAN)
   GTEST_SKIP() << "NOT TESTED: ThreadSanitizer has a thread of its own";
 #endif
   if (!os_.single_threaded()) {

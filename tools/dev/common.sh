@@ -98,5 +98,6 @@ run_tests() {
 # The build folders: one for each way to build.
 setup_build() { configure build -Dtests=enabled -Dtools=enabled -Dbench=auto; }
 setup_hooks() {
-  CC=clang CXX=clang++ configure build-hooks -Dtests=enabled -Dhooks=enabled -Dbench=disabled
+  CC=clang CXX=clang++ configure build-hooks -Dtests=enabled -Dhooks=enabled -Dbench=disabled \
+    -Dtools=disabled
 }

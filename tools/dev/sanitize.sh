@@ -1,5 +1,5 @@
 # ./dev sanitize [address|thread]: tests under AddressSanitizer with UndefinedBehaviorSanitizer, and
-# under ThreadSanitizer (the threads-only suites: it cannot see two mappings or two processes).
+# under ThreadSanitizer (the races of threads only: it cannot see two mappings or two processes).
 install_needs build test clang
 failed=''
 for kind in ${1:-address thread}; do
@@ -14,11 +14,11 @@ for kind in ${1:-address thread}; do
         failed="$failed address"
       ;;
     thread)
-      CC=clang CXX=clang++ configure build-tsan -Dtests=enabled -Dbench=disabled -Dtools=enabled \
+      CC=clang CXX=clang++ configure build-tsan -Dtests=enabled -Dbench=disabled -Dtools=disabled \
         -Db_sanitize=thread -Db_lundef=false -Doptimization=1
-      build build-tsan
+      build build-tsan race_programs
       TSAN_OPTIONS=halt_on_error=1:second_deadlock_stack=1:die_after_fork=0 \
-        run_tests build-tsan thread --timeout-multiplier 5 --suite unit --suite race ||
+        run_tests build-tsan thread --timeout-multiplier 5 --suite race ||
         failed="$failed thread"
       ;;
     *) die "sanitize: 'address' or 'thread', not '$kind'" ;;

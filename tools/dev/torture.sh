@@ -4,7 +4,7 @@ install_needs build test clang
 setup_build
 setup_hooks
 build build
-build build-hooks
+build build-hooks crash_programs
 run_tests build torture --repeat "${1:-10}" --maxfail 1 --timeout-multiplier 3 \
   --suite race --suite multiprocess --suite model
 run_tests build-hooks torture-crash --repeat "${1:-10}" --maxfail 1 --suite crash
