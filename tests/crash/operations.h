@@ -54,6 +54,7 @@ class Preparer {
     std::uint64_t segment_depth = 0;
     std::uint64_t taken = 0;
     std::uint64_t dead = 0;
+    std::uint64_t bucket = 0;  // Of its segment.
   };
   template <typename Wanted>
   std::string FillUntil(Wanted wanted) {
@@ -83,9 +84,9 @@ class Preparer {
     auto* const segment = region.At<index::Segment>(
         entries[index::DirectoryIndex(hash, directory->depth)].load(std::memory_order_acquire));
     shape.segment_depth = segment->depth;
-    const auto* const slots =
-        reinterpret_cast<const base::Shared64*>(segment + 1) +
-        index::BucketIndex(hash, segment->bucket_count) * index::kSlotsPerBucket;
+    shape.bucket = index::BucketIndex(hash, segment->bucket_count);
+    const auto* const slots = reinterpret_cast<const base::Shared64*>(segment + 1) +
+                              shape.bucket * index::kSlotsPerBucket;
     for (std::uint64_t i = 0; i < index::kSlotsPerBucket; ++i) {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
       shape.taken += index::SlotIsEmpty(word) ? 0 : 1;
@@ -148,6 +149,11 @@ struct Operation {
   bool inside = false;
   bool calls = false;     // Function entries are points too.
   bool no_store = false;  // The victim makes the store.
+  // What the survivor does, in place of the general scripts.
+  std::function<std::vector<Step>(const std::string& key)> beside = nullptr;
+  bool waits = false;       // The victim is attached before the earlier one ends.
+  bool prior_tail = false;  // The earlier one ends at one of its last points, and at each of these.
+  std::uint64_t victim_tail = 0;  // If not 0: so many last points of the victim, and each of these.
 };
 
 // --- Preparations ----------------------------------------------------------------------------------
@@ -167,6 +173,21 @@ inline std::string BeforeSplit(Preparer& at) {
   return at.FillUntil([](const Preparer::Shape& shape) {
     return shape.taken == 16 && shape.dead < 4 && shape.segment_depth < shape.directory_depth;
   });
+}
+// Fills the bucket of kSplitter, and returns a key of the other bucket, which has room.
+inline constexpr char kSplitter[] = "splitter";
+inline std::string BesideFullBucket(Preparer& at) {
+  std::string key;
+  for (int i = 0; key.empty() || at.ShapeFor(kSplitter).taken < 16; ++i) {
+    const std::string next = absl::StrCat("next", i);
+    if (at.ShapeFor(next).bucket != at.ShapeFor(kSplitter).bucket) {
+      key = next;
+    } else if (at.ShapeFor(kSplitter).taken < 16) {
+      at.Do(Put(kA, next, "f"));
+    }
+  }
+  COMMY_CHECK(at.ShapeFor(key).directory_depth == 0 && at.ShapeFor(key).taken < 16);
+  return key;
 }
 inline std::string BeforeRebuild(Preparer& at) {
   for (int i = 0; i < 12; ++i) {
@@ -364,6 +385,31 @@ inline std::vector<Operation> Operations() {
                    },
                    step, Action::kStop});
   }
+  // The victim may have found the empty slot that the survivor's split then freezes.
+  Operation beside_split{"put beside a split", BesideFullBucket, one(put)};
+  beside_split.beside = [](Key) { return std::vector<Step>{Put(kA, kSplitter, "s")}; };
+  all.push_back(beside_split);
+  // Two prune neighbours of one chain. With nobody else about, who would put it right.
+  Operation two_prune{"two overwrites prune", Plain, one(put),
+                      [](Key key) { return Put(kA, key, Padded("first")); }, Action::kStop};
+  two_prune.beside = [](Key) { return std::vector<Step>(); };
+  two_prune.prior_tail = true;
+  two_prune.victim_tail = 12;
+  all.push_back(two_prune);
+  // A recoverer dies in the midst of it, and before the next one comes, the survivor uses again in
+  // another namespace whatever no pin keeps.
+  Operation recoverer{"recoverer killed", Plain, one([](Key) { return RecoverDead(); }), put};
+  recoverer.inside = true;
+  recoverer.waits = true;
+  recoverer.prior_tail = true;
+  recoverer.beside = [](Key) {
+    std::vector<Step> steps = {Beat(), Beat(), Beat(), Beat()};
+    for (int i = 0; i < 12; ++i) {
+      steps.push_back(Put(kB, absl::StrCat("o", i), Padded("o")));
+    }
+    return steps;
+  };
+  all.push_back(recoverer);
   all.push_back({"bury beside stopped drop", Filled,
                  [](Key) {
                    return std::vector<Step>{DropNs("a", kA), Beat(), Beat()};

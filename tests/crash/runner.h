@@ -1,7 +1,8 @@
 // Runs one operation of a victim process, killed or stopped at one point, and judges what follows.
 //
 // A case: a fresh copy of a prepared store; the survivor attaches; perhaps an earlier victim is
-// forked and is killed or stopped half way (the prior); then the victim is forked, and is killed or
+// forked and is killed or stopped half way (the prior); then the victim is forked (or goes on, if it
+// was to be there before), and is killed or
 // stopped at its n-th point; the survivor works at once, on the same keys and on others; a stopped
 // victim goes on; the dead are recovered. Right is: each call of the survivor answered as in some
 // order of all calls (steps.h), in a bounded number of accesses; and in the end the store is sound,
@@ -49,6 +50,7 @@ struct Case {
   std::vector<Step> victim;
   bool victim_attaches = false;  // As part of the operation.
   bool victim_inside = false;
+  bool victim_waits = false;  // Attached before the prior ends, so that it has a slot of its own.
   unsigned kinds = hooks::kStores;
   hooks::Action action = hooks::Action::kCount;
   std::uint64_t at = 0;
@@ -122,17 +124,8 @@ class CaseRunner {
         return "the survivor cannot attach: " + attached.ToString();
       }
     }
-    if (plan_.prior.step.has_value()) {
-      prior_ = Fork({*plan_.prior.step}, false, false, hooks::kStores, plan_.prior.action,
-                    plan_.prior.at);
-      if (std::string wrong = Wait(&prior_, true); !wrong.empty()) {
-        return "prior: " + wrong;
-      }
-    }
-    victim_ = Fork(plan_.victim, plan_.victim_attaches, plan_.victim_inside, plan_.kinds,
-                   plan_.action, plan_.at);
-    if (std::string wrong = Wait(&victim_, true); !wrong.empty()) {
-      return "victim: " + wrong;
+    if (std::string wrong = RunVictims(); !wrong.empty()) {
+      return wrong;
     }
     verdict->struck = victim_.killed || victim_.stopped;
     verdict->points = victim_.points;
@@ -169,6 +162,33 @@ class CaseRunner {
     return closed.ok() ? "" : "closing: " + closed.ToString();
   }
 
+  std::string RunVictims() {
+    const auto fork_victim = [&] {
+      victim_ = Fork(plan_.victim, plan_.victim_attaches, plan_.victim_inside, plan_.victim_waits,
+                     plan_.kinds, plan_.action, plan_.at);
+      const std::string wrong = Wait(&victim_, true);
+      return wrong.empty() ? wrong : "victim: " + wrong;
+    };
+    if (plan_.victim_waits) {
+      if (std::string wrong = fork_victim(); !wrong.empty()) {
+        return wrong;
+      }
+    }
+    if (plan_.prior.step.has_value()) {
+      prior_ = Fork({*plan_.prior.step}, false, false, false, hooks::kStores, plan_.prior.action,
+                    plan_.prior.at);
+      if (std::string wrong = Wait(&prior_, true); !wrong.empty()) {
+        return "prior: " + wrong;
+      }
+    }
+    if (!plan_.victim_waits) {
+      return fork_victim();
+    }
+    (void)kill(victim_.pid, SIGCONT);
+    const std::string wrong = Wait(&victim_, true);
+    return wrong.empty() ? wrong : "victim: " + wrong;
+  }
+
   std::string PlaceImage() {
     (void)unlink(path_.c_str());
     const std::string& image = plan_.prepared->image;
@@ -182,7 +202,7 @@ class CaseRunner {
     return done ? "" : "the store cannot be copied";
   }
 
-  Child Fork(const std::vector<Step>& steps, bool attaches, bool inside, unsigned kinds,
+  Child Fork(const std::vector<Step>& steps, bool attaches, bool inside, bool waits, unsigned kinds,
              hooks::Action action, std::uint64_t at) {
     std::array<int, 2> ends{};
     Child child;
@@ -191,7 +211,7 @@ class CaseRunner {
     }
     child.pid = fork();
     if (child.pid == 0) {
-      _exit(BeVictim(steps, attaches, inside, kinds, action, at, ends[1]));
+      _exit(BeVictim(steps, attaches, inside, waits, kinds, action, at, ends[1]));
     }
     (void)close(ends[1]);
     child.pipe = ends[0];
@@ -199,8 +219,8 @@ class CaseRunner {
   }
 
   // In the child. Tells "points\nresult\n...", and an error as its exit code.
-  int BeVictim(const std::vector<Step>& steps, bool attaches, bool inside, unsigned kinds,
-               hooks::Action action, std::uint64_t at, int out) {
+  int BeVictim(const std::vector<Step>& steps, bool attaches, bool inside, bool waits,
+               unsigned kinds, hooks::Action action, std::uint64_t at, int out) {
     alarm(0);
     hooks::ForgetMappings();
     auto* const actor = new Actor(path_);  // Never destroyed: a killed one is not, either.
@@ -213,6 +233,9 @@ class CaseRunner {
     }
     std::vector<std::string> results;
     results.reserve(steps.size());
+    if (waits) {
+      (void)raise(SIGSTOP);
+    }
     hooks::Arm(kinds, action, at);
     for (const Step& step : steps) {
       results.push_back(step.real(*actor));
