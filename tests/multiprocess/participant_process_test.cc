@@ -9,7 +9,9 @@
 
 #include <gtest/gtest.h>
 
+#include "process/owner.h"
 #include "support/child_process.h"
+#include "support/lane_state.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
 
@@ -43,6 +45,30 @@ class ParticipantProcessTest : public StoreFixture {
     }
     return std::nullopt;
   }
+  // The lanes that the participant in `slot` holds.
+  static std::vector<std::uint32_t> LanesOf(Store& store, std::uint32_t slot) {
+    const region::Region& region = ImplOf(store)->region();
+    std::vector<std::uint32_t> lanes;
+    for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+      const std::uint64_t owner = region.lane(i).owner.load(std::memory_order_acquire);
+      if (owner != 0 && process::OwnerSlot(owner) == slot) {
+        lanes.push_back(i);
+      }
+    }
+    return lanes;
+  }
+  // Whether one of these lanes has a view's pin. (The first one is the thread's own.)
+  static bool HaveViews(Store& store, const std::vector<std::uint32_t>& lanes) {
+    for (const std::uint32_t i : lanes) {
+      const region::LaneLayout& lane = ImplOf(store)->region().lane(i);
+      for (std::size_t pin = 1; pin < std::size(lane.pins); ++pin) {
+        if (lane.pins[pin].load(std::memory_order_acquire) != 0) {
+          return true;
+        }
+      }
+    }
+    return false;
+  }
   void SetUp() override {
     Store store = MustOpen(QuietOptions());
     ASSERT_TRUE(MustOpenNamespace(store, "n").Put("k", "v").ok());
@@ -56,8 +82,12 @@ TEST_F(ParticipantProcessTest, AHeartbeatRecoversWhoWasKilled) {
   ASSERT_TRUE(Of(store, child.pid()).has_value());
   EXPECT_EQ(Of(store, child.pid())->liveness, Liveness::kLive);
   EXPECT_GE(Of(store, child.pid())->lanes, 1U);
+  const std::vector<std::uint32_t> lanes = LanesOf(store, Of(store, child.pid())->slot);
+  ASSERT_TRUE(HaveViews(store, lanes));
   ASSERT_TRUE(child.KillAndWait());
   EXPECT_TRUE(WaitFor([&] { return !Of(store, child.pid()).has_value(); }));
+  // The heartbeat may have taken one for itself since; it has no views.
+  EXPECT_FALSE(HaveViews(store, lanes));
 }
 
 TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRecoversIt) {
@@ -67,8 +97,13 @@ TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRec
   ASSERT_TRUE(child.KillAndWait());
   ASSERT_TRUE(Of(store, child.pid()).has_value());
   EXPECT_EQ(Of(store, child.pid())->liveness, Liveness::kDead);
+  const std::vector<std::uint32_t> lanes = LanesOf(store, Of(store, child.pid())->slot);
+  ASSERT_TRUE(HaveViews(store, lanes));
   MustOpen(QuietOptions());
   EXPECT_FALSE(Of(store, child.pid()).has_value());
+  for (const std::uint32_t i : lanes) {
+    EXPECT_TRUE(IsIdle(ImplOf(store)->region().lane(i))) << "lane " << i;
+  }
 }
 
 TEST_F(ParticipantProcessTest, AStoppedOneIsShownAsStalledAndNotRecovered) {

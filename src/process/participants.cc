@@ -1,0 +1,71 @@
+// Who is attached, for people.
+#include <array>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "process/owner.h"
+#include "process/session.h"
+
+namespace commy::process {
+namespace {
+
+using region::LaneLayout;
+using region::ParticipantSlot;
+
+}  // namespace
+
+std::vector<ParticipantInfo> Session::Participants() {
+  std::vector<ParticipantInfo> all;
+  const auto stale_after = static_cast<std::int64_t>(region_->geometry().stale_after_ns);
+  for (std::uint32_t slot = 0; slot < region_->geometry().participant_count; ++slot) {
+    const ParticipantSlot& words = region_->participant(slot);
+    const std::uint64_t state = words.state.load(std::memory_order_acquire);
+    if ((state & 0xffU) == 0) {
+      continue;
+    }
+    ParticipantInfo info;
+    info.slot = slot;
+    info.pid = words.pid.load(std::memory_order_relaxed);
+    std::array<char, sizeof(words.name)> name{};
+    for (std::size_t i = 0; i < std::size(words.name); ++i) {
+      const std::uint64_t piece = words.name[i].load(std::memory_order_relaxed);
+      std::memcpy(name.data() + i * 8, &piece, 8);
+    }
+    info.name.assign(name.data(), strnlen(name.data(), name.size()));
+    info.start_wall_ns =
+        static_cast<std::int64_t>(words.start_wall_ns.load(std::memory_order_relaxed));
+    info.heartbeat_wall_ns =
+        static_cast<std::int64_t>(words.heartbeat_wall_ns.load(std::memory_order_relaxed));
+    info.read_only =
+        (words.flags.load(std::memory_order_relaxed) & region::kParticipantReadOnly) != 0;
+    const absl::StatusOr<bool> locked = region_->IsSlotLocked(slot);
+    if (locked.ok() && !*locked) {
+      info.liveness = Liveness::kDead;
+    } else if (platform_.WallNs() - info.heartbeat_wall_ns > stale_after) {
+      info.liveness = Liveness::kStalled;
+    } else {
+      info.liveness = Liveness::kLive;
+    }
+    const std::uint64_t owner = PackOwner(slot, state >> 8U);
+    for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
+      const LaneLayout& lane = region_->lane(i);
+      if (lane.owner.load(std::memory_order_acquire) != owner) {
+        continue;
+      }
+      ++info.lanes;
+      info.operations += lane.operations.load(std::memory_order_relaxed);
+      for (const region::Shared64& word : lane.pins) {
+        const std::uint64_t pin = word.load(std::memory_order_relaxed);
+        if (pin != 0 && (info.oldest_pin_epoch == 0 || PinEpoch(pin) < info.oldest_pin_epoch)) {
+          info.oldest_pin_epoch = PinEpoch(pin);
+          info.doing = UnpackOp(lane.op.load(std::memory_order_relaxed)).kind;
+        }
+      }
+    }
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+}  // namespace commy::process

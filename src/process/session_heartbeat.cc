@@ -1,0 +1,98 @@
+// The heartbeat of a session, and its watch over those of others.
+#include <chrono>
+#include <vector>
+
+#include "process/session.h"
+
+namespace commy::process {
+namespace {
+
+using region::ParticipantSlot;
+
+}  // namespace
+
+void Session::Beat() {
+  ParticipantSlot& words = region_->participant(region_->slot_index());
+  words.heartbeat.store(words.heartbeat.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
+  words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(platform_.WallNs()),
+                                std::memory_order_relaxed);
+  LookAround();
+  // A session that has changed nothing leaves the store as clean as it is, and a store that was
+  // synced stays so until somebody writes.
+  if (region_->made_dirty()) {
+    (void)PushEpoch();
+    for (const auto& work : hooks_.background) {
+      work();
+    }
+  }
+}
+
+void Session::LookAround() {
+  std::vector<std::uint32_t> silent;
+  {
+    const std::lock_guard<std::mutex> lock(watch_mutex_);
+    const std::int64_t now = platform_.MonotonicNs();
+    const auto stale_after = static_cast<std::int64_t>(region_->geometry().stale_after_ns);
+    const bool was_asleep = last_look_ns_ != 0 && now - last_look_ns_ > stale_after;
+    last_look_ns_ = now;
+    for (std::uint32_t slot = 0; slot < observations_.size(); ++slot) {
+      const ParticipantSlot& words = region_->participant(slot);
+      const std::uint64_t state = words.state.load(std::memory_order_acquire);
+      if (slot == region_->slot_index() || (state & 0xffU) == 0) {
+        continue;
+      }
+      Observation& seen = observations_[slot];
+      const std::uint64_t beat = words.heartbeat.load(std::memory_order_acquire);
+      if (was_asleep || seen.generation != state || seen.heartbeat != beat) {
+        seen = {state, beat, now};  // Who slept himself looks again before he judges.
+      } else {
+        silent.push_back(slot);
+      }
+    }
+  }
+  if (options_.read_only) {
+    return;
+  }
+  for (const std::uint32_t slot : silent) {
+    (void)RecoverIfDead(slot);  // Asks the kernel; silence alone is only a reason to ask.
+  }
+}
+
+void Session::Nudge() {
+  {
+    const std::lock_guard<std::mutex> lock(heartbeat_mutex_);
+    nudged_ = true;
+  }
+  heartbeat_wake_.notify_one();
+}
+
+void Session::HeartbeatLoop() {
+  if (!can_advance_.load(std::memory_order_acquire)) {
+    ChooseBarrier();
+    AnnounceFlags();
+  }
+  const auto interval = std::chrono::nanoseconds(region_->geometry().heartbeat_interval_ns);
+  std::unique_lock<std::mutex> lock(heartbeat_mutex_);
+  while (!stop_) {
+    lock.unlock();
+    Beat();
+    lock.lock();
+    heartbeat_wake_.wait_for(lock, interval,
+                             [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stop_ || nudged_; });
+    nudged_ = false;
+  }
+}
+
+void Session::StopHeartbeat() {
+  {
+    const std::lock_guard<std::mutex> lock(heartbeat_mutex_);
+    stop_ = true;
+  }
+  heartbeat_wake_.notify_one();
+  if (heartbeat_thread_.joinable()) {
+    heartbeat_thread_.join();
+  }
+}
+
+}  // namespace commy::process

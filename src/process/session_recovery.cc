@@ -1,0 +1,115 @@
+// Finding the dead and settling what they left: the steps R1 to R5 of session.h.
+#include <vector>
+
+#include "base/status.h"
+#include "process/owner.h"
+#include "process/session.h"
+
+namespace commy::process {
+namespace {
+
+using region::LaneLayout;
+using region::ParticipantSlot;
+
+}  // namespace
+
+absl::Status Session::RecoverDead() {
+  // Attached slots, and slots that own a lane: after a power cut the file may have one without the
+  // other.
+  std::vector<bool> suspects(region_->geometry().participant_count);
+  for (std::uint32_t slot = 0; slot < suspects.size(); ++slot) {
+    suspects[slot] =
+        (region_->participant(slot).state.load(std::memory_order_acquire) & 0xffU) != 0;
+  }
+  for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
+    const std::uint64_t owner = region_->lane(i).owner.load(std::memory_order_acquire);
+    if (owner != 0 && OwnerSlot(owner) < suspects.size()) {
+      suspects[OwnerSlot(owner)] = true;
+    }
+  }
+  absl::Status first;
+  for (std::uint32_t slot = 0; slot < suspects.size(); ++slot) {
+    if (suspects[slot] && slot != region_->slot_index()) {
+      first.Update(RecoverIfDead(slot));
+    }
+  }
+  return first;
+}
+
+absl::Status Session::RecoverIfDead(std::uint32_t slot) {
+  const std::unique_lock<std::mutex> lock(recover_mutex_, std::try_to_lock);
+  if (!lock.owns_lock()) {
+    return absl::OkStatus();  // Another thread of ours is at it.
+  }
+  COMMY_ASSIGN_OR_RETURN(const platform::Descriptor held, region_->LockSlot(slot));
+  if (!held.valid()) {
+    return absl::OkStatus();  // Alive, stopped, or being recovered.
+  }
+  ParticipantSlot& words = region_->participant(slot);
+  const std::uint64_t state = words.state.load(std::memory_order_acquire);
+  COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
+  words.state.CompareAndSet(state, state & ~std::uint64_t{0xff}, std::memory_order_acq_rel);
+  return absl::OkStatus();
+}
+
+absl::Status Session::RecoverSlot(std::uint32_t slot) {
+  absl::Status first;
+  const std::uint32_t ready = region_->lanes_ready();
+  for (std::uint32_t i = 0; i < ready; ++i) {
+    const std::uint64_t owner = region_->lane(i).owner.load(std::memory_order_acquire);
+    if (owner != 0 && OwnerSlot(owner) == slot && owner != owner_word_) {
+      first.Update(RecoverLane(i));
+    }
+  }
+  return first;
+}
+
+bool Session::FreeIfIdle(LaneLayout& dead) {
+  const OpWord op = UnpackOp(dead.op.load(std::memory_order_acquire));
+  if (op.kind != OpKind::kNone && op.kind != OpKind::kRecover) {
+    return false;
+  }
+  for (const region::Shared64& note : dead.notes) {
+    if (note.load(std::memory_order_acquire) != 0) {
+      return false;
+    }
+  }
+  const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
+  for (region::Shared64& pin : dead.pins) {
+    pin.store(0, std::memory_order_release);
+  }
+  dead.owner.CompareAndSet(owner, 0, std::memory_order_acq_rel);
+  return true;
+}
+
+absl::Status Session::RecoverLane(std::uint32_t index) {
+  COMMY_RETURN_IF_ERROR(region_->EnsureDirty());
+  LaneLayout& dead = region_->lane(index);
+  if (FreeIfIdle(dead)) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(Lane * mine, ThisLane(LaneUse::kRecovery));
+  const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
+  Operation own(*mine, OpKind::kRecover, 0);
+  if (!own.entered()) {
+    return own.status();
+  }
+  for (const auto& step : hooks_.recover_lane) {
+    COMMY_RETURN_IF_ERROR(step(own, dead));  // R1, R2
+  }
+  // Disarmed first: the next recoverer must not take another note for the one that was armed.
+  const OpWord op = UnpackOp(dead.op.load(std::memory_order_relaxed));
+  dead.op.store(PackOp({false, 0, op.kind, op.seq}), std::memory_order_seq_cst);
+  for (region::Shared64& note : dead.notes) {  // R3
+    note.store(0, std::memory_order_release);
+  }
+  dead.op.store(PackOp({false, 0, OpKind::kNone, op.seq}), std::memory_order_release);
+  dead.op_object.store(0, std::memory_order_release);
+  for (region::Shared64& pin : dead.pins) {  // R4
+    pin.store(0, std::memory_order_release);
+  }
+  dead.owner.CompareAndSet(owner, 0, std::memory_order_acq_rel);  // R5
+  return absl::OkStatus();
+}
+
+}  // namespace commy::process
