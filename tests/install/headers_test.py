@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+"""Each public header compiles alone, and twice in a row, with the compiler of the build, g++, and
+clang++ where it is there; each is installed, and nothing else is beside them."""
+
+import concurrent.futures
+import os
+import shutil
+import sys
+
+import installed
+from installed import CXX, SOURCE, call, expect, expect_equal
+
+HEADERS = sorted((SOURCE / "include" / "commy").glob("*.h"))
+
+
+def compilers():
+    found = [CXX] + [[name] for name in ("g++", "clang++") if shutil.which(name)]
+    if len(found) < 3:
+        print(f"        compilers that are not there are left out; there are {found}")
+    return [list(compiler) for compiler in dict.fromkeys(tuple(words[-1:]) for words in found)]
+
+
+def compile_alone(compiler, header, include):
+    # The name of the header stands where a user writes it; a second time, its guard has work.
+    text = f"#include <commy/{header.name}>\n#include <commy/{header.name}>\n"
+    call(*compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
+         "-I", include, "-x", "c++", "-", stdin=text)
+
+
+def test_each_header_compiles_alone():
+    with installed.temporary() as folder:
+        include = installed.Tree(folder).include
+        expect(HEADERS, "there are no public headers")
+        with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+            jobs = [pool.submit(compile_alone, compiler, header, include)
+                    for compiler in compilers() for header in HEADERS]
+        for job in jobs:
+            job.result()
+
+
+def test_installed_headers_are_the_public_ones():
+    with installed.temporary() as folder:
+        include = installed.Tree(folder).include
+        found = sorted(str(path.relative_to(include)) for path in include.rglob("*") if path.is_file())
+        expect_equal(found, [f"commy/{header.name}" for header in HEADERS], "installed headers")
+
+
+if __name__ == "__main__":
+    installed.run(sys.modules[__name__])
