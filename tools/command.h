@@ -72,5 +72,6 @@ void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|dro
 void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
 void AddDemoCommands(CLI::App& app, Action& action);
+void AddDescribeCommand(CLI::App& app, Action& action);  // Hidden.
 
 }  // namespace commy::tools

@@ -37,12 +37,13 @@ TEST_F(CliKeysTest, VersionIsTheLibrarys) {
   EXPECT_EQ(Done({"--version"}), "commy " + std::string(Version()) + "\n");
 }
 
-TEST_F(CliKeysTest, HelpNamesEveryCommandAndHidesTheDemosWorker) {
+TEST_F(CliKeysTest, HelpNamesEveryCommandAndHidesThoseOfOurOwn) {
   const std::string help = Done({"--help"});
   for (const char* const command : kCommands) {
     EXPECT_NE(help.find("  " + Words(command)[0] + " "), std::string::npos) << command;
   }
   EXPECT_EQ(help.find("demo-worker"), std::string::npos);
+  EXPECT_EQ(help.find("describe"), std::string::npos);
 }
 
 TEST_F(CliKeysTest, HelpOfEveryCommandHasExamples) {
@@ -145,6 +146,7 @@ TEST_F(CliKeysTest, NamespacesAreListedCreatedRenamedAndDropped) {
   EXPECT_EQ(all[1]["path"], "other");
   EXPECT_EQ(Done({"ns", "list", store_, "oth"}), "             0  hash     other\n");
   EXPECT_EQ(Done({"ns", "list", store_, "none"}), "");
+  EXPECT_EQ(Done({"ns", "list", store_, "--paths"}), "acme/config\nother\n");
   Done({"ns", "rename", store_, "acme/config", "acme/settings"});
   EXPECT_EQ(Done({"get", store_, "acme/settings", "k"}), "v");
   Fails(3, {"ns", "rename", store_, "acme/settings", "other"}, {store_, "other"});

@@ -18,6 +18,7 @@ namespace {
 struct ListArguments {
   std::string store;
   std::string prefix;
+  bool paths_only = false;
   bool json = false;
 };
 
@@ -57,8 +58,11 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
     return Exit::kDone;
   }
   for (const NamespaceInfo& info : *namespaces) {
-    std::string line =
-        absl::StrFormat("%14s  %-7s  ", ShowCount(info.keys), base::ToAbsl(OrderName(info.order)));
+    std::string line;
+    if (!arguments.paths_only) {
+      line = absl::StrFormat("%14s  %-7s  ", ShowCount(info.keys),
+                             base::ToAbsl(OrderName(info.order)));
+    }
     AppendTsvField(info.path, line);
     out.Line(line);
   }
@@ -89,8 +93,10 @@ void AddList(CLI::App& group, Action& action) {
   auto arguments = std::make_shared<ListArguments>();
   AddStore(command, arguments->store);
   command.add_option("PREFIX", arguments->prefix, "Only paths that begin with it")->type_name("");
+  command.add_flag("--paths", arguments->paths_only, "Paths only, a line each");
   AddJson(command, arguments->json);
-  SetExamples(command, {"commy ns list fleet.commy", "commy ns list fleet.commy acme/ --json"});
+  SetExamples(command, {"commy ns list fleet.commy", "commy ns list fleet.commy --paths",
+                        "commy ns list fleet.commy acme/ --json"});
   SetAction(command, arguments, action, RunList);
 }
 
