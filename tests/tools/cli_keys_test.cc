@@ -103,7 +103,9 @@ TEST_F(CliKeysTest, PutOfADashReadsStandardInputWithEveryByte) {
 TEST_F(CliKeysTest, GetEndsTheLineOnATerminalOnly) {
   Done({"put", store_, "a", "k", "value"});
   const int terminal = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-  ASSERT_GE(terminal, 0);
+  if (terminal < 0) {
+    GTEST_SKIP() << "NOT TESTED: no pseudo-terminals here (/dev/pts is not mounted)";
+  }
   ASSERT_EQ(::grantpt(terminal), 0);
   ASSERT_EQ(::unlockpt(terminal), 0);
   const int side = ::open(::ptsname(terminal), O_RDWR | O_NOCTTY | O_CLOEXEC);
