@@ -86,7 +86,7 @@ absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Posi
   if (at.segment->depth < directory.depth) {
     return PostChange(op, anchor, at, ChangeKind::kSplit);
   }
-  if (directory.depth < kDepthMax) {
+  if (directory.depth < depth_max_) {
     return PostChange(op, anchor, at, ChangeKind::kDouble);
   }
   if (dead > 0) {
@@ -94,7 +94,7 @@ absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Posi
   }
   return base::ResourceExhausted(
       region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
-      "its depth bound, ", kDepthMax);
+      "its depth bound, ", depth_max_);
 }
 
 absl::Status HashIndex::BuildTargets(Operation& op, const Segment& segment,
@@ -144,7 +144,7 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
   NoteKind note_kind = NoteKind::kSegment;
   if (kind == ChangeKind::kDouble) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
-    if (directory.entries == nullptr || directory.depth >= kDepthMax) {
+    if (directory.entries == nullptr || directory.depth >= depth_max_) {
       return absl::OkStatus();  // Taken back, or doubled by somebody else, since MakeRoom looked.
     }
     change.old = directory.offset;

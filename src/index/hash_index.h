@@ -96,6 +96,10 @@ class HashIndex {
 
   [[nodiscard]] std::uint64_t Hash(std::string_view key) const;
 
+  // How deep this process lets directories grow. Tests set it low, where the real bound is a
+  // directory of 256 MiB. Call it before anybody writes.
+  void set_depth_max(std::uint64_t depth_max) { depth_max_ = depth_max; }
+
   // Builds an empty, unpublished root and returns its offset.
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t namespace_id,
                                           std::uint64_t prev, alloc::Purpose purpose);
@@ -263,6 +267,7 @@ class HashIndex {
   region::Region& region_;
   alloc::Allocator& allocator_;
   const std::uint64_t bucket_count_;
+  std::uint64_t depth_max_ = kDepthMax;
 };
 
 }  // namespace commy::index

@@ -110,6 +110,46 @@ TEST_F(HashIndexTest, KeysThatShareManyBitsOfTheirHashStillFit) {
   EXPECT_EQ(*ns_.Size(), 0U);
 }
 
+TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillTheirBucketAndNothingElse) {
+  constexpr std::uint64_t kDepth = 5;
+  ImplOf(store_)->hash_index().set_depth_max(kDepth);
+  const std::vector<std::string> keys = KeysLike("x", kDepth, index::kSlotsPerBucket + 1);
+  const std::string& last = keys.back();
+  for (const std::string& key : keys) {
+    if (key != last) {
+      ASSERT_TRUE(ns_.Put(key, key).ok());
+    }
+  }
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_TRUE(Says(ns_.Put(last, "v"), absl::StatusCode::kResourceExhausted, "the same hash"));
+    EXPECT_EQ(Look().directory->depth, kDepth);
+    EXPECT_TRUE(absl::IsNotFound(ns_.Get(last).status()));
+  }
+  // What is there can be read and changed, and other keys have room.
+  for (const std::string& key : keys) {
+    if (key != last) {
+      ASSERT_EQ(*ns_.Get(key), key);
+      ASSERT_TRUE(ns_.Put(key, "changed").ok());
+    }
+  }
+  int others = 0;
+  for (int i = 0; i < 64; ++i) {
+    const std::string other = "other" + std::to_string(i);
+    if (ImplOf(store_)->hash_index().Hash(other) >> (64U - kDepth) !=
+        ImplOf(store_)->hash_index().Hash(last) >> (64U - kDepth)) {
+      ASSERT_TRUE(ns_.Put(other, "o").ok());
+      ++others;
+    }
+  }
+  EXPECT_EQ(*ns_.Size(), index::kSlotsPerBucket + others);
+  // One that goes makes room for one.
+  ASSERT_TRUE(*ns_.Delete(keys.front()));
+  EXPECT_TRUE(ns_.Put(last, "v").ok());
+  EXPECT_EQ(*ns_.Get(last), "v");
+  EXPECT_TRUE(absl::IsResourceExhausted(ns_.Put(keys.front(), "again")));
+  EXPECT_EQ(*ns_.Size(), index::kSlotsPerBucket + others);
+}
+
 TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreToldApart) {
   // Among so many keys some pairs share all the 26 bits that a slot keeps of the hash.
   std::map<std::uint64_t, std::string> by_tag;
