@@ -32,6 +32,13 @@ class KeyList {
     }
   }
 
+  // Keys of these numbers, in this order.
+  explicit KeyList(const std::vector<std::uint64_t>& numbers) : keys_(numbers.size()) {
+    for (std::uint64_t i = 0; i < numbers.size(); ++i) {
+      WriteKey(numbers[i], keys_[i]);
+    }
+  }
+
   [[nodiscard]] std::uint64_t size() const { return keys_.size(); }
   std::string_view operator[](std::uint64_t i) const {
     return std::string_view(keys_[i].data(), kKeyBytes);

@@ -1,19 +1,68 @@
-# ./dev bench [NAME...] [-- argument...]: builds the benchmarks with optimization and runs those
-# named, or all; what follows `--` goes to each.
-install_needs build bench
+# ./dev bench [--quick] [--docs] [--only=NAME,NAME]
+#                                 Commy beside its peers, all on the same work: tables on standard
+#                                 output, build-release/compare.json; 15 minutes
+#   --quick                       two minutes: fewer keys, two rounds, less time for each
+#   --docs                        puts tables and pictures into docs/performance.md
+#   --only=NAME,NAME              only these stores, by the names of --list
+# ./dev bench NAME... [-- ARG...] benchmarks of our own, by name; ARGs go to each
+# ./dev bench --own [-- ARG...]   all of them
+# ./dev bench --list              the names of both
+#
+# Files are made under TMPDIR, which should be on a disk with 2 GB to spare.
 names=''
+compare=''
+own=''
+docs=''
+list=''
 while [ $# -gt 0 ]; do
-  if [ "$1" = -- ]; then shift; break; fi
-  names="$names $1"
+  case $1 in
+    --) shift; break ;;
+    --own) own=1 ;;
+    --docs) docs=1 ;;
+    --list) list=1 ;;
+    --quick | --only=*) compare="$compare $1" ;;
+    -*) die "bench: unknown argument '$1'" ;;
+    *) names="$names $1" ;;
+  esac
   shift
 done
-configure build-release --buildtype=release -Dtests=disabled -Dbench=disabled
-meson configure build-release -Dbench=enabled
-build build-release
-for program in build-release/bench/*; do
-  [ -f "$program" ] && [ -x "$program" ] || continue
-  name=$(basename "$program")
-  case " $names " in
-    '  ' | *" $name "*) say "$name"; "$program" "$@" ;;
-  esac
-done
+
+# enter KIND...: a build folder with the benchmarks.
+enter() {
+  install_needs build "$@"
+  configure build-release --buildtype=release -Dtests=disabled -Dbench=disabled
+  # Meson remembers what it once did not find.
+  meson configure build-release -Dbench=enabled --clearcache
+}
+
+# own_benchmarks: those that are built, one path a line.
+own_benchmarks() {
+  for program in build-release/bench/*; do
+    [ ! -f "$program" ] || [ ! -x "$program" ] || echo "$program"
+  done
+}
+
+if [ -n "$list" ]; then
+  enter bench
+  build build-release
+  build-release/bench/compare/commy_compare --list
+  echo 'Own:'
+  own_benchmarks | sed 's|.*/|  |'
+elif [ -n "$own$names" ]; then
+  [ -z "$compare$docs" ] || die "bench: --quick, --only and --docs are for the comparison"
+  enter bench
+  build build-release
+  for program in $(own_benchmarks); do
+    name=$(basename "$program")
+    case " $names " in
+      '  ' | *" $name "*) say "$name"; "$program" "$@" ;;
+    esac
+  done
+else
+  enter bench compare
+  build build-release bench/compare/commy_compare
+  say "comparing"
+  build-release/bench/compare/commy_compare $compare --json=build-release/compare.json
+  python3 bench/compare/report.py build-release/compare.json
+  [ -z "$docs" ] || python3 bench/compare/report.py build-release/compare.json --docs docs
+fi

@@ -8,9 +8,10 @@ cat <<'TEXT'
                      clang-tidy also for tests and benchmarks that did not change (slow)
   crash [ARGS]       kill and stop every operation at every access to memory (clang)
   sanitize [KIND]    tests under the sanitizers: address (with undefined) and thread
-  bench [NAME...]    build the benchmarks with optimization and run them; `-- ARGS` goes to each
+  bench [--quick]    Commy beside its peers, 15 minutes; --quick: 2; --docs: into docs/performance.md
+  bench NAME...      only these benchmarks of ours; --own: all; --list: names; `-- ARGS` to each
   torture [ROUNDS]   the random suites again and again, with fresh seeds
   docs               check the links between the documents
-  install [KIND...]  only install: build test demo bench clang check
+  install [KIND...]  only install: build test demo bench compare clang check
   help               this text
 TEXT

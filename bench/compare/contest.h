@@ -1,0 +1,57 @@
+// One engine's turn: the steps in their order, each in worker processes under watch.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "child.h"
+#include "engine.h"
+#include "results.h"
+#include "scale.h"
+
+namespace commy::compare {
+
+class Contest {
+ public:
+  Contest(const Scale& scale, Results& results) : scale_(scale), results_(results) {}
+
+  // All rows of an engine, once. Faults are results, too.
+  void Run(const EngineInfo& engine);
+  void Run(const HeapInfo& heap);
+
+ private:
+  // What a worker, or two of them, are started with.
+  struct Job {
+    std::string step;
+    std::string engine;
+    std::string folder;
+    std::uint64_t keys = 0;
+    std::string log;
+    std::uint32_t number = 0;
+  };
+
+  [[nodiscard]] std::unique_ptr<Child> Start(const Job& job) const;
+  // Starts a worker and waits until it is ready. Null: it did not become so.
+  std::unique_ptr<Child> StartReady(const Job& job, std::string_view row);
+  std::unique_ptr<Child> Keep(const EngineInfo& engine, const Job& job);
+  // Takes a worker's rows until it ends. False: it did not end well, which is noted.
+  bool Follow(Child& child, const std::string& engine, std::string_view step);
+  bool RunStep(Job job, std::string_view step);
+  // The results of two workers that start together.
+  std::optional<std::vector<double>> RunPair(const Job& first, const Job& second,
+                                             std::string_view row);
+  void RunPairs(const Job& job);
+  void RunKills(const EngineInfo& engine);
+  void Fault(const Child& child, std::string_view engine, std::string_view row);
+
+  const Scale scale_;
+  Results& results_;
+  std::minstd_rand random_;
+};
+
+}  // namespace commy::compare

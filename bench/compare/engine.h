@@ -1,0 +1,115 @@
+// What the comparison asks of a store: one small interface, one file for each engine.
+//
+// An engine does each operation as its documentation recommends for the promise that all of them
+// give here: what was acknowledged survives the death of the process, and nothing is flushed to disk
+// for a commit. `EngineInfo::setting` says how, and is printed under the table.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+
+namespace commy::compare {
+
+enum class Answer : std::uint8_t { kNo, kYes };
+
+// A store that this process has open. What must not fail, and fails, ends the process by Die().
+class Engine {
+ public:
+  using Use = absl::FunctionRef<void(std::string_view)>;
+
+  Engine() = default;
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  virtual ~Engine() = default;
+
+  // Calls `use` with the value, where it lies if the engine can do that. kNo: no such key.
+  virtual Answer Read(std::string_view key, Use use) = 0;
+  // Inserts or overwrites.
+  virtual void Put(std::string_view key, std::string_view value) = 0;
+  // kNo: no such key.
+  virtual Answer Delete(std::string_view key) = 0;
+  // Adds to the one counter that the comparison uses; returns its new value.
+  virtual std::int64_t Add(std::int64_t delta) = 0;
+
+  // Between these two, Put and Delete may be acknowledged late: they only have to be quick.
+  virtual void BeginBulk() {}
+  virtual void EndBulk() {}
+  // Brings the file into the size that it has at rest.
+  virtual void Settle() {}
+  // Makes the file small. False: the engine cannot.
+  virtual bool Compact() { return false; }
+};
+
+// How several workers use one store.
+enum class Sharing : std::uint8_t {
+  kProcesses,  // Each is a process with the store open.
+  kThreads,    // Only one process may have it open: threads of that one.
+};
+
+struct Place {
+  std::string folder;      // Exists; the engine makes its files there.
+  std::uint64_t keys = 0;  // How many there will be, for engines that are told.
+};
+
+struct EngineInfo {
+  std::string name;
+  std::string version;
+  std::string setting;
+  Sharing sharing = Sharing::kProcesses;
+  bool has_file = true;  // False: a bound, in the memory of one process.
+  // A process must keep it open as long as its content is wanted.
+  bool needs_keeper = false;
+  std::unique_ptr<Engine> (*open)(const Place&) = nullptr;
+  // What the keeper has; null: an open store.
+  std::unique_ptr<Engine> (*keep)(const Place&) = nullptr;
+};
+
+// Blocks of memory that an allocator hands out, to one process of perhaps several.
+class Heap {
+ public:
+  Heap() = default;
+  Heap(const Heap&) = delete;
+  Heap& operator=(const Heap&) = delete;
+  virtual ~Heap() = default;
+
+  // At least `size_bytes` bytes, in this process's address space.
+  virtual char* Allocate(std::uint64_t size_bytes) = 0;
+  virtual void Free(char* block) = 0;
+};
+
+struct HeapInfo {
+  std::string name;
+  std::string version;
+  std::string setting;
+  bool shared = true;  // False: memory of one process only.
+  std::unique_ptr<Heap> (*open)(const Place&) = nullptr;
+};
+
+// Those that this program was built with, ours first.
+const std::vector<EngineInfo>& Engines();
+const std::vector<HeapInfo>& Heaps();
+
+EngineInfo CommyEngine();
+EngineInfo FlatHashMapEngine();
+EngineInfo BtreeMapEngine();
+EngineInfo LmdbEngine();
+EngineInfo TdbEngine();
+EngineInfo BoostEngine();
+EngineInfo TkrzwEngine();
+EngineInfo SqliteEngine();
+EngineInfo RocksdbEngine();
+EngineInfo LeveldbEngine();
+EngineInfo BerkeleyDbEngine();
+EngineInfo RedisEngine();
+
+HeapInfo CommyHeap();
+HeapInfo BoostHeap();
+HeapInfo GlibcHeap();
+HeapInfo MimallocHeap();
+
+}  // namespace commy::compare

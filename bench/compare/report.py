@@ -1,0 +1,257 @@
+#!/usr/bin/env python3
+"""Makes tables and pictures of what commy_compare measured.
+
+  report.py RESULTS.json                      prints the tables (Markdown)
+  report.py RESULTS.json --docs DOCS_DIR      puts them into DOCS_DIR/performance.md between its
+                                              markers, and the pictures into DOCS_DIR/performance/
+  report.py --smoke COMMY_COMPARE             runs it for a moment and checks what comes out
+
+A cell is the median over the rounds; in the table of spreads, what lies between the lowest and the
+highest, in percent of the median. A ratio is Commy's median over that of the best peer, turned round
+where less is better, so that more than 1 always means: Commy is ahead. Bounds, in the memory of one
+process, are no peers.
+"""
+
+import argparse
+import json
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+
+import plot
+
+BEGIN = "<!-- compare: begin -->"
+END = "<!-- compare: end -->"
+OURS = "Commy"
+
+# Row, what it says, and whether less is better.
+POINTS = [
+    ("get_hit", "get, there"), ("get_miss", "get, absent"), ("insert", "insert"),
+    ("overwrite", "overwrite"), ("delete", "delete"), ("ycsb_a", "YCSB A"), ("ycsb_b", "YCSB B"),
+    ("ycsb_c", "YCSB C"), ("counter_one", "counter"),
+]
+PAIRS = [
+    ("rw_reader", "reader beside a writer"), ("rw_writer", "writer beside a reader"),
+    ("two_readers", "two readers"), ("two_writers", "two writers"),
+    ("counter_two", "counter, two workers"),
+]
+BLOCKS = [("alloc_one", "allocate and free, one process"),
+          ("alloc_two", "allocate and free, two processes")]
+SIZES = [
+    ("bytes_loaded", "bytes a key, loaded"), ("bytes_thinned", "bytes a key left, nine of ten deleted"),
+    ("bytes_compacted", "bytes a key left, compacted"), ("open_get", "open and first get, ms"),
+]
+LESS_IS_BETTER = {row for row, _ in SIZES}
+
+
+class Report:
+    def __init__(self, data):
+        self.data = data
+        self.samples = {}
+        for sample in data["samples"]:
+            self.samples.setdefault((sample["engine"], sample["row"]), []).append(sample["value"])
+        self.faults = {(f["engine"], f["row"]): f["what"] for f in data["faults"]}
+
+    def ran(self, kind):
+        rows = {engine for engine, _ in self.samples} | {engine for engine, _ in self.faults}
+        return [info for info in self.data[kind] if info["name"] in rows]
+
+    def median(self, engine, row):
+        values = self.samples.get((engine, row))
+        return statistics.median(values) if values else None
+
+    def spread(self, engine, row):
+        """What lies between lowest and highest, in percent of the median; None without repetition."""
+        values = self.samples.get((engine, row), [])
+        middle = statistics.median(values) if values else 0
+        return (max(values) - min(values)) / middle * 100 if len(values) > 1 and middle else None
+
+    def best_peer(self, row, infos, shared_only=False):
+        """(name, median) of the best engine that is neither ours nor a bound."""
+        peers = [(info["name"], self.median(info["name"], row)) for info in infos
+                 if info["name"] != OURS and not info["bound"]
+                 and not (shared_only and info["threads"])]
+        peers = [peer for peer in peers if peer[1] is not None]
+        if not peers:
+            return None
+        return (min if row in LESS_IS_BETTER else max)(peers, key=lambda peer: peer[1])
+
+    def ratio(self, row, infos, shared_only=False):
+        """How far we are ahead of the best peer (behind, below 1), and its name."""
+        ours, best = self.median(OURS, row), self.best_peer(row, infos, shared_only)
+        if not ours or best is None or not best[1]:
+            return None
+        return (best[1] / ours if row in LESS_IS_BETTER else ours / best[1]), best[0]
+
+    def cell(self, engine, row):
+        value = self.median(engine, row)
+        if value is None:
+            return self.faults.get((engine, row), "–")
+        return figure(value) if row in LESS_IS_BETTER else thousands(value)
+
+
+def thousands(per_second):
+    value = per_second / 1000
+    return f"{value:,.0f}" if value >= 10 else f"{value:.1f}"
+
+
+def figure(value):
+    return f"{value:,.0f}" if value >= 10 else f"{value:.2g}"
+
+
+def markdown(header, lines):
+    out = ["| " + " | ".join(header) + " |", "|---" + "|--:" * (len(header) - 1) + "|"]
+    return "\n".join(out + ["| " + " | ".join(line) + " |" for line in lines]) + "\n"
+
+
+def rate_table(report, rows, infos):
+    header = ["work"] + [label(info) for info in infos]
+    return markdown(header, [[text] + [report.cell(info["name"], row) for info in infos]
+                             for row, text in rows])
+
+
+def label(info):
+    return info["name"].replace("Boost.Interprocess", "Boost") + (" (bound)" if info["bound"] else "")
+
+
+def ratio_table(report, infos, heaps):
+    lines = []
+    for row, text in POINTS + PAIRS + BLOCKS + SIZES:
+        chosen = heaps if row.startswith("alloc") else infos
+        cells = []
+        for shared_only in (True, False):
+            found = report.ratio(row, chosen, shared_only)
+            cells += [f"{found[0]:.2f}", found[1]] if found else ["–", "–"]
+        bounds = [info for info in chosen if info["bound"]]
+        ours = report.median(OURS, row)
+        best = max((report.median(info["name"], row) or 0 for info in bounds), default=0)
+        cells.append(f"{ours / best:.2f}" if ours and best and row not in LESS_IS_BETTER else "–")
+        lines.append([text] + cells)
+    return markdown(["work", "ratio to the best peer of many processes", "which", "to the best peer",
+                     "which", "to the best bound"], lines)
+
+
+def spread_table(report, infos):
+    def cell(engine, row):
+        spread = report.spread(engine, row)
+        return "–" if spread is None else f"{spread:.0f}"
+    return markdown(["work"] + [label(info) for info in infos],
+                    [[text] + [cell(info["name"], row) for info in infos]
+                     for row, text in POINTS + PAIRS])
+
+
+def kill_outcome(report, engine):
+    def total(row):
+        return int(sum(report.samples.get((engine, row), [])))
+    kills = total("kills")
+    if not kills:
+        return None
+    bad = [f"{word} {count} times" for word, count in
+           (("hangs", total("kill_hangs")), ("refuses or fails", total("kill_fails"))) if count]
+    bad += [f"{word} {count} keys" for word, count in
+            (("loses", total("kill_lost")), ("tears", total("kill_torn"))) if count]
+    return [engine, str(kills), "; ".join(bad) if bad else "goes on, nothing lost or torn"]
+
+
+def kill_table(report, infos):
+    lines = [kill_outcome(report, info["name"]) for info in infos]
+    return markdown(["store", "kills", "the next process"], [line for line in lines if line])
+
+
+def setting_list(infos):
+    return "".join(f"- {info['name']} {info['version']}".rstrip() + f": {info['setting']}.\n"
+                   for info in infos)
+
+
+def tables(report, pictures):
+    data, infos, heaps = report.data, report.ran("engines"), report.ran("heaps")
+    keys = f"{data['keys']:,}"
+    picture = (lambda name, text: f"![{text}](performance/{name}.svg)\n") if pictures else (
+        lambda name, text: "")
+    parts = [
+        f"{data['processor']}, {data['processors']} processors, {data['kernel']}, g++ "
+        f"{data['compiler']}; {keys} keys of 16 bytes, values of 100 bytes; medians of "
+        f"{data['rounds']} rounds of {data['row_ms']} ms a row.\n",
+        "### Ratios\n\nMore than 1: Commy is ahead.\n", ratio_table(report, infos, heaps),
+        "### One worker\n\nThousands of operations a second.\n", rate_table(report, POINTS, infos),
+        picture("points", "Operations a second of one worker"),
+        "### Two workers\n\nThousands of operations a second, of both where they do the same.\n",
+        rate_table(report, PAIRS, infos), picture("pairs", "Operations a second of two workers"),
+        "### Space and opening\n", rate_table(report, SIZES, infos),
+        "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
+        "1024 blocks in use by each process.\n",
+        rate_table(report, BLOCKS, heaps), picture("blocks", "Allocations a second"),
+        "### A writer is killed\n\nSIGKILL at a random moment; then a new process reads and writes "
+        "every key.\n", kill_table(report, infos),
+        "### Spread\n\nHighest less lowest of the rounds, in percent of the median.\n",
+        spread_table(report, infos),
+        "### Settings\n", setting_list(infos), "\nAllocators:\n", setting_list(heaps),
+    ]
+    return "\n".join(part for part in parts if part)
+
+
+def draw(report, folder):
+    folder.mkdir(exist_ok=True)
+    for name, rows, kind in (("points", POINTS, "engines"), ("pairs", PAIRS, "engines"),
+                             ("blocks", BLOCKS, "heaps")):
+        panels = [(text, [plot.Bar(label(info), value, info["name"] == OURS, info["bound"])
+                          for info in report.ran(kind)
+                          if (value := report.median(info["name"], row)) is not None])
+                  for row, text in rows]
+        (folder / f"{name}.svg").write_text(plot.panels(panels, "thousand a second"))
+
+
+def put_into(document, text):
+    old = document.read_text()
+    if old.count(BEGIN) != 1 or old.count(END) != 1 or old.index(BEGIN) > old.index(END):
+        sys.exit(f"{document}: needs one line {BEGIN} and after it one line {END}")
+    head, rest = old.split(BEGIN)
+    document.write_text(f"{head}{BEGIN}\n{text}\n{END}{rest.split(END)[1]}")
+
+
+def smoke(program):
+    """Runs the program on few keys; everything that it can measure must be there, and ours sound."""
+    with tempfile.TemporaryDirectory() as scratch:
+        file = pathlib.Path(scratch) / "smoke.json"
+        subprocess.run([program, "--smoke", f"--json={file}"], check=True)
+        report = Report(json.loads(file.read_text()))
+        wrong = [f"{engine}, {row}: {what}" for (engine, row), what in report.faults.items()]
+        wrong += [f"{OURS} has no row {row}" for row, _ in POINTS + PAIRS + BLOCKS + SIZES[:2]
+                  if not report.median(OURS, row)]
+        if kill_outcome(report, OURS)[2] != "goes on, nothing lost or torn":
+            wrong.append(f"{OURS}: {kill_outcome(report, OURS)}")
+        document = pathlib.Path(scratch) / "performance.md"
+        document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
+        put_into(document, tables(report, True))
+        draw(report, pathlib.Path(scratch) / "performance")
+        text = document.read_text()
+        if not text.startswith("before\n") or not text.endswith("\nafter\n") or "\nold\n" in text:
+            wrong.append("what stands outside the markers was touched, or the inside was kept")
+        for fault in wrong:
+            print(fault, file=sys.stderr)
+        return 1 if wrong else 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("results", nargs="?", type=pathlib.Path)
+    parser.add_argument("--docs", type=pathlib.Path)
+    parser.add_argument("--smoke", metavar="COMMY_COMPARE")
+    arguments = parser.parse_args()
+    if arguments.smoke:
+        return smoke(arguments.smoke)
+    if not arguments.results:
+        parser.error("which results?")
+    report = Report(json.loads(arguments.results.read_text()))
+    if arguments.docs:
+        put_into(arguments.docs / "performance.md", tables(report, True))
+        draw(report, arguments.docs / "performance")
+    else:
+        print(tables(report, False))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
