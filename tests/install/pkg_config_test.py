@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
-"""A program built with what pkg-config says, against the shared and the static library."""
+"""A program built with what pkg-config says: against the shared library, the static one, by Meson."""
 
+import os
+import shlex
 import sys
 
 import installed
@@ -43,6 +45,17 @@ def test_static():
         program = build(installed.Tree(folder), "static", static=True)
         expect_equal(installed.needed_libraries(program), [], "shared libraries of a static program")
         installed.expect_consumer(program)
+
+
+def test_meson():
+    with installed.temporary() as folder:
+        tree = installed.Tree(folder)
+        meson = shlex.split(os.environ["MESON"])
+        call(*meson, "setup", tree.folder / "build", CONSUMER,
+             env={"PKG_CONFIG_PATH": str(tree.pkg_config_dir)})
+        call(*meson, "compile", "-C", tree.folder / "build")
+        # Meson lets a program of the build folder find what it was linked with.
+        installed.expect_consumer(tree.folder / "build" / "consumer")
 
 
 if __name__ == "__main__":
