@@ -255,7 +255,7 @@ class HashIndex {
       absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t, IndexRoot&)> visit) const;
   absl::Status WalkRoot(const Anchor& anchor, IndexRoot& root, bool current, BlockVisitor visit,
                         FaultVisitor fault, std::uint64_t* keys) const;
-  // The segment at a directory entry, if that is the first that should name it. Null: nothing more
+  // The segment at a directory entry, if that is the first that names it. Null: nothing more
   // to do there.
   Segment* SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory, std::uint64_t index,
                          bool current, FaultVisitor fault) const;

@@ -189,7 +189,12 @@ Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& dire
     return nullptr;
   }
   const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
-  return (index & (width - 1)) == 0 ? *segment : nullptr;
+  if ((index & (width - 1)) == 0) {
+    return *segment;
+  }
+  // A segment that is being taken back loses its entries in this order: here is the first one left.
+  const std::uint64_t before = directory.entries[index - 1].load(std::memory_order_acquire);
+  return before == kEntryGone ? *segment : nullptr;
 }
 
 absl::Status HashIndex::WalkRoot(const Anchor& anchor, IndexRoot& root, bool current,

@@ -150,6 +150,31 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillTheirBucketAndNothingElse)
   EXPECT_EQ(*ns_.Size(), index::kSlotsPerBucket + others);
 }
 
+TEST_F(HashIndexTest, ASegmentThatHasLostTheFirstOfItsEntriesToADropIsNoLeak) {
+  const auto wide = [](const Shape& shape) -> std::uint64_t {
+    for (std::uint64_t i = 0; i + 1 < std::uint64_t{1} << shape.directory->depth; ++i) {
+      if (shape.entries[i].load(std::memory_order_relaxed) ==
+          shape.entries[i + 1].load(std::memory_order_relaxed)) {
+        return i;
+      }
+    }
+    return UINT64_MAX;
+  };
+  for (int i = 0; wide(Look()) == UINT64_MAX; ++i) {
+    ASSERT_TRUE(ns_.Put("w" + std::to_string(i), "v").ok());
+  }
+  // What a dropper that is stopped while it takes the content back leaves.
+  const Shape shape = Look();
+  base::Shared64& first = shape.entries[wide(shape)];
+  const std::uint64_t segment = first.load(std::memory_order_relaxed);
+  shape.root->successor.store(index::kDropMark, std::memory_order_seq_cst);
+  EXPECT_TRUE(IsSound(store_));
+  first.store(index::kEntryGone, std::memory_order_seq_cst);
+  EXPECT_TRUE(IsSound(store_));
+  first.store(segment, std::memory_order_seq_cst);
+  shape.root->successor.store(0, std::memory_order_seq_cst);
+}
+
 TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreToldApart) {
   // Among so many keys some pairs share all the 26 bits that a slot keeps of the hash.
   std::map<std::uint64_t, std::string> by_tag;
