@@ -31,7 +31,7 @@ struct Options {
   absl::Duration heartbeat_interval = absl::Seconds(1);
 
   // Shown to people by `commy ps`; at most 63 bytes. Empty: the name of the process.
-  std::string process_name;
+  std::string process_name = std::string();
 
   // Sizes that make rare paths happen often. For tests of programs and of Commy; slower and larger.
   struct Testing {
