@@ -1,6 +1,7 @@
 // Two programs that share a map: a tracker writes where vehicles are, a board reads it. Neither waits
 // for the other. `share_a_map STORE tracker` and `share_a_map STORE board` are the two; without a
 // role it starts both.
+#include <algorithm>
 #include <chrono>
 #include <cstring>
 #include <iostream>
@@ -33,7 +34,7 @@ absl::Status Track(const char* path) {
   for (int i = 0; i < kVehicles; ++i) {
     const Position at{48.0 + i, 11.0 + i};
     const std::string_view bytes(reinterpret_cast<const char*>(&at), sizeof(at));
-    const auto done = positions->Put("vehicle-" + std::to_string(i), bytes);
+    auto done = positions->Put("vehicle-" + std::to_string(i), bytes);
     if (!done.ok()) return done;
   }
   return absl::OkStatus();
@@ -46,10 +47,9 @@ absl::Status Show(const char* path) {
   for (int i = 0; i < kVehicles;) {
     Position at{};
     // The value is read where it lies. It is whole, whatever the tracker does meanwhile.
-    const auto found =
-        positions->ReadWith("vehicle-" + std::to_string(i), [&](std::string_view value) {
-          std::memcpy(&at, value.data(), std::min(value.size(), sizeof(at)));
-        });
+    auto found = positions->ReadWith("vehicle-" + std::to_string(i), [&](std::string_view value) {
+      std::memcpy(&at, value.data(), std::min(value.size(), sizeof(at)));
+    });
     if (found.ok()) {
       if (at.longitude != 11.0 + i) return absl::DataLossError("this is not where it is");
       ++i;
