@@ -71,6 +71,7 @@ void AddKeyCommands(CLI::App& app, Action& action);        // put, get, del, add
 void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|drop|rename
 void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
+void AddDumpCommand(CLI::App& app, Action& action);
 void AddDemoCommands(CLI::App& app, Action& action);
 void AddDescribeCommand(CLI::App& app, Action& action);  // Hidden.
 

@@ -33,6 +33,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddNamespaceCommands(app, action);
   AddScanCommand(app, action);
   AddLoadCommand(app, action);
+  AddDumpCommand(app, action);
   AddDemoCommands(app, action);
   AddDescribeCommand(app, action);
 }

@@ -82,4 +82,8 @@ void PrintFailure(std::string_view text) {
   }
 }
 
+void PrintWarning(std::string_view text) {
+  PrintFailure("warning: " + std::string(text));
+}
+
 }  // namespace commy::tools

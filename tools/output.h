@@ -45,5 +45,7 @@ class Output {
 
 // "commy: <text>" on standard error, in one line whatever is in `text`.
 void PrintFailure(std::string_view text);
+// "commy: warning: <text>", of what was done, but not as somebody may expect.
+void PrintWarning(std::string_view text);
 
 }  // namespace commy::tools

@@ -1,8 +1,10 @@
-// load: records of a file into a namespace.
+// load: records of a file into a namespace, or into several.
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
@@ -10,6 +12,7 @@
 #include "access.h"
 #include "base/status.h"
 #include "command.h"
+#include "dump_format.h"
 #include "jsonl.h"
 #include "line_reader.h"
 #include "progress.h"
@@ -20,13 +23,14 @@
 namespace commy::tools {
 namespace {
 
-enum class Format { kTsv, kJsonl };
+enum class Format { kTsv, kJsonl, kDump };
 
 struct LoadArguments {
   std::string store;
   std::string path;
-  std::string file = "-";
+  std::string file;
   Format format = Format::kTsv;
+  bool all = false;
   bool ordered = false;
   bool json = false;
 };
@@ -35,71 +39,148 @@ struct LoadArguments {
 struct Loaded {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;  // Of keys and values.
+  std::uint64_t repeated = 0;
+  std::uint64_t line = 0;  // Where it was.
 };
 
-std::string SourceName(const LoadArguments& arguments) {
-  return arguments.file == "-" ? "standard input" : arguments.file;
-}
+// One run of the command.
+class Loader {
+ public:
+  Loader(const LoadArguments& arguments, const Store& store, LineReader& input, Loaded& loaded)
+      : arguments_(arguments), store_(store), input_(input), loaded_(loaded) {}
 
-absl::Status LoadLine(std::string_view line, Format format, const Namespace& ns, Loaded& loaded) {
-  COMMY_ASSIGN_OR_RETURN(const Record record,
-                         format == Format::kTsv ? ParseTsvLine(line) : ParseJsonLine(line));
-  COMMY_RETURN_IF_ERROR(ns.Put(record.key, record.value, PutOptions{.ttl = record.ttl}));
-  ++loaded.records;
-  loaded.bytes += record.key.size() + record.value.size();
+  absl::Status Run() {
+    const absl::Status status = arguments_.format == Format::kDump ? LoadDump() : LoadLines();
+    if (absl::IsCancelled(status)) {
+      return absl::CancelledError(absl::StrCat(arguments_.store, ": interrupted after ",
+                                               loaded_.records,
+                                               " records; load again to have them all"));
+    }
+    if (status.ok()) {
+      return status;
+    }
+    const std::string message = absl::StrCat(
+        arguments_.file == "-" ? "standard input" : arguments_.file, ": line ", loaded_.line, ": ",
+        status.message(), "; ", loaded_.records, " records were loaded before it");
+    if (absl::IsInvalidArgument(status)) {
+      return absl::InvalidArgumentError(message + "; mend the line and load again");
+    }
+    return Explain(store_, absl::Status(status.code(), message));
+  }
+
+ private:
+  absl::Status LoadLines() {
+    COMMY_ASSIGN_OR_RETURN(const Namespace ns, Open(arguments_.path));
+    for (std::string_view line;;) {
+      COMMY_ASSIGN_OR_RETURN(const bool more, input_.Next(line));
+      if (!more) {
+        return absl::OkStatus();
+      }
+      ++loaded_.line;
+      COMMY_ASSIGN_OR_RETURN(const Record record, arguments_.format == Format::kTsv
+                                                      ? ParseTsvLine(line)
+                                                      : ParseJsonLine(line));
+      COMMY_RETURN_IF_ERROR(Put(ns, record));
+    }
+  }
+
+  absl::Status LoadDump() {
+    DumpReader reader(input_);
+    const absl::Status status = LoadSections(reader);
+    loaded_.line = reader.line();
+    return status;
+  }
+
+  absl::Status LoadSections(DumpReader& reader) {
+    DumpHeader header;
+    for (bool first = true;; first = false) {
+      COMMY_ASSIGN_OR_RETURN(const bool more, reader.NextSection(header));
+      if (!more) {
+        return absl::OkStatus();
+      }
+      if (!arguments_.all && !first) {
+        return base::InvalidArgument("here another database begins, \"",
+                                     base::ToAbsl(header.database),
+                                     "\"; to load each into a namespace of its name give --all");
+      }
+      if (arguments_.all && header.database.empty()) {
+        return base::InvalidArgument(
+            "a database without a name; name a namespace for it instead of --all");
+      }
+      COMMY_ASSIGN_OR_RETURN(const Namespace ns,
+                             Open(arguments_.all ? header.database : arguments_.path));
+      COMMY_RETURN_IF_ERROR(LoadSection(reader, ns));
+    }
+  }
+
+  absl::Status LoadSection(DumpReader& reader, const Namespace& ns) {
+    Record record;
+    std::optional<std::string> previous;  // Keys that come twice stand together.
+    while (true) {
+      COMMY_ASSIGN_OR_RETURN(const bool more, reader.NextRecord(record));
+      if (!more) {
+        return absl::OkStatus();
+      }
+      COMMY_RETURN_IF_ERROR(Put(ns, record));
+      loaded_.repeated += previous == record.key ? 1 : 0;
+      previous = record.key;
+    }
+  }
+
+  absl::StatusOr<Namespace> Open(const std::string& path) {
+    return OpenNamespace(store_, path, Use::kCreate, arguments_.ordered);
+  }
+
+  absl::Status Put(const Namespace& ns, const Record& record) {
+    COMMY_RETURN_IF_ERROR(ns.Put(record.key, record.value, PutOptions{.ttl = record.ttl}));
+    ++loaded_.records;
+    loaded_.bytes += record.key.size() + record.value.size();
+    if (progress_.Due()) {
+      progress_.Show(input_.bytes_read(), input_.bytes_total(),
+                     ShowCount(loaded_.records) + " records");
+    }
+    return Interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
+  }
+
+  const LoadArguments& arguments_;
+  const Store& store_;
+  LineReader& input_;
+  Loaded& loaded_;
+  Progress progress_;
+};
+
+absl::Status CheckUsage(LoadArguments& arguments) {
+  if (arguments.all) {
+    // Without a namespace the word after the store is the file.
+    if (!arguments.file.empty()) {
+      return base::InvalidArgument("load --all takes a store and a file, and no namespace");
+    }
+    std::swap(arguments.path, arguments.file);
+    if (arguments.format != Format::kDump) {
+      return base::InvalidArgument("load --all needs --format dump: the other formats have no ",
+                                   "place for the names of namespaces");
+    }
+  } else if (arguments.path.empty()) {
+    return base::InvalidArgument("load: name a namespace, or give --all");
+  }
+  if (arguments.file.empty()) {
+    arguments.file = "-";
+  }
   return absl::OkStatus();
 }
 
-// The error of a line, with the line's number and how far it had come.
-absl::Status AtLine(const Store& store, const LoadArguments& arguments, const absl::Status& status,
-                    const Loaded& loaded) {
-  const std::string message =
-      absl::StrCat(SourceName(arguments), ": line ", loaded.records + 1, ": ", status.message(),
-                   "; ", loaded.records, " records were loaded before it");
-  if (absl::IsInvalidArgument(status)) {
-    return absl::InvalidArgumentError(message + "; mend the line and load again");
+absl::StatusOr<Exit> RunLoad(const LoadArguments& given, Output& out) {
+  LoadArguments arguments = given;
+  if (const absl::Status usage = CheckUsage(arguments); !usage.ok()) {
+    PrintFailure(base::ToStd(usage.message()));
+    return Exit::kUsage;
   }
-  return Explain(store, absl::Status(status.code(), message));
-}
-
-absl::Status Load(const Store& store, const Namespace& ns, const LoadArguments& arguments,
-                  LineReader& input, Loaded& loaded) {
-  Progress progress;
-  for (std::string_view line;;) {
-    const absl::StatusOr<bool> more =
-        Interrupted() ? absl::CancelledError("interrupted") : input.Next(line);
-    if (absl::IsCancelled(more.status())) {
-      return absl::CancelledError(absl::StrCat(arguments.store, ": interrupted after ",
-                                               loaded.records,
-                                               " records; load again to have them all"));
-    }
-    if (!more.ok()) {
-      return absl::Status(more.status().code(),
-                          absl::StrCat(more.status().message(), "; ", loaded.records,
-                                       " records were loaded before it"));
-    }
-    if (!*more) {
-      return absl::OkStatus();
-    }
-    if (const absl::Status put = LoadLine(line, arguments.format, ns, loaded); !put.ok()) {
-      return AtLine(store, arguments, put, loaded);
-    }
-    if (progress.Due()) {
-      progress.Show(input.bytes_read(), input.bytes_total(),
-                    ShowCount(loaded.records) + " records");
-    }
-  }
-}
-
-absl::StatusOr<Exit> RunLoad(const LoadArguments& arguments, Output& out) {
   CatchInterrupts();
   COMMY_ASSIGN_OR_RETURN(LineReader input, LineReader::Open(arguments.file));
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kCreate, "load"));
-  COMMY_ASSIGN_OR_RETURN(const Namespace ns,
-                         OpenNamespace(store, arguments.path, Use::kCreate, arguments.ordered));
   const absl::Time start = absl::Now();
   Loaded loaded;
-  COMMY_RETURN_IF_ERROR(Load(store, ns, arguments, input, loaded));
+  COMMY_RETURN_IF_ERROR(Loader(arguments, store, input, loaded).Run());
   const absl::Duration elapsed = absl::Now() - start;
   if (arguments.json) {
     out.Report(Json{{"records", loaded.records},
@@ -109,30 +190,39 @@ absl::StatusOr<Exit> RunLoad(const LoadArguments& arguments, Output& out) {
     out.Line(absl::StrCat("loaded ", ShowCount(loaded.records), " records, ",
                           ShowSize(loaded.bytes), ", in ", ShowDuration(elapsed)));
   }
+  if (loaded.repeated != 0) {
+    PrintWarning(absl::StrCat(loaded.repeated, " keys came more than once: the last value of each ",
+                              "was kept, as a namespace has one value a key"));
+  }
   return Exit::kDone;
 }
 
 }  // namespace
 
 void AddLoadCommand(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("load", "Set keys from the lines of a file");
+  CLI::App& command = *app.add_subcommand("load", "Set keys from a file");
   auto arguments = std::make_shared<LoadArguments>();
   AddStore(command, arguments->store);
-  AddNamespace(command, arguments->path);
+  command.add_option("NS", arguments->path, "Namespace: parts separated by '/'")->type_name("");
   command.add_option("FILE", arguments->file, "File to read; none or -: standard input")
       ->type_name("");
-  const std::map<std::string, Format> formats = {{"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}};
+  const std::map<std::string, Format> formats = {
+      {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"dump", Format::kDump}};
   command
       .add_option("--format", arguments->format,
                   "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH; jsonl: "
-                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64")
+                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64; dump: what "
+                  "dump, mdb_dump and db_dump write")
       ->transform(CLI::CheckedTransformer(formats).description(""))
-      ->type_name("tsv|jsonl");
+      ->type_name("tsv|jsonl|dump");
+  command.add_flag("--all", arguments->all,
+                   "Each database of a dump into a namespace of its name; without NS");
   command.add_flag("--ordered", arguments->ordered, "Make a new namespace an ordered one");
   AddJson(command, arguments->json);
   SetExamples(command,
               {"commy load fleet.commy acme/config config.tsv",
                "commy scan old.commy a --format jsonl | commy load new.commy a --format jsonl",
+               "mdb_dump -n words.mdb | commy load fleet.commy words --format dump",
                "printf 'greeting\\thello\\n' | commy load fleet.commy acme/config"});
   SetAction(command, arguments, action, RunLoad);
 }

@@ -1,0 +1,240 @@
+// dump and load in the text format of LMDB's and Berkeley DB's tools: there and back, between these
+// tools, and what is wrong in such a file.
+#include <cstdlib>
+#include <fstream>
+#include <map>
+#include <random>
+#include <sstream>
+
+#include <unistd.h>
+
+#include "nlohmann/json.hpp"
+
+#include "support/seed.h"
+#include "tools/cli_fixture.h"
+
+namespace commy::test {
+namespace {
+
+using Records = std::map<std::string, std::string>;
+
+class CliDumpTest : public CliFixture {
+ protected:
+  static Records Content(const std::string& store, std::string_view path) {
+    Records records;
+    ScanRange scan = MustOpen(store, path).Scan();
+    for (const Entry& entry : scan) {
+      records.emplace(entry.key(), entry.value());
+    }
+    EXPECT_TRUE(scan.status().ok()) << scan.status();
+    return records;
+  }
+
+  Records Fill(std::string_view path, std::size_t key_bytes_min, std::size_t key_bytes_max) {
+    std::mt19937_64 random(Seed());
+    Records records;
+    for (int i = 0; i < 300; ++i) {
+      std::string key(key_bytes_min + random() % (key_bytes_max - key_bytes_min), '\0');
+      std::string value(random() % 300, '\0');
+      for (std::string* const bytes : {&key, &value}) {
+        for (char& byte : *bytes) {
+          byte = static_cast<char>(i % 2 == 0 ? "a\\ \n=é"[random() % 6] : random());
+        }
+      }
+      records[key] = value;
+    }
+    const Namespace ns = MustOpen(store_, path);
+    for (const auto& [key, value] : records) {
+      EXPECT_TRUE(ns.Put(key, value).ok());
+    }
+    return records;
+  }
+
+  // A shell command; its exit status.
+  static int Shell(const std::string& command) {
+    const int status = std::system(command.c_str());
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  }
+  static bool Has(const std::string& program) {
+    return Shell("command -v " + program + " >/dev/null") == 0;
+  }
+  // Debian names Berkeley DB's tools by their version.
+  static std::string BdbTool(const std::string& name) {
+    return Has("db_" + name) ? "db_" + name : "db5.3_" + name;
+  }
+  std::string File(const std::string& name, const std::string& content) {
+    std::ofstream(temp_.File(name), std::ios::binary) << content;
+    return temp_.File(name);
+  }
+  static std::string Read(const std::string& path) {
+    std::ifstream file(path, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  }
+  // What stands between the header and the end: the data section.
+  static std::string Data(const std::string& dump) {
+    const std::size_t begin = dump.find("HEADER=END\n");
+    EXPECT_NE(begin, std::string::npos) << dump.substr(0, 200);
+    return dump.substr(begin);
+  }
+
+  const std::string other_ = temp_.File("other.commy");
+};
+
+TEST_F(CliDumpTest, BothFormsRoundTripAnyBytesInOrderOfKeys) {
+  const Records records = Fill("n", 0, 40);
+  for (const bool print : {false, true}) {
+    std::vector<std::string> arguments = {"dump", store_, "n", temp_.File("dump"), "--for", "bdb"};
+    if (print) {
+      arguments.emplace_back("-p");
+    }
+    EXPECT_EQ(Done(arguments), "");
+    const std::string path = print ? "printed" : "hexadecimal";
+    Done({"load", other_, path, temp_.File("dump"), "--format", "dump"});
+    EXPECT_EQ(Content(other_, path), records);
+    EXPECT_EQ(Done({"dump", other_, path, "--for", "bdb"}),
+              Done({"dump", store_, "n", "-", "--for", "bdb"}));
+  }
+}
+
+TEST_F(CliDumpTest, TheFormIsTheOneThatTheToolsWrite) {
+  Done({"put", store_, "n", "b\\", "2\n"});
+  Done({"put", store_, "n", "a", "1"});
+  EXPECT_EQ(Done({"dump", store_, "n", "--for", "bdb", "-p"}),
+            "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n a\n 1\n b\\5c\n 2\\0a\nDATA=END\n");
+  EXPECT_EQ(
+      Done({"dump", store_, "n", "--for", "bdb"}),
+      "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n 61\n 31\n 625c\n 320a\nDATA=END\n");
+}
+
+TEST_F(CliDumpTest, AllNamespacesGoIntoOneFileAndBack) {
+  const Records first = Fill("acme/a", 1, 40);
+  const Records second = Fill("b", 1, 40);
+  Done({"dump", "--all", store_, temp_.File("all")});
+  Done({"load", "--all", other_, temp_.File("all"), "--format", "dump"});
+  EXPECT_EQ(Content(other_, "acme/a"), first);
+  EXPECT_EQ(Content(other_, "b"), second);
+  Fails(3, {"load", other_, "one", temp_.File("all"), "--format", "dump"},
+        {"another database", "\"b\"", "--all", "line "});
+}
+
+TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
+  Done({"put", store_, "n", "k", "v", "--ttl", "1h"});
+  Done({"put", store_, "n", "", "empty"});
+  const ProgramEnd end = RunCommy({"dump", store_, "n"});
+  EXPECT_EQ(end.code, 0);
+  EXPECT_NE(end.err.find("warning: 1 keys are empty or longer than 511 bytes"), std::string::npos);
+  EXPECT_NE(end.err.find("time to live"), std::string::npos);
+  const std::string jsonl = Done({"dump", store_, "n", "--format", "jsonl"});
+  EXPECT_NE(jsonl.find("ttl_ms"), std::string::npos);
+  const ProgramEnd twice = RunCommy(
+      {"load", other_, "n", "--format", "dump"},
+      {.input = "VERSION=3\nformat=print\ntype=btree\nduplicates=1\nHEADER=END\n a\n 1\n a\n 2\n"
+                "DATA=END\n"});
+  EXPECT_EQ(twice.code, 0);
+  EXPECT_NE(twice.err.find("warning: 1 keys came more than once"), std::string::npos) << twice.err;
+  EXPECT_EQ(Done({"get", other_, "n", "a"}), "2");
+}
+
+TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
+  const std::string head = "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n";
+  const std::vector<std::pair<std::string, std::string>> bad = {
+      {"", "line 0: the file is empty"},
+      {"a\tb\n", "line 1: a dump begins with VERSION=3"},
+      {"VERSION=3\nformat=print\n", "line 2: the file ends before HEADER=END"},
+      {"VERSION=3\n k\n", "line 2: a line of the header must be"},
+      {"VERSION=3\nformat=text\nHEADER=END\n", "line 2: format=text"},
+      {"VERSION=3\ntype=recno\nHEADER=END\n", "line 2: type=recno"},
+      {"VERSION=3\nmapsize=big\nHEADER=END\n", "line 2: mapsize=big"},
+      {head + " a\n 1\n b\n", "line 7: the file ends before DATA=END"},
+      {head + " a\n 1\n b\nDATA=END\n", "line 8: the last key has no value"},
+      {head + " a\n1\n", "line 6: a line of data must begin with a space"},
+      {head + " a\\4\n 1\n", "line 5: a backslash"},
+      {"VERSION=3\nHEADER=END\n 616\n", "line 3: an odd number"},
+      {"VERSION=3\nHEADER=END\n 6g\n", "line 3: \"6g\""},
+  };
+  for (const auto& [text, message] : bad) {
+    Fails(3, {"load", store_, "n", File("bad", text), "--format", "dump"},
+          {temp_.File("bad"), message, "records were loaded before it", "mend the line"});
+  }
+  EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}})) << "what stood before is there";
+}
+
+TEST_F(CliDumpTest, WrongUsageIsSaid) {
+  Done({"put", store_, "n", "k", "v"});
+  Fails(2, {"dump", store_}, {"name a namespace"});
+  Fails(2, {"dump", store_, "--all", "--format", "tsv"}, {"--format dump"});
+  Fails(2, {"load", store_}, {"name a namespace"});
+  Fails(2, {"load", store_, "--all"}, {"--format dump"});
+  Fails(3, {"dump", store_, "n", "/no/such/folder/file"},
+        {"/no/such/folder/file", "cannot create"});
+  Fails(1, {"dump", store_, "absent"}, {"absent"});
+}
+
+TEST_F(CliDumpTest, AWordListGoesThroughLmdbAndBackUnchanged) {
+  const char* const words = "/usr/share/dict/words";
+  if (!Has("mdb_load") || ::access(words, R_OK) != 0) {
+    GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils) or no " << words;
+  }
+  std::ifstream list(words);
+  Records records;
+  for (std::string word; std::getline(list, word);) {
+    records.emplace(word, std::to_string(word.size()));
+  }
+  std::string dump = "VERSION=3\nformat=print\ntype=btree\nmapsize=268435456\nHEADER=END\n";
+  for (const auto& [word, size] : records) {
+    dump += " " + word + "\n " + size + "\n";
+  }
+  const std::string dir = temp_.path();
+  ASSERT_EQ(Shell("cd " + dir + " && mdb_load -n -f " + File("words", dump + "DATA=END\n") +
+                  " first.mdb && mdb_dump -n first.mdb > first.dump"),
+            0);
+  Done({"load", store_, "words", dir + "/first.dump", "--format", "dump"});
+  EXPECT_EQ(Content(store_, "words"), records);
+  Done({"dump", store_, "words", dir + "/ours.dump"});
+  ASSERT_EQ(
+      Shell("cd " + dir +
+            " && mdb_load -n -f ours.dump second.mdb && mdb_dump -n second.mdb > second.dump"),
+      0);
+  EXPECT_TRUE(Data(Read(dir + "/second.dump")) == Data(Read(dir + "/first.dump")));
+  EXPECT_TRUE(Data(Read(dir + "/ours.dump")) == Data(Read(dir + "/first.dump")));
+}
+
+TEST_F(CliDumpTest, NamespacesGoThroughLmdbAsDatabases) {
+  if (!Has("mdb_load")) {
+    GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils)";
+  }
+  const Records first = Fill("acme/a", 1, 100);
+  const Records second = Fill("b", 1, 100);
+  const std::string dir = temp_.path();
+  Done({"dump", "--all", store_, dir + "/ours.dump"});
+  ASSERT_EQ(Shell("cd " + dir +
+                  " && mdb_load -n -f ours.dump all.mdb && mdb_dump -n -a all.mdb > all.dump"),
+            0);
+  Done({"load", "--all", other_, dir + "/all.dump", "--format", "dump"});
+  EXPECT_EQ(Content(other_, "acme/a"), first);
+  EXPECT_EQ(Content(other_, "b"), second);
+}
+
+TEST_F(CliDumpTest, BerkeleyDbReadsAndWritesBothForms) {
+  if (!Has(BdbTool("load"))) {
+    GTEST_SKIP() << "NOT TESTED: there is no db_load (db5.3-util)";
+  }
+  const Records records = Fill("n", 1, 100);
+  const std::string dir = temp_.path();
+  for (const std::string form : {"", " -p"}) {
+    std::vector<std::string> arguments = {"dump", store_, "n", dir + "/ours.dump", "--for", "bdb"};
+    if (!form.empty()) {
+      arguments.emplace_back("-p");
+    }
+    Done(arguments);
+    ASSERT_EQ(Shell("cd " + dir + " && rm -f x.db && " + BdbTool("load") +
+                    " -f ours.dump x.db && " + BdbTool("dump") + form + " x.db > theirs.dump"),
+              0);
+    const std::string path = "n" + std::to_string(form.size());
+    Done({"load", other_, path, dir + "/theirs.dump", "--format", "dump"});
+    EXPECT_EQ(Content(other_, path), records);
+  }
+}
+
+}  // namespace
+}  // namespace commy::test

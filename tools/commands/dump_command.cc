@@ -1,0 +1,320 @@
+// dump: the keys of a namespace, or of all, as a file that can be loaded again.
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "absl/strings/str_cat.h"
+
+#include "access.h"
+#include "base/status.h"
+#include "command.h"
+#include "dump_format.h"
+#include "jsonl.h"
+#include "progress.h"
+#include "signals.h"
+#include "tsv.h"
+#include "units.h"
+
+namespace commy::tools {
+namespace {
+
+constexpr std::size_t kLmdbKeyBytesMax = 511;
+constexpr std::uint64_t kPageBytes = 4096;
+
+enum class Format { kDump, kTsv, kJsonl };
+enum class Reader { kLmdb, kBerkeleyDb };
+
+struct DumpArguments {
+  std::string store;
+  std::string path;
+  std::string file;
+  std::string prefix;
+  Format format = Format::kDump;
+  Reader reader = Reader::kLmdb;
+  bool all = false;
+  bool print = false;
+};
+
+// What the output cannot say, or its reader not take.
+struct Losses {
+  std::uint64_t keys_for_lmdb = 0;
+  std::uint64_t ttls = 0;
+};
+
+// Where the dump goes: standard output, or a file that takes its name when it is whole.
+class Target {
+ public:
+  static absl::StatusOr<Target> Open(const std::string& file) {
+    Target target;
+    if (file.empty() || file == "-") {
+      return target;
+    }
+    target.file_ = file;
+    target.draft_ = absl::StrCat(file, ".", ::getpid(), ".tmp");
+    target.fd_ = ::open(target.draft_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (target.fd_ < 0) {
+      return base::FailedPrecondition(
+          target.draft_, ": cannot create it: ", std::strerror(errno),
+          "; give the path of a file in a directory that you may write");
+    }
+    target.out_ = std::make_unique<Output>(target.fd_);
+    return target;
+  }
+  Target(Target&& other) noexcept
+      : file_(std::move(other.file_)),
+        draft_(std::exchange(other.draft_, "")),
+        fd_(std::exchange(other.fd_, -1)),
+        out_(std::move(other.out_)) {}
+  Target& operator=(Target&&) = delete;
+  Target(const Target&) = delete;
+  Target& operator=(const Target&) = delete;
+  ~Target() {
+    if (fd_ >= 0) {
+      ::close(fd_);
+    }
+    if (!draft_.empty()) {
+      ::unlink(draft_.c_str());
+    }
+  }
+
+  [[nodiscard]] Output& Or(Output& standard) const { return out_ == nullptr ? standard : *out_; }
+
+  absl::Status Finish() {
+    if (out_ == nullptr) {
+      return absl::OkStatus();
+    }
+    if (const absl::Status flushed = out_->Flush(); !flushed.ok()) {
+      return base::FailedPrecondition(file_, ": ", flushed.message(), "; nothing was left there");
+    }
+    if (std::rename(draft_.c_str(), file_.c_str()) != 0) {
+      return base::FailedPrecondition(file_, ": cannot put the dump there: ", std::strerror(errno));
+    }
+    draft_.clear();
+    return absl::OkStatus();
+  }
+
+ private:
+  Target() = default;
+
+  std::string file_;
+  std::string draft_;
+  int fd_ = -1;
+  std::unique_ptr<Output> out_;
+};
+
+absl::Status Interruption(const DumpArguments& arguments) {
+  return absl::CancelledError(arguments.store + ": interrupted; the dump is not whole");
+}
+
+// How large mdb_load must make its file: pages that are at least half full, and long values on
+// pages of their own.
+absl::StatusOr<std::uint64_t> MapBytes(const Store& store, const DumpArguments& arguments,
+                                       const std::vector<std::string>& paths) {
+  std::uint64_t bytes = 64 * kPageBytes;
+  for (const std::string& path : paths) {
+    COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
+    ScanRange scan = ns.Scan();
+    bytes += 4 * kPageBytes;
+    for (const Entry& entry : scan) {
+      const std::uint64_t value = entry.value().size();
+      bytes += 4 * (entry.key().size() + 16 + (value < kPageBytes / 4 ? value : 16));
+      bytes += value < kPageBytes / 4 ? 0 : value + 2 * kPageBytes;
+      if (Interrupted()) {
+        return Interruption(arguments);
+      }
+    }
+    COMMY_RETURN_IF_ERROR(Explain(store, scan.status()));
+  }
+  return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+}
+
+// All of a namespace, in the order of its keys: mdb_load and db_load are fast with that, and two
+// dumps of the same content are the same.
+absl::StatusOr<std::vector<Record>> SortedRecords(const Store& store, const Namespace& ns,
+                                                  const DumpArguments& arguments,
+                                                  Progress& progress) {
+  std::vector<Record> records;
+  ScanRange scan = ns.Scan({.prefix = arguments.prefix});
+  for (const Entry& entry : scan) {
+    records.push_back({entry.key(), entry.value(), entry.ttl()});
+    if (progress.Due()) {
+      progress.Show(0, 0, absl::StrCat(ns.path(), ": ", ShowCount(records.size()), " records"));
+    }
+    if (Interrupted()) {
+      return Interruption(arguments);
+    }
+  }
+  COMMY_RETURN_IF_ERROR(Explain(store, scan.status()));
+  std::sort(records.begin(), records.end(),
+            [](const Record& a, const Record& b) { return a.key < b.key; });
+  return records;
+}
+
+void AppendRecord(const Record& record, const DumpArguments& arguments, Losses& losses,
+                  std::string& out) {
+  switch (arguments.format) {
+    case Format::kTsv:
+      losses.ttls += record.ttl == absl::InfiniteDuration() ? 0 : 1;
+      return AppendTsvLine(record.key, record.value, out);
+    case Format::kJsonl:
+      return AppendJsonLine(record.key, record.value, record.ttl, out);
+    case Format::kDump:
+      losses.ttls += record.ttl == absl::InfiniteDuration() ? 0 : 1;
+      losses.keys_for_lmdb += record.key.empty() || record.key.size() > kLmdbKeyBytesMax ? 1 : 0;
+      return AppendDumpRecord(record.key, record.value, arguments.print, out);
+  }
+}
+
+absl::Status DumpNamespace(const Store& store, const std::string& path, std::uint64_t map_bytes,
+                           const DumpArguments& arguments, Losses& losses, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
+  Progress progress;
+  COMMY_ASSIGN_OR_RETURN(const std::vector<Record> records,
+                         SortedRecords(store, ns, arguments, progress));
+  if (arguments.format == Format::kDump) {
+    AppendDumpHeader({arguments.all ? path : "", arguments.print, map_bytes}, out.buffer());
+  }
+  for (const Record& record : records) {
+    AppendRecord(record, arguments, losses, out.buffer());
+    out.Drain();
+    if (!out.status().ok()) {
+      return out.status();
+    }
+    if (Interrupted()) {
+      return Interruption(arguments);
+    }
+  }
+  if (arguments.format == Format::kDump) {
+    AppendDumpEnd(out.buffer());
+  }
+  return absl::OkStatus();
+}
+
+void Warn(const DumpArguments& arguments, const Losses& losses) {
+  if (losses.keys_for_lmdb != 0 && arguments.reader == Reader::kLmdb) {
+    PrintWarning(absl::StrCat(losses.keys_for_lmdb, " keys are empty or longer than ",
+                              kLmdbKeyBytesMax, " bytes: LMDB cannot take them"));
+  }
+  if (losses.ttls != 0) {
+    PrintWarning(absl::StrCat(losses.ttls,
+                              " keys have a time to live, which this format cannot say; --format ",
+                              "jsonl keeps it"));
+  }
+}
+
+absl::StatusOr<std::vector<std::string>> PathsOf(const Store& store,
+                                                 const DumpArguments& arguments) {
+  if (!arguments.all) {
+    return std::vector<std::string>{arguments.path};
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> all, store.ListNamespaces());
+  std::vector<std::string> paths;
+  for (const NamespaceInfo& info : all) {
+    paths.push_back(info.path);
+  }
+  return paths;
+}
+
+absl::Status CheckUsage(DumpArguments& arguments) {
+  if (arguments.all) {
+    // Without a namespace the word after the store is the file.
+    if (!arguments.file.empty()) {
+      return base::InvalidArgument("dump --all takes a store and a file, and no namespace");
+    }
+    std::swap(arguments.path, arguments.file);
+    if (arguments.format != Format::kDump) {
+      return base::InvalidArgument("dump --all needs --format dump: the other formats have no ",
+                                   "place for the names of namespaces");
+    }
+  } else if (arguments.path.empty()) {
+    return base::InvalidArgument("dump: name a namespace, or give --all");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
+  DumpArguments arguments = given;
+  if (const absl::Status usage = CheckUsage(arguments); !usage.ok()) {
+    PrintFailure(base::ToStd(usage.message()));
+    return Exit::kUsage;
+  }
+  CatchInterrupts();
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "dump"));
+  COMMY_ASSIGN_OR_RETURN(const std::vector<std::string> paths, PathsOf(store, arguments));
+  std::uint64_t map_bytes = 0;
+  if (arguments.format == Format::kDump && arguments.reader == Reader::kLmdb) {
+    COMMY_ASSIGN_OR_RETURN(map_bytes, MapBytes(store, arguments, paths));
+  }
+  COMMY_ASSIGN_OR_RETURN(Target target, Target::Open(arguments.file));
+  Output& out = target.Or(standard);
+  Losses losses;
+  for (const std::string& path : paths) {
+    const absl::Status dumped = DumpNamespace(store, path, map_bytes, arguments, losses, out);
+    if (!standard.status().ok()) {
+      return Exit::kFailed;  // The caller looks at it.
+    }
+    if (arguments.all && absl::IsNotFound(dumped)) {
+      continue;  // Dropped since they were listed.
+    }
+    COMMY_RETURN_IF_ERROR(dumped);
+  }
+  COMMY_RETURN_IF_ERROR(target.Finish());
+  Warn(arguments, losses);
+  return Exit::kDone;
+}
+
+void AddFormat(CLI::App& command, DumpArguments& arguments) {
+  const std::map<std::string, Format> formats = {
+      {"dump", Format::kDump}, {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}};
+  command
+      .add_option("--format", arguments.format,
+                  "dump (unless given): what mdb_load and db_load read; tsv and jsonl: as scan "
+                  "prints them")
+      ->transform(CLI::CheckedTransformer(formats).description(""))
+      ->type_name("dump|tsv|jsonl");
+  const std::map<std::string, Reader> readers = {{"lmdb", Reader::kLmdb},
+                                                 {"bdb", Reader::kBerkeleyDb}};
+  command
+      .add_option(
+          "--for", arguments.reader,
+          "lmdb (unless given): says how large a map mdb_load needs, and warns of keys that "
+          "LMDB cannot take; bdb: for db_load, which refuses a dump that says so")
+      ->transform(CLI::CheckedTransformer(readers).description(""))
+      ->type_name("lmdb|bdb");
+  command.add_flag("-p,--print", arguments.print,
+                   "Printable bytes as they are, instead of hexadecimal digits (format dump)");
+}
+
+}  // namespace
+
+void AddDumpCommand(CLI::App& app, Action& action) {
+  CLI::App& command = *app.add_subcommand(
+      "dump", "Write the keys of a namespace to a file, in their order, to be loaded again");
+  auto arguments = std::make_shared<DumpArguments>();
+  AddStore(command, arguments->store);
+  command.add_option("NS", arguments->path, "Namespace: parts separated by '/'")->type_name("");
+  command.add_option("FILE", arguments->file, "File to write; none or -: standard output")
+      ->type_name("");
+  command.add_flag("--all", arguments->all,
+                   "Every namespace, as a database of its name; without NS");
+  command.add_option("--prefix", arguments->prefix, "Only keys that begin with this")
+      ->type_name("PREFIX");
+  AddFormat(command, *arguments);
+  SetExamples(command, {"commy dump fleet.commy acme/config config.dump",
+                        "commy dump fleet.commy words | mdb_load -n words.mdb",
+                        "commy dump --all fleet.commy fleet.dump",
+                        "commy dump fleet.commy words --for bdb | db_load words.db"});
+  SetAction(command, arguments, action, RunDump);
+}
+
+}  // namespace commy::tools

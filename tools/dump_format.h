@@ -1,0 +1,62 @@
+// The text format of db_dump and db_load (Berkeley DB), and mdb_dump and mdb_load (LMDB).
+//
+//   VERSION=3
+//   format=bytevalue              or print
+//   database=acme/config          a name, if the section is one of several databases
+//   type=btree                    or hash; other header lines are allowed and mean nothing here
+//   HEADER=END
+//    6b6579                       a key, after one space; then its value
+//    76616c7565
+//   DATA=END
+//
+// A file has one section a database. bytevalue is two hexadecimal digits a byte; print has printable
+// bytes as they are and \HH for others. A backslash is written as \5c, since mdb_load misreads \\;
+// both are read. The format has no place for a time to live.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "line_reader.h"
+#include "record.h"
+
+namespace commy::tools {
+
+struct DumpHeader {
+  std::string database;  // Empty: the section has no name.
+  bool print = false;
+  std::uint64_t map_bytes = 0;  // For mdb_load, which makes its file that large; 0: not said.
+};
+
+void AppendDumpHeader(const DumpHeader& header, std::string& out);
+void AppendDumpRecord(std::string_view key, std::string_view value, bool print, std::string& out);
+void AppendDumpEnd(std::string& out);
+
+// Reads sections one after the other, each record by record.
+class DumpReader {
+ public:
+  explicit DumpReader(LineReader& lines) : lines_(lines) {}
+
+  // Goes to the next section. False: there is none. InvalidArgument says what is wrong at line().
+  absl::StatusOr<bool> NextSection(DumpHeader& header);
+  // The next record of the section. False: the section has ended. InvalidArgument as above, also
+  // if the file ends before the section does.
+  absl::StatusOr<bool> NextRecord(Record& record);
+
+  // The line that was read last, from 1.
+  [[nodiscard]] std::uint64_t line() const { return line_; }
+
+ private:
+  absl::StatusOr<bool> NextLine(std::string_view& line);
+  absl::Status ReadHeaderLine(std::string_view line, DumpHeader& header);
+
+  LineReader& lines_;
+  std::uint64_t line_ = 0;
+  bool print_ = false;
+};
+
+}  // namespace commy::tools
