@@ -11,10 +11,10 @@ using Clock = std::chrono::steady_clock;
 struct Scale {
   std::uint64_t keys = 1'000'000;
   std::uint64_t rounds = 3;
-  std::chrono::milliseconds row{700};      // How long an operation is repeated.
+  std::chrono::milliseconds row{500};      // How long an operation is repeated.
   std::chrono::milliseconds hang{60'000};  // After that long without a word, a worker hangs.
   std::uint64_t kills = 20;
-  std::chrono::milliseconds kill_hang{3'000};  // Likewise of who comes after a killed writer.
+  std::chrono::milliseconds kill_hang{2'000};  // Likewise of who comes after a killed writer.
 };
 
 }  // namespace commy::compare
