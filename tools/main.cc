@@ -34,6 +34,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddScanCommand(app, action);
   AddLoadCommand(app, action);
   AddDumpCommand(app, action);
+  AddTopCommand(app, action);
   AddDemoCommands(app, action);
   AddDescribeCommand(app, action);
 }

@@ -70,6 +70,7 @@ def test_options_and_what_they_take():
         bash.expect("scan fleet.commy a --format=j", "jsonl")
         bash.expect("scan fleet.commy a --limit ")
         bash.expect("put fleet.commy a -- --")
+        bash.expect("top fleet.commy --", "--count", "--help", "--interval", "--json")
 
 
 def test_stores_and_files():

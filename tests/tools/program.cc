@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -42,6 +43,12 @@ bool Become(uid_t user) {
   return ::setgroups(0, nullptr) == 0 && ::setgid(user) == 0 && ::setuid(user) == 0;
 }
 
+// Makes it the terminal of this process, which alone gets its Ctrl-C then.
+bool TakeTerminal(int fd) {
+  return fd < 0 || (::setsid() >= 0 && ::ioctl(fd, TIOCSCTTY, 0) == 0 && ::dup2(fd, 0) == 0 &&
+                    ::dup2(fd, 1) == 1 && ::setenv("TERM", "xterm", 1) == 0);
+}
+
 }  // namespace
 
 Program::Program(const std::vector<std::string>& arguments, const ProgramOptions& options)
@@ -65,7 +72,7 @@ Program::Program(const std::vector<std::string>& arguments, const ProgramOptions
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err_fd_, STDERR_FILENO);
     std::signal(SIGPIPE, SIG_DFL);
-    if (!options.user.has_value() || Become(*options.user)) {
+    if (TakeTerminal(options.terminal_fd) && (!options.user.has_value() || Become(*options.user))) {
       ::execv(argv[0], argv.data());
     }
     ::_exit(127);

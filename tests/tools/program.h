@@ -21,6 +21,7 @@ struct ProgramOptions {
   int input_fd = -1;                     // Used instead of `input`; closed by the program's end.
   std::string out_path = std::string();  // Where standard output goes instead of ProgramEnd::out.
   int out_fd = -1;                       // The same.
+  int terminal_fd = -1;                  // The same, and input: its terminal, for signals too.
   std::optional<uid_t> user = std::nullopt;  // Become this user and group first.
 };
 

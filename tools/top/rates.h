@@ -1,0 +1,54 @@
+// What happened in a store between two looks at it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+
+#include "commy/commy.h"
+
+namespace commy::tools::top {
+
+// A look at a store. The parts are of slightly different moments: others go on meanwhile.
+struct Sample {
+  absl::Time at;
+  StoreStats stats;
+  std::vector<ParticipantInfo> participants;
+  std::vector<NamespaceInfo> namespaces;
+};
+
+absl::StatusOr<Sample> TakeSample(const Store& store, absl::Time at);
+
+// A rate is nullopt where there is nothing to compare with.
+struct ParticipantRate {
+  ParticipantInfo info;
+  std::optional<double> operations_per_second;
+};
+
+struct NamespaceRate {
+  NamespaceInfo info;
+  std::optional<double> keys_per_second;  // Below zero: it shrinks.
+};
+
+struct Picture {
+  absl::Duration interval;  // Between the looks; zero: there was only one.
+  StoreStats stats;
+  std::optional<double> commits_per_second;
+  std::vector<ParticipantRate> participants;  // The busiest first.
+  std::vector<NamespaceRate> namespaces;      // The fastest changing first.
+};
+
+// `before` may be null. A participant is the same if slot, pid and start are, a namespace if its id
+// is, also under another path. A participant's counter is the sum over its lanes, which keep
+// counting under their next owner: if their number has changed, or the sum went back, there is no
+// telling what it did, and it has no rate this time.
+Picture Compare(const Sample* before, const Sample& now);
+
+// The participants that hold back memory: two epochs or more (less is normal). The oldest first.
+std::vector<ParticipantInfo> Pinning(const Picture& picture);
+
+}  // namespace commy::tools::top
