@@ -65,7 +65,7 @@ void AddDuration(CLI::App& command, const std::string& name, absl::Duration& dur
 // "Examples:" and these lines, below the command's help.
 void SetExamples(CLI::App& command, std::initializer_list<std::string_view> lines);
 
-// commands/*.cc, top/ and demo/
+// commands/*.cc, top/, bench/ and demo/
 void AddStoreCommands(CLI::App& app, Action& action);      // init, stat, ps, check, layout
 void AddKeyCommands(CLI::App& app, Action& action);        // put, get, del, add
 void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|drop|rename
@@ -73,6 +73,7 @@ void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
 void AddDumpCommand(CLI::App& app, Action& action);
 void AddTopCommand(CLI::App& app, Action& action);
+void AddBenchCommand(CLI::App& app, Action& action);
 void AddDemoCommands(CLI::App& app, Action& action);
 void AddDescribeCommand(CLI::App& app, Action& action);  // Hidden.
 

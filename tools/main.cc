@@ -35,6 +35,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddLoadCommand(app, action);
   AddDumpCommand(app, action);
   AddTopCommand(app, action);
+  AddBenchCommand(app, action);
   AddDemoCommands(app, action);
   AddDescribeCommand(app, action);
 }

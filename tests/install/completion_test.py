@@ -71,6 +71,7 @@ def test_options_and_what_they_take():
         bash.expect("scan fleet.commy a --limit ")
         bash.expect("put fleet.commy a -- --")
         bash.expect("top fleet.commy --", "--count", "--help", "--interval", "--json")
+        bash.expect("bench fleet.commy --p", "--processes")
 
 
 def test_stores_and_files():

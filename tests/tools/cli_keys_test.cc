@@ -17,9 +17,9 @@ namespace {
 using nlohmann::json;
 using CliKeysTest = CliFixture;
 
-constexpr std::array<const char*, 17> kCommands = {
-    "init",  "put",    "get", "del",  "add",     "scan",      "load",    "stat",     "ps",
-    "check", "layout", "top", "demo", "ns list", "ns create", "ns drop", "ns rename"};
+constexpr std::array<const char*, 18> kCommands = {
+    "init",  "put",    "get", "del",   "add",  "scan",    "load",      "stat",    "ps",
+    "check", "layout", "top", "bench", "demo", "ns list", "ns create", "ns drop", "ns rename"};
 
 std::vector<std::string> Words(std::string_view text) {
   std::vector<std::string> words(1);
