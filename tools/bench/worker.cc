@@ -1,8 +1,6 @@
 #include "bench/worker.h"
 
-#include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <utility>
 
 #include <unistd.h>
@@ -44,7 +42,7 @@ class Worker {
     result_ = RowResult();
     const absl::Status status = DoRow(row);
     const std::string_view text = base::ToStd(status.message());
-    std::memcpy(result_.error.data(), text.data(), std::min(text.size(), result_.error.size() - 1));
+    text.copy(result_.error.data(), result_.error.size() - 1);
     if (!status.ok() && text.empty()) {
       result_.error[0] = '?';
     }
