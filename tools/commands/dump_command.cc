@@ -219,6 +219,7 @@ absl::StatusOr<std::vector<std::string>> PathsOf(const Store& store,
   }
   COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> all, store.ListNamespaces());
   std::vector<std::string> paths;
+  paths.reserve(all.size());
   for (const NamespaceInfo& info : all) {
     paths.push_back(info.path);
   }

@@ -50,7 +50,7 @@ class Loader {
       : arguments_(arguments), store_(store), input_(input), loaded_(loaded) {}
 
   absl::Status Run() {
-    const absl::Status status = arguments_.format == Format::kDump ? LoadDump() : LoadLines();
+    absl::Status status = arguments_.format == Format::kDump ? LoadDump() : LoadLines();
     if (absl::IsCancelled(status)) {
       return absl::CancelledError(absl::StrCat(arguments_.store, ": interrupted after ",
                                                loaded_.records,
@@ -86,7 +86,7 @@ class Loader {
 
   absl::Status LoadDump() {
     DumpReader reader(input_);
-    const absl::Status status = LoadSections(reader);
+    absl::Status status = LoadSections(reader);
     loaded_.line = reader.line();
     return status;
   }
