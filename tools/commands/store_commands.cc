@@ -1,6 +1,8 @@
 // init, stat, ps, check, layout: the store as a whole.
 
 #include <algorithm>
+#include <map>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -14,6 +16,8 @@
 #include "base/status.h"
 #include "command.h"
 #include "jsonl.h"
+#include "openmetrics.h"
+#include "table.h"
 #include "tsv.h"
 #include "units.h"
 
@@ -25,6 +29,13 @@ struct StoreArguments {
   bool json = false;
 };
 
+enum class StatFormat { kText, kJson, kOpenMetrics };
+
+struct StatArguments {
+  StoreArguments store;
+  StatFormat format = StatFormat::kText;
+};
+
 struct InitArguments {
   StoreArguments store;
   Options options;
@@ -33,18 +44,6 @@ struct InitArguments {
 struct LayoutArguments {
   bool json = false;
 };
-
-std::string_view LivenessName(Liveness liveness) {
-  switch (liveness) {
-    case Liveness::kLive:
-      return "live";
-    case Liveness::kStalled:
-      return "stalled";
-    case Liveness::kDead:
-      return "dead";
-  }
-  return "unknown";
-}
 
 // --- init ----------------------------------------------------------------------------------------
 
@@ -138,13 +137,17 @@ std::string ToText(const StoreStats& stats) {
   return text;
 }
 
-absl::StatusOr<Exit> RunStat(const StoreArguments& arguments, Output& out) {
-  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "stat"));
+absl::StatusOr<Exit> RunStat(const StatArguments& arguments, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store.store, Use::kRead, "stat"));
   const absl::StatusOr<StoreStats> stats = store.Stats();
   if (!stats.ok()) {
     return Explain(store, stats.status());
   }
-  if (arguments.json) {
+  if (arguments.format == StatFormat::kOpenMetrics) {
+    COMMY_ASSIGN_OR_RETURN(const std::vector<ParticipantInfo> participants, store.Participants());
+    COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, store.ListNamespaces());
+    out.Write(ToOpenMetrics(*stats, participants, namespaces));
+  } else if (arguments.store.json || arguments.format == StatFormat::kJson) {
     out.Report(ToJson(*stats));
   } else {
     out.Write(ToText(*stats));
@@ -154,10 +157,23 @@ absl::StatusOr<Exit> RunStat(const StoreArguments& arguments, Output& out) {
 
 void AddStat(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand("stat", "Show sizes and counts");
-  auto arguments = std::make_shared<StoreArguments>();
-  AddStore(command, arguments->store);
-  AddJson(command, arguments->json);
-  SetExamples(command, {"commy stat fleet.commy", "commy stat fleet.commy --json"});
+  auto arguments = std::make_shared<StatArguments>();
+  AddStore(command, arguments->store.store);
+  const std::map<std::string, StatFormat> formats = {{"text", StatFormat::kText},
+                                                     {"json", StatFormat::kJson},
+                                                     {"openmetrics", StatFormat::kOpenMetrics}};
+  CLI::Option* const format =
+      command
+          .add_option(
+              "--format", arguments->format,
+              "text (unless given), json, or openmetrics: what Prometheus collects, also of "
+              "each participant and namespace")
+          ->transform(CLI::CheckedTransformer(formats).description(""))
+          ->type_name("text|json|openmetrics");
+  command.add_flag("--json", arguments->store.json, "The same as --format json")->excludes(format);
+  SetExamples(command, {"commy stat fleet.commy", "commy stat fleet.commy --json",
+                        "commy stat fleet.commy --format openmetrics > "
+                        "/var/lib/node_exporter/fleet.prom"});
   SetAction(command, arguments, action, RunStat);
 }
 
@@ -179,29 +195,6 @@ Json ToJson(const std::vector<ParticipantInfo>& participants) {
                         {"pinned_epochs", info.pinned_epochs}});
   }
   return list;
-}
-
-// A table; every column as wide as its widest cell, numbers to the right.
-std::string Table(const std::vector<std::vector<std::string>>& rows,
-                  const std::vector<bool>& to_the_right) {
-  std::vector<std::size_t> widths(to_the_right.size(), 0);
-  for (const std::vector<std::string>& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      widths[i] = std::max(widths[i], row[i].size());
-    }
-  }
-  std::string text;
-  for (const std::vector<std::string>& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i) {
-      const std::string blanks(widths[i] - row[i].size(), ' ');
-      line += to_the_right[i] ? blanks + row[i] : row[i] + blanks;
-      line += "  ";
-    }
-    line.erase(line.find_last_not_of(' ') + 1);
-    text += line + '\n';
-  }
-  return text;
 }
 
 std::string ToText(const std::vector<ParticipantInfo>& participants) {

@@ -1,0 +1,144 @@
+#include "openmetrics.h"
+
+#include <string_view>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
+#include "table.h"
+#include "utf8.h"
+
+namespace commy::tools {
+namespace {
+
+using Labels = std::vector<std::pair<std::string_view, std::string>>;
+
+// A label's value is UTF-8 with three escapes; a byte that is neither is shown as \xHH.
+void AppendLabelValue(std::string_view value, std::string& out) {
+  while (!value.empty()) {
+    const std::size_t bytes = Utf8SequenceBytes(value);
+    if (bytes == 0) {
+      absl::StrAppend(&out, "\\\\x",
+                      absl::Hex(static_cast<unsigned char>(value[0]), absl::kZeroPad2));
+    } else if (value[0] == '\\' || value[0] == '"') {
+      out += '\\';
+      out += value[0];
+    } else if (value[0] == '\n') {
+      out += "\\n";
+    } else {
+      out += value.substr(0, bytes);
+    }
+    value.remove_prefix(bytes == 0 ? 1 : bytes);
+  }
+}
+
+class Writer {
+ public:
+  // One family: all its samples follow at once. `unit` is the end of its name, or empty.
+  void Family(std::string_view name, std::string_view type, std::string_view unit,
+              std::string_view help) {
+    name_ = std::string(name);
+    suffix_ = type == "counter" ? "_total" : type == "info" ? "_info" : "";
+    text_ += "# TYPE " + name_ + " " + std::string(type) + "\n";
+    if (!unit.empty()) {
+      text_ += "# UNIT " + name_ + " " + std::string(unit) + "\n";
+    }
+    text_ += "# HELP " + name_ + " " + std::string(help) + "\n";
+  }
+  void Sample(const Labels& labels, const std::string& value) {
+    text_ += name_ + std::string(suffix_);
+    char before = '{';
+    for (const auto& [label, content] : labels) {
+      text_ += std::exchange(before, ',');
+      text_ += std::string(label) + "=\"";
+      AppendLabelValue(content, text_);
+      text_ += '"';
+    }
+    text_ += labels.empty() ? " " : "} ";
+    text_ += value + "\n";
+  }
+  void Gauge(std::string_view name, std::string_view unit, std::string_view help,
+             std::uint64_t value) {
+    Family(name, "gauge", unit, help);
+    Sample({}, std::to_string(value));
+  }
+  std::string Finish() { return std::move(text_) + "# EOF\n"; }
+
+ private:
+  std::string text_;
+  std::string name_;
+  std::string_view suffix_;
+};
+
+void WriteStore(const StoreStats& stats, Writer& out) {
+  out.Family("commy_store", "info", "", "The store.");
+  out.Sample({{"path", stats.path},
+              {"uuid", stats.uuid},
+              {"format_version", std::to_string(stats.format_version)}},
+             "1");
+  out.Gauge("commy_file_bytes", "bytes", "Size of the file, holes included.", stats.file_bytes);
+  out.Gauge("commy_disk_bytes", "bytes", "Blocks that the file takes on disk.", stats.disk_bytes);
+  out.Gauge("commy_used_bytes", "bytes", "Blocks in use, with their rounding.", stats.used_bytes);
+  out.Gauge("commy_retired_bytes", "bytes", "Replaced, and perhaps still being read.",
+            stats.retired_bytes);
+  out.Gauge("commy_free_bytes", "bytes", "Free inside the file.", stats.free_bytes);
+  out.Gauge("commy_max_bytes", "bytes", "The file never grows past this.", stats.max_size_bytes);
+  out.Gauge("commy_keys", "", "Keys in all namespaces.", stats.keys);
+  out.Gauge("commy_namespaces", "", "Namespaces.", stats.namespaces);
+  out.Gauge("commy_participants", "", "Attached processes, the one that tells included.",
+            stats.participants);
+  out.Gauge("commy_epoch", "", "Reclamation epoch.", stats.epoch);
+  out.Family("commy_commits", "counter", "", "Times given to changes.");
+  out.Sample({}, std::to_string(stats.commit_clock));
+}
+
+Labels LabelsOf(const ParticipantInfo& info) {
+  return {
+      {"slot", std::to_string(info.slot)}, {"pid", std::to_string(info.pid)}, {"name", info.name}};
+}
+
+void WriteParticipants(const std::vector<ParticipantInfo>& participants, Writer& out) {
+  const auto family = [&](auto value) {
+    for (const ParticipantInfo& info : participants) {
+      out.Sample(LabelsOf(info), value(info));
+    }
+  };
+  out.Family("commy_participant_up", "gauge", "", "1 live, 0 stalled or dead.");
+  family([](const ParticipantInfo& info) {
+    return std::string(info.liveness == Liveness::kLive ? "1" : "0");
+  });
+  out.Family("commy_participant_heartbeat_age_seconds", "gauge", "seconds",
+             "Time since its last sign of life.");
+  family([](const ParticipantInfo& info) {
+    return absl::StrCat(absl::ToDoubleSeconds(info.heartbeat_age));
+  });
+  out.Family("commy_participant_lanes", "gauge", "", "Threads that use the store.");
+  family([](const ParticipantInfo& info) { return std::to_string(info.lanes); });
+  out.Family("commy_participant_pinned_epochs", "gauge", "",
+             "How many epochs its oldest reader holds back.");
+  family([](const ParticipantInfo& info) { return std::to_string(info.pinned_epochs); });
+  out.Family("commy_participant_operations", "counter", "",
+             "Changes begun in its lanes; reads are not counted.");
+  family([](const ParticipantInfo& info) { return std::to_string(info.operations); });
+}
+
+void WriteNamespaces(const std::vector<NamespaceInfo>& namespaces, Writer& out) {
+  out.Family("commy_namespace_keys", "gauge", "", "Keys of the namespace.");
+  for (const NamespaceInfo& info : namespaces) {
+    out.Sample({{"namespace", info.path}}, std::to_string(info.keys));
+  }
+}
+
+}  // namespace
+
+std::string ToOpenMetrics(const StoreStats& stats, const std::vector<ParticipantInfo>& participants,
+                          const std::vector<NamespaceInfo>& namespaces) {
+  Writer out;
+  WriteStore(stats, out);
+  WriteParticipants(participants, out);
+  WriteNamespaces(namespaces, out);
+  return out.Finish();
+}
+
+}  // namespace commy::tools

@@ -1,0 +1,18 @@
+// What `commy stat --format openmetrics` prints: the text format of OpenMetrics 1.0, which
+// Prometheus collects (from a file, by its node exporter, or from a script).
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "commy/info.h"
+
+namespace commy::tools {
+
+// Gauges of the store, its participants (labels slot, pid, name, state) and its namespaces (label
+// namespace); counters of commits and of the operations that each participant began. Participants
+// come and go with their slots: a counter of one starts anew with its next owner's pid.
+std::string ToOpenMetrics(const StoreStats& stats, const std::vector<ParticipantInfo>& participants,
+                          const std::vector<NamespaceInfo>& namespaces);
+
+}  // namespace commy::tools
