@@ -72,6 +72,7 @@ def test_options_and_what_they_take():
         bash.expect("put fleet.commy a -- --")
         bash.expect("top fleet.commy --", "--count", "--help", "--interval", "--json")
         bash.expect("bench fleet.commy --p", "--processes")
+        bash.expect("stat fleet.commy --format ", "json", "openmetrics", "text")
 
 
 def test_stores_and_files():
