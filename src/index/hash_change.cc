@@ -1,4 +1,4 @@
-// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of hash_index.h.
+// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of index.h.
 #include "base/status.h"
 #include "index/hash_index.h"
 
@@ -46,28 +46,18 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> HashIndex::BuildRoot(Operation& op, std::uint64_t namespace_id,
-                                                   std::uint64_t prev, alloc::Purpose purpose) {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kIndexRoot, sizeof(IndexRoot), purpose));
-  auto* const root = region_.At<IndexRoot>(offset);
+absl::StatusOr<std::uint64_t> HashIndex::BuildEmpty(Operation& op, alloc::Purpose purpose) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef entries, DirectoryAt(directory));
-  if (root == nullptr) {
-    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
-  }
   entries.entries[0].store(segment, std::memory_order_relaxed);
-  base::ZeroIn(root, sizeof(IndexRoot));
-  root->prev.store(prev, std::memory_order_relaxed);
-  root->namespace_id = namespace_id;
-  root->directory.store(directory, std::memory_order_release);
-  return offset;
+  return directory;
 }
 
 absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Position& at,
-                                 std::uint64_t hash) {
-  const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+                                 std::string_view /*key*/, std::uint64_t hash) {
+  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
+  const Shared64* const slots = Bucket(*segment, BucketIndex(hash, bucket_count_));
   std::uint64_t dead = 0;
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
@@ -83,7 +73,7 @@ absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Posi
   if (directory.entries == nullptr) {
     return absl::OkStatus();
   }
-  if (at.segment->depth < directory.depth) {
+  if (segment->depth < directory.depth) {
     return PostChange(op, anchor, at, ChangeKind::kSplit);
   }
   if (directory.depth < depth_max_) {
@@ -137,10 +127,10 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
   IndexRoot& root = *at.root;
   if (root.baton.load(std::memory_order_acquire) != 0) {
     // Somebody else's change; or closed, and then the clear or drop has to be finished first.
-    return HelpFrozen(op, anchor, at);
+    return HelpFrozen(anchor, at);
   }
-  COMMY_RETURN_IF_ERROR(SegmentAt(at.segment_offset).status());
-  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.segment_offset, 0, 0};
+  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
+  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
   NoteKind note_kind = NoteKind::kSegment;
   if (kind == ChangeKind::kDouble) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
@@ -153,7 +143,7 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
   const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
   // Everything that the change needs is there before it is posted: who helps allocates nothing.
   std::uint64_t descriptor = 0;
-  absl::Status built = BuildTargets(op, *at.segment, &change);
+  absl::Status built = BuildTargets(op, *segment, &change);
   if (built.ok()) {
     const absl::StatusOr<std::uint64_t> made = BuildDescriptor(op, change);
     built = made.status();
@@ -196,49 +186,37 @@ absl::Status HashIndex::RetireAfterChange(Operation& op, const IndexRoot& root,
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> HashIndex::IsInPlace(const IndexRoot& root,
-                                          const ChangeDescriptor& change) const {
+absl::StatusOr<ChangeDescriptor> HashIndex::DescriptorAt(std::uint64_t offset) const {
+  const auto* const words = region_.At<ChangeDescriptor>(offset);
+  if (words == nullptr) {
+    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(offset),
+                          " lies outside the file");
+  }
+  return *words;
+}
+
+absl::StatusOr<bool> HashIndex::IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const {
+  COMMY_ASSIGN_OR_RETURN(const ChangeDescriptor change, DescriptorAt(descriptor));
   if (change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble)) {
     return root.directory.load(std::memory_order_seq_cst) == change.old;
   }
   return IsSegmentReachable(root, change.old);
 }
 
-absl::Status HashIndex::Help(IndexRoot& root, std::uint64_t descriptor_offset) {
-  const auto* const words = region_.At<ChangeDescriptor>(descriptor_offset);
-  if (words == nullptr) {
-    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor_offset),
-                          " lies outside the file");
-  }
-  const ChangeDescriptor change = *words;
-  // In this order. While the baton names the descriptor, its poster's pin is up, and keeps the old
-  // one's memory from being reused: so the first test looked at the genuine old one if the second
-  // holds. If it was in place then, our own pin keeps it from here on.
-  COMMY_ASSIGN_OR_RETURN(const bool in_place, IsInPlace(root, change));
-  if (root.baton.load(std::memory_order_seq_cst) != descriptor_offset) {
-    return absl::OkStatus();  // Done, by others.
-  }
-  if (!in_place) {  // S1 came too late, or S4 is done.
-    root.baton.CompareAndSet(descriptor_offset, 0, std::memory_order_seq_cst);
-    return absl::OkStatus();
-  }
+absl::Status HashIndex::Carry(IndexRoot& root, std::uint64_t descriptor) {
+  COMMY_ASSIGN_OR_RETURN(const ChangeDescriptor change, DescriptorAt(descriptor));
   switch (static_cast<ChangeKind>(change.kind)) {
     case ChangeKind::kSplit:
     case ChangeKind::kRebuild:
-      COMMY_RETURN_IF_ERROR(HelpSegmentChange(root, change));
-      break;
+      return CarrySegment(root, change);
     case ChangeKind::kDouble:
-      COMMY_RETURN_IF_ERROR(HelpDoubling(root, change));
-      break;
-    default:
-      return base::DataLoss(region_.path(), ": a change descriptor at ",
-                            base::Hex(descriptor_offset), " has the unknown kind ", change.kind);
+      return CarryDoubling(root, change);
   }
-  root.baton.CompareAndSet(descriptor_offset, 0, std::memory_order_seq_cst);  // S5
-  return absl::OkStatus();
+  return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
+                        " has the unknown kind ", change.kind);
 }
 
-absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescriptor& change) {
+absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& change) {
   const bool split = change.kind == static_cast<std::uint64_t>(ChangeKind::kSplit);
   COMMY_ASSIGN_OR_RETURN(Segment * old, SegmentAt(change.old));
   COMMY_ASSIGN_OR_RETURN(Segment * low, SegmentAt(change.target_0));
@@ -246,7 +224,7 @@ absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescripto
   if (split) {
     COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
   }
-  Shared64* const slots = Slots(*old);
+  Shared64* const slots = Bucket(*old, 0);
   for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // S2
     slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
   }
@@ -284,7 +262,7 @@ absl::Status HashIndex::HelpSegmentChange(IndexRoot& root, const ChangeDescripto
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::HelpDoubling(IndexRoot& root, const ChangeDescriptor& change) {
+absl::Status HashIndex::CarryDoubling(IndexRoot& root, const ChangeDescriptor& change) {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef old, DirectoryAt(change.old));
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef wide, DirectoryAt(change.target_0));
   if (wide.depth != old.depth + 1) {

@@ -1,100 +1,15 @@
-// What a hash index consists of. See hash_index.h for how it is used.
+// What a hash index consists of beside what every index has. See hash_index.h for how it is used.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
-#include "base/shared_atomic.h"
-#include "region/layout.h"
+#include "index/index_layout.h"
 
 namespace commy::index {
 
-using base::Shared64;
-
-inline constexpr std::size_t kCounterGroups = 128;
-
-// The anchor of a namespace: a block that never moves while the namespace lives. A handle that
-// outlived it finds another id there, or something else: ids are never used twice, and their top
-// bits are those of no other kind of block's first word (store/store_impl.h).
-//
-//   offset  size  field
-//   0x00       8  id             never reused; 0: not a namespace
-//   0x08       8  order          order of the keys: 1 hash
-//   0x10       8  root           offset of the present IndexRoot
-//   0x18       8  default_ttl_ns
-//   0x20       8  quota_bytes    0: none
-//   0x28       8  change_word    reserved for waiting
-struct NamespaceObject {
-  Shared64 id;
-  Shared64 order;
-  Shared64 root;
-  Shared64 default_ttl_ns;
-  Shared64 quota_bytes;
-  Shared64 change_word;
-  std::uint8_t reserved_0[0x50];
-};
-static_assert(sizeof(NamespaceObject) == 0x80);
-static_assert(offsetof(NamespaceObject, change_word) == 0x28);
-
-// A namespace id has these top bits, which the first word of no other kind of block has: a handle that
-// outlived its namespace finds something else there, never an id by accident. People see the rest.
-inline constexpr std::uint64_t kIdTag = std::uint64_t{0x6e73} << 48U;
-inline constexpr std::uint64_t kIdMask = (std::uint64_t{1} << 48U) - 1;
-
-inline constexpr std::uint64_t kOrderHash = 1;
-
-// One life of a namespace's content, from creation or a clear to the next one.
-//
-//   offset  size  field
-//   0x000      8  commit         as in a record
-//   0x008      8  prev           the root before the clear that made this one, until its memory
-//                                has been taken back
-//   0x010      8  namespace_id
-//   0x018      8  successor      0; the root of the clear that ends this one; 1: being dropped
-//   0x020      8  directory
-//   0x028      8  baton          0; the structural change that is under way; 1: closed
-//   0x030      8  marks          0; 1: some segment is marked for sweeping; 2: being swept
-//   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
-//                                block i % 128 at cell i / 128, so that neighbours do not share a
-//                                cache line
-struct IndexRoot {
-  Shared64 commit;
-  Shared64 prev;
-  std::uint64_t namespace_id;
-  Shared64 successor;
-  Shared64 directory;
-  Shared64 baton;
-  Shared64 marks;
-  std::uint8_t reserved_0[8];
-  Shared64 counters[kCounterGroups];
-};
-static_assert(sizeof(IndexRoot) == 0x440);
-static_assert(offsetof(IndexRoot, directory) == 0x20);
-static_assert(offsetof(IndexRoot, counters) == 0x40);
-
-inline constexpr std::uint64_t kCountersClosed = 1;
-
-// In marks: 1 marked, 2 being swept.
-inline constexpr std::uint64_t kMarked = 1;
-inline constexpr std::uint64_t kSweeping = 2;
-
-// A counter cell: {value:40 signed, seq:24}; see process/lane.h.
-constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {
-  return (static_cast<std::uint64_t>(value) << 24U) | (seq & 0xffffffU);
-}
-constexpr std::int64_t CellValue(std::uint64_t cell) {
-  return static_cast<std::int64_t>(cell) >> 24U;
-}
-constexpr std::uint64_t CellSeq(std::uint64_t cell) {
-  return cell & 0xffffffU;
-}
-
-inline constexpr std::uint64_t kDropMark = 1;
-inline constexpr std::uint64_t kBatonClosed = 1;
-
 //   0x00   8  depth     the directory has 2^depth entries, by the top bits of the hash
 //   0x40      entries   offsets of segments; an entry never goes back to 0
-inline constexpr std::uint64_t kEntryGone = 1;  // Its segment was taken back with a cleared root.
 struct Directory {
   std::uint64_t depth;
   std::uint8_t reserved_0[0x38];
@@ -134,37 +49,8 @@ struct ChangeDescriptor {
 };
 static_assert(sizeof(ChangeDescriptor) == 0x20);
 
-// A slot word: {frozen:1, dead:1, tag:26, record offset in 16-byte units:36}. 0: empty. The tag is
-// the top of the hash, so that a segment can be split without a look at its records.
-inline constexpr std::uint64_t kSlotFrozen = std::uint64_t{1} << 63U;
-inline constexpr std::uint64_t kSlotDead = std::uint64_t{1} << 62U;
-inline constexpr std::uint32_t kTagBits = 26;
 inline constexpr std::uint64_t kDepthMax = kTagBits - 1;
 
-constexpr std::uint64_t SlotTag(std::uint64_t hash) {
-  return hash >> (64U - kTagBits);
-}
-constexpr std::uint64_t PackSlot(std::uint64_t hash, std::uint64_t offset_bytes) {
-  return (SlotTag(hash) << 36U) | (offset_bytes / region::kBlockAlignBytes);
-}
-constexpr std::uint64_t SlotOffset(std::uint64_t word) {
-  return (word & 0xfffffffffU) * region::kBlockAlignBytes;
-}
-constexpr bool SlotIsEmpty(std::uint64_t word) {
-  return (word & ~kSlotFrozen) == 0;
-}
-constexpr bool SlotIsDead(std::uint64_t word) {
-  return (word & kSlotDead) != 0;
-}
-constexpr bool SlotIsFrozen(std::uint64_t word) {
-  return (word & kSlotFrozen) != 0;
-}
-constexpr std::uint64_t SlotTagOf(std::uint64_t word) {
-  return (word >> 36U) & ((1U << kTagBits) - 1U);
-}
-constexpr bool SlotHasTag(std::uint64_t word, std::uint64_t hash) {
-  return SlotTagOf(word) == SlotTag(hash);
-}
 // Which half of a split of a segment of `depth` a slot goes to.
 constexpr std::uint64_t SplitSide(std::uint64_t word, std::uint64_t depth) {
   return (word >> (36U + kTagBits - 1U - depth)) & 1U;

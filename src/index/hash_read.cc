@@ -2,67 +2,25 @@
 #include <algorithm>
 #include <array>
 
-#include "base/hash.h"
 #include "base/status.h"
 #include "index/hash_index.h"
 
 namespace commy::index {
-namespace {
-
-// A reader that meets structure that is being taken back looks again at the namespace, which has
-// moved on. More often than this in a row means that the file contradicts itself.
-constexpr int kStaleLimit = 1000;
-
-absl::Status Damaged(const region::Region& region, std::string_view what, std::uint64_t offset) {
-  return base::DataLoss(region.path(), ": ", base::ToAbsl(what), " at ", base::Hex(offset),
-                        " does not make sense; `commy check` tells more");
-}
-
-}  // namespace
 
 HashIndex::HashIndex(process::Session& session, alloc::Allocator& allocator)
-    : session_(session),
-      region_(session.region()),
-      allocator_(allocator),
-      bucket_count_(session.region().geometry().segment_buckets) {}
-
-std::uint64_t HashIndex::Hash(std::string_view key) const {
-  return base::HashKey(key, region_.geometry().hash_seed);
-}
-
-absl::StatusOr<IndexRoot*> HashIndex::RootAt(const Anchor& anchor, std::uint64_t offset) const {
-  auto* const root = region_.At<IndexRoot>(offset);
-  if (root == nullptr || root->namespace_id != anchor.id) [[unlikely]] {
-    return Damaged(region_, "an index root", offset);
-  }
-  return root;
-}
-
-absl::StatusOr<IndexRoot*> HashIndex::CurrentRoot(const Anchor& anchor,
-                                                  std::uint64_t* offset) const {
-  *offset = anchor.object->root.load(std::memory_order_acquire);
-  if (*offset == 0) [[unlikely]] {
-    return absl::AbortedError("dropped");
-  }
-  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, *offset));
-  SettleWord(region_, root->commit);
-  if (root->successor.load(std::memory_order_acquire) == kDropMark) [[unlikely]] {
-    return absl::AbortedError("being dropped");
-  }
-  return root;
-}
+    : Index(session, allocator), bucket_count_(session.region().geometry().segment_buckets) {}
 
 absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryAt(std::uint64_t offset) const {
   DirectoryRef found;
   const auto* const directory = region_.At<Directory>(offset);
   if (directory == nullptr) [[unlikely]] {
-    return Damaged(region_, "a directory", offset);
+    return Damaged("a directory", offset);
   }
   found.offset = offset;
   found.depth = directory->depth;
   if (found.depth > kDepthMax ||
       region_.At(offset, DirectoryBytes(found.depth), alignof(Directory)) == nullptr) [[unlikely]] {
-    return Damaged(region_, "a directory", offset);
+    return Damaged("a directory", offset);
   }
   found.entries = region_.At<Shared64>(offset + sizeof(Directory));
   return found;
@@ -81,7 +39,7 @@ absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
       reinterpret_cast<Segment*>(region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
   if (segment == nullptr || segment->bucket_count != bucket_count_ || segment->depth > kDepthMax)
       [[unlikely]] {
-    return Damaged(region_, "a segment", offset);
+    return Damaged("a segment", offset);
   }
   return segment;
 }
@@ -100,7 +58,7 @@ absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& ro
                                 : reinterpret_cast<const Shared64*>(region_.At(
                                       directory_offset, DirectoryBytes(depth), alignof(Directory)));
   if (words == nullptr) [[unlikely]] {
-    return Damaged(region_, "a directory", directory_offset);
+    return Damaged("a directory", directory_offset);
   }
   found.offset = words[sizeof(Directory) / sizeof(Shared64) + DirectoryIndex(hash, depth)].load(
       std::memory_order_acquire);
@@ -111,7 +69,7 @@ absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& ro
   found.segment = reinterpret_cast<Segment*>(
       region_.At(found.offset, SegmentBytes(bucket_count_), alignof(Segment)));
   if (found.segment == nullptr) [[unlikely]] {
-    return Damaged(region_, "a segment", found.offset);
+    return Damaged("a segment", found.offset);
   }
   return found;
 }
@@ -121,9 +79,45 @@ Shared64* HashIndex::Bucket(Segment& segment, std::uint64_t index) const {
                                      index * kBucketBytes);
 }
 
-bool HashIndex::IsLive(const RecordView& view) const {
-  return view.valid() && !view.tombstone() &&
-         (view.record->expiry_ns == 0 || view.record->expiry_ns > session_.platform().WallNs());
+HashIndex::SlotArray HashIndex::Slots(std::uint64_t offset, Segment& segment) const {
+  return {offset, Bucket(segment, 0), SlotCount(), &segment.mark};
+}
+
+absl::StatusOr<Index::Found> HashIndex::FindPlace(std::string_view key, std::uint64_t hash,
+                                                  Position* at) const {
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(*at->root, hash));
+  if (found.segment == nullptr) [[unlikely]] {
+    return Found::kGone;
+  }
+  at->place_offset = found.offset;
+  Shared64* const slots = Bucket(*found.segment, BucketIndex(hash, bucket_count_));
+  __builtin_prefetch(slots + kSlotsPerBucket / 2, 1);  // A bucket lies on two cache lines.
+  return WalkSlots(slots, kSlotsPerBucket, key, hash, at);
+}
+
+absl::StatusOr<Index::SlotArray> HashIndex::SlotsOf(const IndexRoot& root, std::string_view /*key*/,
+                                                    std::uint64_t hash) const {
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(root, hash));
+  return found.segment == nullptr ? SlotArray() : Slots(found.offset, *found.segment);
+}
+
+absl::Status HashIndex::ForEachSlots(const IndexRoot& root,
+                                     absl::FunctionRef<absl::Status(const SlotArray&)> use) const {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();
+  }
+  std::uint64_t last = 0;
+  for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
+    if (offset <= kEntryGone || offset == last) {
+      continue;
+    }
+    last = offset;
+    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
+    COMMY_RETURN_IF_ERROR(use(Slots(offset, *segment)));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordView* found) {
@@ -137,34 +131,17 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
     }
     const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
     __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
-    for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
-      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
-      if (SlotIsEmpty(word)) {
-        break;
-      }
-      if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
-        continue;
-      }
-      const RecordView view = ViewRecord(region_, SlotOffset(word));
-      if (!view.valid()) [[unlikely]] {
-        return Damaged(region_, "a record", SlotOffset(word));
-      }
-      if (view.key == key) {
-        SettleWord(region_, view.record->commit);
-        if (IsLive(view)) {
-          *found = view;
-        }
-        return absl::OkStatus();
-      }
+    RecordView view;
+    COMMY_ASSIGN_OR_RETURN(const Found seen, ReadSlots(slots, kSlotsPerBucket, key, hash, &view));
+    if (seen != Found::kKey) {
+      return MissingIn(*root);
     }
-    // In a namespace that is being dropped slots go dead before the walk ends: then the key is not
-    // what is missing.
-    return root->successor.load(std::memory_order_acquire) == kDropMark
-               ? absl::AbortedError("being dropped")
-               : absl::OkStatus();
+    if (IsLive(view)) {
+      *found = view;
+    }
+    return absl::OkStatus();
   }
-  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
-                        " leads in a circle; `commy check` tells more");
+  return LeadsInACircle(anchor);
 }
 
 absl::Status HashIndex::ScanBucket(const Shared64* slots, std::uint64_t cursor,
@@ -180,7 +157,7 @@ absl::Status HashIndex::ScanBucket(const Shared64* slots, std::uint64_t cursor,
     }
     const RecordView view = ViewRecord(region_, SlotOffset(word));
     if (!view.valid()) {
-      return Damaged(region_, "a record", SlotOffset(word));
+      return Damaged("a record", SlotOffset(word));
     }
     SettleWord(region_, view.record->commit);
     found.at(count++) = view;
@@ -249,12 +226,10 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
     for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
       COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), *cursor, use));
     }
-    if (root->successor.load(std::memory_order_acquire) == kDropMark) {
-      return absl::AbortedError("being dropped");
-    }
+    COMMY_RETURN_IF_ERROR(MissingIn(*root));
     const std::uint64_t depth = at.segment->depth;
     if (depth > kDepthMax) {
-      return Damaged(region_, "a segment", at.offset);
+      return Damaged("a segment", at.offset);
     }
     if (depth == 0) {
       return false;
@@ -264,30 +239,7 @@ absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t*
     *cursor = next;
     return next != 0;
   }
-  return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
-                        " leads in a circle; `commy check` tells more");
-}
-
-absl::StatusOr<std::uint64_t> HashIndex::Size(const Anchor& anchor) {
-  std::uint64_t root_offset = 0;
-  COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
-  const std::uint64_t cells = (region_.geometry().lane_count + kCounterGroups - 1) / kCounterGroups;
-  std::int64_t sum = 0;
-  for (const Shared64& group : root->counters) {
-    const std::uint64_t offset = group.load(std::memory_order_acquire);
-    if (offset <= kCountersClosed) {
-      continue;
-    }
-    const auto* const block =
-        reinterpret_cast<const Shared64*>(region_.At(offset, cells * 8, alignof(Shared64)));
-    if (block == nullptr) {
-      return Damaged(region_, "a counter block", offset);
-    }
-    for (std::uint64_t i = 0; i < cells; ++i) {
-      sum += CellValue(block[i].load(std::memory_order_acquire));
-    }
-  }
-  return static_cast<std::uint64_t>(sum < 0 ? 0 : sum);
+  return LeadsInACircle(anchor);
 }
 
 }  // namespace commy::index

@@ -219,7 +219,7 @@ absl::Status StoreImpl::SettleCounter(Operation& own, region::LaneLayout& dead,
     if (reachable) {
       index::SettleWord(region(), made.record->commit);
       // What it left to prune is for the sweep.
-      (void)index_.MarkForSweep(own, *anchor, index_.Hash(made.key));  // Advice.
+      (void)index_.MarkForSweep(own, *anchor, made.key);  // Advice.
     }
     if (!op.armed || made.record->commit.load(std::memory_order_acquire) == index::kUndecided) {
       return absl::OkStatus();

@@ -277,8 +277,7 @@ inline Step MarkAll() {
       anchor.object = store.region().At<index::NamespaceObject>(object);
       anchor.id = anchor.object->id.load(std::memory_order_acquire);
       op.SetObject(object);
-      COMMY_RETURN_IF_ERROR(
-          store.hash_index().MarkForSweep(op, anchor, store.hash_index().Hash("k")));
+      COMMY_RETURN_IF_ERROR(store.hash_index().MarkForSweep(op, anchor, "k"));
     }
     store.Background();
     return absl::OkStatus();

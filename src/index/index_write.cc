@@ -1,6 +1,9 @@
-// Changing keys in a hash index.
+// Changing keys, whatever their order: find the slot, CAS it, count, prune; and the sweep.
+#include <optional>
+#include <vector>
+
 #include "base/status.h"
-#include "index/hash_index.h"
+#include "index/index.h"
 
 namespace commy::index {
 namespace {
@@ -21,21 +24,20 @@ bool SameContent(const Decision& a, const Decision& b) {
 
 }  // namespace
 
-absl::StatusOr<bool> HashIndex::WalkBucket(std::string_view key, std::uint64_t hash,
-                                           Position* at) const {
-  Shared64* const slots = Bucket(*at->segment, BucketIndex(hash, bucket_count_));
-  __builtin_prefetch(slots + kSlotsPerBucket / 2, 1);  // A bucket lies on two cache lines.
+absl::StatusOr<Index::Found> Index::WalkSlots(Shared64* slots, std::uint64_t count,
+                                              std::string_view key, std::uint64_t hash,
+                                              Position* at) const {
   at->slot = nullptr;
   at->head = RecordView();
-  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+  for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
     if (SlotIsFrozen(word)) [[unlikely]] {
-      return false;
+      return Found::kFrozen;
     }
     if (word == 0) {
       at->slot = &slots[i];
       at->word = 0;
-      return true;
+      return Found::kRoom;
     }
     if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
       continue;
@@ -43,42 +45,35 @@ absl::StatusOr<bool> HashIndex::WalkBucket(std::string_view key, std::uint64_t h
     allocator_.PrefetchRetire(SlotOffset(word));  // Most likely it is replaced soon.
     const RecordView view = ViewRecord(region_, SlotOffset(word));
     if (!view.valid()) [[unlikely]] {
-      return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
-                            " does not make sense; `commy check` tells more");
+      return Damaged("a record", SlotOffset(word));
     }
     if (view.key == key) {
       SettleWord(region_, view.record->commit);
       at->slot = &slots[i];
       at->word = word;
       at->head = view;
-      return true;
+      return Found::kKey;
     }
   }
-  return true;
+  return Found::kNoKey;
 }
 
-absl::Status HashIndex::LocateForWrite(Operation& op, const Anchor& anchor, std::string_view key,
-                                       std::uint64_t hash, Position* at) {
+absl::Status Index::LocateForWrite(const Anchor& anchor, std::string_view key, std::uint64_t hash,
+                                   Position* at) {
   for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
     COMMY_ASSIGN_OR_RETURN(at->root, CurrentRoot(anchor, &at->root_offset));
-    COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(*at->root, hash));
-    if (found.segment == nullptr) [[unlikely]] {
-      continue;
-    }
-    at->segment = found.segment;
-    at->segment_offset = found.offset;
-    COMMY_ASSIGN_OR_RETURN(const bool walked, WalkBucket(key, hash, at));
-    if (walked) [[likely]] {
+    COMMY_ASSIGN_OR_RETURN(const Found found, FindPlace(key, hash, at));
+    if (found == Found::kFrozen) [[unlikely]] {
+      COMMY_RETURN_IF_ERROR(HelpFrozen(anchor, *at));
+    } else if (found != Found::kGone) [[likely]] {
       return absl::OkStatus();
     }
-    COMMY_RETURN_IF_ERROR(HelpFrozen(op, anchor, *at));
   }
   return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
                         " stays frozen though nobody changes it; `commy check` tells more");
 }
 
-absl::Status HashIndex::HelpFrozen([[maybe_unused]] Operation& op, const Anchor& anchor,
-                                   const Position& at) {
+absl::Status Index::HelpFrozen(const Anchor& anchor, const Position& at) {
   const std::uint64_t successor = at.root->successor.load(std::memory_order_acquire);
   if (successor == kDropMark) {
     return absl::AbortedError("being dropped");
@@ -90,11 +85,28 @@ absl::Status HashIndex::HelpFrozen([[maybe_unused]] Operation& op, const Anchor&
   if (baton > kBatonClosed) {
     return Help(*at.root, baton);
   }
-  return absl::OkStatus();  // Done since; the directory leads to the new segment.
+  return absl::OkStatus();  // Done since; the way from the root leads to the new one.
 }
 
-absl::StatusOr<Shared64*> HashIndex::CounterCell(Operation& op, IndexRoot& root,
-                                                 alloc::Purpose purpose) {
+absl::Status Index::Help(IndexRoot& root, std::uint64_t descriptor) {
+  // In this order. While the baton names the descriptor, its poster's pin is up, and keeps the old
+  // one's memory from being reused: so the first test looked at the genuine old one if the second
+  // holds. If it was in place then, our own pin keeps it from here on.
+  COMMY_ASSIGN_OR_RETURN(const bool in_place, IsInPlace(root, descriptor));
+  if (root.baton.load(std::memory_order_seq_cst) != descriptor) {
+    return absl::OkStatus();  // Done, by others.
+  }
+  if (in_place) {  // Else S1 came too late, or S4 is done.
+    COMMY_RETURN_IF_ERROR(Carry(root, descriptor));
+  }
+  root.baton.CompareAndSet(descriptor, 0, std::memory_order_seq_cst);  // S5
+  return absl::OkStatus();
+}
+
+void Index::AfterDeath(Operation& /*op*/, const Anchor& /*anchor*/, std::string_view /*key*/) {}
+
+absl::StatusOr<Shared64*> Index::CounterCell(Operation& op, IndexRoot& root,
+                                             alloc::Purpose purpose) {
   const std::uint64_t lane = op.lane().index();
   Shared64& group = root.counters[lane % kCounterGroups];
   const std::uint64_t cells = (region_.geometry().lane_count + kCounterGroups - 1) / kCounterGroups;
@@ -124,9 +136,8 @@ absl::StatusOr<Shared64*> HashIndex::CounterCell(Operation& op, IndexRoot& root,
   return &block[lane / kCounterGroups];
 }
 
-absl::Status HashIndex::PrepareDraft(Operation& op, const Anchor& anchor, std::string_view key,
-                                     const Decision& decision, std::uint32_t first_note,
-                                     Draft* draft) {
+absl::Status Index::PrepareDraft(Operation& op, const Anchor& anchor, std::string_view key,
+                                 const Decision& decision, std::uint32_t first_note, Draft* draft) {
   if (draft->record != nullptr && SameContent(draft->from, decision)) {
     return absl::OkStatus();
   }
@@ -160,8 +171,8 @@ absl::Status HashIndex::PrepareDraft(Operation& op, const Anchor& anchor, std::s
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::Write(Operation& op, const Anchor& anchor, std::string_view key,
-                              Decider decide, WriteOutcome* outcome) {
+absl::Status Index::Write(Operation& op, const Anchor& anchor, std::string_view key, Decider decide,
+                          WriteOutcome* outcome) {
   const std::uint64_t hash = Hash(key);
   // Notes, in this order: the draft's (the first note of kind record is the new one), then the
   // record that it replaces; notes of structural changes come behind and go again.
@@ -182,12 +193,11 @@ absl::Status HashIndex::Write(Operation& op, const Anchor& anchor, std::string_v
                         " cannot be changed; `commy check` tells more");
 }
 
-absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, std::string_view key,
-                                         std::uint64_t hash, Decider decide,
-                                         std::uint32_t first_note, Draft* draft,
-                                         WriteOutcome* outcome) {
+absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::string_view key,
+                                     std::uint64_t hash, Decider decide, std::uint32_t first_note,
+                                     Draft* draft, WriteOutcome* outcome) {
   Position at;
-  COMMY_RETURN_IF_ERROR(LocateForWrite(op, anchor, key, hash, &at));
+  COMMY_RETURN_IF_ERROR(LocateForWrite(anchor, key, hash, &at));
   const bool existed = IsLive(at.head);
   const Decision decision = decide(existed ? &at.head : nullptr);
   *outcome = {false, existed};
@@ -197,7 +207,7 @@ absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, st
     return true;
   }
   if (at.slot == nullptr) {
-    COMMY_RETURN_IF_ERROR(MakeRoom(op, anchor, at, hash));
+    COMMY_RETURN_IF_ERROR(MakeRoom(op, anchor, at, key, hash));
     return false;
   }
   op.DropNotes(draft->record != nullptr ? draft->notes_end : first_note);
@@ -232,11 +242,11 @@ absl::StatusOr<bool> HashIndex::TryWrite(Operation& op, const Anchor& anchor, st
   return true;
 }
 
-bool HashIndex::SnapshotsForbidPruning() const {
+bool Index::SnapshotsForbidPruning() const {
   return region_.header().oldest_snapshot.load(std::memory_order_seq_cst) != 0;
 }
 
-bool HashIndex::Prune(Operation& op, std::uint32_t note_place, Record& record) {
+bool Index::Prune(Operation& op, std::uint32_t note_place, Record& record) {
   while (true) {
     const std::uint64_t prev = record.prev.load(std::memory_order_acquire);
     if (prev == 0) {
@@ -257,8 +267,8 @@ bool HashIndex::Prune(Operation& op, std::uint32_t note_place, Record& record) {
   }
 }
 
-void HashIndex::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
-                       Draft& draft, std::uint32_t old_note) {
+void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
+                   Draft& draft, std::uint32_t old_note) {
   bool clean = Prune(op, old_note, *draft.record);
   if (clean && draft.from.kind == Decide::kDelete) {
     clean = false;
@@ -271,9 +281,10 @@ void HashIndex::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, 
       }
       if (now.slot->CompareAndSet(now.word, kSlotDead, std::memory_order_seq_cst)) {
         allocator_.Retire(op, draft.offset);
+        AfterDeath(op, anchor, key);  // Under our pin the record's bytes stay.
         return;
       }
-      if (!LocateForWrite(op, anchor, key, hash, &now).ok()) {
+      if (!LocateForWrite(anchor, key, hash, &now).ok()) {
         return;  // The namespace is going, and the tombstone with it.
       }
       // Somebody wrote the key since: he prunes it.
@@ -281,39 +292,43 @@ void HashIndex::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, 
     }
   }
   if (!clean) {
-    (void)MarkForSweep(op, anchor, hash);
+    (void)MarkForSweep(op, anchor, ViewRecord(region_, draft.offset).key);
   }
 }
 
-absl::Status HashIndex::MarkForSweep(Operation& op, const Anchor& anchor, std::uint64_t hash) {
+absl::Status Index::MarkForSweep([[maybe_unused]] Operation& op, const Anchor& anchor,
+                                 std::string_view key) {
+  const std::uint64_t hash = Hash(key);
   for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
     std::uint64_t root_offset = 0;
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
-    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, hash));
-    if (at.segment == nullptr) {
+    COMMY_ASSIGN_OR_RETURN(const SlotArray at, SlotsOf(*root, key, hash));
+    if (at.offset == 0) {
       continue;
     }
-    at.segment->mark.store(kMarked, std::memory_order_seq_cst);
+    at.mark->store(kMarked, std::memory_order_seq_cst);
     root->marks.store(kMarked, std::memory_order_seq_cst);
     // A change that was under way may have copied the mark before it was set.
-    COMMY_ASSIGN_OR_RETURN(const SegmentRef again, FindSegment(*root, hash));
-    const std::uint64_t first = Slots(*at.segment)[0].load(std::memory_order_acquire);
+    COMMY_ASSIGN_OR_RETURN(const SlotArray again, SlotsOf(*root, key, hash));
+    const std::uint64_t first = at.words[0].load(std::memory_order_acquire);
     if (again.offset == at.offset && !SlotIsFrozen(first)) {
       return absl::OkStatus();
     }
     Position frozen;
     frozen.root = root;
     frozen.root_offset = root_offset;
-    COMMY_RETURN_IF_ERROR(HelpFrozen(op, anchor, frozen));
+    COMMY_RETURN_IF_ERROR(HelpFrozen(anchor, frozen));
   }
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::SweepSegment(Operation& op, const Anchor& anchor, Segment& segment) {
+absl::Status Index::SweepSlots(Operation& op, const Anchor& anchor, const SlotArray& slots,
+                               std::optional<std::string>* died) {
   const std::uint32_t place = op.AddNote(0);
+  std::string unclean;
   bool clean = true;
-  for (std::uint64_t i = 0; i < SlotCount(); ++i) {
-    Shared64& slot = Slots(segment)[i];
+  for (std::uint64_t i = 0; i < slots.count; ++i) {
+    Shared64& slot = slots.words[i];
     const std::uint64_t word = slot.load(std::memory_order_acquire);
     if (SlotIsEmpty(word) || SlotIsDead(word)) {
       continue;
@@ -323,26 +338,26 @@ absl::Status HashIndex::SweepSegment(Operation& op, const Anchor& anchor, Segmen
       continue;
     }
     SettleWord(region_, view.record->commit);
-    if (SlotIsFrozen(word) || !Prune(op, place, *view.record)) {
-      clean = false;
-      continue;
+    bool done = !SlotIsFrozen(word) && Prune(op, place, *view.record);
+    if (done && view.tombstone() && view.record->prev.load(std::memory_order_acquire) == 0) {
+      op.SetNote(place, BlockNote(NoteKind::kRecord, view.offset));
+      done = slot.CompareAndSet(word, kSlotDead, std::memory_order_seq_cst);
+      if (done) {
+        allocator_.Retire(op, view.offset);
+        died->emplace(view.key);
+      }
     }
-    if (!view.tombstone() || view.record->prev.load(std::memory_order_acquire) != 0) {
-      continue;
-    }
-    op.SetNote(place, BlockNote(NoteKind::kRecord, view.offset));
-    if (slot.CompareAndSet(word, kSlotDead, std::memory_order_seq_cst)) {
-      allocator_.Retire(op, view.offset);
-    } else {
+    if (!done) {
       clean = false;
+      unclean.assign(view.key);
     }
   }
   op.DropNotes(place);
   // The new mark, if any, is on top of the one that is being worked on.
-  return clean ? absl::OkStatus() : MarkForSweep(op, anchor, segment.prefix);
+  return clean ? absl::OkStatus() : MarkForSweep(op, anchor, unclean);
 }
 
-absl::Status HashIndex::Sweep(Operation& op, const Anchor& anchor) {
+absl::Status Index::Sweep(Operation& op, const Anchor& anchor) {
   std::uint64_t root_offset = 0;
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
   if (root->marks.load(std::memory_order_acquire) == 0) {
@@ -351,23 +366,24 @@ absl::Status HashIndex::Sweep(Operation& op, const Anchor& anchor) {
   // Marks go 1 -> 2 while they are worked on and 2 -> 0 when that is done, so that a sweeper's
   // death does not lose them, and a new mark that comes meanwhile stays.
   root->marks.store(kSweeping, std::memory_order_seq_cst);
-  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*root));
-  if (directory.entries == nullptr) {
+  std::vector<std::string> died;
+  COMMY_RETURN_IF_ERROR(ForEachSlots(*root, [&](const SlotArray& slots) -> absl::Status {
+    if (slots.mark->load(std::memory_order_acquire) == 0) {
+      return absl::OkStatus();
+    }
+    slots.mark->store(kSweeping, std::memory_order_seq_cst);
+    std::optional<std::string> key;
+    COMMY_RETURN_IF_ERROR(SweepSlots(op, anchor, slots, &key));
+    slots.mark->CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
+    if (key.has_value()) {
+      died.push_back(*std::move(key));
+    }
     return absl::OkStatus();
-  }
-  for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
-    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset <= kEntryGone) {
-      continue;
-    }
-    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-    if (segment->mark.load(std::memory_order_acquire) != 0) {
-      segment->mark.store(kSweeping, std::memory_order_seq_cst);
-      COMMY_RETURN_IF_ERROR(SweepSegment(op, anchor, *segment));
-      segment->mark.CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
-    }
-  }
+  }));
   root->marks.CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
+  for (const std::string& key : died) {
+    AfterDeath(op, anchor, key);
+  }
   return absl::OkStatus();
 }
 

@@ -1,6 +1,6 @@
-// The end of a root: clear, drop, and taking the memory back. The steps are those of hash_index.h.
+// The life of a root: made empty, clear, drop, and taking the memory back. The steps are those of index.h.
 #include "base/status.h"
-#include "index/hash_index.h"
+#include "index/index.h"
 
 namespace commy::index {
 namespace {
@@ -14,7 +14,23 @@ constexpr int kRootChainLimit = 1'000'000;
 
 }  // namespace
 
-absl::Status HashIndex::CloseRoot(IndexRoot& root) {
+absl::StatusOr<std::uint64_t> Index::BuildRoot(Operation& op, std::uint64_t namespace_id,
+                                               std::uint64_t prev, alloc::Purpose purpose) {
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kIndexRoot, sizeof(IndexRoot), purpose));
+  auto* const root = region_.At<IndexRoot>(offset);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t structure, BuildEmpty(op, purpose));
+  if (root == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(root, sizeof(IndexRoot));
+  root->prev.store(prev, std::memory_order_relaxed);
+  root->namespace_id = namespace_id;
+  root->directory.store(structure, std::memory_order_release);
+  return offset;
+}
+
+absl::Status Index::CloseRoot(IndexRoot& root) {
   while (true) {  // C2
     std::uint64_t baton = root.baton.load(std::memory_order_acquire);
     if (baton == kBatonClosed) {
@@ -26,33 +42,15 @@ absl::Status HashIndex::CloseRoot(IndexRoot& root) {
     }
     root.baton.compare_exchange(baton, kBatonClosed, std::memory_order_seq_cst);
   }
-  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
-  if (directory.entries == nullptr) {
-    return absl::OkStatus();  // Closed long ago, and being taken back.
-  }
-  const std::uint64_t entry_count = std::uint64_t{1} << directory.depth;
-  std::uint64_t last = 0;
-  for (std::uint64_t i = 0; i < entry_count; ++i) {
-    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset <= kEntryGone || offset == last) {
-      continue;
+  COMMY_RETURN_IF_ERROR(ForEachSlots(root, [](const SlotArray& slots) {  // C3
+    for (std::uint64_t i = 0; i < slots.count; ++i) {
+      slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
     }
-    last = offset;
-    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-    for (std::uint64_t k = 0; k < SlotCount(); ++k) {  // C3
-      Slots(*segment)[k].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
-    }
-  }
-  last = 0;
-  for (std::uint64_t i = 0; i < entry_count; ++i) {
-    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
-    if (offset <= kEntryGone || offset == last) {
-      continue;
-    }
-    last = offset;
-    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-    for (std::uint64_t k = 0; k < SlotCount(); ++k) {  // C4
-      const std::uint64_t word = Slots(*segment)[k].load(std::memory_order_acquire);
+    return absl::OkStatus();
+  }));
+  return ForEachSlots(root, [this](const SlotArray& slots) -> absl::Status {  // C4
+    for (std::uint64_t i = 0; i < slots.count; ++i) {
+      const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);
       if (SlotIsEmpty(word) || SlotIsDead(word)) {
         continue;
       }
@@ -63,12 +61,12 @@ absl::Status HashIndex::CloseRoot(IndexRoot& root) {
       }
       SettleWord(region_, record->commit);
     }
-  }
-  return absl::OkStatus();
+    return absl::OkStatus();
+  });
 }
 
-absl::Status HashIndex::CompleteClear(const Anchor& anchor, std::uint64_t root_offset,
-                                      IndexRoot& root, std::uint64_t successor) {
+absl::Status Index::CompleteClear(const Anchor& anchor, std::uint64_t root_offset, IndexRoot& root,
+                                  std::uint64_t successor) {
   COMMY_RETURN_IF_ERROR(CloseRoot(root));
   COMMY_ASSIGN_OR_RETURN(IndexRoot * next, RootAt(anchor, successor));
   anchor.object->root.CompareAndSet(root_offset, successor, std::memory_order_seq_cst);  // C5
@@ -76,7 +74,7 @@ absl::Status HashIndex::CompleteClear(const Anchor& anchor, std::uint64_t root_o
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::Clear(Operation& op, const Anchor& anchor) {
+absl::Status Index::Clear(Operation& op, const Anchor& anchor) {
   std::uint64_t root_offset = 0;
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
   const std::uint32_t first_note = op.notes_used();
@@ -110,7 +108,7 @@ absl::Status HashIndex::Clear(Operation& op, const Anchor& anchor) {
   return ReclaimCleared(op, anchor);
 }
 
-absl::StatusOr<bool> HashIndex::CloseForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
+absl::StatusOr<bool> Index::CloseForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
   for (int attempt = 0; attempt < kRootChainLimit; ++attempt) {
     const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
     if (offset == 0) {
@@ -131,8 +129,8 @@ absl::StatusOr<bool> HashIndex::CloseForDrop([[maybe_unused]] Operation& op, con
                         " lead in a circle");
 }
 
-void HashIndex::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
-                             std::uint32_t first_note) {
+void Index::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
+                         std::uint32_t first_note) {
   auto* const record = region_.At<Record>(SlotOffset(word));
   if (record == nullptr) {
     return;
@@ -158,50 +156,20 @@ void HashIndex::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
   }
 }
 
-absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& directory,
-                                       std::uint64_t index) {
-  const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
-  if (offset <= kEntryGone) {
-    return absl::OkStatus();
-  }
-  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-  const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSegment, offset));
+void Index::ReclaimSlots(Operation& op, const SlotArray& slots) {
   const std::uint32_t records = op.AddNote(0);
   op.AddNote(0);
-  for (std::uint64_t i = 0; i < SlotCount(); ++i) {
-    Shared64& slot = Slots(*segment)[i];
-    const std::uint64_t word = slot.load(std::memory_order_acquire);
+  for (std::uint64_t i = 0; i < slots.count; ++i) {
+    const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);
     if (!SlotIsEmpty(word) && !SlotIsDead(word)) {
-      ReclaimChain(op, slot, word, records);
+      ReclaimChain(op, slots.words[i], word, records);
     }
   }
-  // Every entry that may name it, not only those that are left: then none does.
-  if (segment->depth > directory.depth) {
-    return base::DataLoss(region_.path(), ": the segment at ", base::Hex(offset),
-                          " is deeper than its directory");
-  }
-  const std::uint64_t count = std::uint64_t{1} << (directory.depth - segment->depth);
-  const std::uint64_t first = index & ~(count - 1);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    directory.entries[first + i].CompareAndSet(offset, kEntryGone, std::memory_order_seq_cst);
-  }
-  allocator_.Retire(op, offset);
-  op.DropNotes(place);
-  return absl::OkStatus();
+  op.DropNotes(records);
 }
 
-absl::Status HashIndex::ReclaimContent(Operation& op, IndexRoot& root) {
-  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
-  if (directory.entries != nullptr) {
-    for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
-      COMMY_RETURN_IF_ERROR(ReclaimSegment(op, directory, i));
-    }
-    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kDirectory, directory.offset));
-    if (root.directory.CompareAndSet(directory.offset, 0, std::memory_order_seq_cst)) {
-      allocator_.Retire(op, directory.offset);
-    }
-    op.DropNotes(place);
-  }
+absl::Status Index::ReclaimContent(Operation& op, IndexRoot& root) {
+  COMMY_RETURN_IF_ERROR(ReclaimStructure(op, root));
   for (Shared64& group : root.counters) {
     // Closed for good, or a writer that comes late could still hang a block there.
     std::uint64_t offset = group.load(std::memory_order_acquire);
@@ -221,7 +189,7 @@ absl::Status HashIndex::ReclaimContent(Operation& op, IndexRoot& root) {
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::ReclaimCleared(Operation& op, const Anchor& anchor) {
+absl::Status Index::ReclaimCleared(Operation& op, const Anchor& anchor) {
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {
     return absl::OkStatus();
@@ -253,7 +221,7 @@ absl::Status HashIndex::ReclaimCleared(Operation& op, const Anchor& anchor) {
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::ReclaimDropped(Operation& op, const Anchor& anchor) {
+absl::Status Index::ReclaimDropped(Operation& op, const Anchor& anchor) {
   COMMY_RETURN_IF_ERROR(ReclaimCleared(op, anchor));
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {

@@ -1,0 +1,291 @@
+// What both kinds of index have in common: a key's place is one slot word, which names the newest
+// record of the key, and every change of a key is one CAS of that word. Where the slots are, and how
+// their arrays are replaced, is what hash_index.h and ordered_index.h say.
+//
+// CHANGES   of shape, one at a time in a namespace, each posted in the root's baton:
+//             S1  the poster allocates and zeroes what will replace the old, makes a descriptor,
+//                 and posts it: CAS baton 0 -> descriptor
+//                 A post may come too late, when the old one has been replaced already; then the
+//                 memory of the old one may be reused while later comers read the baton. So who
+//                 helps first looks whether the old one is still in place, and then whether the
+//                 baton still names the descriptor (which keeps the poster's pin up, and so the
+//                 old one's memory); only then does he touch the old one. If it is not in place he
+//                 goes to S5 at once. The poster retires targets that are nowhere.
+//             S2  set the frozen bit in every slot of the old one (what only who holds the baton
+//                 changes needs none: directories, and the child words of inner nodes)
+//             S3  fill the replacements: CAS of each word from 0
+//             S4  CAS the word that names the old one: old -> replacement
+//             S5  CAS baton descriptor -> 0
+//             S6  retire the old one and the descriptor
+//           S2 to S5 are done by whoever comes, any number at once: what is frozen does not
+//           change, so all fill in the same words in the same order, and a late CAS from 0 fails,
+//           since a word never goes back to 0 in its array's life. The poster noted the old one,
+//           the replacements and the descriptor, and does S6; else his recoverer does.
+// CLEAR     C1  build an empty root whose prev is the old root; CAS old.successor 0 -> new
+//           C2  finish a posted change; CAS baton 0 -> closed: nothing changes shape any more
+//           C3  freeze every slot: no put can succeed any more
+//           C4  settle every head: all their commits are earlier than the clear's
+//           C5  CAS the namespace's root word old -> new; settle the new root
+//           C6  take the old root's memory back, block by block: note, CAS its word away, retire
+//           C2 to C5 are done by whoever is held up. A drop is the same with the mark 1 as
+//           successor and the catalog's CAS in the place of C5.
+// DEATH     after each step the next comer goes on; what nobody can reach is in the notes.
+// READERS   read frozen slots like others, and never help but to settle what they return.
+// TESTED    tests/model/, tests/index/, tests/crash/
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "alloc/allocator.h"
+#include "index/index_layout.h"
+#include "index/record.h"
+#include "process/lane.h"
+#include "process/session.h"
+
+namespace commy::index {
+
+// A namespace as an operation addresses it. Found under a pin, and good under that pin.
+struct Anchor {
+  std::uint64_t offset = 0;
+  NamespaceObject* object = nullptr;
+  std::uint64_t id = 0;
+};
+
+enum class Decide : std::uint8_t { kKeep, kPut, kDelete };
+
+// What a writer wants, having seen the present record.
+struct Decision {
+  Decide kind = Decide::kKeep;
+  std::string_view value;
+  std::int64_t expiry_ns = 0;
+  bool buffer_reused = false;  // The same bytes may hold another value at the next call.
+};
+
+// Called with the live record, or null, each time that it has to be decided anew. Must not use the
+// store.
+using Decider = absl::FunctionRef<Decision(const RecordView* live)>;
+
+struct WriteOutcome {
+  bool changed = false;
+  bool existed = false;  // A live record was there before.
+};
+
+// Blocks of one namespace, for walks over everything. Returns whether it was met for the first time.
+using BlockVisitor = absl::FunctionRef<bool(process::NoteKind kind, std::uint64_t offset_bytes)>;
+using FaultVisitor = absl::FunctionRef<void(const std::string& fault)>;
+
+// Every method works on what `anchor` names and needs a pin (or the operation's) around it.
+// Aborted means that the namespace is being dropped: the caller finishes the drop. DataLoss names
+// the offset that does not make sense.
+class Index {
+ public:
+  Index(process::Session& session, alloc::Allocator& allocator);
+  Index(const Index&) = delete;
+  Index& operator=(const Index&) = delete;
+  virtual ~Index() = default;
+
+  [[nodiscard]] std::uint64_t Hash(std::string_view key) const;
+
+  // Builds an empty, unpublished root and returns its offset.
+  absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t namespace_id,
+                                          std::uint64_t prev, alloc::Purpose purpose);
+
+  absl::Status Write(process::Operation& op, const Anchor& anchor, std::string_view key,
+                     Decider decide, WriteOutcome* outcome);
+
+  absl::StatusOr<std::uint64_t> Size(const Anchor& anchor);
+
+  absl::Status Clear(process::Operation& op, const Anchor& anchor);
+  // C1 to C4 of a drop. Idempotent. True: it was this call that marked the namespace.
+  absl::StatusOr<bool> CloseForDrop(process::Operation& op, const Anchor& anchor);
+  // C6 for every root that was cleared away. Cheap if there is none.
+  absl::Status ReclaimCleared(process::Operation& op, const Anchor& anchor);
+  // C6 for all that a dropped namespace had, but for the object itself.
+  absl::Status ReclaimDropped(process::Operation& op, const Anchor& anchor);
+  // Prunes versions and removes tombstones in what is marked. Cheap if nothing is.
+  absl::Status Sweep(process::Operation& op, const Anchor& anchor);
+
+  // Recovery, R1: finishes what is posted in the namespace's index.
+  absl::Status FinishPosted(process::Operation& own, const Anchor& anchor);
+  // Recovery, R2: whether a noted block can be reached.
+  absl::StatusOr<bool> IsReachable(const Anchor& anchor, process::NoteKind kind,
+                                   std::uint64_t offset_bytes);
+  // Marks the slots among which the key is for sweeping.
+  absl::Status MarkForSweep(process::Operation& op, const Anchor& anchor, std::string_view key);
+
+  // Visits every block that the namespace's index consists of, and reports what does not make
+  // sense. Counts live keys.
+  absl::Status Walk(const Anchor& anchor, BlockVisitor visit, FaultVisitor fault,
+                    std::uint64_t* keys);
+
+ protected:
+  // Where a key is, or would be.
+  struct Position {
+    std::uint64_t root_offset = 0;
+    IndexRoot* root = nullptr;
+    std::uint64_t place_offset = 0;  // Of the segment or leaf.
+    Shared64* slot = nullptr;        // Of the key, or the first empty one; null: there is no room.
+    std::uint64_t word = 0;          // What was seen in it.
+    RecordView head;                 // Not valid(): the key has no slot.
+  };
+  // The slots of one segment or leaf.
+  struct SlotArray {
+    std::uint64_t offset = 0;  // Of the segment or leaf; 0: it is being taken back, look again.
+    Shared64* words = nullptr;
+    std::uint64_t count = 0;
+    Shared64* mark = nullptr;
+  };
+  enum class Found : std::uint8_t {
+    kKey,     // In a slot.
+    kNoKey,   // None of the slots has it.
+    kRoom,    // It has no slot before the first empty one.
+    kFrozen,  // A frozen slot was in the way.
+    kGone,    // The structure is being taken back; look at the namespace again.
+  };
+
+  // --- What differs by the order of the keys -------------------------------------------------
+
+  // Where a writer finds the key; `at` knows the root already.
+  virtual absl::StatusOr<Found> FindPlace(std::string_view key, std::uint64_t hash,
+                                          Position* at) const = 0;
+  // The array in which the key would be.
+  virtual absl::StatusOr<SlotArray> SlotsOf(const IndexRoot& root, std::string_view key,
+                                            std::uint64_t hash) const = 0;
+  // Calls `use` for every array of slots, as far as none of them is replaced meanwhile.
+  virtual absl::Status ForEachSlots(
+      const IndexRoot& root, absl::FunctionRef<absl::Status(const SlotArray&)> use) const = 0;
+  // Makes room where `at` found none, or lets others do it; then look again.
+  virtual absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
+                                std::string_view key, std::uint64_t hash) = 0;
+  // A slot of the key's array went dead. An occasion to shrink; a failure leaves that for later.
+  virtual void AfterDeath(process::Operation& op, const Anchor& anchor, std::string_view key);
+  // The structure of an empty index: what the root's directory word will name.
+  virtual absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op,
+                                                   alloc::Purpose purpose) = 0;
+  // Whether what a posted change replaces is still in place. False, and no error, if what is found
+  // there makes no sense: then it is somebody else's memory by now.
+  virtual absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const = 0;
+  // S2 to S4.
+  virtual absl::Status Carry(IndexRoot& root, std::uint64_t descriptor) = 0;
+  // C6 for everything below the root's directory word.
+  virtual absl::Status ReclaimStructure(process::Operation& op, IndexRoot& root) = 0;
+  virtual absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
+                                                    std::uint64_t offset) const = 0;
+  // `current`: it is the root of a namespace that is not being dropped, so nothing may be missing.
+  virtual absl::Status WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
+                                     BlockVisitor visit, FaultVisitor fault,
+                                     std::uint64_t* keys) const = 0;
+
+  // --- What the two share ---------------------------------------------------------------------
+
+  [[nodiscard]] absl::Status Damaged(std::string_view what, std::uint64_t offset) const;
+  [[nodiscard]] absl::Status LeadsInACircle(const Anchor& anchor) const;
+  absl::StatusOr<IndexRoot*> RootAt(const Anchor& anchor, std::uint64_t offset) const;
+  // The present root, settled. Aborted: being dropped.
+  absl::StatusOr<IndexRoot*> CurrentRoot(const Anchor& anchor, std::uint64_t* offset) const;
+  [[nodiscard]] bool IsLive(const RecordView& view) const;
+
+  // A reader's look for a key among `count` slots: kKey (then `found` is its newest record,
+  // settled), kNoKey or kRoom.
+  absl::StatusOr<Found> ReadSlots(const Shared64* slots, std::uint64_t count, std::string_view key,
+                                  std::uint64_t hash, RecordView* found) const {
+    for (std::uint64_t i = 0; i < count; ++i) {
+      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+      if (SlotIsEmpty(word)) {
+        return Found::kRoom;
+      }
+      if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
+        continue;
+      }
+      const RecordView view = ViewRecord(region_, SlotOffset(word));
+      if (!view.valid()) [[unlikely]] {
+        return Damaged("a record", SlotOffset(word));
+      }
+      if (view.key == key) {
+        SettleWord(region_, view.record->commit);
+        *found = view;
+        return Found::kKey;
+      }
+    }
+    return Found::kNoKey;
+  }
+  // A writer's: sets what `at` says of slot, word and head. Stops at a frozen slot.
+  absl::StatusOr<Found> WalkSlots(Shared64* slots, std::uint64_t count, std::string_view key,
+                                  std::uint64_t hash, Position* at) const;
+  // In a namespace that is being dropped slots go dead before the walk ends: then the key is not
+  // what is missing.
+  static absl::Status MissingIn(const IndexRoot& root);
+
+  // Helps whatever froze the slots, or holds the baton.
+  absl::Status HelpFrozen(const Anchor& anchor, const Position& at);
+  // S2 to S5.
+  absl::Status Help(IndexRoot& root, std::uint64_t descriptor);
+  // C6 for a slot and the records that it leads to; two notes from `first_note` on are its own.
+  void ReclaimChain(process::Operation& op, Shared64& slot, std::uint64_t word,
+                    std::uint32_t first_note);
+  // The same for a whole array.
+  void ReclaimSlots(process::Operation& op, const SlotArray& slots);
+  // Visits the records of a slot. `belongs` says whether a key may be there.
+  void WalkChain(const Anchor& anchor, std::uint64_t word, bool current, BlockVisitor visit,
+                 FaultVisitor fault, std::uint64_t* keys,
+                 absl::FunctionRef<bool(std::string_view key, std::uint64_t hash)> belongs) const;
+
+  process::Session& session_;
+  region::Region& region_;
+  alloc::Allocator& allocator_;
+
+  // A reader that meets structure that is being taken back looks again at the namespace, which has
+  // moved on. More often than this in a row means that the file contradicts itself.
+  static constexpr int kStaleLimit = 1000;
+
+ private:
+  // An unpublished record, and what it was made from.
+  struct Draft {
+    std::uint64_t offset = 0;
+    std::uint64_t block_bytes = 0;
+    Record* record = nullptr;
+    Decision from;
+    std::uint32_t notes_end = 0;
+  };
+
+  absl::Status LocateForWrite(const Anchor& anchor, std::string_view key, std::uint64_t hash,
+                              Position* at);
+  // The lane's cell of the root's counters. Null: the root's memory is being taken back.
+  absl::StatusOr<Shared64*> CounterCell(process::Operation& op, IndexRoot& root,
+                                        alloc::Purpose purpose);
+  // One attempt of Write. False: look again.
+  absl::StatusOr<bool> TryWrite(process::Operation& op, const Anchor& anchor, std::string_view key,
+                                std::uint64_t hash, Decider decide, std::uint32_t first_note,
+                                Draft* draft, WriteOutcome* outcome);
+  absl::Status PrepareDraft(process::Operation& op, const Anchor& anchor, std::string_view key,
+                            const Decision& decision, std::uint32_t first_note, Draft* draft);
+  void Finish(process::Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
+              Draft& draft, std::uint32_t old_note);
+  // Drops what is below `record`. False: something has to be left for the sweep.
+  bool Prune(process::Operation& op, std::uint32_t note_place, Record& record);
+  [[nodiscard]] bool SnapshotsForbidPruning() const;
+  // `died`: a key of a slot that went dead, if any did.
+  absl::Status SweepSlots(process::Operation& op, const Anchor& anchor, const SlotArray& slots,
+                          std::optional<std::string>* died);
+
+  // C2 to C4.
+  absl::Status CloseRoot(IndexRoot& root);
+  // C2 to C5.
+  absl::Status CompleteClear(const Anchor& anchor, std::uint64_t root_offset, IndexRoot& root,
+                             std::uint64_t successor);
+  absl::Status ReclaimContent(process::Operation& op, IndexRoot& root);
+
+  absl::StatusOr<bool> IsRecordReachable(const IndexRoot& root, std::uint64_t offset) const;
+  absl::Status ForEachRoot(
+      const Anchor& anchor,
+      absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t, IndexRoot&)> visit) const;
+};
+
+}  // namespace commy::index
