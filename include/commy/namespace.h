@@ -168,9 +168,14 @@ class COMMY_EXPORT Namespace {
   std::vector<absl::StatusOr<std::string>> MultiGet(const std::vector<std::string_view>& keys,
                                                     ReadOptions options = ReadOptions()) const;
 
-  // See ScanRange. In a hash namespace the order means nothing, `reverse` is an error
+  // See ScanRange. In an ordered namespace by the order of the keys, and only the range is visited;
+  // with `limit` 1 it finds the first key from a bound on (or, in reverse, the last one before it).
+  // In a hash namespace the order means nothing, `reverse` is an error
   // (InvalidArgument), and `from`, `to` and `prefix` filter a walk over all keys.
   ScanRange Scan(ScanOptions options = ScanOptions()) const;
+  // How many keys such a scan would visit. Reads no values. Cost: linear in the number of keys, of
+  // the range or (hash) of all.
+  absl::StatusOr<std::uint64_t> Count(ScanOptions options = ScanOptions()) const;
 
   // How many keys there are; those that expired count until they are swept, and a change that is
   // under way (also that of a killed process, until it has been recovered) may not count yet. Cost:

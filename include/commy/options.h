@@ -38,6 +38,10 @@ struct Options {
     std::uint64_t chunk_bytes = std::uint64_t{2} << 20;
     std::uint64_t span_bytes = std::uint64_t{64} << 10;
     std::uint32_t segment_buckets = 31;
+    // How large this process makes the nodes of ordered namespaces; not kept in the file.
+    std::uint32_t leaf_keys = 48;
+    std::uint32_t leaf_append = 16;
+    std::uint32_t node_children = 64;
     std::uint32_t participant_count = 256;
     std::uint32_t lane_count = 4104;  // A few of them are kept for recovery.
     bool background = true;           // Run the heartbeat thread.
@@ -73,7 +77,7 @@ struct ScanOptions {
   std::string to = std::string();
   std::string prefix = std::string();
   std::uint64_t limit = UINT64_MAX;
-  bool reverse = false;  // Ordered namespaces only.
+  bool reverse = false;  // Last key first. Ordered namespaces only.
   const Snapshot* snapshot = nullptr;
 };
 

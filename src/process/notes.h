@@ -19,16 +19,19 @@ namespace commy::process {
 
 enum class NoteKind : std::uint8_t {
   kNone = 0,
-  kRaw = 1,         // A block of the allocator's own tests and benchmarks: never reachable.
-  kRecord = 2,      // One version of a key.
-  kSegment = 3,     // Of a hash index.
-  kDirectory = 4,   // Of a hash index.
-  kIndexRoot = 5,   // Of a hash index.
+  kRaw = 1,        // A block of the allocator's own tests and benchmarks: never reachable.
+  kRecord = 2,     // One version of a key.
+  kSegment = 3,    // Of a hash index.
+  kDirectory = 4,  // Of a hash index.
+  kIndexRoot = 5,
   kDescriptor = 6,  // Of a structural change.
   kNamespace = 7,
   kCounters = 8,
   kCatalogRoot = 9,
   kCatalogNode = 10,
+  kLeaf = 11,  // Of an ordered index, as the next two.
+  kInner = 12,
+  kSeparator = 13,
   kRunClaim = 32,  // A run of spans being claimed.
   kRunFree = 33,   // A run of spans being given back.
 };

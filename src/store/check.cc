@@ -131,7 +131,12 @@ class Walker {
       return;
     }
     anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    const absl::Status walked = store_.hash_index().Walk(
+    const std::uint64_t order = anchor.object->order.load(std::memory_order_relaxed);
+    if (anchor.id != 0 && order != index::kOrderHash && order != index::kOrderOrdered) {
+      Fault(absl::StrCat("namespace ", anchor.id & index::kIdMask, ": unknown order ", order));
+      return;
+    }
+    const absl::Status walked = store_.IndexOf(anchor).Walk(
         anchor, [&](NoteKind kind, std::uint64_t offset) { return Reach(kind, offset); },
         [&](const std::string& fault) { Fault(fault); }, &walk_.report.keys);
     if (!walked.ok()) {

@@ -5,6 +5,7 @@
 
 #include "commy/store.h"
 #include "index/hash_layout.h"
+#include "index/ordered_layout.h"
 #include "index/record.h"
 #include "region/layout.h"
 #include "store/catalog.h"
@@ -131,6 +132,44 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(ChangeDescriptor, target_1);
 }
 
+void DescribeOrderedIndex(std::string* text) {
+  using index::InnerNode;
+  using index::Leaf;
+  using index::NodeHead;
+  using index::Separator;
+  using index::TreeChange;
+  COMMY_WHOLE(NodeHead);
+  COMMY_FIELD(NodeHead, level);
+  COMMY_FIELD(NodeHead, capacity);
+  COMMY_FIELD(NodeHead, low);
+  COMMY_WHOLE(Leaf);
+  COMMY_FIELD(Leaf, head);
+  COMMY_FIELD(Leaf, append);
+  COMMY_FIELD(Leaf, count);
+  COMMY_FIELD(Leaf, prefix_size);
+  COMMY_FIELD(Leaf, mark);
+  COMMY_WHOLE(InnerNode);
+  COMMY_FIELD(InnerNode, head);
+  COMMY_FIELD(InnerNode, prefix_size);
+  COMMY_FIELD(InnerNode, prefix);
+  COMMY_WHOLE(Separator);
+  COMMY_FIELD(Separator, size);
+  COMMY_FIELD(Separator, checksum);
+  COMMY_WHOLE(TreeChange);
+  COMMY_FIELD(TreeChange, kind);
+  COMMY_FIELD(TreeChange, fence);
+  COMMY_FIELD(TreeChange, holder);
+  COMMY_FIELD(TreeChange, holder_index);
+  COMMY_FIELD(TreeChange, parent);
+  COMMY_FIELD(TreeChange, index);
+  COMMY_FIELD(TreeChange, old_0);
+  COMMY_FIELD(TreeChange, old_1);
+  COMMY_FIELD(TreeChange, target_0);
+  COMMY_FIELD(TreeChange, target_1);
+  COMMY_FIELD(TreeChange, target_parent);
+  COMMY_FIELD(TreeChange, separator);
+}
+
 void DescribeCatalog(std::string* text) {
   using store::CatalogEntry;
   using store::CatalogNode;
@@ -160,6 +199,7 @@ std::string DescribeLayout() {
   std::string text;
   DescribeRegion(&text);
   DescribeIndex(&text);
+  DescribeOrderedIndex(&text);
   DescribeCatalog(&text);
   return text;
 }

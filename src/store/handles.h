@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,19 +32,24 @@ class ViewState {
   process::Session::ViewPin pin_;
 };
 
-// A scan under way: one segment's worth of entries at a time, copied under a pin that is held only
-// for the copying.
+// A scan under way: one segment's or leaf's worth of entries at a time, copied under a pin that is
+// held only for the copying.
 class ScanState {
  public:
-  ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options, absl::Status status)
-      : ns_(std::move(ns)), options_(std::move(options)), status_(std::move(status)) {}
+  ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options);
 
   bool Advance();
+  // Of a scan that was not advanced yet.
+  absl::StatusOr<std::uint64_t> Count();
   [[nodiscard]] const Entry& entry() const { return batch_[next_ - 1]; }
   [[nodiscard]] const absl::Status& status() const { return status_; }
 
  private:
   absl::Status FillBatch();
+  // One segment or leaf further: calls `use` for what is wanted of it, until it returns false.
+  absl::Status Step(absl::FunctionRef<bool(const index::RecordView&)> use);
+  absl::Status StepInHash(absl::FunctionRef<bool(const index::RecordView&)> use);
+  absl::Status StepInOrder(absl::FunctionRef<bool(const index::RecordView&)> use);
   [[nodiscard]] bool Wanted(std::string_view key) const;
 
   std::shared_ptr<const NamespaceState> ns_;
@@ -51,7 +57,10 @@ class ScanState {
   absl::Status status_;
   std::vector<Entry> batch_;
   std::size_t next_ = 0;
-  std::uint64_t cursor_ = 0;
+  std::uint64_t cursor_ = 0;         // In a hash namespace.
+  index::ScanCursor at_;             // In an ordered one.
+  std::string low_;                  // Keys from this one on,
+  std::optional<std::string> high_;  // and before this one, if any.
   bool at_end_ = false;
   std::uint64_t yielded_ = 0;
 };

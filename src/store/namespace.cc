@@ -1,4 +1,4 @@
-// Reading and writing keys: the public Namespace over the hash index.
+// Reading and writing keys: the public Namespace over the index of its order.
 #include "commy/namespace.h"
 
 #include <algorithm>
@@ -70,7 +70,7 @@ absl::Status WriteKey(const NamespaceState& ns, std::string_view key, index::Dec
                       WriteOutcome* outcome) {
   COMMY_RETURN_IF_ERROR(CheckKey(key));
   return ns.store->Write(ns.key, OpKind::kWrite, [&](Operation& op, const Anchor& anchor) {
-    return ns.store->hash_index().Write(op, anchor, key, decide, outcome);
+    return ns.store->IndexFor(ns.order).Write(op, anchor, key, decide, outcome);
   });
 }
 
@@ -82,7 +82,9 @@ absl::Status ReadKey(const NamespaceState& ns, std::string_view key, const ReadO
   COMMY_RETURN_IF_ERROR(NoSnapshots(options));
   return ns.store->Read(ns.key, [&](Lane& lane, const Anchor& anchor) -> absl::Status {
     RecordView found;
-    COMMY_RETURN_IF_ERROR(ns.store->hash_index().Find(anchor, key, &found));
+    COMMY_RETURN_IF_ERROR(ns.order == Order::kHash
+                              ? ns.store->hash_index().Find(anchor, key, &found)
+                              : ns.store->ordered_index().Find(anchor, key, &found));
     return use(lane, found);
   });
 }
@@ -169,7 +171,7 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
   constexpr std::size_t kGroup = 16;
   for (std::size_t first = 0; first < keys.size(); first += kGroup) {
     const std::size_t end = std::min(first + kGroup, keys.size());
-    (void)state_->store->Read(state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+    const auto prefetch = [&](Lane&, const Anchor& anchor) -> absl::Status {
       const index::HashIndex& index = state_->store->hash_index();
       std::array<std::uint64_t, kGroup> hashes{};
       for (std::size_t i = first; i < end; ++i) {
@@ -180,7 +182,10 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
         index.PrefetchRecord(anchor, hashes.at(i - first));
       }
       return absl::OkStatus();
-    });
+    };
+    if (state_->order == Order::kHash) {
+      (void)state_->store->Read(state_->key, prefetch);
+    }
     for (std::size_t i = first; i < end; ++i) {
       values.push_back(Get(keys[i], options));
     }
@@ -192,7 +197,7 @@ absl::StatusOr<std::uint64_t> Namespace::Size() const {
   std::uint64_t size = 0;
   COMMY_RETURN_IF_ERROR(
       state_->store->Read(state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(size, state_->store->hash_index().Size(anchor));
+        COMMY_ASSIGN_OR_RETURN(size, state_->store->IndexFor(state_->order).Size(anchor));
         return absl::OkStatus();
       }));
   return size;
@@ -338,7 +343,7 @@ absl::StatusOr<bool> Namespace::Update(
 absl::Status Namespace::Clear() const {
   return state_->store->Write(state_->key, OpKind::kClear,
                               [this](Operation& op, const Anchor& anchor) {
-                                return state_->store->hash_index().Clear(op, anchor);
+                                return state_->store->IndexFor(state_->order).Clear(op, anchor);
                               });
 }
 

@@ -45,7 +45,7 @@ absl::StatusOr<std::uint64_t> StoreImpl::FindObject(std::string_view path) {
   return catalog_.Find(path);
 }
 
-absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) {
+absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, Order order) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kCatalog, 0);
   if (!op.entered()) {
@@ -75,12 +75,13 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) 
       }
     }
   };
-  const absl::StatusOr<std::uint64_t> root = index_.BuildRoot(op, id, 0, alloc::Purpose::kOrdinary);
+  const absl::StatusOr<std::uint64_t> root =
+      IndexFor(order).BuildRoot(op, id, 0, alloc::Purpose::kOrdinary);
   if (!root.ok()) {
     discard();
     return root.status();
   }
-  object->order.store(index::kOrderHash, std::memory_order_relaxed);
+  object->order.store(static_cast<std::uint64_t>(order), std::memory_order_relaxed);
   object->root.store(*root, std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
   const absl::Status published = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
@@ -96,7 +97,7 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path) 
   }
   const absl::StatusOr<index::Anchor> anchor = AnchorAt(offset);
   if (anchor.ok() && anchor->id == id) {
-    (void)index_.FinishPosted(op, *anchor);  // Settles the root.
+    (void)IndexFor(order).FinishPosted(op, *anchor);  // Settles the root.
   }
   return offset;
 }
@@ -114,11 +115,11 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
         return base::FailedPrecondition(path_, ": there is no namespace \"", ToAbsl(path),
                                         "\", and the store was opened read-only");
       }
-      if (options.order.value_or(Order::kHash) != Order::kHash) {
-        return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path),
-                                     "\": ordered namespaces are not part of this version");
+      const Order wanted = options.order.value_or(Order::kHash);
+      if (wanted != Order::kHash && wanted != Order::kOrdered) {
+        return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path), "\": unknown order");
       }
-      COMMY_ASSIGN_OR_RETURN(object, CreateNamespace(path));
+      COMMY_ASSIGN_OR_RETURN(object, CreateNamespace(path, wanted));
       continue;
     }
     NamespaceKey key;
@@ -147,16 +148,17 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
       COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
       continue;
     }
-    if (order != index::kOrderHash) {
+    if (order != index::kOrderHash && order != index::kOrderOrdered) {
       return base::DataLoss(path_, ": namespace \"", ToAbsl(path), "\" has the unknown order ",
                             order);
     }
-    if (options.order.has_value() && *options.order != Order::kHash) {
+    const auto found = static_cast<Order>(order);
+    if (options.order.has_value() && *options.order != found) {
       return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path),
-                                   "\" was created with the order hash, not ",
-                                   ToAbsl(OrderName(*options.order)));
+                                   "\" was created with the order ", ToAbsl(OrderName(found)),
+                                   ", not ", ToAbsl(OrderName(*options.order)));
     }
-    return std::make_pair(key, Order::kHash);
+    return std::make_pair(key, found);
   }
 }
 
@@ -180,7 +182,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
     COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
     op.SetObject(object);
     key = {object, anchor.id};
-    COMMY_ASSIGN_OR_RETURN(mine, index_.CloseForDrop(op, anchor));
+    COMMY_ASSIGN_OR_RETURN(mine, IndexOf(anchor).CloseForDrop(op, anchor));
   }
   // Marked, it is dropped: nobody can use it again. If there is no room just now to write that into
   // the catalog, the next who meets it or the heartbeat does.
@@ -211,7 +213,7 @@ absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-  COMMY_RETURN_IF_ERROR(index_.CloseForDrop(op, anchor).status());
+  COMMY_RETURN_IF_ERROR(IndexOf(anchor).CloseForDrop(op, anchor).status());
   const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::string path, edit.PathOf(object));
     if (path.empty()) {
@@ -273,7 +275,8 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
     NamespaceInfo info;
     info.path = std::string(path);
     info.id = anchor->id & index::kIdMask;
-    const absl::StatusOr<std::uint64_t> keys = index_.Size(*anchor);
+    info.order = static_cast<Order>(anchor->object->order.load(std::memory_order_relaxed));
+    const absl::StatusOr<std::uint64_t> keys = IndexOf(*anchor).Size(*anchor);
     info.keys = keys.value_or(0);
     if (absl::IsDataLoss(keys.status())) {
       failed = keys.status();
@@ -315,7 +318,7 @@ absl::Status StoreImpl::Bury(std::uint64_t object) {
     return absl::OkStatus();  // Somebody else was faster.
   }
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-  COMMY_RETURN_IF_ERROR(index_.ReclaimDropped(op, anchor));
+  COMMY_RETURN_IF_ERROR(IndexOf(anchor).ReclaimDropped(op, anchor));
   op.AddNote(BlockNote(NoteKind::kNamespace, object));
   const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
     const std::size_t before = edit.dead().size();

@@ -1,38 +1,113 @@
-// Scans of a hash namespace.
+// Scans: of hash namespaces segment by segment, of ordered ones leaf by leaf.
+#include <algorithm>
+
 #include "base/status.h"
 #include "store/handles.h"
 
 namespace commy {
 namespace store {
+namespace {
+
+// The first string above all that begin with `prefix`; none if there is no such string.
+std::optional<std::string> Behind(std::string prefix) {
+  while (!prefix.empty() && prefix.back() == '\xff') {
+    prefix.pop_back();
+  }
+  if (prefix.empty()) {
+    return std::nullopt;
+  }
+  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
+  return prefix;
+}
+
+}  // namespace
+
+ScanState::ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options)
+    : ns_(std::move(ns)), options_(std::move(options)) {
+  if (options_.reverse && ns_->order == Order::kHash) {
+    status_ = base::InvalidArgument("a hash namespace has no order to reverse");
+  } else if (options_.snapshot != nullptr) {
+    status_ = base::InvalidArgument("snapshots are not part of this version");
+  }
+  low_ = std::max(options_.from, options_.prefix);
+  high_ = Behind(options_.prefix);
+  if (!options_.to.empty() && (!high_.has_value() || options_.to < *high_)) {
+    high_ = options_.to;
+  }
+  if (options_.reverse) {
+    at_.open = !high_.has_value();
+    at_.bound = high_.value_or(std::string());
+  } else {
+    at_.open = low_.empty();
+    at_.bound = low_;
+  }
+  at_end_ = high_.has_value() && *high_ <= low_;
+}
 
 bool ScanState::Wanted(std::string_view key) const {
-  return key >= options_.from && (options_.to.empty() || key < options_.to) &&
-         key.substr(0, options_.prefix.size()) == options_.prefix;
+  return key >= low_ && (!high_.has_value() || key < *high_);
+}
+
+absl::Status ScanState::StepInHash(absl::FunctionRef<bool(const index::RecordView&)> use) {
+  return ns_->store->Read(
+      ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
+        bool wants_more = true;
+        COMMY_ASSIGN_OR_RETURN(const bool more,
+                               ns_->store->hash_index().ScanSegment(
+                                   anchor, &cursor_, [&](const index::RecordView& view) {
+                                     if (wants_more && Wanted(view.key)) {
+                                       wants_more = use(view);
+                                     }
+                                   }));
+        at_end_ = !more || !wants_more;
+        return absl::OkStatus();
+      });
+}
+
+absl::Status ScanState::StepInOrder(absl::FunctionRef<bool(const index::RecordView&)> use) {
+  return ns_->store->Read(
+      ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
+        COMMY_ASSIGN_OR_RETURN(const bool more, ns_->store->ordered_index().ScanLeaf(
+                                                    anchor, options_.reverse, &at_,
+                                                    [&](const index::RecordView& view) {
+                                                      return Wanted(view.key) && use(view);
+                                                    }));
+        const bool behind =
+            options_.reverse ? at_.bound <= low_ : high_.has_value() && at_.bound >= *high_;
+        at_end_ = !more || behind;
+        return absl::OkStatus();
+      });
+}
+
+absl::Status ScanState::Step(absl::FunctionRef<bool(const index::RecordView&)> use) {
+  return ns_->order == Order::kHash ? StepInHash(use) : StepInOrder(use);
 }
 
 absl::Status ScanState::FillBatch() {
   batch_.clear();
   next_ = 0;
   const std::int64_t now = ns_->store->session().platform().WallNs();
-  return ns_->store->Read(
-      ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(const bool more,
-                               ns_->store->hash_index().ScanSegment(
-                                   anchor, &cursor_, [&](const index::RecordView& view) {
-                                     if (!Wanted(view.key)) {
-                                       return;
-                                     }
-                                     Entry entry;
-                                     entry.key_.assign(view.key);
-                                     entry.value_.assign(view.value);
-                                     if (view.record->expiry_ns != 0) {
-                                       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
-                                     }
-                                     batch_.push_back(std::move(entry));
-                                   }));
-        at_end_ = !more;
-        return absl::OkStatus();
-      });
+  return Step([&](const index::RecordView& view) {
+    Entry entry;
+    entry.key_.assign(view.key);
+    entry.value_.assign(view.value);
+    if (view.record->expiry_ns != 0) {
+      entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
+    }
+    batch_.push_back(std::move(entry));
+    return yielded_ + batch_.size() < options_.limit;
+  });
+}
+
+absl::StatusOr<std::uint64_t> ScanState::Count() {
+  std::uint64_t count = 0;
+  while (status_.ok() && !at_end_ && count < options_.limit) {
+    status_ = Step([&](const index::RecordView&) { return ++count < options_.limit; });
+  }
+  if (!status_.ok()) {
+    return status_;
+  }
+  return count;
 }
 
 bool ScanState::Advance() {
@@ -72,14 +147,11 @@ const Entry& ScanRange::entry() const {
 }
 
 ScanRange Namespace::Scan(ScanOptions options) const {
-  absl::Status status;
-  if (options.reverse) {
-    status = base::InvalidArgument("a hash namespace has no order to reverse");
-  } else if (options.snapshot != nullptr) {
-    status = base::InvalidArgument("snapshots are not part of this version");
-  }
-  return ScanRange(
-      std::make_unique<store::ScanState>(state_, std::move(options), std::move(status)));
+  return ScanRange(std::make_unique<store::ScanState>(state_, std::move(options)));
+}
+
+absl::StatusOr<std::uint64_t> Namespace::Count(ScanOptions options) const {
+  return store::ScanState(state_, std::move(options)).Count();
 }
 
 }  // namespace commy

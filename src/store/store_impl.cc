@@ -79,7 +79,10 @@ StoreImpl::StoreImpl(std::shared_ptr<process::Session> session, std::string path
     : path_(std::move(path)),
       session_(std::move(session)),
       allocator_(*session_),
-      index_(*session_, allocator_),
+      hash_index_(*session_, allocator_),
+      ordered_index_(
+          *session_, allocator_,
+          {options.testing.leaf_keys, options.testing.leaf_append, options.testing.node_children}),
       catalog_(session_->region(), allocator_),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
 
@@ -185,11 +188,11 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
     published = published && anchor.id != 0;
   }
   if (published) {
-    const absl::Status finished = index_.FinishPosted(own, anchor);
+    const absl::Status finished = IndexOf(anchor).FinishPosted(own, anchor);
     if (absl::IsAborted(finished)) {
       // Marked for a drop, or dropped. Closing it is enough here: whoever meets it, or the
       // heartbeat, takes it out of the catalog.
-      COMMY_RETURN_IF_ERROR(index_.CloseForDrop(own, anchor).status());
+      COMMY_RETURN_IF_ERROR(IndexOf(anchor).CloseForDrop(own, anchor).status());
     } else {
       COMMY_RETURN_IF_ERROR(finished);
     }
@@ -215,11 +218,11 @@ absl::Status StoreImpl::SettleCounter(Operation& own, region::LaneLayout& dead,
       return absl::OkStatus();
     }
     COMMY_ASSIGN_OR_RETURN(const bool reachable,
-                           index_.IsReachable(*anchor, note.kind, note.offset_bytes));
+                           IndexOf(*anchor).IsReachable(*anchor, note.kind, note.offset_bytes));
     if (reachable) {
       index::SettleWord(region(), made.record->commit);
       // What it left to prune is for the sweep.
-      (void)index_.MarkForSweep(own, *anchor, made.key);  // Advice.
+      (void)IndexOf(*anchor).MarkForSweep(own, *anchor, made.key);  // Advice.
     }
     if (!op.armed || made.record->commit.load(std::memory_order_acquire) == index::kUndecided) {
       return absl::OkStatus();
@@ -251,9 +254,12 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
       case process::NoteKind::kIndexRoot:
       case process::NoteKind::kDescriptor:
       case process::NoteKind::kCounters:
+      case process::NoteKind::kLeaf:
+      case process::NoteKind::kInner:
+      case process::NoteKind::kSeparator:
         if (anchor != nullptr) {
-          COMMY_ASSIGN_OR_RETURN(reachable,
-                                 index_.IsReachable(*anchor, note.kind, note.offset_bytes));
+          COMMY_ASSIGN_OR_RETURN(
+              reachable, IndexOf(*anchor).IsReachable(*anchor, note.kind, note.offset_bytes));
         }
         break;
       case process::NoteKind::kNamespace:
@@ -322,12 +328,13 @@ void StoreImpl::TendNamespaces() {
         continue;
       }
       id = anchor->id;
-      status = index_.FinishPosted(op, *anchor);
+      index::Index& index = IndexOf(*anchor);
+      status = index.FinishPosted(op, *anchor);
       if (status.ok()) {
-        status = index_.ReclaimCleared(op, *anchor);
+        status = index.ReclaimCleared(op, *anchor);
       }
       if (status.ok()) {
-        status = index_.Sweep(op, *anchor);
+        status = index.Sweep(op, *anchor);
       }
     }
     if (absl::IsAborted(status)) {

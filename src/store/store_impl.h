@@ -15,6 +15,7 @@
 #include "commy/info.h"
 #include "commy/options.h"
 #include "index/hash_index.h"
+#include "index/ordered_index.h"
 #include "process/session.h"
 #include "store/catalog.h"
 
@@ -65,7 +66,15 @@ class StoreImpl {
   [[nodiscard]] process::Session& session() { return *session_; }
   [[nodiscard]] region::Region& region() { return session_->region(); }
   [[nodiscard]] alloc::Allocator& allocator() { return allocator_; }
-  [[nodiscard]] index::HashIndex& hash_index() { return index_; }
+  [[nodiscard]] index::HashIndex& hash_index() { return hash_index_; }
+  [[nodiscard]] index::OrderedIndex& ordered_index() { return ordered_index_; }
+  // The one that a namespace's order says.
+  [[nodiscard]] index::Index& IndexFor(Order order) {
+    return order == Order::kOrdered ? static_cast<index::Index&>(ordered_index_) : hash_index_;
+  }
+  [[nodiscard]] index::Index& IndexOf(const index::Anchor& anchor) {
+    return IndexFor(static_cast<Order>(anchor.object->order.load(std::memory_order_relaxed)));
+  }
   [[nodiscard]] Catalog& catalog() { return catalog_; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
@@ -83,7 +92,7 @@ class StoreImpl {
   absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   // 0: somebody else made one of that path first.
-  absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path);
+  absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path, Order order);
   // For a call that met a namespace that is being dropped: finishes that, and says so.
   absl::Status AfterDrop(const NamespaceKey& key);
   absl::Status FinishDrop(std::uint64_t object, std::uint64_t id);
@@ -100,7 +109,8 @@ class StoreImpl {
   const std::string path_;
   std::shared_ptr<process::Session> session_;
   alloc::Allocator allocator_;
-  index::HashIndex index_;
+  index::HashIndex hash_index_;
+  index::OrderedIndex ordered_index_;
   Catalog catalog_;
   std::vector<std::string> differences_;
 };

@@ -24,6 +24,9 @@ Options StoredOptions() {
   options.testing.chunk_bytes = 4096;
   options.testing.participant_count = 8;
   options.testing.lane_count = 16;
+  options.testing.leaf_keys = 4;
+  options.testing.leaf_append = 2;
+  options.testing.node_children = 4;
   return options;
 }
 
@@ -40,15 +43,22 @@ void Fill(const Store& store) {
   ASSERT_TRUE(ns->Put("with ttl", "v", {absl::Hours(24 * 365 * 200)}).ok());
   ASSERT_TRUE(store.OpenNamespace("stored/counters")->Add("n", -42).ok());
   ASSERT_TRUE(store.OpenNamespace("stored/empty").ok());
+  const absl::StatusOr<Namespace> ordered =
+      store.OpenNamespace("stored/ordered", {.order = Order::kOrdered});
+  for (int i = 0; i < 60; ++i) {
+    ASSERT_TRUE(ordered->Put("key " + std::to_string(i), std::to_string(i)).ok());
+  }
 }
 
 void Expect(const Store& store) {
   const auto listed = store.ListNamespaces();
   ASSERT_TRUE(listed.ok()) << listed.status();
-  ASSERT_EQ(listed->size(), 3U);
+  ASSERT_EQ(listed->size(), 4U);
   EXPECT_EQ(listed->at(0).path, "stored/counters");
   EXPECT_EQ(listed->at(1).path, "stored/empty");
   EXPECT_EQ(listed->at(2).path, "stored/keys");
+  EXPECT_EQ(listed->at(3).path, "stored/ordered");
+  EXPECT_EQ(listed->at(3).order, Order::kOrdered);
   const Namespace ns = *store.OpenNamespace("stored/keys");
   for (int i = 0; i < 60; ++i) {
     const absl::StatusOr<std::string> got = ns.Get("key " + std::to_string(i));
@@ -60,6 +70,15 @@ void Expect(const Store& store) {
   EXPECT_EQ(*ns.Get("with ttl"), "v");
   EXPECT_EQ(*ns.Size(), 54U);
   EXPECT_EQ(*store.OpenNamespace("stored/counters")->Get("n"), "-42");
+  const Namespace ordered = *store.OpenNamespace("stored/ordered");
+  std::string last;
+  for (ScanRange scan = ordered.Scan({.from = "key 2"}); const Entry& entry : scan) {
+    EXPECT_LT(last, entry.key());
+    EXPECT_EQ(entry.key(), "key " + std::string(entry.value()));
+    last = entry.key();
+  }
+  EXPECT_EQ(last, "key 9");
+  EXPECT_EQ(*ordered.Count({.from = "key 2"}), 48U);
   EXPECT_EQ(store.Stats()->format_version, 1U);
   EXPECT_TRUE(IsSound(store));
 }
@@ -82,6 +101,7 @@ TEST(StoredStoreTest, AStoreOfFormatOneOpensWithAllItsKeysAndCanBeChanged) {
   Expect(*store);
   ASSERT_TRUE(store->OpenNamespace("new")->Put("k", "v").ok());
   ASSERT_TRUE(store->OpenNamespace("stored/keys")->Put("key 1", "new").ok());
+  ASSERT_TRUE(store->OpenNamespace("stored/ordered")->Put("key 10a", "new").ok());
   ASSERT_TRUE(store->DropNamespace("stored/counters").ok());
   EXPECT_TRUE(IsSound(*store));
 }

@@ -119,6 +119,21 @@ TEST_F(CliRecordsTest, ScanFiltersAndLimits) {
             json({{"key", "b1"}}));
 }
 
+TEST_F(CliRecordsTest, OrderedNamespacesAreScannedByRangeBothWays) {
+  ProgramOptions input;
+  input.input = "c\t3\na\t1\nab\t2\nd\t4\nb\t5\n";
+  Done({"load", store_, "ordered", "--ordered"}, input);
+  EXPECT_EQ(Done({"scan", store_, "ordered", "--keys"}), "a\nab\nb\nc\nd\n");
+  EXPECT_EQ(Done({"scan", store_, "ordered", "--keys", "--reverse", "--limit", "2"}), "d\nc\n");
+  EXPECT_EQ(Done({"scan", store_, "ordered", "--from", "ab", "--to", "d"}), "ab\t2\nb\t5\nc\t3\n");
+  EXPECT_EQ(Done({"scan", store_, "ordered", "--prefix", "a", "--reverse"}), "ab\t2\na\t1\n");
+  Done({"ns", "create", store_, "created", "--ordered"});
+  Done({"put", store_, "put", "k", "v", "--ordered"});
+  const std::string listed = Done({"ns", "list", store_});
+  EXPECT_EQ(std::count(listed.begin(), listed.end(), '\n'), 3);
+  EXPECT_EQ(listed.find("hash"), std::string::npos) << listed;
+}
+
 TEST_F(CliRecordsTest, RawIsWithoutEscapes) {
   Done({"put", store_, "n", "k", "-"}, {.input = "one\ntwo\\"});
   EXPECT_EQ(Done({"scan", store_, "n", "--format", "raw"}), "k\tone\ntwo\\\n");
