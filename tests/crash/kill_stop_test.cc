@@ -109,7 +109,7 @@ class Harness {
     row.name = operation.name;
     Prepared prepared;
     if (!operation.no_store) {
-      Preparer preparer(directory_.File("prepared"), seed_);
+      Preparer preparer(directory_.File("prepared"), seed_, operation.order);
       const std::string key = operation.prepare(preparer);
       prepared = preparer.Finish(key);
     }

@@ -14,6 +14,7 @@
 #include "crash/runner.h"
 #include "crash/steps.h"
 #include "index/hash_layout.h"
+#include "index/ordered_layout.h"
 #include "platform/linux_platform.h"
 
 namespace commy::test {
@@ -30,12 +31,13 @@ inline std::string Padded(std::string value) {
 // Makes the stores that operations start from. What is random in a store comes from `seed`.
 class Preparer {
  public:
-  Preparer(std::string path, std::uint64_t seed) : path_(std::move(path)), actor_(path_) {
+  Preparer(std::string path, std::uint64_t seed, Order order)
+      : path_(std::move(path)), actor_(path_) {
     (void)unlink(path_.c_str());
     SeededPlatform platform(seed);
     COMMY_CHECK(store::StoreImpl::Open(platform, path_, CrashOptions()).ok());
     Attach();
-    Do(CreateNs("a"));
+    Do(CreateNs("a", order));
     Do(CreateNs("b"));
     Attach();
     Do(Put(kA, "k", Padded("before")));
@@ -91,6 +93,46 @@ class Preparer {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
       shape.taken += index::SlotIsEmpty(word) ? 0 : 1;
       shape.dead += index::SlotIsDead(word) ? 1 : 0;
+    }
+    return shape;
+  }
+  // The same of "a" as an ordered namespace: what a key above all others would meet.
+  struct TreeShape {
+    std::vector<std::uint64_t> children;  // Of the nodes on the way, from the root.
+    std::uint64_t live = 0;               // In the leaf.
+    std::uint64_t free = 0;               // Words of its append area.
+  };
+  template <typename Wanted>
+  std::string AscendUntil(Wanted wanted) {
+    for (int i = 1000; i < 1400; ++i) {
+      if (wanted(LastLeaf())) {
+        return absl::StrCat("z", i);
+      }
+      Do(Put(kA, absl::StrCat("z", i), "f"));
+    }
+    COMMY_CHECK(false);
+    return "";
+  }
+  TreeShape LastLeaf() {
+    region::Region& region = actor_.inside().region();
+    auto* const object =
+        region.At<index::NamespaceObject>(actor_.inside().catalog().Find("a").value());
+    auto* const root = region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
+    TreeShape shape;
+    std::uint64_t offset = root->directory.load(std::memory_order_acquire);
+    auto* head = region.At<index::NodeHead>(offset);
+    for (; head->level > 0; head = region.At<index::NodeHead>(offset)) {
+      shape.children.push_back(head->capacity);
+      const auto* const words = reinterpret_cast<const base::Shared64*>(
+          reinterpret_cast<const index::InnerNode*>(head) + 1);
+      offset = words[3 * head->capacity - 1].load(std::memory_order_acquire);
+    }
+    const auto* const leaf = reinterpret_cast<const index::Leaf*>(head);
+    const auto* const slots = reinterpret_cast<const base::Shared64*>(leaf + 1) + head->capacity;
+    for (std::uint64_t i = 0; i < head->capacity + leaf->append; ++i) {
+      const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+      shape.free += i >= head->capacity && index::SlotIsEmpty(word) ? 1 : 0;
+      shape.live += index::SlotIsEmpty(word) || index::SlotIsDead(word) ? 0 : 1;
     }
     return shape;
   }
@@ -154,6 +196,7 @@ struct Operation {
   bool waits = false;       // The victim is attached before the earlier one ends.
   bool prior_tail = false;  // The earlier one ends at one of its last points, and at each of these.
   std::uint64_t victim_tail = 0;  // If not 0: so many last points of the victim, and each of these.
+  Order order = Order::kHash;     // Of the namespace "a".
 };
 
 // --- Preparations ----------------------------------------------------------------------------------
@@ -277,11 +320,141 @@ inline Step MarkAll() {
       anchor.object = store.region().At<index::NamespaceObject>(object);
       anchor.id = anchor.object->id.load(std::memory_order_acquire);
       op.SetObject(object);
-      COMMY_RETURN_IF_ERROR(store.hash_index().MarkForSweep(op, anchor, "k"));
+      COMMY_RETURN_IF_ERROR(store.IndexOf(anchor).MarkForSweep(op, anchor, "k"));
     }
     store.Background();
     return absl::OkStatus();
   });
+}
+
+// --- Ordered namespaces ------------------------------------------------------------------------
+
+inline constexpr std::uint64_t kLeafKeys = 4;  // As CrashOptions() has it.
+inline constexpr std::uint64_t kChildren = 3;
+
+inline std::string BeforeLeafRebuild(Preparer& at) {
+  return at.AscendUntil([](const Preparer::TreeShape& shape) {
+    return shape.free == 0 && shape.live <= kLeafKeys && shape.children.size() == 1;
+  });
+}
+inline std::string BeforeLeafSplit(Preparer& at) {
+  return at.AscendUntil([](const Preparer::TreeShape& shape) {
+    return shape.free == 0 && shape.live > kLeafKeys && shape.children.size() == 1 &&
+           shape.children.back() < kChildren;
+  });
+}
+inline std::string BeforeFirstRoot(Preparer& at) {
+  return at.AscendUntil([](const Preparer::TreeShape& shape) {
+    return shape.free == 0 && shape.live > kLeafKeys && shape.children.empty();
+  });
+}
+inline std::string BeforeHigherRoot(Preparer& at) {
+  return at.AscendUntil([](const Preparer::TreeShape& shape) {
+    return shape.free == 0 && shape.live > kLeafKeys && shape.children.size() == 1 &&
+           shape.children.back() == kChildren;
+  });
+}
+inline std::string BeforeInnerSplit(Preparer& at) {
+  return at.AscendUntil([](const Preparer::TreeShape& shape) {
+    return shape.free == 0 && shape.live > kLeafKeys && shape.children.size() == 2 &&
+           shape.children.front() < kChildren && shape.children.back() == kChildren;
+  });
+}
+// A tree of three levels, of which the last leaves are sparse.
+inline std::string BeforeMerges(Preparer& at) {
+  const std::string end =
+      at.AscendUntil([](const Preparer::TreeShape& shape) { return shape.children.size() == 3; });
+  const int last = std::stoi(end.substr(1));
+  for (int i = last - 1; i > 1004; --i) {
+    at.Do(Delete(kA, absl::StrCat("z", i)));
+    if (at.LastLeaf().children.size() == 2 && at.LastLeaf().live <= 2) {
+      return absl::StrCat("z", i - 1);
+    }
+  }
+  COMMY_CHECK(false);
+  return "";
+}
+inline std::string FilledTree(Preparer& at) {
+  (void)BeforeInnerSplit(at);
+  at.DoInThread({Put(kA, "other thread", "t"), Delete(kA, "z1001"), Put(kA, "z1002", "zz")});
+  return "k";
+}
+
+inline Step ScanBack() {
+  return OnKeys(
+      "scan back", kA,
+      [](const Namespace& ns) {
+        // Each leaf is read at a time of its own, so only the order is the same whatever happens.
+        std::string last = "z1010";
+        ScanRange scan = ns.Scan({.from = "k", .to = last, .reverse = true});
+        for (const Entry& entry : scan) {
+          if (entry.key() >= last || entry.key() < "k") {
+            return absl::StrCat("out of order: ", base::ToAbsl(entry.key()));
+          }
+          last.assign(entry.key());
+        }
+        return scan.status().ok() ? std::string("in order") : Word(scan.status());
+      },
+      [](const Keys&) { return std::string("in order"); });
+}
+
+inline std::vector<Operation> OrderedOperations() {
+  using KeyName = const std::string&;
+  using hooks::Action;
+  using Prepare = std::string (*)(Preparer&);
+  const auto put = [](KeyName key) { return Put(kA, key, Padded("after")); };
+  // Deletes from there downwards, and with them merges on all levels and the loss of the root.
+  const auto deletes = [](KeyName key) {
+    std::vector<Step> steps;
+    const int last = std::stoi(key.substr(1));
+    for (int i = last; i > last - 6 && i >= 1000; --i) {
+      steps.push_back(Delete(kA, absl::StrCat("z", i)));
+    }
+    return steps;
+  };
+  const auto del = [](KeyName key) { return Delete(kA, key); };
+  const auto clear = [](KeyName) { return Clear(kA); };
+  const auto drop = [](KeyName) { return DropNs("a", kA); };
+  const auto one = [](auto make) {
+    return [make](KeyName key) { return std::vector<Step>{make(key)}; };
+  };
+  std::vector<Operation> all = {
+      {"ordered put new", Absent, one(put)},
+      {"ordered put overwrite", Plain, one(put)},
+      {"ordered delete", Plain, one(del)},
+      {"ordered put, rebuild", BeforeLeafRebuild, one(put)},
+      {"ordered put, split", BeforeLeafSplit, one(put)},
+      {"ordered put, first root", BeforeFirstRoot, one(put)},
+      {"ordered put, higher root", BeforeHigherRoot, one(put)},
+      {"ordered put, inner split", BeforeInnerSplit, one(put)},
+      {"ordered deletes, merges", BeforeMerges, deletes},
+      {"ordered scan", FilledTree, one([](KeyName) { return ScanBack(); })},
+      {"ordered clear", FilledTree, one(clear)},
+      {"ordered drop", FilledTree, one(drop)},
+      {"ordered mark and sweep", FilledTree, one([](KeyName) { return MarkAll(); }), nullptr,
+       Action::kKill, false, true},
+      {"ordered create", Plain, one([](KeyName) { return CreateNs("c/new", Order::kOrdered); })},
+  };
+  const std::vector<std::tuple<std::string, Prepare, std::function<Step(KeyName)>>> priors = {
+      {"split", BeforeLeafSplit, put},
+      {"inner split", BeforeInnerSplit, put},
+      {"merge", BeforeMerges, del},
+      {"clear", FilledTree, clear},
+      {"drop", FilledTree, drop}};
+  for (const auto& [name, prepare, step] : priors) {
+    all.push_back({"recover ordered " + name, prepare, one([](KeyName) { return Attach(); }), step,
+                   Action::kKill, true});
+    all.push_back({"beside stopped ordered " + name, prepare,
+                   [=](KeyName key) {
+                     return std::vector<Step>{Get(kA, key), Put(kA, key, "beside"),
+                                              Delete(kA, "z1003"), ScanBack(), Add(kA, "n", 1)};
+                   },
+                   step, Action::kStop});
+  }
+  for (Operation& operation : all) {
+    operation.order = Order::kOrdered;
+  }
+  return all;
 }
 
 // --- The table -------------------------------------------------------------------------------------
@@ -421,6 +594,9 @@ inline std::vector<Operation> Operations() {
                  clear, Action::kStop});
   all.push_back({"clear beside stopped split", BeforeSplit,
                  [=](Key) { return std::vector<Step>{Clear(kA)}; }, put, Action::kStop});
+  for (Operation& operation : OrderedOperations()) {
+    all.push_back(std::move(operation));
+  }
   return all;
 }
 

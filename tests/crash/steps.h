@@ -48,6 +48,9 @@ inline Options CrashOptions() {
   options.testing.chunk_bytes = 64 << 10;
   options.testing.span_bytes = 4 << 10;
   options.testing.segment_buckets = 2;  // So that a full bucket has one with empty slots beside it.
+  options.testing.leaf_keys = 4;
+  options.testing.leaf_append = 2;
+  options.testing.node_children = 3;
   options.testing.participant_count = 12;
   options.testing.lane_count = 32;
   options.testing.background = false;
@@ -233,9 +236,11 @@ inline Step Clear(std::uint64_t id) {
         return std::string("ok");
       });
 }
-inline Step CreateNs(const std::string& path) {
+inline Step CreateNs(const std::string& path, std::optional<Order> order = std::nullopt) {
   return {"create " + path,
-          [=](Actor& actor) { return Word(actor.store().OpenNamespace(path).status()); },
+          [=](Actor& actor) {
+            return Word(actor.store().OpenNamespace(path, {.order = order}).status());
+          },
           [=](Model& model) {
             if (model.names.find(path) == model.names.end()) {
               model.names[path].id = model.next_id++;
@@ -303,6 +308,9 @@ inline std::string ContentText(Actor& actor, bool sizes) {
     std::map<std::string, std::string> keys;
     ScanRange scan = ns.Scan();
     for (const Entry& entry : scan) {
+      if (ns.order() == Order::kOrdered && !keys.empty() && entry.key() <= keys.rbegin()->first) {
+        return base::DataLoss("scanned out of order: ", entry.key());
+      }
       if (!keys.emplace(entry.key(), entry.value()).second) {
         return base::DataLoss("scanned twice: ", entry.key());
       }
