@@ -1,6 +1,7 @@
 // Changes of an ordered index's shape, as their poster sees them: which is needed, what it is made
 // of, and what is retired afterwards. The steps are those of index.h.
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 #include "base/hash.h"
@@ -439,19 +440,20 @@ absl::Status OrderedIndex::RetireAfterChange(Operation& op, const IndexRoot& roo
                                                        {NoteKind::kInner, change.parent},
                                                        {NoteKind::kInner, change.target_parent},
                                                        {NoteKind::kSeparator, change.separator}};
-  absl::InlinedVector<std::uint64_t, 8> unreachable;
+  std::array<std::uint64_t, std::size(blocks)> unreachable{};
+  std::size_t count = 0;
   for (const auto& [block_kind, offset] : blocks) {
     if (offset == 0) {
       continue;
     }
     COMMY_ASSIGN_OR_RETURN(const bool reachable, IsStructureReachable(root, block_kind, offset));
     if (!reachable) {
-      unreachable.push_back(offset);
+      unreachable.at(count++) = offset;
     }
   }
   // Retired together, after the last look: a look reads the bounds of blocks, separators among them.
-  for (const std::uint64_t offset : unreachable) {
-    allocator_.Retire(op, offset);
+  for (std::size_t i = 0; i < count; ++i) {
+    allocator_.Retire(op, unreachable[i]);
   }
   return absl::OkStatus();
 }

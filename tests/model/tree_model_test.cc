@@ -659,6 +659,7 @@ Options Undone() {
 // leaf of the tree again by then.
 Options Posters() {
   Options o;
+  o.kills = 0;
   o.cuts = 0;
   o.initial[1] = 1;
   o.ops[0][0] = {kRebuild, 1, 0};
