@@ -132,7 +132,10 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
     const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
     __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
     RecordView view;
-    COMMY_ASSIGN_OR_RETURN(const Found seen, ReadSlots(slots, kSlotsPerBucket, key, hash, &view));
+    const Found seen = ReadSlots(slots, kSlotsPerBucket, key, hash, &view);
+    if (seen == Found::kDamage) [[unlikely]] {
+      return Damaged("a record", view.offset);
+    }
     if (seen != Found::kKey) {
       return MissingIn(*root);
     }

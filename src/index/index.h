@@ -44,6 +44,8 @@
 #include "absl/status/statusor.h"
 
 #include "alloc/allocator.h"
+#include "base/hash.h"
+#include "base/status.h"
 #include "index/index_layout.h"
 #include "index/record.h"
 #include "process/lane.h"
@@ -91,7 +93,9 @@ class Index {
   Index& operator=(const Index&) = delete;
   virtual ~Index() = default;
 
-  [[nodiscard]] std::uint64_t Hash(std::string_view key) const;
+  [[nodiscard]] std::uint64_t Hash(std::string_view key) const {
+    return base::HashKey(key, region_.geometry().hash_seed);
+  }
 
   // Builds an empty, unpublished root and returns its offset.
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t namespace_id,
@@ -148,6 +152,7 @@ class Index {
     kRoom,    // It has no slot before the first empty one.
     kFrozen,  // A frozen slot was in the way.
     kGone,    // The structure is being taken back; look at the namespace again.
+    kDamage,  // A slot names no record.
   };
 
   // --- What differs by the order of the keys -------------------------------------------------
@@ -187,15 +192,36 @@ class Index {
 
   [[nodiscard]] absl::Status Damaged(std::string_view what, std::uint64_t offset) const;
   [[nodiscard]] absl::Status LeadsInACircle(const Anchor& anchor) const;
-  absl::StatusOr<IndexRoot*> RootAt(const Anchor& anchor, std::uint64_t offset) const;
+  // Here is what a read of one key consists of, so that it is one function when compiled.
+  absl::StatusOr<IndexRoot*> RootAt(const Anchor& anchor, std::uint64_t offset) const {
+    auto* const root = region_.At<IndexRoot>(offset);
+    if (root == nullptr || root->namespace_id != anchor.id) [[unlikely]] {
+      return Damaged("an index root", offset);
+    }
+    return root;
+  }
   // The present root, settled. Aborted: being dropped.
-  absl::StatusOr<IndexRoot*> CurrentRoot(const Anchor& anchor, std::uint64_t* offset) const;
-  [[nodiscard]] bool IsLive(const RecordView& view) const;
+  absl::StatusOr<IndexRoot*> CurrentRoot(const Anchor& anchor, std::uint64_t* offset) const {
+    *offset = anchor.object->root.load(std::memory_order_acquire);
+    if (*offset == 0) [[unlikely]] {
+      return absl::AbortedError("dropped");
+    }
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, *offset));
+    SettleWord(region_, root->commit);
+    if (root->successor.load(std::memory_order_acquire) == kDropMark) [[unlikely]] {
+      return absl::AbortedError("being dropped");
+    }
+    return root;
+  }
+  [[nodiscard]] bool IsLive(const RecordView& view) const {
+    return view.valid() && !view.tombstone() &&
+           (view.record->expiry_ns == 0 || view.record->expiry_ns > session_.platform().WallNs());
+  }
 
   // A reader's look for a key among `count` slots: kKey (then `found` is its newest record,
-  // settled), kNoKey or kRoom.
-  absl::StatusOr<Found> ReadSlots(const Shared64* slots, std::uint64_t count, std::string_view key,
-                                  std::uint64_t hash, RecordView* found) const {
+  // settled), kNoKey, kRoom or kDamage (then only `found->offset` means something).
+  Found ReadSlots(const Shared64* slots, std::uint64_t count, std::string_view key,
+                  std::uint64_t hash, RecordView* found) const {
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
       if (SlotIsEmpty(word)) {
@@ -206,7 +232,8 @@ class Index {
       }
       const RecordView view = ViewRecord(region_, SlotOffset(word));
       if (!view.valid()) [[unlikely]] {
-        return Damaged("a record", SlotOffset(word));
+        found->offset = SlotOffset(word);
+        return Found::kDamage;
       }
       if (view.key == key) {
         SettleWord(region_, view.record->commit);
@@ -221,7 +248,11 @@ class Index {
                                   std::uint64_t hash, Position* at) const;
   // In a namespace that is being dropped slots go dead before the walk ends: then the key is not
   // what is missing.
-  static absl::Status MissingIn(const IndexRoot& root);
+  static absl::Status MissingIn(const IndexRoot& root) {
+    return root.successor.load(std::memory_order_acquire) == kDropMark
+               ? absl::AbortedError("being dropped")
+               : absl::OkStatus();
+  }
 
   // Helps whatever froze the slots, or holds the baton.
   absl::Status HelpFrozen(const Anchor& anchor, const Position& at);

@@ -1,4 +1,5 @@
-// The life of a root: made empty, clear, drop, and taking the memory back. The steps are those of index.h.
+// The life of a root: made empty, clear, drop, and taking the memory back. The steps are those of
+// index.h.
 #include "base/status.h"
 #include "index/index.h"
 

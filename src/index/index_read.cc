@@ -1,5 +1,4 @@
-// What every index needs to be read: the root, the errors, the size.
-#include "base/hash.h"
+// What every index needs to be read: the errors, the size.
 #include "base/status.h"
 #include "index/index.h"
 
@@ -7,10 +6,6 @@ namespace commy::index {
 
 Index::Index(process::Session& session, alloc::Allocator& allocator)
     : session_(session), region_(session.region()), allocator_(allocator) {}
-
-std::uint64_t Index::Hash(std::string_view key) const {
-  return base::HashKey(key, region_.geometry().hash_seed);
-}
 
 absl::Status Index::Damaged(std::string_view what, std::uint64_t offset) const {
   return base::DataLoss(region_.path(), ": ", base::ToAbsl(what), " at ", base::Hex(offset),
@@ -20,38 +15,6 @@ absl::Status Index::Damaged(std::string_view what, std::uint64_t offset) const {
 absl::Status Index::LeadsInACircle(const Anchor& anchor) const {
   return base::DataLoss(region_.path(), ": the index of namespace ", anchor.id & kIdMask,
                         " leads in a circle; `commy check` tells more");
-}
-
-absl::Status Index::MissingIn(const IndexRoot& root) {
-  return root.successor.load(std::memory_order_acquire) == kDropMark
-             ? absl::AbortedError("being dropped")
-             : absl::OkStatus();
-}
-
-absl::StatusOr<IndexRoot*> Index::RootAt(const Anchor& anchor, std::uint64_t offset) const {
-  auto* const root = region_.At<IndexRoot>(offset);
-  if (root == nullptr || root->namespace_id != anchor.id) [[unlikely]] {
-    return Damaged("an index root", offset);
-  }
-  return root;
-}
-
-absl::StatusOr<IndexRoot*> Index::CurrentRoot(const Anchor& anchor, std::uint64_t* offset) const {
-  *offset = anchor.object->root.load(std::memory_order_acquire);
-  if (*offset == 0) [[unlikely]] {
-    return absl::AbortedError("dropped");
-  }
-  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, *offset));
-  SettleWord(region_, root->commit);
-  if (root->successor.load(std::memory_order_acquire) == kDropMark) [[unlikely]] {
-    return absl::AbortedError("being dropped");
-  }
-  return root;
-}
-
-bool Index::IsLive(const RecordView& view) const {
-  return view.valid() && !view.tombstone() &&
-         (view.record->expiry_ns == 0 || view.record->expiry_ns > session_.platform().WallNs());
 }
 
 absl::StatusOr<std::uint64_t> Index::Size(const Anchor& anchor) {

@@ -238,11 +238,12 @@ absl::Status OrderedIndex::Find(const Anchor& anchor, std::string_view key, Reco
     __builtin_prefetch(AppendSlots(*at.leaf));
     const auto [first, count] = BaseRange(*at.leaf, key);
     RecordView view;
-    COMMY_ASSIGN_OR_RETURN(Found seen,
-                           ReadSlots(BaseSlots(*at.leaf) + first, count, key, hash, &view));
-    if (seen != Found::kKey) {
-      COMMY_ASSIGN_OR_RETURN(seen,
-                             ReadSlots(AppendSlots(*at.leaf), at.leaf->append, key, hash, &view));
+    Found seen = ReadSlots(BaseSlots(*at.leaf) + first, count, key, hash, &view);
+    if (seen == Found::kNoKey || seen == Found::kRoom) {
+      seen = ReadSlots(AppendSlots(*at.leaf), at.leaf->append, key, hash, &view);
+    }
+    if (seen == Found::kDamage) [[unlikely]] {
+      return Damaged("a record", view.offset);
     }
     if (seen != Found::kKey) {
       return MissingIn(*root);
@@ -320,9 +321,10 @@ absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
 }
 
 std::uint64_t OrderedIndex::UpperBound(const Path& path) {
-  for (auto step = path.rbegin(); step != path.rend(); ++step) {
-    if (step->index + 1 < step->node->head.capacity) {
-      return Separators(*step->node)[step->index].load(std::memory_order_acquire);
+  for (std::size_t depth = path.size(); depth > 0; --depth) {
+    const Step& step = path[depth - 1];
+    if (step.index + 1 < step.node->head.capacity) {
+      return Separators(*step.node)[step.index].load(std::memory_order_acquire);
     }
   }
   return 0;

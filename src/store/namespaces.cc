@@ -102,24 +102,29 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, 
   return offset;
 }
 
+absl::StatusOr<std::uint64_t> StoreImpl::CreateAsAsked(std::string_view path,
+                                                       const NamespaceOptions& options) {
+  if (!options.create_if_missing) {
+    return base::NotFound(path_, ": there is no namespace \"", ToAbsl(path), "\"");
+  }
+  if (session_->read_only()) {
+    return base::FailedPrecondition(path_, ": there is no namespace \"", ToAbsl(path),
+                                    "\", and the store was opened read-only");
+  }
+  const Order wanted = options.order.value_or(Order::kHash);
+  if (wanted != Order::kHash && wanted != Order::kOrdered) {
+    return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path), "\": unknown order");
+  }
+  return CreateNamespace(path, wanted);
+}
+
 absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
     std::string_view path, const NamespaceOptions& options) {
   COMMY_RETURN_IF_ERROR(CheckPath(path));
   while (true) {
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(path));
     if (object == 0) {
-      if (!options.create_if_missing) {
-        return base::NotFound(path_, ": there is no namespace \"", ToAbsl(path), "\"");
-      }
-      if (session_->read_only()) {
-        return base::FailedPrecondition(path_, ": there is no namespace \"", ToAbsl(path),
-                                        "\", and the store was opened read-only");
-      }
-      const Order wanted = options.order.value_or(Order::kHash);
-      if (wanted != Order::kHash && wanted != Order::kOrdered) {
-        return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path), "\": unknown order");
-      }
-      COMMY_ASSIGN_OR_RETURN(object, CreateNamespace(path, wanted));
+      COMMY_RETURN_IF_ERROR(CreateAsAsked(path, options).status());
       continue;
     }
     NamespaceKey key;

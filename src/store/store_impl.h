@@ -91,6 +91,8 @@ class StoreImpl {
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
+  absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,
+                                              const NamespaceOptions& options);
   // 0: somebody else made one of that path first.
   absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path, Order order);
   // For a call that met a namespace that is being dropped: finishes that, and says so.
