@@ -3,6 +3,7 @@
 #pragma once
 
 #include "commy/info.h"
+#include "commy/key_codec.h"
 #include "commy/namespace.h"
 #include "commy/options.h"
 #include "commy/store.h"
