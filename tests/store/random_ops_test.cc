@@ -1,17 +1,19 @@
 // Random operations on a store against std::map: a million of them over several seeds, with small
-// and with default sizes, values from nothing to 300 KiB, time to live on a manual clock,
-// namespaces that come, go and change their names, and the store closed and opened again.
+// and with default sizes, values from nothing to 300 KiB, time to live on a manual clock, hash and
+// ordered namespaces that come, go and change their names, and the store closed and opened again.
 // Threads and processes at once are in tests/race and tests/multiprocess.
+#include <algorithm>
 #include <iostream>
 #include <map>
 #include <memory>
 #include <random>
+#include <vector>
 
 #include <gtest/gtest.h>
 
 #include "support/fault_platform.h"
+#include "support/ordered_fixture.h"
 #include "support/seed.h"
-#include "support/store_fixture.h"
 
 namespace commy::test {
 namespace {
@@ -23,6 +25,10 @@ struct ModelValue {
   std::int64_t expiry_ns = 0;  // 0: never.
 };
 using ModelMap = std::map<std::string, ModelValue>;
+struct ModelNamespace {
+  Order order = Order::kHash;
+  ModelMap map;
+};
 
 struct Plan {
   Options options;
@@ -99,9 +105,18 @@ class RandomOps {
   const Namespace& Handle(const std::string& path) {
     auto found = handles_.find(path);
     if (found == handles_.end()) {
-      absl::StatusOr<Namespace> opened = store_->OpenNamespace(path);
+      const bool is_new = !model_.contains(path);
+      NamespaceOptions options;
+      if (is_new || Below(2) == 0) {
+        options.order =
+            is_new ? (Below(2) == 0 ? Order::kHash : Order::kOrdered) : model_.at(path).order;
+      }
+      absl::StatusOr<Namespace> opened = store_->OpenNamespace(path, options);
       EXPECT_TRUE(opened.ok()) << opened.status();
-      model_[path];
+      if (is_new) {
+        model_[path].order = *options.order;
+      }
+      EXPECT_EQ(opened->order(), model_.at(path).order);
       found = handles_.emplace(path, *std::move(opened)).first;
     }
     return found->second;
@@ -121,7 +136,7 @@ class RandomOps {
     if (dice < 950) {
       const std::string path = RandomPath();
       const Namespace& ns = Handle(path);
-      OnKey(dice, ns, model_[path], RandomKey());
+      OnKey(dice, ns, model_.at(path).map, RandomKey());
     } else if (dice < 980) {
       platform_.Advance(static_cast<std::int64_t>(Below(60)) * 1'000'000'000);
     } else {
@@ -173,7 +188,7 @@ class RandomOps {
     } else if (dice < 930) {
       ASSERT_EQ(*ns.Size(), map.size());
     } else if (dice < 945) {
-      CompareScan(ns, map, std::to_string(Below(10)));
+      CompareScan(ns, map, RandomRange(ns.order()));
     } else if (Below(10) == 0) {
       ASSERT_TRUE(ns.Clear().ok());
       map.clear();
@@ -249,22 +264,55 @@ class RandomOps {
     ASSERT_TRUE(view.ok() && view->value() == live->value);
   }
 
-  void CompareScan(const Namespace& ns, const ModelMap& map, const std::string& prefix) {
+  ScanOptions RandomRange(Order order) {
     ScanOptions options;
-    options.prefix = prefix;
-    std::map<std::string, std::string> seen;
+    if (Below(2) == 0) {
+      options.prefix = std::to_string(Below(10));
+    }
+    if (Below(2) == 0) {
+      options.from = RandomKey();
+    }
+    if (Below(2) == 0) {
+      options.to = RandomKey();
+    }
+    if (Below(3) == 0) {
+      options.limit = Below(20);
+    }
+    options.reverse = order == Order::kOrdered && Below(2) == 0;
+    return options;
+  }
+
+  // What a scan shows, a key once; of an ordered namespace in that order. Of a hash namespace a limit
+  // says only how many.
+  void CompareScan(const Namespace& ns, const ModelMap& map, const ScanOptions& options) {
+    using Entries = std::vector<std::pair<std::string, std::string>>;
+    Entries seen;
     ScanRange scan = ns.Scan(options);
     for (const Entry& entry : scan) {
-      ASSERT_TRUE(seen.emplace(entry.key(), entry.value()).second) << "seen twice";
+      seen.emplace_back(entry.key(), entry.value());
     }
     ASSERT_TRUE(scan.status().ok()) << scan.status();
-    std::map<std::string, std::string> want;
+    ASSERT_EQ(ns.Count(options).value_or(UINT64_MAX), seen.size());
+    Entries want;
     for (const auto& [key, value] : map) {
-      if (key.substr(0, prefix.size()) == prefix && Live(map, key) != nullptr) {
-        want.emplace(key, value.value);
+      if (key >= options.from && (options.to.empty() || key < options.to) &&
+          key.starts_with(options.prefix) && Live(map, key) != nullptr) {
+        want.emplace_back(key, value.value);
       }
     }
-    ASSERT_TRUE(seen == want) << seen.size() << " entries, " << want.size() << " wanted";
+    const std::size_t limit = std::min<std::uint64_t>(options.limit, want.size());
+    if (ns.order() == Order::kOrdered) {
+      if (options.reverse) {
+        std::reverse(want.begin(), want.end());
+      }
+      want.resize(limit);
+      ASSERT_TRUE(seen == want) << seen.size() << " entries, " << want.size() << " wanted";
+      return;
+    }
+    std::sort(seen.begin(), seen.end());
+    ASSERT_EQ(seen.size(), limit);
+    ASSERT_TRUE(std::adjacent_find(seen.begin(), seen.end()) == seen.end()) << "seen twice";
+    ASSERT_TRUE(std::includes(want.begin(), want.end(), seen.begin(), seen.end()));
   }
 
   void OnStore(std::uint64_t dice) {
@@ -291,7 +339,8 @@ class RandomOps {
       auto want = model_.begin();
       for (const NamespaceInfo& info : *listed) {
         ASSERT_EQ(info.path, want->first);
-        ASSERT_EQ(info.keys, want->second.size());
+        ASSERT_EQ(info.keys, want->second.map.size());
+        ASSERT_EQ(info.order, want->second.order);
         ++want;
       }
     } else if (dice < 998) {
@@ -303,9 +352,10 @@ class RandomOps {
   }
 
   void CompareAll() {
-    for (const auto& [path, map] : model_) {
+    for (const auto& [path, model] : model_) {
       const Namespace& ns = Handle(path);
-      CompareScan(ns, map, "");
+      const ModelMap& map = model.map;
+      CompareScan(ns, map, ScanOptions());
       ASSERT_EQ(*ns.Size(), map.size()) << path;
       for (const auto& [key, value] : map) {
         CompareOne(ns, Live(map, key), key);
@@ -320,7 +370,7 @@ class RandomOps {
   FaultPlatform platform_;
   std::unique_ptr<Store> store_;
   std::map<std::string, Namespace> handles_;
-  std::map<std::string, ModelMap> model_;
+  std::map<std::string, ModelNamespace> model_;
   int operation_ = 0;
 };
 
@@ -337,7 +387,7 @@ class RandomOpsTest : public StoreFixture {
 };
 
 TEST_F(RandomOpsTest, SmallSpansAndSegmentsOfOneBucket) {
-  Plan plan{QuietOptions(), 200'000, 400, 2000};
+  Plan plan{TinyNodes(QuietOptions()), 200'000, 400, 2000};
   plan.options.max_size = std::uint64_t{256} << 20;
   Run(plan);
 }
@@ -352,7 +402,7 @@ TEST_F(RandomOpsTest, DefaultSizes) {
 
 TEST_F(RandomOpsTest, FewKeysWithAHeartbeat) {
   // Mostly overwrites, with the background work in between at any moment.
-  Plan plan{SmallOptions(), 50'000, 12, 500};
+  Plan plan{TinyNodes(SmallOptions()), 50'000, 12, 500};
   plan.options.max_size = std::uint64_t{256} << 20;
   Run(plan);
 }
