@@ -74,6 +74,28 @@ TEST_F(CliBenchTest, AsJsonItHasEveryRowAndLeavesNothing) {
   ExpectNothingLeft();
 }
 
+TEST_F(CliBenchTest, ItMeasuresAnOrderedNamespaceWhileItIsOne) {
+  std::vector<std::string> words = small_;
+  words.insert(words.end(), {"--ordered", "--json"});
+  const json report = json::parse(Done(words));
+  EXPECT_EQ(report["order"], "ordered");
+  EXPECT_EQ(report["rows"].size(), 6U);
+  for (const json& row : report["rows"]) {
+    EXPECT_GT(row["per_second_least"].get<double>(), 0) << row["row"];
+  }
+  ExpectNothingLeft();
+
+  const Store store = MustOpenStore();
+  words = endless_;
+  words.emplace_back("--ordered");
+  Program bench(words);
+  ASSERT_TRUE(AtWork(store, 2000));
+  EXPECT_EQ(store.OpenNamespace(kPath, {.create_if_missing = false})->order(), Order::kOrdered);
+  bench.Signal(SIGINT);
+  EXPECT_EQ(bench.Wait().signal, SIGINT);
+  ExpectNothingLeft();
+}
+
 TEST_F(CliBenchTest, AsATableItNamesItsNamespaceFirst) {
   const std::string text = Done(small_);
   EXPECT_TRUE(text.starts_with(store_ + ": namespace commy-bench, 2,000 keys")) << text;

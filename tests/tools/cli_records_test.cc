@@ -134,6 +134,25 @@ TEST_F(CliRecordsTest, OrderedNamespacesAreScannedByRangeBothWays) {
   EXPECT_EQ(listed.find("hash"), std::string::npos) << listed;
 }
 
+TEST_F(CliRecordsTest, WhatANamespacesOrderForbidsIsAnError) {
+  Done({"put", store_, "hash", "k", "v"});
+  Fails(3, {"scan", store_, "hash", "--reverse"}, {store_, "a hash namespace has no order"});
+  Fails(3, {"put", store_, "hash", "k", "w", "--ordered"}, {store_, "created with the order hash"});
+  Fails(3, {"load", store_, "hash", "--ordered"}, {store_, "created with the order hash"},
+        {.input = "k\tw\n"});
+  Fails(3, {"ns", "create", store_, "hash", "--ordered"}, {store_, "hash"});
+  EXPECT_EQ(Done({"get", store_, "hash", "k"}), "v");
+}
+
+TEST_F(CliRecordsTest, BoundsThatLeaveNothingAreNoError) {
+  Done({"load", store_, "n", "--ordered"}, {.input = "a\t1\nb\t2\n"});
+  EXPECT_EQ(Done({"scan", store_, "n", "--from", "b", "--to", "a"}), "");
+  EXPECT_EQ(Done({"scan", store_, "n", "--from", "b", "--to", "b", "--reverse"}), "");
+  EXPECT_EQ(Done({"scan", store_, "n", "--prefix", "a", "--from", "b"}), "");
+  EXPECT_EQ(Done({"scan", store_, "n", "--limit", "0", "--reverse"}), "");
+  EXPECT_EQ(Done({"scan", store_, "n", "--to", "b", "--limit", "5", "--reverse"}), "a\t1\n");
+}
+
 TEST_F(CliRecordsTest, RawIsWithoutEscapes) {
   Done({"put", store_, "n", "k", "-"}, {.input = "one\ntwo\\"});
   EXPECT_EQ(Done({"scan", store_, "n", "--format", "raw"}), "k\tone\ntwo\\\n");

@@ -109,6 +109,7 @@ void AddScanCommand(CLI::App& app, Action& action) {
   command.add_flag("--json", arguments->json, "The same as --format jsonl")->excludes(format);
   SetExamples(command, {"commy scan fleet.commy acme/config",
                         "commy scan fleet.commy acme/config --prefix db. --keys",
+                        "commy scan fleet.commy acme/events --from 05 --to 06 --reverse --limit 10",
                         "commy scan fleet.commy acme/config --format jsonl > config.jsonl"});
   SetAction(command, arguments, action, RunScan);
 }
