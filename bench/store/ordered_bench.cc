@@ -2,7 +2,9 @@
 //
 // Fixed     one process, one thread; 1,000,000 keys (COMMY_BENCH_KEYS) of 16 bytes with values of
 //           100 bytes; a store file under TMPDIR.
-// Varies    the operation; keys in random and in ascending order.
+// Varies    the operation; keys in random and in ascending order. In the rows .../<shape> the keys:
+//           up to 3 bytes; 16 bytes behind 200 that all share; 1 KiB; 60 KiB; 16 bytes behind 60 KiB
+//           that all share. Of these so many as make 64 MiB, at most 100,000.
 // Compares  with absl::btree_map<std::string, std::string> under a std::shared_mutex (BM_Tree...) on
 //           the same keys in the same order.
 // Verifies  each value read, the length and the order of each scan, and the count in the end.
@@ -101,6 +103,98 @@ class OrderedStore {
   std::optional<Namespace> ns_;
 };
 
+// --- Keys of other shapes ------------------------------------------------------------------------
+
+enum Shape : std::int64_t { kShort, kSharedPrefix, kKibibyte, kHuge, kHugeSharedPrefix };
+
+struct ShapedKeys {
+  std::vector<std::string> keys;
+  std::size_t next = 0;
+
+  const std::string& Next() {
+    next = next + 1 == keys.size() ? 0 : next + 1;
+    return keys[next];
+  }
+};
+
+ShapedKeys KeysOf(Shape shape) {
+  constexpr std::uint64_t kBytes = std::uint64_t{64} << 20;
+  constexpr std::uint64_t kHugeBytes = 60'000;
+  const std::uint64_t prefix = shape == kSharedPrefix       ? 200
+                               : shape == kHugeSharedPrefix ? kHugeBytes
+                                                            : 0;
+  const std::uint64_t tail = shape == kKibibyte ? 1008 : shape == kHuge ? kHugeBytes : 0;
+  std::uint64_t count = std::min({Keys(), std::uint64_t{100'000}, kBytes / (prefix + tail + 16)});
+  count = shape == kShort ? std::min<std::uint64_t>(count, 50'000) : count;
+  ShapedKeys shaped;
+  const KeyList numbers(0, count, kFillSeed);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (shape == kShort) {
+      // One to one: the odd factor moves 16 bits, and two or three bytes hold them.
+      const std::uint64_t mixed = (i * 0x9e37U) & 0xffffU;
+      std::string key = {static_cast<char>(mixed & 0xffU), static_cast<char>(mixed >> 8U)};
+      key += (mixed & 1U) != 0 ? "x" : "";
+      shaped.keys.push_back(key);
+      continue;
+    }
+    std::string key(prefix, 'p');
+    key += numbers[i];
+    key.append(tail, 't');
+    shaped.keys.push_back(std::move(key));
+  }
+  return shaped;
+}
+
+template <typename Side>
+void PutShaped(benchmark::State& state) {
+  const ShapedKeys shaped = KeysOf(static_cast<Shape>(state.range(0)));
+  for (auto _ : state) {
+    Side side;
+    for (const std::string& key : shaped.keys) {
+      if (!side.Put(key, "value")) {
+        state.SkipWithError("a put failed");
+        return;
+      }
+    }
+    if (side.Size() != shaped.keys.size()) {
+      state.SkipWithError("keys are missing");
+      return;
+    }
+  }
+  state.counters["per_key"] = benchmark::Counter(
+      static_cast<double>(shaped.keys.size()),
+      benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
+}
+BENCHMARK(PutShaped<LockedTree>)->Name("BM_TreePutShaped")->DenseRange(kShort, kHugeSharedPrefix);
+BENCHMARK(PutShaped<OrderedStore>)
+    ->Name("BM_OrderedPutShaped")
+    ->DenseRange(kShort, kHugeSharedPrefix);
+
+template <typename Side>
+void GetShaped(benchmark::State& state) {
+  ShapedKeys shaped = KeysOf(static_cast<Shape>(state.range(0)));
+  Side side;
+  for (const std::string& key : shaped.keys) {
+    if (!side.Put(key, key.substr(0, 64))) {
+      state.SkipWithError("a put failed");
+      return;
+    }
+  }
+  std::shuffle(shaped.keys.begin(), shaped.keys.end(), std::mt19937_64(kUseSeed));
+  for (auto _ : state) {
+    const std::string& key = shaped.Next();
+    const std::optional<std::string> value = side.Get(key);
+    if (!value.has_value() || !key.starts_with(*value)) {
+      state.SkipWithError("a wrong value");
+      break;
+    }
+  }
+}
+BENCHMARK(GetShaped<LockedTree>)->Name("BM_TreeGetShaped")->DenseRange(kShort, kHugeSharedPrefix);
+BENCHMARK(GetShaped<OrderedStore>)
+    ->Name("BM_OrderedGetShaped")
+    ->DenseRange(kShort, kHugeSharedPrefix);
+
 KeyList Ascending() {
   std::vector<std::pair<std::string, std::uint64_t>> sorted;
   const KeyList numbers([] {
@@ -115,6 +209,7 @@ KeyList Ascending() {
   }
   std::sort(sorted.begin(), sorted.end());
   std::vector<std::uint64_t> order;
+  order.reserve(sorted.size());
   for (const auto& [key, number] : sorted) {
     order.push_back(number);
   }
