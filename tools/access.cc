@@ -19,7 +19,8 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kResourceExhausted:
       return "free disk space, or end a process that uses the store (`commy ps`)";
     case absl::StatusCode::kDataLoss:
-      return "keep the file, and go on with a backup";
+      return absl::StrCat("keep the file; `commy recover ", path,
+                          " DEST` saves what verifies into a new one");
     case absl::StatusCode::kFailedPrecondition:
       return "nothing was changed";
     default:
@@ -39,7 +40,8 @@ std::string UseAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kResourceExhausted:
       return "delete keys, free disk space, or use a store with a larger --max-size";
     case absl::StatusCode::kDataLoss:
-      return absl::StrCat("`commy check ", path, "` shows the damage; go on with a backup");
+      return absl::StrCat("`commy check ", path, "` shows the damage, `commy recover ", path,
+                          " DEST` saves what verifies");
     default:
       return "nothing was changed";
   }

@@ -72,6 +72,7 @@ void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|dro
 void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
 void AddDumpCommand(CLI::App& app, Action& action);
+void AddRecoverCommand(CLI::App& app, Action& action);
 void AddTopCommand(CLI::App& app, Action& action);
 void AddBenchCommand(CLI::App& app, Action& action);
 void AddDemoCommands(CLI::App& app, Action& action);

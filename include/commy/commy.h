@@ -6,4 +6,5 @@
 #include "commy/key_codec.h"
 #include "commy/namespace.h"
 #include "commy/options.h"
+#include "commy/recover.h"
 #include "commy/store.h"

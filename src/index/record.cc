@@ -41,6 +41,28 @@ RecordView ViewRecord(const region::Region& region, std::uint64_t offset_bytes) 
   return view;
 }
 
+RecordView ViewRecordIn(std::byte* base, std::uint64_t length_bytes, std::uint64_t offset_bytes) {
+  RecordView view;
+  if (!base::IsAligned(offset_bytes, alignof(Record)) || length_bytes < sizeof(Record) ||
+      offset_bytes > length_bytes - sizeof(Record)) {
+    return view;
+  }
+  auto* const record = reinterpret_cast<Record*>(base + offset_bytes);
+  const std::uint64_t key_size = record->key_size_and_flags & kKeySizeMask;
+  const std::uint64_t value_size = record->value_size;
+  if (key_size > kKeyBytesMax || value_size > kValueBytesMax ||
+      RecordBytes(key_size, value_size) > length_bytes - offset_bytes) {
+    return view;
+  }
+  const char* const bytes = reinterpret_cast<const char*>(record);
+  view.offset = offset_bytes;
+  view.record = record;
+  view.key = std::string_view(bytes + sizeof(Record), key_size);
+  view.value = std::string_view(bytes + ValueStart(key_size), value_size);
+  view.flags = static_cast<std::uint8_t>(record->key_size_and_flags >> kFlagsShift);
+  return view;
+}
+
 void WriteRecord(std::byte* block, const RecordContent& content) {
   auto* const record = reinterpret_cast<Record*>(block);
   const std::uint64_t key_size = content.key.size();

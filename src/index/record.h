@@ -75,6 +75,9 @@ struct RecordView {
 // Not valid() if the offset or the sizes found there do not lie in the file.
 RecordView ViewRecord(const region::Region& region, std::uint64_t offset_bytes);
 
+// The same in `length_bytes` bytes at `base` that are not a region.
+RecordView ViewRecordIn(std::byte* base, std::uint64_t length_bytes, std::uint64_t offset_bytes);
+
 struct RecordContent {
   std::uint64_t namespace_id = 0;
   std::string_view key;

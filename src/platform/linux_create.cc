@@ -48,17 +48,16 @@ int LinkNameless(int fd, const std::string& path) {
   return ::linkat(fd, "", AT_FDCWD, path.c_str(), AT_EMPTY_PATH);
 }
 
-int RenameProvisional(const std::string& provisional, const std::string& path) {
-  const int renamed =
-      ::renameat2(AT_FDCWD, provisional.c_str(), AT_FDCWD, path.c_str(), RENAME_NOREPLACE);
+int RenameWithoutReplacing(const std::string& from, const std::string& to) {
+  const int renamed = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
   if (renamed == 0 || (errno != EINVAL && errno != ENOSYS)) {
     return renamed;
   }
   // This file system cannot rename without replacing; a second link never replaces.
-  if (::link(provisional.c_str(), path.c_str()) != 0) {
+  if (::link(from.c_str(), to.c_str()) != 0) {
     return -1;
   }
-  ::unlink(provisional.c_str());
+  ::unlink(from.c_str());
   return 0;
 }
 
@@ -122,12 +121,27 @@ absl::Status LinuxPlatform::Link(int fd, const std::string& path) {
   }
   const std::string provisional = ForkGuard().ProvisionalName(fd);
   const int linked =
-      provisional.empty() ? LinkNameless(fd, path) : RenameProvisional(provisional, path);
+      provisional.empty() ? LinkNameless(fd, path) : RenameWithoutReplacing(provisional, path);
   if (linked != 0) {
     return base::ErrnoStatus(errno, "link " + path);
   }
   ForkGuard().Keep(fd);
   return SyncDirectory(DirectoryOf(path));
+}
+
+absl::Status LinuxPlatform::Rename(const std::string& from, const std::string& to) {
+  COMMY_RETURN_IF_ERROR(CheckFileName(to));
+  if (RenameWithoutReplacing(from, to) != 0) {
+    return base::ErrnoStatus(errno, absl::StrCat("rename ", from, " to ", to));
+  }
+  return SyncDirectory(DirectoryOf(to));
+}
+
+absl::Status LinuxPlatform::Remove(const std::string& path) {
+  if (::unlink(path.c_str()) != 0) {
+    return base::ErrnoStatus(errno, "remove " + path);
+  }
+  return absl::OkStatus();
 }
 
 }  // namespace commy::platform

@@ -20,6 +20,8 @@ class LinuxPlatform : public Platform {
   absl::StatusOr<Descriptor> Reopen(int fd, Access access) override;
   absl::StatusOr<Descriptor> CreateUnlinked(const std::string& path) override;
   absl::Status Link(int fd, const std::string& path) override;
+  absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status Remove(const std::string& path) override;
   absl::StatusOr<FileFacts> Describe(int fd) override;
   absl::StatusOr<FileFacts> DescribePath(const std::string& path) override;
   absl::StatusOr<std::size_t> ReadAt(int fd, void* buffer, std::size_t size_bytes,

@@ -82,6 +82,10 @@ class Platform {
   // Gives a file from CreateUnlinked its name. AlreadyExists if there is a file of that name; it
   // is left alone. Syncs the directory.
   virtual absl::Status Link(int fd, const std::string& path) = 0;
+  // Gives a finished file its final name in the same directory. AlreadyExists if there is a file of
+  // that name; it is left alone. Syncs the directory.
+  virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  virtual absl::Status Remove(const std::string& path) = 0;
   virtual absl::StatusOr<FileFacts> Describe(int fd) = 0;
   virtual absl::StatusOr<FileFacts> DescribePath(const std::string& path) = 0;
 

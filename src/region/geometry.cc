@@ -114,7 +114,7 @@ absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Geometry> ReadHeader(const RegionHeader& header, std::uint64_t file_bytes) {
+absl::StatusOr<Geometry> ReadConstantHeader(const RegionHeader& header) {
   if (header.magic != kMagic) {
     return base::InvalidArgument("not a Commy store: it starts with ", base::Hex(header.magic),
                                  ", expected ", base::Hex(kMagic));
@@ -137,13 +137,6 @@ absl::StatusOr<Geometry> ReadHeader(const RegionHeader& header, std::uint64_t fi
     return base::DataLoss("the header contradicts itself: the places that it gives are not those ",
                           "that its sizes give");
   }
-  const std::uint64_t size_bytes = header.size_bytes.load(std::memory_order_relaxed);
-  if (size_bytes < at.data || size_bytes > header.max_size_bytes || size_bytes > file_bytes ||
-      (size_bytes - at.data) % header.span_bytes != 0) {
-    return base::DataLoss("the file is cut short or damaged: it has ", file_bytes,
-                          " bytes, its header says ", size_bytes,
-                          "; `commy recover` saves what verifies");
-  }
   Geometry geometry;
   geometry.max_size_bytes = header.max_size_bytes;
   geometry.chunk_bytes = header.chunk_bytes;
@@ -163,6 +156,18 @@ absl::StatusOr<Geometry> ReadHeader(const RegionHeader& header, std::uint64_t fi
   geometry.stale_after_ns = header.stale_after_ns;
   geometry.operation_timeout_ns = header.operation_timeout_ns;
   geometry.heartbeat_interval_ns = header.heartbeat_interval_ns;
+  return geometry;
+}
+
+absl::StatusOr<Geometry> ReadHeader(const RegionHeader& header, std::uint64_t file_bytes) {
+  COMMY_ASSIGN_OR_RETURN(const Geometry geometry, ReadConstantHeader(header));
+  const std::uint64_t size_bytes = header.size_bytes.load(std::memory_order_relaxed);
+  if (size_bytes < geometry.data_offset || size_bytes > geometry.max_size_bytes ||
+      size_bytes > file_bytes || (size_bytes - geometry.data_offset) % geometry.span_bytes != 0) {
+    return base::DataLoss("the file is cut short or damaged: it has ", file_bytes,
+                          " bytes, its header says ", size_bytes,
+                          "; `commy recover` saves what verifies");
+  }
   return geometry;
 }
 

@@ -53,9 +53,11 @@ struct Geometry {
 // is out of its range.
 absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header);
 
-// Checks the constant part of `header` (a private copy) against a file of `file_bytes` bytes.
+// Checks the constant part of `header` (a private copy).
 // InvalidArgument: not a store. FailedPrecondition: a version that this code does not know.
 // DataLoss: damaged or cut short. Each message says what was expected and found.
+absl::StatusOr<Geometry> ReadConstantHeader(const RegionHeader& header);
+// And whether a file of `file_bytes` bytes holds the spans that the header counts.
 absl::StatusOr<Geometry> ReadHeader(const RegionHeader& header, std::uint64_t file_bytes);
 
 }  // namespace commy::region

@@ -1,6 +1,8 @@
 #include "store/catalog.h"
 
 #include <algorithm>
+#include <optional>
+#include <utility>
 
 #include "base/hash.h"
 #include "base/status.h"
@@ -12,23 +14,6 @@ using process::BlockNote;
 using process::NoteKind;
 using process::Operation;
 
-constexpr std::uint64_t kNodeBytesMax = std::uint64_t{1} << 20;
-constexpr std::uint64_t kDeadMax = std::uint64_t{1} << 20;
-
-std::uint64_t NodeChecksum(const CatalogNode* node, std::uint64_t bytes) {
-  const std::uint64_t head = base::Checksum(node, offsetof(CatalogNode, checksum));
-  return base::Checksum(reinterpret_cast<const std::byte*>(node) + sizeof(CatalogNode),
-                        bytes - sizeof(CatalogNode)) ^
-         head;
-}
-
-std::uint64_t RootChecksum(const CatalogRoot* root, std::uint64_t bytes) {
-  const std::uint64_t head = base::Checksum(root, offsetof(CatalogRoot, checksum));
-  return base::Checksum(reinterpret_cast<const std::byte*>(root) + sizeof(CatalogRoot),
-                        bytes - sizeof(CatalogRoot)) ^
-         head;
-}
-
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
 }
@@ -36,58 +21,27 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
 }  // namespace
 
 absl::StatusOr<Catalog::RootView> Catalog::ReadRoot() const {
-  RootView view;
-  view.offset = region_.header().catalog_root.load(std::memory_order_acquire);
-  if (view.offset == 0) {
-    return view;
+  const std::uint64_t offset = region_.header().catalog_root.load(std::memory_order_acquire);
+  if (offset == 0) {
+    return RootView();
   }
-  const auto* const root = region_.At<CatalogRoot>(view.offset);
-  const std::uint64_t dead_count = root == nullptr ? 0 : root->dead_count;
-  const std::uint64_t bytes = sizeof(CatalogRoot) + dead_count * 8;
-  if (root == nullptr || dead_count > kDeadMax || region_.At(view.offset, bytes, 8) == nullptr ||
-      root->checksum != RootChecksum(root, bytes)) {
-    return base::DataLoss(region_.path(), ": the catalog's root at ", base::Hex(view.offset),
+  std::optional<RootView> view = ReadCatalogRoot(
+      offset, [this](std::uint64_t at, std::uint64_t size) { return region_.At(at, size, 8); });
+  if (!view.has_value()) {
+    return base::DataLoss(region_.path(), ": the catalog's root at ", base::Hex(offset),
                           " is damaged; `commy recover` saves what verifies");
   }
-  view.node = root->node;
-  view.count = root->count;
-  const auto* const dead = reinterpret_cast<const std::uint64_t*>(root + 1);
-  view.dead.assign(dead, dead + dead_count);
-  return view;
+  return *std::move(view);
 }
 
 absl::StatusOr<Catalog::NodeView> Catalog::ReadNode(std::uint64_t offset) const {
-  const auto damaged = [&] {
+  std::optional<NodeView> view = ReadCatalogNode(
+      offset, [this](std::uint64_t at, std::uint64_t size) { return region_.At(at, size, 8); });
+  if (!view.has_value()) {
     return base::DataLoss(region_.path(), ": the catalog's node at ", base::Hex(offset),
                           " is damaged; `commy recover` saves what verifies");
-  };
-  const auto* const node = region_.At<CatalogNode>(offset);
-  if (node == nullptr) {
-    return damaged();
   }
-  const std::uint64_t bytes = node->bytes;
-  const std::uint64_t count = node->count;
-  if (bytes < sizeof(CatalogNode) || bytes > kNodeBytesMax || count == 0 ||
-      count > kCatalogEntriesMax || node->level > kCatalogLevelMax ||
-      count > (bytes - sizeof(CatalogNode)) / sizeof(CatalogEntry) ||
-      region_.At(offset, bytes, 8) == nullptr || node->checksum != NodeChecksum(node, bytes)) {
-    return damaged();
-  }
-  NodeView view;
-  view.level = node->level;
-  const auto* const entries = reinterpret_cast<const CatalogEntry*>(node + 1);
-  view.entries.reserve(count);
-  for (std::uint64_t i = 0; i < count; ++i) {
-    const CatalogEntry entry = entries[i];
-    if (entry.path_size == 0 || entry.path_size > kCatalogPathBytesMax ||
-        entry.path_start > bytes || entry.path_size > bytes - entry.path_start) {
-      return damaged();
-    }
-    view.entries.emplace_back(
-        std::string_view(reinterpret_cast<const char*>(node) + entry.path_start, entry.path_size),
-        entry.value);
-  }
-  return view;
+  return *std::move(view);
 }
 
 absl::StatusOr<std::uint64_t> Catalog::Find(std::string_view path) const {

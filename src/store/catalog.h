@@ -20,48 +20,9 @@
 
 #include "alloc/allocator.h"
 #include "process/lane.h"
+#include "store/catalog_node.h"
 
 namespace commy::store {
-
-//   0x00   8  node         offset of the tree's root; 0: no namespace
-//   0x08   8  count        namespaces
-//   0x10   8  dead_count
-//   0x18   8  checksum     XXH3-64 of the rest
-//   0x20      dead         offsets of namespace objects
-struct CatalogRoot {
-  std::uint64_t node;
-  std::uint64_t count;
-  std::uint64_t dead_count;
-  std::uint64_t checksum;
-};
-static_assert(sizeof(CatalogRoot) == 0x20);
-
-//   0x00   8  level        0: the values are namespace objects; else nodes of the level below
-//   0x08   8  count
-//   0x10   8  bytes        of the whole node
-//   0x18   8  checksum     XXH3-64 of the rest
-//   0x20      entries, then the paths
-struct CatalogNode {
-  std::uint64_t level;
-  std::uint64_t count;
-  std::uint64_t bytes;
-  std::uint64_t checksum;
-};
-//   0x00   4  path_start   from the node's start
-//   0x04   4  path_size
-//   0x08   8  value
-struct CatalogEntry {
-  std::uint32_t path_start;
-  std::uint32_t path_size;
-  std::uint64_t value;
-};
-static_assert(sizeof(CatalogNode) == 0x20 && sizeof(CatalogEntry) == 0x10);
-
-// A node has 1 to 32 entries, so 8 levels are more than a store has room for; with them the largest
-// change, a rename, fits into a lane's notes.
-inline constexpr std::uint64_t kCatalogEntriesMax = 32;
-inline constexpr std::uint64_t kCatalogLevelMax = 7;
-inline constexpr std::uint64_t kCatalogPathBytesMax = 1024;
 
 class CatalogEdit;
 
@@ -92,16 +53,8 @@ class Catalog {
  private:
   friend class CatalogEdit;
 
-  struct NodeView {
-    std::uint64_t level = 0;
-    std::vector<std::pair<std::string_view, std::uint64_t>> entries;
-  };
-  struct RootView {
-    std::uint64_t offset = 0;  // 0: there is no root block yet.
-    std::uint64_t node = 0;
-    std::uint64_t count = 0;
-    std::vector<std::uint64_t> dead;
-  };
+  using NodeView = CatalogNodeView;
+  using RootView = CatalogRootView;
 
   absl::StatusOr<RootView> ReadRoot() const;
   absl::StatusOr<NodeView> ReadNode(std::uint64_t offset) const;

@@ -90,6 +90,14 @@ absl::StatusOr<Descriptor> FaultPlatform::CreateUnlinked(const std::string& path
   return real_->CreateUnlinked(path);
 }
 
+absl::Status FaultPlatform::Rename(const std::string& from, const std::string& to) {
+  return real_->Rename(from, to);
+}
+
+absl::Status FaultPlatform::Remove(const std::string& path) {
+  return real_->Remove(path);
+}
+
 absl::Status FaultPlatform::Link(int fd, const std::string& path) {
   COMMY_RETURN_IF_ERROR(Begin().link);
   return real_->Link(fd, path);

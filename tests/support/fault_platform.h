@@ -73,6 +73,8 @@ class FaultPlatform : public platform::Platform {
   absl::StatusOr<platform::Descriptor> Reopen(int fd, platform::Access access) override;
   absl::StatusOr<platform::Descriptor> CreateUnlinked(const std::string& path) override;
   absl::Status Link(int fd, const std::string& path) override;
+  absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::Status Remove(const std::string& path) override;
   absl::StatusOr<platform::FileFacts> Describe(int fd) override;
   absl::StatusOr<platform::FileFacts> DescribePath(const std::string& path) override;
   absl::StatusOr<std::size_t> ReadAt(int fd, void* buffer, std::size_t size_bytes,
