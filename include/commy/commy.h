@@ -7,4 +7,5 @@
 #include "commy/namespace.h"
 #include "commy/options.h"
 #include "commy/recover.h"
+#include "commy/snapshot.h"
 #include "commy/store.h"

@@ -37,6 +37,10 @@ struct ParticipantInfo {
   std::string doing;                // "idle", or the kind of its longest running operation.
   std::uint64_t pinned_epochs = 0;  // How many epochs its oldest pin is behind; what was retired
                                     // since cannot be reused before it moves on.
+  std::uint64_t snapshots = 0;      // That it holds, those of scans included.
+  absl::Duration oldest_snapshot_age;
+  std::uint64_t snapshot_kept_bytes = 0;  // As in StoreStats, of its own snapshots. What another
+                                          // one's snapshot sees too counts for both.
 };
 
 struct StoreStats {
@@ -54,6 +58,12 @@ struct StoreStats {
   std::uint64_t commit_clock = 0;
   std::uint64_t epoch = 0;
   std::uint64_t participants = 0;
+  std::uint64_t snapshots = 0;  // Held by all, those of scans included.
+  absl::Duration oldest_snapshot_age;
+  // Blocks of values that were replaced, deleted or cleared, and that a snapshot still sees. An estimate
+  // of what would come back if all were released: without the index of what was cleared, and what it
+  // costs that keys were deleted. Looking takes a load for each segment of the index, while any is held.
+  std::uint64_t snapshot_kept_bytes = 0;
   absl::Duration stale_after;
   absl::Duration operation_timeout;
   absl::Duration heartbeat_interval;

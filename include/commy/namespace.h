@@ -71,8 +71,9 @@ class Entry {
 //     Use(e.key(), e.value());
 //   }
 //
-// Every key that is there from begin to end of the scan is seen exactly once; keys that come or go
-// meanwhile may or may not be seen.
+// It sees the keys as they were at one moment, when the first is asked for or when the snapshot that it
+// was given was taken; see ScanOptions. What its own snapshot keeps is given back when the scan has come
+// to its end or is destroyed, so do not leave one half way.
 class COMMY_EXPORT ScanRange {
  public:
   class Iterator {
@@ -164,7 +165,7 @@ class COMMY_EXPORT Namespace {
       std::string_view key,
       absl::FunctionRef<Change(std::optional<std::string_view>)> decide) const;
 
-  // One result a key, in order. Each key is read at its own time.
+  // One result a key, in order. Without a snapshot each key is read at its own time.
   std::vector<absl::StatusOr<std::string>> MultiGet(const std::vector<std::string_view>& keys,
                                                     ReadOptions options = ReadOptions()) const;
 

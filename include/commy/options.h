@@ -43,8 +43,9 @@ struct Options {
     std::uint32_t leaf_append = 16;
     std::uint32_t node_children = 64;
     std::uint32_t participant_count = 256;
-    std::uint32_t lane_count = 4104;  // A few of them are kept for recovery.
-    bool background = true;           // Run the heartbeat thread.
+    std::uint32_t lane_count = 4104;      // A few of them are kept for recovery.
+    std::uint32_t snapshot_count = 1024;  // Held at a time.
+    bool background = true;               // Run the heartbeat thread.
   };
   Testing testing = Testing();
 };
@@ -67,6 +68,7 @@ struct PutOptions {
 };
 
 struct ReadOptions {
+  // Read as of then. Of the same Open as the namespace (InvalidArgument else). Null: as of now.
   const Snapshot* snapshot = nullptr;
 };
 
@@ -78,7 +80,13 @@ struct ScanOptions {
   std::string prefix = std::string();
   std::uint64_t limit = UINT64_MAX;
   bool reverse = false;  // Last key first. Ordered namespaces only.
+  // Scan as of then; it must outlive the scan. Null: the scan takes one of its own when it begins and
+  // releases it when it ends, so that it sees the keys of one moment.
   const Snapshot* snapshot = nullptr;
+  // False, and no snapshot given: what is there when the scan comes by. Every key that is there from
+  // begin to end of the scan is seen exactly once; keys that come or go meanwhile may or may not be
+  // seen. For scans that delete what they see, so that the space comes back at once.
+  bool consistent = true;
 };
 
 // What CompareAndSwap compares with and writes. nullopt: absent.

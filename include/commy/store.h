@@ -13,6 +13,7 @@
 #include "commy/info.h"
 #include "commy/namespace.h"
 #include "commy/options.h"
+#include "commy/snapshot.h"
 
 namespace commy {
 
@@ -21,7 +22,7 @@ class StoreImpl;
 }
 
 // A handle to an open store. Cheap to copy; every method is safe from any thread. The store stays
-// open until Close() or until the last Store, Namespace, View and scan of it is gone. One process
+// open until Close() or until the last Store, Namespace, View, Snapshot and scan of it is gone. One process
 // may open a store several times; each is a participant of its own.
 //
 //   absl::StatusOr<commy::Store> store = commy::Store::Open("fleet.commy");
@@ -57,6 +58,11 @@ class COMMY_EXPORT Store {
   absl::Status RenameNamespace(std::string_view from, std::string_view to) const;
   // Namespaces whose path begins with `prefix`, in order of their paths.
   absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix = "") const;
+
+  // The whole store as it is now, to read from; see Snapshot. A read-only store can take one too.
+  // ResourceExhausted: as many are held as the store has room for, and all by living processes: release
+  // some, or end scans that were left half way.
+  absl::StatusOr<Snapshot> TakeSnapshot() const;
 
   absl::StatusOr<std::vector<ParticipantInfo>> Participants() const;
   absl::StatusOr<StoreStats> Stats() const;

@@ -241,9 +241,9 @@ absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& ch
       Bucket(target, bucket)[used[side]++].CompareAndSet(0, word, std::memory_order_seq_cst);
     }
   }
-  if (old->mark.load(std::memory_order_seq_cst) != 0) {
-    low->mark.store(kMarked, std::memory_order_seq_cst);
-    high->mark.store(kMarked, std::memory_order_seq_cst);
+  if (const std::uint64_t mark = old->mark.load(std::memory_order_seq_cst); mark != 0) {
+    SetMark(low->mark, mark);
+    SetMark(high->mark, mark);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // S4
   if (directory.entries == nullptr) {

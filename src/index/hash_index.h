@@ -31,7 +31,8 @@ class HashIndex final : public Index {
   void set_depth_max(std::uint64_t depth_max) { depth_max_ = depth_max; }
 
   // The live record of a key, settled; not valid() if there is none.
-  absl::Status Find(const Anchor& anchor, std::string_view key, RecordView* found);
+  absl::Status Find(const Anchor& anchor, std::string_view key, const AsOf& as_of,
+                    RecordView* found);
 
   // Asks the processor for what Find() of this key will touch: first for the slots, then, once
   // these have come, for the record. Advice only.
@@ -40,7 +41,7 @@ class HashIndex final : public Index {
 
   // Calls `use` for the live records of the segment at `*cursor` (start at 0) and moves the cursor
   // on. False: that was the last one.
-  absl::StatusOr<bool> ScanSegment(const Anchor& anchor, std::uint64_t* cursor,
+  absl::StatusOr<bool> ScanSegment(const Anchor& anchor, const AsOf& as_of, std::uint64_t* cursor,
                                    absl::FunctionRef<void(const RecordView&)> use);
 
  private:
@@ -83,7 +84,7 @@ class HashIndex final : public Index {
   [[nodiscard]] SlotArray Slots(std::uint64_t offset, Segment& segment) const;
   [[nodiscard]] std::uint64_t SlotCount() const { return bucket_count_ * kSlotsPerBucket; }
 
-  absl::Status ScanBucket(const Shared64* slots, std::uint64_t cursor,
+  absl::Status ScanBucket(const Shared64* slots, const AsOf& as_of, std::uint64_t cursor,
                           absl::FunctionRef<void(const RecordView&)> use);
 
   absl::Status PostChange(process::Operation& op, const Anchor& anchor, const Position& at,

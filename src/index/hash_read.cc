@@ -120,11 +120,14 @@ absl::Status HashIndex::ForEachSlots(const IndexRoot& root,
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordView* found) {
+absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, const AsOf& as_of,
+                             RecordView* found) {
   const std::uint64_t hash = Hash(key);
   for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    std::uint64_t root_offset = 0;
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
+    if (root == nullptr) [[unlikely]] {
+      return absl::OkStatus();
+    }
     COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, hash));
     if (at.segment == nullptr) [[unlikely]] {
       continue;
@@ -137,17 +140,19 @@ absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, RecordV
       return Damaged("a record", view.offset);
     }
     if (seen != Found::kKey) {
-      return MissingIn(*root);
+      return MissingAsOf(anchor, *root, as_of);
     }
-    if (IsLive(view)) {
+    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
+    if (IsLive(view, as_of)) {
       *found = view;
+      return absl::OkStatus();
     }
-    return absl::OkStatus();
+    return MissingAsOf(anchor, *root, as_of);
   }
   return LeadsInACircle(anchor);
 }
 
-absl::Status HashIndex::ScanBucket(const Shared64* slots, std::uint64_t cursor,
+absl::Status HashIndex::ScanBucket(const Shared64* slots, const AsOf& as_of, std::uint64_t cursor,
                                    absl::FunctionRef<void(const RecordView&)> use) {
   std::array<RecordView, kSlotsPerBucket> found;
   std::size_t count = 0;
@@ -171,8 +176,13 @@ absl::Status HashIndex::ScanBucket(const Shared64* slots, std::uint64_t cursor,
         std::any_of(found.begin() + static_cast<std::ptrdiff_t>(i) + 1,
                     found.begin() + static_cast<std::ptrdiff_t>(count),
                     [&](const RecordView& other) { return other.key == found.at(i).key; });
-    if (!again && IsLive(found.at(i))) {
-      use(found.at(i));
+    if (again) {
+      continue;
+    }
+    RecordView view = found.at(i);
+    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
+    if (IsLive(view, as_of)) {
+      use(view);
     }
   }
   return absl::OkStatus();
@@ -217,19 +227,22 @@ void HashIndex::PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const {
   }
 }
 
-absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, std::uint64_t* cursor,
+absl::StatusOr<bool> HashIndex::ScanSegment(const Anchor& anchor, const AsOf& as_of,
+                                            std::uint64_t* cursor,
                                             absl::FunctionRef<void(const RecordView&)> use) {
   for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    std::uint64_t root_offset = 0;
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
+    if (root == nullptr) {
+      return false;
+    }
     COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, *cursor));
     if (at.segment == nullptr) {
       continue;
     }
     for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
-      COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), *cursor, use));
+      COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), as_of, *cursor, use));
     }
-    COMMY_RETURN_IF_ERROR(MissingIn(*root));
+    COMMY_RETURN_IF_ERROR(MissingAsOf(anchor, *root, as_of));
     const std::uint64_t depth = at.segment->depth;
     if (depth > kDepthMax) {
       return Damaged("a segment", at.offset);

@@ -29,6 +29,12 @@
 //           C6  take the old root's memory back, block by block: note, CAS its word away, retire
 //           C2 to C5 are done by whoever is held up. A drop is the same with the mark 1 as
 //           successor and the catalog's CAS in the place of C5.
+// SNAPSHOTS A reader at S takes the newest root that is not newer, and there of each key the newest
+//           version that is not. Clears and puts leave what a snapshot needs (process/snapshots.h).
+//           A drop leaves nothing: who reads in a dropped namespace hears so, at whatever time.
+// VERSIONS  o below n is dropped so: frozen bit into o.prev; CAS n.prev o -> o.prev without the bit;
+//           retire o. It may be anywhere in a chain, and the same goes for roots. If n.prev is frozen,
+//           n itself is being dropped. A record that is frozen is needed by nobody, and stays so.
 // DEATH     after each step the next comer goes on; what nobody can reach is in the notes.
 // READERS   read frozen slots like others, and never help but to settle what they return.
 // TESTED    tests/model/, tests/index/, tests/crash/
@@ -50,6 +56,7 @@
 #include "index/record.h"
 #include "process/lane.h"
 #include "process/session.h"
+#include "process/snapshots.h"
 
 namespace commy::index {
 
@@ -58,6 +65,21 @@ struct Anchor {
   std::uint64_t offset = 0;
   NamespaceObject* object = nullptr;
   std::uint64_t id = 0;
+};
+
+// As of when something is read.
+struct AsOf {
+  std::uint64_t time = UINT64_MAX;  // Commits up to this one count.
+  std::int64_t wall_ns = 0;         // What has expired by then is not there; 0: by now.
+
+  [[nodiscard]] bool is_now() const { return time == UINT64_MAX; }
+};
+
+// A record that counts no more: a newer one of its key has taken its place, or a clear has.
+struct OldVersion {
+  std::uint64_t from = 0;   // Commit time.
+  std::uint64_t until = 0;  // The one of what took its place.
+  std::uint64_t block_bytes = 0;
 };
 
 enum class Decide : std::uint8_t { kKeep, kPut, kDelete };
@@ -109,12 +131,13 @@ class Index {
   absl::Status Clear(process::Operation& op, const Anchor& anchor);
   // C1 to C4 of a drop. Idempotent. True: it was this call that marked the namespace.
   absl::StatusOr<bool> CloseForDrop(process::Operation& op, const Anchor& anchor);
-  // C6 for every root that was cleared away. Cheap if there is none.
+  // C6 for every root that was cleared away and that no snapshot needs. Cheap if there is none.
   absl::Status ReclaimCleared(process::Operation& op, const Anchor& anchor);
   // C6 for all that a dropped namespace had, but for the object itself.
   absl::Status ReclaimDropped(process::Operation& op, const Anchor& anchor);
-  // Prunes versions and removes tombstones in what is marked. Cheap if nothing is.
-  absl::Status Sweep(process::Operation& op, const Anchor& anchor);
+  // Prunes versions and removes tombstones in what is marked; `waiting`: also in what was left for a
+  // snapshot, since one has ended. Cheap if nothing is.
+  absl::Status Sweep(process::Operation& op, const Anchor& anchor, bool waiting);
 
   // Recovery, R1: finishes what is posted in the namespace's index.
   absl::Status FinishPosted(process::Operation& own, const Anchor& anchor);
@@ -123,6 +146,13 @@ class Index {
                                    std::uint64_t offset_bytes);
   // Marks the slots among which the key is for sweeping.
   absl::Status MarkForSweep(process::Operation& op, const Anchor& anchor, std::string_view key);
+  // Recovery of a sweeper: what it was at is swept again.
+  absl::Status ResumeSweep(const Anchor& anchor);
+
+  // Calls `use` for what is kept in the namespace though it counts no more. Cost: a load a segment or
+  // leaf, and what is found.
+  absl::Status ForEachOld(const Anchor& anchor,
+                          absl::FunctionRef<void(const OldVersion&)> use) const;
 
   // Visits every block that the namespace's index consists of, and reports what does not make
   // sense. Counts live keys.
@@ -213,9 +243,27 @@ class Index {
     }
     return root;
   }
-  [[nodiscard]] bool IsLive(const RecordView& view) const {
+  // The root that counted then. Null: there was none yet.
+  absl::StatusOr<IndexRoot*> RootAsOf(const Anchor& anchor, const AsOf& as_of) const {
+    std::uint64_t offset = 0;
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &offset));
+    if (root->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
+      return OlderRoot(anchor, *root, as_of);
+    }
+    return root;
+  }
+  // From a key's newest record to the version that counted then: not valid() if the key was not there.
+  absl::Status ToVersionAsOf(const AsOf& as_of, RecordView* view) const {
+    if (view->record->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
+      return ToOlderVersion(as_of, view);
+    }
+    return absl::OkStatus();
+  }
+  [[nodiscard]] bool IsLive(const RecordView& view, const AsOf& as_of = AsOf()) const {
     return view.valid() && !view.tombstone() &&
-           (view.record->expiry_ns == 0 || view.record->expiry_ns > session_.platform().WallNs());
+           (view.record->expiry_ns == 0 ||
+            view.record->expiry_ns >
+                (as_of.wall_ns != 0 ? as_of.wall_ns : session_.platform().WallNs()));
   }
 
   // A reader's look for a key among `count` slots: kKey (then `found` is its newest record,
@@ -253,6 +301,14 @@ class Index {
                ? absl::AbortedError("being dropped")
                : absl::OkStatus();
   }
+  // The same for what was read in `root` as of some time.
+  absl::Status MissingAsOf(const Anchor& anchor, const IndexRoot& root, const AsOf& as_of) const {
+    return as_of.is_now() ? MissingIn(root) : MissingInOlder(anchor);
+  }
+
+  // Marks for the sweep, or passes a mark on. One that says more stays; one that is being worked on
+  // gives way, so that the new one outlasts that.
+  static void SetMark(Shared64& word, std::uint64_t mark);
 
   // Helps whatever froze the slots, or holds the baton.
   absl::Status HelpFrozen(const Anchor& anchor, const Position& at);
@@ -275,6 +331,8 @@ class Index {
   // A reader that meets structure that is being taken back looks again at the namespace, which has
   // moved on. More often than this in a row means that the file contradicts itself.
   static constexpr int kStaleLimit = 1000;
+  // Chains of versions or of roots that are longer are damage.
+  static constexpr int kChainLimit = 1'000'000;
 
  private:
   // An unpublished record, and what it was made from.
@@ -299,12 +357,27 @@ class Index {
                             const Decision& decision, std::uint32_t first_note, Draft* draft);
   void Finish(process::Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
               Draft& draft, std::uint32_t old_note);
-  // Drops what is below `record`. False: something has to be left for the sweep.
-  bool Prune(process::Operation& op, std::uint32_t note_place, Record& record);
-  [[nodiscard]] bool SnapshotsForbidPruning() const;
+  // What is left of the versions below a record.
+  enum class Left : std::uint8_t {
+    kNothing,  // Or what others are at.
+    kWaits,    // Something that a snapshot needs.
+    kDirty,    // Something to look at again.
+  };
+  // Drops what is below `head`, as far as no snapshot needs it. `whole`: also what is below something
+  // needed. That was looked at when it was put there, and is when a snapshot ends.
+  Left Prune(process::Operation& op, std::uint32_t note_place, process::SnapshotTimes& times,
+             Record& head, bool whole);
+  absl::Status Mark(const Anchor& anchor, std::string_view key, std::uint64_t mark);
+  // Marks what was left. `ended`: snapshots_ended before anything was left.
+  absl::Status MarkLeft(const Anchor& anchor, std::string_view key, Left left, std::uint64_t ended);
   // `died`: a key of a slot that went dead, if any did.
   absl::Status SweepSlots(process::Operation& op, const Anchor& anchor, const SlotArray& slots,
-                          std::optional<std::string>* died);
+                          process::SnapshotTimes& times, std::optional<std::string>* died);
+  // `until` 0: the newest root, where heads count.
+  absl::Status ForEachOldIn(const SlotArray& slots, std::uint64_t until,
+                            absl::FunctionRef<void(const OldVersion&)> use) const;
+  Left SweepSlot(process::Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
+                 process::SnapshotTimes& times, std::optional<std::string>* died);
 
   // C2 to C4.
   absl::Status CloseRoot(IndexRoot& root);
@@ -312,6 +385,14 @@ class Index {
   absl::Status CompleteClear(const Anchor& anchor, std::uint64_t root_offset, IndexRoot& root,
                              std::uint64_t successor);
   absl::Status ReclaimContent(process::Operation& op, IndexRoot& root);
+  // `times` null: whatever snapshots need.
+  absl::Status ReclaimOlder(process::Operation& op, const Anchor& anchor,
+                            process::SnapshotTimes* times);
+
+  absl::StatusOr<IndexRoot*> OlderRoot(const Anchor& anchor, const IndexRoot& root,
+                                       const AsOf& as_of) const;
+  absl::Status ToOlderVersion(const AsOf& as_of, RecordView* view) const;
+  absl::Status MissingInOlder(const Anchor& anchor) const;
 
   absl::StatusOr<bool> IsRecordReachable(const IndexRoot& root, std::uint64_t offset) const;
   absl::Status ForEachRoot(

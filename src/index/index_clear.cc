@@ -10,9 +10,6 @@ using process::BlockNote;
 using process::NoteKind;
 using process::Operation;
 
-// Roots wait for their memory to be taken back in a chain; longer ones are damage.
-constexpr int kRootChainLimit = 1'000'000;
-
 }  // namespace
 
 absl::StatusOr<std::uint64_t> Index::BuildRoot(Operation& op, std::uint64_t namespace_id,
@@ -110,7 +107,7 @@ absl::Status Index::Clear(Operation& op, const Anchor& anchor) {
 }
 
 absl::StatusOr<bool> Index::CloseForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
-  for (int attempt = 0; attempt < kRootChainLimit; ++attempt) {
+  for (int attempt = 0; attempt < kChainLimit; ++attempt) {
     const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
     if (offset == 0) {
       return false;
@@ -137,7 +134,7 @@ void Index::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
     return;
   }
   op.SetNote(first_note, BlockNote(NoteKind::kRecord, SlotOffset(word)));
-  // No snapshot can be as old as this structure, so the whole past goes.
+  // No snapshot needs this structure, so the whole past goes.
   while (true) {
     const std::uint64_t prev = record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
     auto* const old = prev == 0 ? nullptr : region_.At<Record>(prev);
@@ -191,31 +188,34 @@ absl::Status Index::ReclaimContent(Operation& op, IndexRoot& root) {
 }
 
 absl::Status Index::ReclaimCleared(Operation& op, const Anchor& anchor) {
+  process::SnapshotTimes times(region_);
+  return ReclaimOlder(op, anchor, &times);
+}
+
+absl::Status Index::ReclaimOlder(Operation& op, const Anchor& anchor,
+                                 process::SnapshotTimes* times) {
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {
     return absl::OkStatus();
   }
-  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, offset));
-  for (int step = 0; step < kRootChainLimit; ++step) {
-    IndexRoot* newer = root;
-    std::uint64_t oldest = root->prev.load(std::memory_order_acquire);
-    if (oldest == 0 || SnapshotsForbidPruning()) {
-      return absl::OkStatus();
+  COMMY_ASSIGN_OR_RETURN(IndexRoot * newer, RootAt(anchor, offset));
+  SettleWord(region_, newer->commit);
+  for (int step = 0; step < kChainLimit; ++step) {
+    const std::uint64_t victim = newer->prev.load(std::memory_order_acquire);
+    if (victim == 0 || (victim & kPrevFrozen) != 0) {
+      return absl::OkStatus();  // Frozen: dropped itself, by who goes on below it.
     }
-    COMMY_ASSIGN_OR_RETURN(IndexRoot * victim, RootAt(anchor, oldest));
-    for (int depth = 0; depth < kRootChainLimit; ++depth) {
-      const std::uint64_t further = victim->prev.load(std::memory_order_acquire);
-      if (further == 0) {
-        break;
-      }
-      newer = victim;
-      oldest = further;
-      COMMY_ASSIGN_OR_RETURN(victim, RootAt(anchor, further));
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * old, RootAt(anchor, victim));
+    if (times != nullptr && times->Needs(old->commit.load(std::memory_order_acquire),
+                                         newer->commit.load(std::memory_order_acquire))) {
+      newer = old;
+      continue;
     }
-    COMMY_RETURN_IF_ERROR(ReclaimContent(op, *victim));
-    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, oldest));
-    if (newer->prev.CompareAndSet(oldest, 0, std::memory_order_seq_cst)) {
-      allocator_.Retire(op, oldest);
+    COMMY_RETURN_IF_ERROR(ReclaimContent(op, *old));
+    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, victim));
+    const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
+    if (newer->prev.CompareAndSet(victim, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+      allocator_.Retire(op, victim);
     }
     op.DropNotes(place);
   }
@@ -223,7 +223,7 @@ absl::Status Index::ReclaimCleared(Operation& op, const Anchor& anchor) {
 }
 
 absl::Status Index::ReclaimDropped(Operation& op, const Anchor& anchor) {
-  COMMY_RETURN_IF_ERROR(ReclaimCleared(op, anchor));
+  COMMY_RETURN_IF_ERROR(ReclaimOlder(op, anchor, nullptr));
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {
     return absl::OkStatus();

@@ -50,12 +50,12 @@ inline constexpr std::uint64_t kOrderOrdered = 2;
 //   offset  size  field
 //   0x000      8  commit         as in a record
 //   0x008      8  prev           the root before the clear that made this one, until its memory
-//                                has been taken back
+//                                has been taken back; may be frozen, as in a record
 //   0x010      8  namespace_id
 //   0x018      8  successor      0; the root of the clear that ends this one; 1: being dropped
 //   0x020      8  directory      of an ordered namespace: the topmost node
 //   0x028      8  baton          0; the structural change that is under way; 1: closed
-//   0x030      8  marks          0; 1: some segment or leaf is marked for sweeping; 2: being swept
+//   0x030      8  marks          0, or some segment or leaf is marked for sweeping: see kMarked
 //   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
 //                                block i % 128 at cell i / 128, so that neighbours do not share a
 //                                cache line
@@ -76,9 +76,11 @@ static_assert(offsetof(IndexRoot, counters) == 0x40);
 
 inline constexpr std::uint64_t kCountersClosed = 1;
 
-// In marks: 1 marked, 2 being swept.
+// Marks for the sweep: there is something to do; it is being done; there will be something to do when
+// a snapshot ends.
 inline constexpr std::uint64_t kMarked = 1;
 inline constexpr std::uint64_t kSweeping = 2;
+inline constexpr std::uint64_t kWaiting = 3;
 
 // A counter cell: {value:40 signed, seq:24}; see process/lane.h.
 constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {

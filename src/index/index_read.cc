@@ -17,6 +17,48 @@ absl::Status Index::LeadsInACircle(const Anchor& anchor) const {
                         " leads in a circle; `commy check` tells more");
 }
 
+absl::StatusOr<IndexRoot*> Index::OlderRoot(const Anchor& anchor, const IndexRoot& root,
+                                            const AsOf& as_of) const {
+  const IndexRoot* at = &root;
+  for (int step = 0; step < kChainLimit; ++step) {
+    const std::uint64_t offset = at->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    if (offset == 0) {
+      return nullptr;
+    }
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * older, RootAt(anchor, offset));
+    if (older->commit.load(std::memory_order_acquire) <= as_of.time) {
+      return older;
+    }
+    at = older;
+  }
+  return LeadsInACircle(anchor);
+}
+
+absl::Status Index::ToOlderVersion(const AsOf& as_of, RecordView* view) const {
+  const RecordView newest = *view;
+  for (int step = 0; step < kChainLimit; ++step) {
+    const std::uint64_t offset = view->record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    if (offset == 0) {
+      *view = RecordView();
+      return absl::OkStatus();
+    }
+    *view = ViewRecord(region_, offset);
+    if (!view->valid() || view->key != newest.key) [[unlikely]] {
+      return Damaged("a record", offset);
+    }
+    if (view->record->commit.load(std::memory_order_acquire) <= as_of.time) {
+      return absl::OkStatus();
+    }
+  }
+  return Damaged("a record", newest.offset);
+}
+
+absl::Status Index::MissingInOlder(const Anchor& anchor) const {
+  // A drop marks the newest root before it takes anything away, from the older ones too.
+  std::uint64_t offset = 0;
+  return CurrentRoot(anchor, &offset).status();
+}
+
 absl::StatusOr<std::uint64_t> Index::Size(const Anchor& anchor) {
   std::uint64_t root_offset = 0;
   COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));

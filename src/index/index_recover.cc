@@ -9,8 +9,6 @@ namespace {
 using process::NoteKind;
 using process::Operation;
 
-constexpr int kChainLimit = 1'000'000;
-
 }  // namespace
 
 absl::Status Index::FinishPosted([[maybe_unused]] Operation& own, const Anchor& anchor) {
@@ -37,7 +35,7 @@ absl::Status Index::ForEachRoot(
     if (!go_on) {
       return absl::OkStatus();
     }
-    offset = root->prev.load(std::memory_order_acquire);
+    offset = root->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
   }
   return absl::OkStatus();
 }

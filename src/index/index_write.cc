@@ -1,7 +1,4 @@
-// Changing keys, whatever their order: find the slot, CAS it, count, prune; and the sweep.
-#include <optional>
-#include <vector>
-
+// Changing keys, whatever their order: find the slot, CAS it, count, prune.
 #include "base/status.h"
 #include "index/index.h"
 
@@ -242,40 +239,49 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
   return true;
 }
 
-bool Index::SnapshotsForbidPruning() const {
-  return region_.header().oldest_snapshot.load(std::memory_order_seq_cst) != 0;
-}
-
-bool Index::Prune(Operation& op, std::uint32_t note_place, Record& record) {
-  while (true) {
-    const std::uint64_t prev = record.prev.load(std::memory_order_acquire);
+Index::Left Index::Prune(Operation& op, std::uint32_t note_place, process::SnapshotTimes& times,
+                         Record& head, bool whole) {
+  Record* newer = &head;
+  for (int step = 0; step < kChainLimit; ++step) {
+    const std::uint64_t prev = newer->prev.load(std::memory_order_acquire);
     if (prev == 0) {
-      return true;
+      return newer == &head ? Left::kNothing : Left::kWaits;
     }
-    if ((prev & kPrevFrozen) != 0 || SnapshotsForbidPruning()) {
-      return (prev & kPrevFrozen) != 0;  // Frozen: dropped itself, by who goes on below it.
+    if ((prev & kPrevFrozen) != 0) {
+      // Dropped itself, by who goes on below it; but he may have looked at the snapshots before us.
+      return newer == &head ? Left::kNothing : Left::kDirty;
     }
     auto* const old = region_.At<Record>(prev);
     if (old == nullptr) {
-      return true;  // Damaged; for `check` to report.
+      return Left::kNothing;  // Damaged; for `check` to report.
+    }
+    if (times.Needs(old->commit.load(std::memory_order_acquire),
+                    newer->commit.load(std::memory_order_acquire))) [[unlikely]] {
+      if (!whole) {
+        return Left::kWaits;
+      }
+      newer = old;
+      continue;
     }
     op.SetNote(note_place, BlockNote(NoteKind::kRecord, prev));
     const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
-    if (record.prev.CompareAndSet(prev, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+    if (newer->prev.CompareAndSet(prev, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
       allocator_.Retire(op, prev);
     }
   }
+  return Left::kDirty;
 }
 
 void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
                    Draft& draft, std::uint32_t old_note) {
-  bool clean = Prune(op, old_note, *draft.record);
-  if (clean && draft.from.kind == Decide::kDelete) {
-    clean = false;
+  process::SnapshotTimes times(region_);
+  Left left = Prune(op, old_note, times, *draft.record, false);
+  if (left == Left::kNothing && draft.from.kind == Decide::kDelete) {
+    left = Left::kDirty;
     const std::string_view key = ViewRecord(region_, draft.offset).key;
     Position now = at;
     now.word = PackSlot(hash, draft.offset);
-    for (int attempt = 0; attempt < kRemoveAttempts && !clean; ++attempt) {
+    for (int attempt = 0; attempt < kRemoveAttempts && left != Left::kNothing; ++attempt) {
       if (draft.record->prev.load(std::memory_order_acquire) != 0) {
         break;
       }
@@ -288,103 +294,14 @@ void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, cons
         return;  // The namespace is going, and the tombstone with it.
       }
       // Somebody wrote the key since: he prunes it.
-      clean = now.slot == nullptr || !now.head.valid() || now.head.offset != draft.offset;
-    }
-  }
-  if (!clean) {
-    (void)MarkForSweep(op, anchor, ViewRecord(region_, draft.offset).key);
-  }
-}
-
-absl::Status Index::MarkForSweep([[maybe_unused]] Operation& op, const Anchor& anchor,
-                                 std::string_view key) {
-  const std::uint64_t hash = Hash(key);
-  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
-    std::uint64_t root_offset = 0;
-    COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
-    COMMY_ASSIGN_OR_RETURN(const SlotArray at, SlotsOf(*root, key, hash));
-    if (at.offset == 0) {
-      continue;
-    }
-    at.mark->store(kMarked, std::memory_order_seq_cst);
-    root->marks.store(kMarked, std::memory_order_seq_cst);
-    // A change that was under way may have copied the mark before it was set.
-    COMMY_ASSIGN_OR_RETURN(const SlotArray again, SlotsOf(*root, key, hash));
-    const std::uint64_t first = at.words[0].load(std::memory_order_acquire);
-    if (again.offset == at.offset && !SlotIsFrozen(first)) {
-      return absl::OkStatus();
-    }
-    Position frozen;
-    frozen.root = root;
-    frozen.root_offset = root_offset;
-    COMMY_RETURN_IF_ERROR(HelpFrozen(anchor, frozen));
-  }
-  return absl::OkStatus();
-}
-
-absl::Status Index::SweepSlots(Operation& op, const Anchor& anchor, const SlotArray& slots,
-                               std::optional<std::string>* died) {
-  const std::uint32_t place = op.AddNote(0);
-  std::string unclean;
-  bool clean = true;
-  for (std::uint64_t i = 0; i < slots.count; ++i) {
-    Shared64& slot = slots.words[i];
-    const std::uint64_t word = slot.load(std::memory_order_acquire);
-    if (SlotIsEmpty(word) || SlotIsDead(word)) {
-      continue;
-    }
-    const RecordView view = ViewRecord(region_, SlotOffset(word));
-    if (!view.valid()) {
-      continue;
-    }
-    SettleWord(region_, view.record->commit);
-    bool done = !SlotIsFrozen(word) && Prune(op, place, *view.record);
-    if (done && view.tombstone() && view.record->prev.load(std::memory_order_acquire) == 0) {
-      op.SetNote(place, BlockNote(NoteKind::kRecord, view.offset));
-      done = slot.CompareAndSet(word, kSlotDead, std::memory_order_seq_cst);
-      if (done) {
-        allocator_.Retire(op, view.offset);
-        died->emplace(view.key);
+      if (now.slot == nullptr || !now.head.valid() || now.head.offset != draft.offset) {
+        left = Left::kNothing;
       }
     }
-    if (!done) {
-      clean = false;
-      unclean.assign(view.key);
-    }
   }
-  op.DropNotes(place);
-  // The new mark, if any, is on top of the one that is being worked on.
-  return clean ? absl::OkStatus() : MarkForSweep(op, anchor, unclean);
-}
-
-absl::Status Index::Sweep(Operation& op, const Anchor& anchor) {
-  std::uint64_t root_offset = 0;
-  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
-  if (root->marks.load(std::memory_order_acquire) == 0) {
-    return absl::OkStatus();
+  if (left != Left::kNothing) {
+    (void)MarkLeft(anchor, ViewRecord(region_, draft.offset).key, left, times.ended());
   }
-  // Marks go 1 -> 2 while they are worked on and 2 -> 0 when that is done, so that a sweeper's
-  // death does not lose them, and a new mark that comes meanwhile stays.
-  root->marks.store(kSweeping, std::memory_order_seq_cst);
-  std::vector<std::string> died;
-  COMMY_RETURN_IF_ERROR(ForEachSlots(*root, [&](const SlotArray& slots) -> absl::Status {
-    if (slots.mark->load(std::memory_order_acquire) == 0) {
-      return absl::OkStatus();
-    }
-    slots.mark->store(kSweeping, std::memory_order_seq_cst);
-    std::optional<std::string> key;
-    COMMY_RETURN_IF_ERROR(SweepSlots(op, anchor, slots, &key));
-    slots.mark->CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
-    if (key.has_value()) {
-      died.push_back(*std::move(key));
-    }
-    return absl::OkStatus();
-  }));
-  root->marks.CompareAndSet(kSweeping, 0, std::memory_order_seq_cst);
-  for (const std::string& key : died) {
-    AfterDeath(op, anchor, key);
-  }
-  return absl::OkStatus();
 }
 
 }  // namespace commy::index

@@ -90,12 +90,13 @@ absl::Status OrderedIndex::FillLeaves(const TreeChange& change) const {
       slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
     }
   }
-  bool marked = false;
+  std::uint64_t mark = 0;
   for (const std::uint64_t offset : olds) {
     if (offset != 0) {
       COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
       COMMY_RETURN_IF_ERROR(Collect(*leaf, &keys));
-      marked = marked || leaf->mark.load(std::memory_order_seq_cst) != 0;
+      const std::uint64_t seen = leaf->mark.load(std::memory_order_seq_cst);
+      mark = mark == 0 || seen == kMarked || seen == kSweeping ? seen : mark;
     }
   }
   std::uint64_t left = keys.size();
@@ -113,9 +114,9 @@ absl::Status OrderedIndex::FillLeaves(const TreeChange& change) const {
   }
   COMMY_RETURN_IF_ERROR(FillLeaf(change.target_0, keys.data(), left));
   for (const std::uint64_t offset : {change.target_0, change.target_1}) {
-    if (marked && offset != 0) {
+    if (mark != 0 && offset != 0) {
       COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
-      leaf->mark.store(kMarked, std::memory_order_seq_cst);
+      SetMark(leaf->mark, mark);
     }
   }
   return absl::OkStatus();

@@ -53,13 +53,14 @@ class OrderedIndex final : public Index {
   OrderedIndex(process::Session& session, alloc::Allocator& allocator, const OrderedLimits& limits);
 
   // The live record of a key, settled; not valid() if there is none.
-  absl::Status Find(const Anchor& anchor, std::string_view key, RecordView* found);
+  absl::Status Find(const Anchor& anchor, std::string_view key, const AsOf& as_of,
+                    RecordView* found);
 
   // Calls `use` for the live records of the leaf at the cursor, from there on, in order (in reverse:
   // in reverse order), until it returns false, and moves the cursor on to the next leaf. False: it
   // was the last one, or `use` returned false.
-  absl::StatusOr<bool> ScanLeaf(const Anchor& anchor, bool reverse, ScanCursor* cursor,
-                                absl::FunctionRef<bool(const RecordView&)> use);
+  absl::StatusOr<bool> ScanLeaf(const Anchor& anchor, const AsOf& as_of, bool reverse,
+                                ScanCursor* cursor, absl::FunctionRef<bool(const RecordView&)> use);
 
  private:
   // Where a descent goes: to the leaf of a key, of the keys just below it, or to an end.
@@ -79,6 +80,7 @@ class OrderedIndex final : public Index {
     std::uint64_t word = 0;
   };
   using LeafKeys = absl::InlinedVector<LeafKey, 64>;
+  using Views = absl::InlinedVector<RecordView, 64>;
   using Offsets = absl::InlinedVector<std::uint64_t, 72>;
   // A change that is being prepared, with what its targets are made from.
   struct Plan {
@@ -140,6 +142,9 @@ class OrderedIndex final : public Index {
   // The same, in the order of a scan and from its bound on.
   absl::Status CollectFrom(Leaf& leaf, bool reverse, const ScanCursor& cursor,
                            LeafKeys* keys) const;
+  // The same for what counts, or counted then: the versions.
+  absl::Status CollectLive(Leaf& leaf, const AsOf& as_of, bool reverse, const ScanCursor& cursor,
+                           Views* views) const;
   // The separator behind the leaf that the path leads to; 0: none.
   static std::uint64_t UpperBound(const Path& path);
   static std::uint64_t LiveSlots(const SlotArray& slots);

@@ -226,11 +226,14 @@ std::pair<std::uint64_t, std::uint64_t> OrderedIndex::BaseRange(Leaf& leaf, std:
   return {begin, end - begin};
 }
 
-absl::Status OrderedIndex::Find(const Anchor& anchor, std::string_view key, RecordView* found) {
+absl::Status OrderedIndex::Find(const Anchor& anchor, std::string_view key, const AsOf& as_of,
+                                RecordView* found) {
   const std::uint64_t hash = Hash(key);
   for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    std::uint64_t root_offset = 0;
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
+    if (root == nullptr) [[unlikely]] {
+      return absl::OkStatus();
+    }
     COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(*root, Seek::kAt, key, nullptr));
     if (at.leaf == nullptr) [[unlikely]] {
       continue;
@@ -246,12 +249,14 @@ absl::Status OrderedIndex::Find(const Anchor& anchor, std::string_view key, Reco
       return Damaged("a record", view.offset);
     }
     if (seen != Found::kKey) {
-      return MissingIn(*root);
+      return MissingAsOf(anchor, *root, as_of);
     }
-    if (IsLive(view)) {
+    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
+    if (IsLive(view, as_of)) {
       *found = view;
+      return absl::OkStatus();
     }
-    return absl::OkStatus();
+    return MissingAsOf(anchor, *root, as_of);
   }
   return LeadsInACircle(anchor);
 }
@@ -348,14 +353,32 @@ absl::Status OrderedIndex::CollectFrom(Leaf& leaf, bool reverse, const ScanCurso
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> OrderedIndex::ScanLeaf(const Anchor& anchor, bool reverse, ScanCursor* cursor,
+absl::Status OrderedIndex::CollectLive(Leaf& leaf, const AsOf& as_of, bool reverse,
+                                       const ScanCursor& cursor, Views* views) const {
+  LeafKeys keys;
+  COMMY_RETURN_IF_ERROR(CollectFrom(leaf, reverse, cursor, &keys));
+  for (const LeafKey& entry : keys) {
+    RecordView view = ViewRecord(region_, SlotOffset(entry.word));
+    SettleWord(region_, view.record->commit);
+    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
+    if (IsLive(view, as_of)) {
+      views->push_back(view);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> OrderedIndex::ScanLeaf(const Anchor& anchor, const AsOf& as_of, bool reverse,
+                                            ScanCursor* cursor,
                                             absl::FunctionRef<bool(const RecordView&)> use) {
   const Seek to_bound = reverse ? Seek::kBefore : Seek::kAt;
   const Seek to_end = reverse ? Seek::kLast : Seek::kFirst;
   const Seek seek = cursor->open ? to_end : to_bound;
   for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    std::uint64_t root_offset = 0;
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
+    if (root == nullptr) {
+      return false;
+    }
     Path path;
     COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(*root, seek, cursor->bound, &path));
     if (at.leaf == nullptr) {
@@ -370,15 +393,11 @@ absl::StatusOr<bool> OrderedIndex::ScanLeaf(const Anchor& anchor, bool reverse, 
     if (more && !cursor->open && (reverse ? bound >= cursor->bound : bound <= cursor->bound)) {
       return Damaged("a separator", next);  // A walk over a damaged tree could go on for ever.
     }
-    LeafKeys keys;
-    COMMY_RETURN_IF_ERROR(CollectFrom(*at.leaf, reverse, *cursor, &keys));
-    COMMY_RETURN_IF_ERROR(MissingIn(*root));
-    for (const LeafKey& entry : keys) {
-      const RecordView view = ViewRecord(region_, SlotOffset(entry.word));
-      SettleWord(region_, view.record->commit);
-      if (IsLive(view) && !use(view)) {
-        return false;
-      }
+    Views views;
+    COMMY_RETURN_IF_ERROR(CollectLive(*at.leaf, as_of, reverse, *cursor, &views));
+    COMMY_RETURN_IF_ERROR(MissingAsOf(anchor, *root, as_of));
+    if (!std::all_of(views.begin(), views.end(), use)) {
+      return false;
     }
     cursor->open = false;
     cursor->bound.assign(bound);

@@ -48,6 +48,7 @@ std::vector<ParticipantInfo> Session::Participants() {
       info.liveness = Liveness::kLive;
     }
     const std::uint64_t owner = PackOwner(slot, state >> 8U);
+    info.owner = owner;
     for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
       const LaneLayout& lane = region_->lane(i);
       if (lane.owner.load(std::memory_order_acquire) != owner) {

@@ -125,6 +125,34 @@ void Session::AnnounceFlags() {
       .flags.store(read_only | exchanges, std::memory_order_relaxed);
 }
 
+// --- Snapshots -------------------------------------------------------------------------------
+
+absl::StatusOr<HeldSnapshot> Session::TakeSnapshot() {
+  const Call call(*this);
+  COMMY_RETURN_IF_ERROR(call.status());
+  HeldSnapshot taken;
+  const auto take = [&] {
+    return process::TakeSnapshot(*region_, owner_word_, platform_.WallNs(), &taken);
+  };
+  if (take()) {
+    return taken;
+  }
+  (void)RecoverDead();  // Some may be held by the dead.
+  if (take()) {
+    return taken;
+  }
+  return base::ResourceExhausted(
+      region_->path(), ": all ", region_->geometry().snapshot_count,
+      " snapshots are held; release some that are not needed any more, `commy ps` says by whom");
+}
+
+void Session::ReleaseSnapshot(const HeldSnapshot& held) {
+  const Call call(*this);
+  if (call.status().ok()) {
+    process::ReleaseSnapshot(*region_, held.slot, owner_word_);
+  }
+}
+
 // --- End -------------------------------------------------------------------------------------
 
 absl::Status Session::Close() {
@@ -189,6 +217,7 @@ void Session::GiveEverythingBack() {
     lane->extension().reset();
     words.owner.CompareAndSet(owner_word_, 0, std::memory_order_seq_cst);
   }
+  ReleaseSnapshots(*region_, [this](std::uint64_t owner) { return owner == owner_word_; });
   ParticipantSlot& slot = region_->participant(region_->slot_index());
   const std::uint64_t state = slot.state.load(std::memory_order_acquire);
   if (PackOwner(region_->slot_index(), state >> 8U) == owner_word_) {

@@ -9,7 +9,7 @@
 //             R1  finish what the lane posted or began       (steps of the upper floors)
 //             R2  retire every noted block that nothing reachable names, settle the counter
 //             R3  clear the notes   R4  clear the pins   R5  free the lane
-//           and last frees the slot. Until R4 the dead lane's pin keeps every block that it noted
+//           then releases its snapshots, and last frees the slot. Until R4 the dead lane's pin keeps every block that it noted
 //           from being reused, which makes a late retire impossible. Every step may be repeated:
 //           a recoverer that dies is followed by another, who finds the byte free again.
 // WHO       Whoever opens the store, heartbeat threads, and who is held up (no memory, no lane).
@@ -31,6 +31,7 @@
 #include "absl/status/statusor.h"
 
 #include "process/lane.h"
+#include "process/snapshots.h"
 #include "region/region.h"
 
 namespace commy::process {
@@ -55,6 +56,7 @@ struct ParticipantInfo {
   std::uint64_t operations = 0;        // Of the lanes that it holds now.
   OpKind doing = OpKind::kNone;        // Of the lane with the oldest pin.
   std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
+  std::uint64_t owner = 0;             // What its lanes and snapshots name.
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -128,6 +130,11 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<ViewPin> TakeViewPin(Lane& lane);
   // Any thread.
   void ReleaseView(const ViewPin& view);
+
+  // A snapshot of this moment. ResourceExhausted: all slots are taken, and by the living.
+  absl::StatusOr<HeldSnapshot> TakeSnapshot();
+  // Any thread. Nothing, if the session was closed since, which released it.
+  void ReleaseSnapshot(const HeldSnapshot& held);
 
   // Pins by a plain store, with the fence on the advancer's side.
   [[nodiscard]] bool pins_by_store() const {

@@ -18,6 +18,7 @@ void Session::Beat() {
   words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(platform_.WallNs()),
                                 std::memory_order_relaxed);
   LookAround();
+  SettleSnapshotsHeld(*region_);
   // A session that has changed nothing leaves the store as clean as it is, and a store that was
   // synced stays so until somebody writes.
   if (region_->made_dirty()) {

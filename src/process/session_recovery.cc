@@ -14,8 +14,8 @@ using region::ParticipantSlot;
 }  // namespace
 
 absl::Status Session::RecoverDead() {
-  // Attached slots, and slots that own a lane: after a power cut the file may have one without the
-  // other.
+  // Attached slots, and slots that own a lane or a snapshot: after a power cut the file may have one
+  // without the other.
   std::vector<bool> suspects(region_->geometry().participant_count);
   for (std::uint32_t slot = 0; slot < suspects.size(); ++slot) {
     suspects[slot] =
@@ -25,6 +25,11 @@ absl::Status Session::RecoverDead() {
     const std::uint64_t owner = region_->lane(i).owner.load(std::memory_order_acquire);
     if (owner != 0 && OwnerSlot(owner) < suspects.size()) {
       suspects[OwnerSlot(owner)] = true;
+    }
+  }
+  for (const SnapshotInfo& held : ListSnapshots(*region_)) {
+    if (OwnerSlot(held.owner) < suspects.size()) {
+      suspects[OwnerSlot(held.owner)] = true;
     }
   }
   absl::Status first;
@@ -61,6 +66,9 @@ absl::Status Session::RecoverSlot(std::uint32_t slot) {
       first.Update(RecoverLane(i));
     }
   }
+  // Also one that says it is ours: a session that begins has none, but after a power cut the file
+  // may know a snapshot of an attach that it does not know.
+  ReleaseSnapshots(*region_, [slot](std::uint64_t owner) { return OwnerSlot(owner) == slot; });
   return first;
 }
 

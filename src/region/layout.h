@@ -75,8 +75,9 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x200      8  commit_clock           version time; from 1
 //   0x240      8  catalog_root           offset of the catalog's root block; 0: no namespace yet
 //   0x280      8  next_namespace_id      last id given out
-//   0x288      8  snapshot_seq           last number given to a snapshot being taken
-//   0x2c0      8  oldest_snapshot        0: no snapshot is held
+//   0x2c0      8  snapshots_held         {seq:63, some:1}; see process/snapshots.h, so to 0x2d8
+//   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
+//   0x2d0      8  snapshots_ready        slots that were ever used are below this one; only grows
 //   0x300      8  span_hint              where to look for a free span first; advice only
 //   all other bytes are reserved: written as zero, ignored on read
 struct RegionHeader {
@@ -119,10 +120,11 @@ struct RegionHeader {
   Shared64 catalog_root;
   std::uint8_t reserved_5[0x38];
   Shared64 next_namespace_id;
-  Shared64 snapshot_seq;
-  std::uint8_t reserved_6[0x30];
-  Shared64 oldest_snapshot;
-  std::uint8_t reserved_7[0x38];
+  std::uint8_t reserved_6[0x38];
+  Shared64 snapshots_held;
+  Shared64 snapshots_ended;
+  Shared64 snapshots_ready;
+  std::uint8_t reserved_7[0x28];
   Shared64 span_hint;
   std::uint8_t reserved_8[0xcf8];
 };
@@ -180,13 +182,17 @@ struct LaneLayout {
   std::uint8_t reserved_2[0x100];
 };
 
-// A held snapshot.
+// A held snapshot; see process/snapshots.h.
 //
-//   0x00   8  word    0 free; {1, seq:62, 1} pending; {0, commit time:62, 1} taken
-//   0x08   8  owner   as LaneLayout::owner
+//   0x00   8  word     0: free, or being taken; {1, seq:63}: being taken; {0, commit time:63}: taken
+//   0x08   8  owner    as LaneLayout::owner
+//   0x10   8  wall_ns  when it was taken, for people
+//   0x18   8  keeps    1: something was kept for it
 struct SnapshotSlot {
   Shared64 word;
   Shared64 owner;
+  Shared64 wall_ns;
+  Shared64 keeps;
 };
 
 // The first bytes of a span of small blocks; the state bytes of its blocks follow at once.
@@ -232,7 +238,8 @@ static_assert(offsetof(RegionHeader, epoch) == 0x1c0);
 static_assert(offsetof(RegionHeader, commit_clock) == 0x200);
 static_assert(offsetof(RegionHeader, catalog_root) == 0x240);
 static_assert(offsetof(RegionHeader, next_namespace_id) == 0x280);
-static_assert(offsetof(RegionHeader, oldest_snapshot) == 0x2c0);
+static_assert(offsetof(RegionHeader, snapshots_held) == 0x2c0);
+static_assert(offsetof(RegionHeader, snapshots_ready) == 0x2d0);
 static_assert(offsetof(RegionHeader, span_hint) == 0x300);
 static_assert(sizeof(ParticipantSlot) == 256);
 static_assert(offsetof(ParticipantSlot, name) == 0x40);
@@ -242,7 +249,7 @@ static_assert(offsetof(LaneLayout, pins) == 0x040);
 static_assert(offsetof(LaneLayout, op) == 0x0c0);
 static_assert(offsetof(LaneLayout, notes) == 0x100);
 static_assert(std::has_unique_object_representations_v<LaneLayout>);
-static_assert(sizeof(SnapshotSlot) == 16);
+static_assert(sizeof(SnapshotSlot) == 32);
 static_assert(sizeof(SpanHeader) == 64);
 
 }  // namespace commy::region

@@ -82,6 +82,10 @@ class Region {
 
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] RegionHeader& header() const { return *reinterpret_cast<RegionHeader*>(base_); }
+  // Requires: index < geometry().snapshot_count.
+  [[nodiscard]] SnapshotSlot& snapshot(std::uint32_t index) const {
+    return reinterpret_cast<SnapshotSlot*>(base_ + geometry_.snapshots_offset)[index];
+  }
   // Requires: index < geometry().participant_count.
   [[nodiscard]] ParticipantSlot& participant(std::uint32_t index) const {
     return reinterpret_cast<ParticipantSlot*>(base_ + geometry_.participants_offset)[index];
@@ -120,7 +124,7 @@ class Region {
   // somebody holds it.
   absl::StatusOr<platform::Descriptor> LockSlot(std::uint32_t slot_index) const;
 
-  // Must be called before each change of anything but participants, lanes, epoch and clock: by
+  // Must be called before each change of anything but participants, lanes, snapshots, epoch and clock: by
   // each operation, once it is to be seen in its lane. One load, unless the store was clean.
   absl::Status EnsureDirty() { return NeedsDirty() ? MakeDirty() : absl::OkStatus(); }
   [[nodiscard]] bool NeedsDirty() const {

@@ -58,8 +58,9 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(RegionHeader, commit_clock);
   COMMY_FIELD(RegionHeader, catalog_root);
   COMMY_FIELD(RegionHeader, next_namespace_id);
-  COMMY_FIELD(RegionHeader, snapshot_seq);
-  COMMY_FIELD(RegionHeader, oldest_snapshot);
+  COMMY_FIELD(RegionHeader, snapshots_held);
+  COMMY_FIELD(RegionHeader, snapshots_ended);
+  COMMY_FIELD(RegionHeader, snapshots_ready);
   COMMY_FIELD(RegionHeader, span_hint);
   COMMY_WHOLE(ParticipantSlot);
   COMMY_FIELD(ParticipantSlot, state);
@@ -81,6 +82,8 @@ void DescribeRegion(std::string* text) {
   COMMY_WHOLE(SnapshotSlot);
   COMMY_FIELD(SnapshotSlot, word);
   COMMY_FIELD(SnapshotSlot, owner);
+  COMMY_FIELD(SnapshotSlot, wall_ns);
+  COMMY_FIELD(SnapshotSlot, keeps);
   COMMY_WHOLE(SpanHeader);
   COMMY_FIELD(SpanHeader, size_class);
   COMMY_FIELD(SpanHeader, block_count);

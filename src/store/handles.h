@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commy/namespace.h"
+#include "commy/snapshot.h"
 #include "store/store_impl.h"
 
 namespace commy::store {
@@ -32,11 +33,33 @@ class ViewState {
   process::Session::ViewPin pin_;
 };
 
+class SnapshotState {
+ public:
+  SnapshotState(std::shared_ptr<StoreImpl> store, const process::HeldSnapshot& held)
+      : store_(std::move(store)), held_(held) {}
+  SnapshotState(const SnapshotState&) = delete;
+  SnapshotState& operator=(const SnapshotState&) = delete;
+  ~SnapshotState() { store_->ReleaseSnapshot(held_); }
+
+  [[nodiscard]] const process::HeldSnapshot& held() const { return held_; }
+
+  // When `snapshot`, which may be null, says that something is read in `store`. InvalidArgument: it is
+  // of another store, or was moved from.
+  static absl::StatusOr<index::AsOf> AsOfSnapshot(const Snapshot* snapshot, const StoreImpl& store);
+
+ private:
+  std::shared_ptr<StoreImpl> store_;
+  const process::HeldSnapshot held_;
+};
+
 // A scan under way: one segment's or leaf's worth of entries at a time, copied under a pin that is
 // held only for the copying.
 class ScanState {
  public:
   ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options);
+  ScanState(const ScanState&) = delete;
+  ScanState& operator=(const ScanState&) = delete;
+  ~ScanState() { ReleaseOwn(); }
 
   bool Advance();
   // Of a scan that was not advanced yet.
@@ -45,6 +68,9 @@ class ScanState {
   [[nodiscard]] const absl::Status& status() const { return status_; }
 
  private:
+  // Takes the snapshot that the scan was not given.
+  absl::Status Begin();
+  void ReleaseOwn();
   absl::Status FillBatch();
   // One segment or leaf further: calls `use` for what is wanted of it, until it returns false.
   absl::Status Step(absl::FunctionRef<bool(const index::RecordView&)> use);
@@ -55,6 +81,9 @@ class ScanState {
   std::shared_ptr<const NamespaceState> ns_;
   const ScanOptions options_;
   absl::Status status_;
+  bool begun_ = false;
+  std::optional<process::HeldSnapshot> own_;
+  index::AsOf as_of_;
   std::vector<Entry> batch_;
   std::size_t next_ = 0;
   std::uint64_t cursor_ = 0;         // In a hash namespace.

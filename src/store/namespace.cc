@@ -44,12 +44,6 @@ absl::Status NoSuchKey() {
   return status;
 }
 
-absl::Status NoSnapshots(const ReadOptions& options) {
-  return options.snapshot == nullptr
-             ? absl::OkStatus()
-             : base::InvalidArgument("snapshots are not part of this version");
-}
-
 // When a record that is written now with this time to live expires; 0: never.
 absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, absl::Duration ttl) {
   if (ttl == absl::InfiniteDuration()) {
@@ -79,12 +73,15 @@ template <typename Use>
 absl::Status ReadKey(const NamespaceState& ns, std::string_view key, const ReadOptions& options,
                      Use use) {
   COMMY_RETURN_IF_ERROR(CheckKey(key));
-  COMMY_RETURN_IF_ERROR(NoSnapshots(options));
+  index::AsOf as_of;
+  if (options.snapshot != nullptr) {
+    COMMY_ASSIGN_OR_RETURN(as_of, store::SnapshotState::AsOfSnapshot(options.snapshot, *ns.store));
+  }
   return ns.store->Read(ns.key, [&](Lane& lane, const Anchor& anchor) -> absl::Status {
     RecordView found;
     COMMY_RETURN_IF_ERROR(ns.order == Order::kHash
-                              ? ns.store->hash_index().Find(anchor, key, &found)
-                              : ns.store->ordered_index().Find(anchor, key, &found));
+                              ? ns.store->hash_index().Find(anchor, key, as_of, &found)
+                              : ns.store->ordered_index().Find(anchor, key, as_of, &found));
     return use(lane, found);
   });
 }

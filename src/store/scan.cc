@@ -26,8 +26,6 @@ ScanState::ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions optio
     : ns_(std::move(ns)), options_(std::move(options)) {
   if (options_.reverse && ns_->order == Order::kHash) {
     status_ = base::InvalidArgument("a hash namespace has no order to reverse");
-  } else if (options_.snapshot != nullptr) {
-    status_ = base::InvalidArgument("snapshots are not part of this version");
   }
   low_ = std::max(options_.from, options_.prefix);
   high_ = Behind(options_.prefix);
@@ -54,7 +52,7 @@ absl::Status ScanState::StepInHash(absl::FunctionRef<bool(const index::RecordVie
         bool wants_more = true;
         COMMY_ASSIGN_OR_RETURN(const bool more,
                                ns_->store->hash_index().ScanSegment(
-                                   anchor, &cursor_, [&](const index::RecordView& view) {
+                                   anchor, as_of_, &cursor_, [&](const index::RecordView& view) {
                                      if (wants_more && Wanted(view.key)) {
                                        wants_more = use(view);
                                      }
@@ -68,7 +66,7 @@ absl::Status ScanState::StepInOrder(absl::FunctionRef<bool(const index::RecordVi
   return ns_->store->Read(
       ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
         COMMY_ASSIGN_OR_RETURN(const bool more, ns_->store->ordered_index().ScanLeaf(
-                                                    anchor, options_.reverse, &at_,
+                                                    anchor, as_of_, options_.reverse, &at_,
                                                     [&](const index::RecordView& view) {
                                                       return Wanted(view.key) && use(view);
                                                     }));
@@ -79,19 +77,45 @@ absl::Status ScanState::StepInOrder(absl::FunctionRef<bool(const index::RecordVi
       });
 }
 
+absl::Status ScanState::Begin() {
+  begun_ = true;
+  if (options_.snapshot != nullptr) {
+    COMMY_ASSIGN_OR_RETURN(as_of_, SnapshotState::AsOfSnapshot(options_.snapshot, *ns_->store));
+  } else if (options_.consistent) {
+    COMMY_ASSIGN_OR_RETURN(own_, ns_->store->TakeSnapshot());
+    as_of_ = {own_->time, own_->wall_ns};
+  }
+  return absl::OkStatus();
+}
+
+void ScanState::ReleaseOwn() {
+  if (own_.has_value()) {
+    ns_->store->ReleaseSnapshot(*own_);
+    own_.reset();
+  }
+}
+
 absl::Status ScanState::Step(absl::FunctionRef<bool(const index::RecordView&)> use) {
-  return ns_->order == Order::kHash ? StepInHash(use) : StepInOrder(use);
+  if (!begun_) {
+    COMMY_RETURN_IF_ERROR(Begin());
+  }
+  absl::Status status = ns_->order == Order::kHash ? StepInHash(use) : StepInOrder(use);
+  if (at_end_ || !status.ok()) {
+    ReleaseOwn();  // What was seen has been copied.
+  }
+  return status;
 }
 
 absl::Status ScanState::FillBatch() {
   batch_.clear();
   next_ = 0;
-  const std::int64_t now = ns_->store->session().platform().WallNs();
   return Step([&](const index::RecordView& view) {
     Entry entry;
     entry.key_.assign(view.key);
     entry.value_.assign(view.value);
     if (view.record->expiry_ns != 0) {
+      const std::int64_t now =
+          as_of_.wall_ns != 0 ? as_of_.wall_ns : ns_->store->session().platform().WallNs();
       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
     }
     batch_.push_back(std::move(entry));

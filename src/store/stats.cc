@@ -54,6 +54,8 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
   COMMY_RETURN_IF_ERROR(call.status());
   const std::int64_t now = session_->platform().WallNs();
   const std::uint64_t epoch = region().header().epoch.load(std::memory_order_acquire);
+  // Without it the rest is still worth knowing: that all lanes are taken, say.
+  const SnapshotUses uses = UsesOfSnapshots().value_or(SnapshotUses());
   std::vector<ParticipantInfo> all;
   for (const process::ParticipantInfo& found : session_->Participants()) {
     ParticipantInfo info;
@@ -71,6 +73,15 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
     info.pinned_epochs = found.oldest_pin_epoch == 0 || found.oldest_pin_epoch > epoch
                              ? 0
                              : epoch - found.oldest_pin_epoch;
+    const auto held =
+        std::find_if(uses.owners.begin(), uses.owners.end(),
+                     [&](const SnapshotUse& use) { return use.owner == found.owner; });
+    if (held != uses.owners.end()) {
+      info.snapshots = held->count;
+      info.oldest_snapshot_age =
+          absl::Nanoseconds(std::max<std::int64_t>(0, now - held->oldest_wall_ns));
+      info.snapshot_kept_bytes = held->kept_bytes;
+    }
     all.push_back(std::move(info));
   }
   return all;
@@ -78,6 +89,7 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
 
 absl::StatusOr<StoreStats> StoreImpl::Stats() {
   COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, ListNamespaces(""));
+  COMMY_ASSIGN_OR_RETURN(const SnapshotUses uses, UsesOfSnapshots());
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session_->ThisLane());
   const process::Pin pin(*lane);
   if (!pin.entered()) {
@@ -104,6 +116,12 @@ absl::StatusOr<StoreStats> StoreImpl::Stats() {
   stats.commit_clock = header.commit_clock.load(std::memory_order_acquire);
   stats.epoch = header.epoch.load(std::memory_order_acquire);
   stats.participants = session_->Participants().size();
+  stats.snapshots = uses.all.count;
+  if (uses.all.count != 0) {
+    stats.oldest_snapshot_age = absl::Nanoseconds(
+        std::max<std::int64_t>(0, session_->platform().WallNs() - uses.all.oldest_wall_ns));
+  }
+  stats.snapshot_kept_bytes = uses.all.kept_bytes;
   stats.stale_after = absl::Nanoseconds(geometry.stale_after_ns);
   stats.operation_timeout = absl::Nanoseconds(geometry.operation_timeout_ns);
   stats.heartbeat_interval = absl::Nanoseconds(geometry.heartbeat_interval_ns);

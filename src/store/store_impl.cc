@@ -23,6 +23,7 @@ region::CreateOptions CreateOptionsOf(const Options& options) {
   create.segment_buckets = options.testing.segment_buckets;
   create.participant_count = options.testing.participant_count;
   create.lane_count = options.testing.lane_count;
+  create.snapshot_count = options.testing.snapshot_count;
   create.stale_after_ns = Ns(options.stale_after);
   create.operation_timeout_ns = Ns(options.operation_timeout);
   create.heartbeat_interval_ns = Ns(options.heartbeat_interval);
@@ -197,6 +198,10 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
       COMMY_RETURN_IF_ERROR(finished);
     }
   }
+  const process::OpWord op = process::UnpackOp(dead.op.load(std::memory_order_acquire));
+  if (published && op.kind == OpKind::kSweep) {
+    (void)IndexOf(anchor).ResumeSweep(anchor);  // Aborted: being dropped, and nothing to sweep.
+  }
   COMMY_RETURN_IF_ERROR(SettleCounter(own, dead, published ? &anchor : nullptr));
   return SettleNotes(own, dead, published ? &anchor : nullptr);
 }
@@ -297,50 +302,67 @@ void StoreImpl::TendNamespaces() {
     return;
   }
   std::vector<std::uint64_t> objects;
+  std::uint64_t ended = 0;
+  bool waiting = false;  // Also what waited for a snapshot, since one has ended.
   {
     const Pin pin(**lane);
     if (!pin.entered()) {
       return;
     }
+    ended = region().header().snapshots_ended.load(std::memory_order_seq_cst);
+    waiting = ended != swept_ended_.load(std::memory_order_relaxed);
     (void)catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
       const auto* const words = region().At<index::NamespaceObject>(object);
       const auto* const root =
           words == nullptr
               ? nullptr
               : region().At<index::IndexRoot>(words->root.load(std::memory_order_acquire));
-      if (root != nullptr && (root->marks.load(std::memory_order_relaxed) != 0 ||
-                              root->prev.load(std::memory_order_relaxed) != 0 ||
-                              root->successor.load(std::memory_order_relaxed) != 0)) {
+      if (root == nullptr) {
+        return true;
+      }
+      const std::uint64_t marks = root->marks.load(std::memory_order_relaxed);
+      if ((marks != 0 && (waiting || marks != index::kWaiting)) ||
+          root->prev.load(std::memory_order_relaxed) != 0 ||
+          root->successor.load(std::memory_order_relaxed) != 0) {
         objects.push_back(object);
       }
       return true;
     });
   }
+  bool all = true;
   for (const std::uint64_t object : objects) {
-    std::uint64_t id = 0;
-    absl::Status status;
-    {
-      Operation op(**lane, OpKind::kSweep, object);
-      const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
-      const absl::StatusOr<bool> named =
-          catalog_.IsReachable(process::NoteKind::kNamespace, object);
-      if (!op.entered() || !anchor.ok() || !named.ok() || !*named) {
-        continue;
-      }
-      id = anchor->id;
-      index::Index& index = IndexOf(*anchor);
-      status = index.FinishPosted(op, *anchor);
-      if (status.ok()) {
-        status = index.ReclaimCleared(op, *anchor);
-      }
-      if (status.ok()) {
-        status = index.Sweep(op, *anchor);
-      }
+    all = TendNamespace(**lane, object, waiting).ok() && all;
+  }
+  if (all) {
+    swept_ended_.store(ended, std::memory_order_relaxed);
+  }
+}
+
+absl::Status StoreImpl::TendNamespace(Lane& lane, std::uint64_t object, bool waiting) {
+  std::uint64_t id = 0;
+  absl::Status status;
+  {
+    Operation op(lane, OpKind::kSweep, object);
+    if (!op.entered()) {
+      return op.status();
     }
-    if (absl::IsAborted(status)) {
-      (void)FinishDrop(object, id);
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+    COMMY_ASSIGN_OR_RETURN(const bool named,
+                           catalog_.IsReachable(process::NoteKind::kNamespace, object));
+    if (!named) {
+      return absl::OkStatus();
+    }
+    id = anchor.id;
+    index::Index& index = IndexOf(anchor);
+    status = index.FinishPosted(op, anchor);
+    if (status.ok()) {
+      status = index.ReclaimCleared(op, anchor);
+    }
+    if (status.ok()) {
+      status = index.Sweep(op, anchor, waiting);
     }
   }
+  return absl::IsAborted(status) ? FinishDrop(object, id) : status;
 }
 
 }  // namespace commy::store

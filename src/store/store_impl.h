@@ -1,6 +1,7 @@
 // An open store: the floors put together, and the life of namespaces.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -82,6 +83,24 @@ class StoreImpl {
   // back, sweeps marked segments, keeps room for growth.
   void Background();
 
+  // --- Snapshots -----------------------------------------------------------------------------
+
+  absl::StatusOr<process::HeldSnapshot> TakeSnapshot() { return session_->TakeSnapshot(); }
+  void ReleaseSnapshot(const process::HeldSnapshot& held) { session_->ReleaseSnapshot(held); }
+
+  // What is held, and what that keeps.
+  struct SnapshotUse {
+    std::uint64_t owner = 0;
+    std::uint64_t count = 0;
+    std::int64_t oldest_wall_ns = 0;
+    std::uint64_t kept_bytes = 0;  // Of records that one of these sees and that count no more.
+  };
+  struct SnapshotUses {
+    std::vector<SnapshotUse> owners;
+    SnapshotUse all;
+  };
+  absl::StatusOr<SnapshotUses> UsesOfSnapshots();
+
  private:
   StoreImpl(std::shared_ptr<process::Session> session, std::string path, const Options& options);
 
@@ -101,6 +120,7 @@ class StoreImpl {
   absl::Status BuryDead();
   absl::Status Bury(std::uint64_t object);
   void TendNamespaces();
+  absl::Status TendNamespace(process::Lane& lane, std::uint64_t object, bool waiting);
 
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
   absl::Status SettleNotes(process::Operation& own, region::LaneLayout& dead,
@@ -115,6 +135,8 @@ class StoreImpl {
   index::OrderedIndex ordered_index_;
   Catalog catalog_;
   std::vector<std::string> differences_;
+  // snapshots_ended when this process last swept what waits for that; not yet: all ones.
+  std::atomic<std::uint64_t> swept_ended_{UINT64_MAX};
 };
 
 // InvalidArgument unless `path` has 1 to 1,024 bytes of non-empty parts between slashes.
