@@ -1,16 +1,23 @@
-// Which snapshots are held: the two words that spare a put from looking at every snapshot slot. See
-// docs/decisions/0008-snapshots.md; how versions are dropped is in version_model_test.cc.
+// Which snapshots are held, and what is kept for them: the words of src/process/snapshots.h, and the
+// marks by which what was kept is found again. How versions are dropped one by one is in
+// chain_model_test.cc and version_model_test.cc.
 //
-// WORDS    clock; held {some, seq}; floor; snapshot slots: 0, owned, pending, or the time S
-// STEPS    take     T1 slot = owned   T2 held = {some, a new seq}   T3 slot = pending
-//                   T4 s = clock   T5 CAS slot pending -> s; what it then says is S
-//          release  slot = 0; then, for each who wants: q = held; any slot taken? no: CAS held q ->
-//                   {none, q}
-//          raise    c = clock; each slot: CAS pending -> clock; the least of c and the times seen:
-//                   floor, if that is more
-//          put      publishes v; t = ++clock, v.commit = t; held says none, or t <= floor: drops
-//                   what is below v
-// HOLDS    who holds a snapshot finds the newest version that is not newer than S
+// WORDS    clock; held {some, seq}; ended; snapshot slots: owner, word 0, pending(seq), or the time S,
+//          keeps; mark: 0, marked, being swept, waiting
+// STEPS    take     T1 owner   T2 held = {some, a new seq}   T3 word = pending(seq)
+//                   T4 s = clock   T5 CAS word pending(seq) -> s; what it then says is S
+//          release  word = 0; keeps = 0, and if it was 1: ++ended; owner = 0; then q = held; any
+//                   owner? no: CAS held q -> {none, q}
+//          look     c = clock; each slot: CAS pending(seq) -> clock. Good for what is not newer than c
+//          judge    o below n: a time seen in [o, n)? Then keeps = 1, and is the word still S?
+//                   Else drop o
+//          put      publishes v; t = ++clock, v.commit = t; held says none: drops what is below v.
+//                   Else e = ended, looks, judges from the top until something is kept, then: mark = waiting;
+//                   ended is not e any more: mark = marked
+//          sweep    if marked, or waiting and ended has changed since: mark = being swept; the same,
+//                   but judges all; CAS mark being swept -> 0
+// HOLDS    who holds a snapshot finds the newest version that is not newer than S; in the end nothing
+//          is kept for nobody
 #include "explorer.h"
 
 namespace commy::model {
@@ -19,11 +26,13 @@ namespace {
 using U8 = std::uint8_t;
 constexpr int kTakers = 2;
 constexpr int kPutter = 2;
-constexpr int kRaiser = 3;
+constexpr int kSweeper = 3;
 constexpr int kActors = 4;
 constexpr int kVersions = 4;  // 0 is there at the start.
-constexpr U8 kPending = 0xff;
-constexpr U8 kOwned = 0xfe;
+constexpr U8 kPending = 0x80;
+constexpr U8 kMarked = 1;
+constexpr U8 kSweeping = 2;
+constexpr U8 kWaiting = 3;
 
 struct Options {
   bool held_left_alone_if_some = false;
@@ -31,6 +40,11 @@ struct Options {
   bool clock_read_after_the_scan = false;
   bool pending_overlooked = false;
   bool pending_at_once = false;
+  bool pending_without_seq = false;
+  bool no_keeps = false;
+  bool word_not_looked_at_again = false;
+  bool ended_before_the_word = false;
+  bool ended_not_compared = false;
 };
 
 class SnapshotModel {
@@ -43,59 +57,72 @@ class SnapshotModel {
     kTaken,
     kRead,
     kRelease,
+    kKeeps,
+    kEnded,
+    kOwner,
     kHeld,
-    kLook,
+    kOwners,
     kNone,
     kPublish,
-    kTime,
+    kStamp,
     kAskHeld,
-    kAskFloor,
-    kDrop,
-    kReadClock,
-    kScan,
-    kRaise,
+    kDropAll,
+    kLookEnded,
+    kLookClock,
+    kLookSlot,
+    kNow,
+    kComplete,
+    kJudge,
+    kFlag,
+    kLookWord,
+    kMark,
+    kCompare,
+    kUnmark,
   };
   struct Actor {
-    U8 pc, rounds, at, time, seq, some;
+    U8 pc, rounds, at, time, seq, ended, kept;
+    U8 newer, older;  // The pair that is judged.
+    U8 seen[kTakers];
   };
   struct State {
-    U8 clock, held_seq, held_some, floor, head;
-    U8 slot[kTakers];
+    U8 clock, held_seq, held_some, ended, head, mark, swept;
+    U8 word[kTakers];
+    U8 owner[kTakers];
+    U8 keeps[kTakers];
     U8 commit[kVersions];
     U8 dropped[kVersions];
     Actor actor[kActors];
   };
 
-  explicit SnapshotModel(Options options) : weak_(options) {}
+  SnapshotModel(Options options, U8 takes, U8 puts) : weak_(options), takes_(takes), puts_(puts) {}
 
   State Initial() const {
     State s;
     std::memset(&s, 0, sizeof s);
     s.clock = 1;
     s.commit[0] = 1;
-    s.actor[0].rounds = 2;
+    s.actor[0].rounds = takes_;
     s.actor[1].rounds = 1;
-    s.actor[kPutter].rounds = 3;
+    s.actor[kPutter].rounds = puts_;
     s.actor[kPutter].pc = kPublish;
-    s.actor[kRaiser].rounds = 2;
-    s.actor[kRaiser].pc = kReadClock;
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      if (s.actor[i].rounds == 0) continue;
       State t = s;
       Move move{i, nullptr};
       if (i < kTakers) {
-        Take(s, t, i, move);
+        if (s.actor[i].rounds != 0) Take(s, t, i, move);
+      } else if (s.actor[i].pc >= kLookEnded) {
+        Look(s, t, i, move);
       } else if (i == kPutter) {
-        Put(s, t, move);
+        if (s.actor[i].rounds != 0) Put(s, t, move);
       } else {
-        Raise(s, t, move);
+        Sweep(s, t, move);
       }
-      emit(t, move);
+      if (move.what != nullptr) emit(t, move);
     }
   }
 
@@ -104,14 +131,17 @@ class SnapshotModel {
       if (s.actor[i].pc != kRead && s.actor[i].pc != kRelease) continue;
       int needed = 0;
       for (int v = 1; v < kVersions; ++v)
-        if (s.commit[v] != 0 && s.commit[v] <= s.slot[i]) needed = v;
+        if (s.commit[v] != 0 && s.commit[v] <= s.word[i]) needed = v;
       if (s.dropped[needed] != 0) return "a version that a snapshot needs was dropped";
     }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
-    return s.held_some == 0 ? nullptr : "nobody holds a snapshot, and the word says somebody does";
+    if (s.held_some != 0) return "nobody holds a snapshot, and the word says somebody does";
+    for (int v = 0; v < s.head; ++v)
+      if (s.dropped[v] == 0) return "a version is kept for nobody";
+    return nullptr;
   }
 
  private:
@@ -119,22 +149,24 @@ class SnapshotModel {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kIdle:
-        t.slot[i] = weak_.pending_at_once ? kPending : kOwned;
+        t.owner[i] = 1;
+        if (weak_.pending_at_once) t.word[i] = kPending;
         me.pc = weak_.time_before_held ? kClock : kBump;
-        move.what = "T1: slot = owned";
+        move.what = "T1: takes a slot";
         return;
       case kBump:
         if (s.held_some == 0 || !weak_.held_left_alone_if_some) {
           ++t.held_seq;
           t.held_some = 1;
         }
+        me.seq = weak_.pending_without_seq || weak_.pending_at_once ? 0 : t.held_seq;
         me.pc = kShow;
         move.what = "T2: held = some";
         return;
       case kShow:
-        if (!weak_.pending_at_once) t.slot[i] = kPending;
+        if (!weak_.pending_at_once) t.word[i] = kPending | me.seq;
         me.pc = weak_.time_before_held ? kTaken : kClock;
-        move.what = "T3: slot = pending";
+        move.what = "T3: word = pending";
         return;
       case kClock:
         me.time = s.clock;
@@ -142,134 +174,315 @@ class SnapshotModel {
         move.what = "T4: reads the clock";
         return;
       case kTaken:
-        if (s.slot[i] == kPending) t.slot[i] = me.time;
+        if (s.word[i] == (kPending | me.seq)) t.word[i] = me.time;
         me.time = 0;
         me.pc = kRead;
         move.what = "T5: CAS pending -> S";
         return;
+      default:
+        Release(s, t, i, move);
+        return;
+    }
+  }
+
+  void Release(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
       case kRead:
-        me.pc = kRelease;
+        me.pc = weak_.ended_before_the_word ? kKeeps : kRelease;
         move.what = "reads";
         return;
       case kRelease:
-        t.slot[i] = 0;
+        t.word[i] = 0;
+        me.pc = weak_.ended_before_the_word ? kOwner : kKeeps;
+        move.what = "word = 0";
+        return;
+      case kKeeps:
+        t.keeps[i] = 0;
+        me.pc = s.keeps[i] != 0 ? kEnded : weak_.ended_before_the_word ? kRelease : kOwner;
+        move.what = "keeps = 0";
+        return;
+      case kEnded:
+        ++t.ended;
+        me.pc = weak_.ended_before_the_word ? kRelease : kOwner;
+        move.what = "++ended";
+        return;
+      case kOwner:
+        t.owner[i] = 0;
         me.pc = kHeld;
-        move.what = "lets its slot go";
+        move.what = "owner = 0";
         return;
       case kHeld:
         me.seq = s.held_seq;
         me.at = 0;
-        me.pc = kLook;
+        me.pc = kOwners;
         move.what = "reads held";
         return;
-      case kLook:
-        if (s.slot[me.at] != 0) {
-          Over(me);
+      case kOwners:
+        if (s.owner[me.at] != 0) {
+          Over(me, kIdle);
         } else if (++me.at == kTakers) {
           me.pc = kNone;
         }
-        move.what = "looks at a slot";
+        move.what = "looks for an owner";
         return;
       default:
         if (s.held_seq == me.seq) t.held_some = 0;
-        Over(me);
+        Over(me, kIdle);
         move.what = "CAS held -> none";
         return;
     }
   }
 
-  static void Over(Actor& me) { me = Actor{kIdle, static_cast<U8>(me.rounds - 1), 0, 0, 0, 0}; }
+  static void Over(Actor& me, Pc pc) {
+    const U8 rounds = me.rounds == 0 ? 0 : static_cast<U8>(me.rounds - 1);
+    me = Actor{};
+    me.pc = pc;
+    me.rounds = rounds;
+  }
 
   void Put(const State& s, State& t, Move& move) const {
     Actor& me = t.actor[kPutter];
     switch (me.pc) {
       case kPublish:
         t.head = s.head + 1;
-        me.pc = kTime;
+        me.newer = t.head;
+        me.pc = kStamp;
         move.what = "publishes a version";
         return;
-      case kTime:
-        t.commit[s.head] = ++t.clock;
+      case kStamp:
+        if (s.commit[me.newer] == 0) t.commit[me.newer] = ++t.clock;
         me.pc = kAskHeld;
         move.what = "stamps it";
         return;
       case kAskHeld:
-        me.pc = s.held_some == 0 ? kDrop : kAskFloor;
+        me.pc = s.held_some == 0 ? kDropAll : kLookEnded;
         move.what = "reads held";
         return;
-      case kAskFloor:
-        me.pc = s.commit[s.head] <= s.floor ? kDrop : kPublish;
-        if (me.pc == kPublish) --me.rounds;
-        move.what = "reads the floor";
-        return;
       default:
-        for (int v = 0; v < s.head; ++v) t.dropped[v] = 1;
-        me.pc = kPublish;
-        --me.rounds;
+        for (int v = 0; v < me.newer; ++v) t.dropped[v] = 1;
+        Over(me, kPublish);
         move.what = "drops what is below";
         return;
     }
   }
 
-  void Raise(const State& s, State& t, Move& move) const {
-    Actor& me = t.actor[kRaiser];
+  void Sweep(const State& s, State& t, Move& move) const {
+    Actor& me = t.actor[kSweeper];
+    if (me.pc == kStamp) {  // A look may be older than what it is asked about.
+      if (s.commit[s.head] == 0) t.commit[s.head] = ++t.clock;
+      me.newer = s.head;
+      me.pc = kJudge;
+      move.what = "settles the head";
+      return;
+    }
+    if (s.mark == kMarked || s.mark == kSweeping || (s.mark == kWaiting && s.ended != s.swept)) {
+      t.swept = s.ended;
+      t.mark = kSweeping;
+      me.pc = kLookEnded;
+      move.what = "sweeps: mark = being swept";
+    } else if (s.ended != s.swept) {
+      t.swept = s.ended;
+      move.what = "has nothing to sweep";
+    }
+  }
+
+  // What the putter and the sweeper have in common.
+  void Look(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
     switch (me.pc) {
-      case kReadClock:
-        me.time = weak_.clock_read_after_the_scan ? kPending : s.clock;
+      case kLookEnded:
+        me.ended = s.ended;
+        me.pc = kLookClock;
+        move.what = "reads ended";
+        return;
+      case kLookClock:
+        me.time = weak_.clock_read_after_the_scan ? 0 : s.clock;
         me.at = 0;
-        me.pc = kScan;
+        me.pc = kLookSlot;
         move.what = "reads the clock";
         return;
-      case kScan: {
-        U8 seen = s.slot[me.at];
-        if (seen == kPending && !weak_.pending_overlooked) {
-          t.slot[me.at] = s.clock;
-          seen = s.clock;
+      case kLookSlot:
+        me.seq = s.word[me.at];
+        me.seen[me.at] = 0;
+        move.what = "looks at a slot";
+        if ((me.seq & kPending) != 0 && !weak_.pending_overlooked) {
+          me.pc = kNow;
+          return;
         }
-        if (seen != 0 && seen < kOwned && seen < me.time) me.time = seen;
-        if (++me.at == kTakers) me.pc = kRaise;
-        move.what = "looks at a slot, completes it";
+        if ((me.seq & kPending) == 0) me.seen[me.at] = me.seq;
+        NextSlot(t, i);
         return;
-      }
+      case kNow:
+        me.kept = s.clock;  // The clock, for a moment.
+        me.pc = kComplete;
+        move.what = "reads the clock for one that is pending";
+        return;
+      case kComplete:
+        if (s.word[me.at] == me.seq) t.word[me.at] = me.kept;
+        if ((t.word[me.at] & kPending) == 0) me.seen[me.at] = t.word[me.at];
+        me.kept = 0;
+        NextSlot(t, i);
+        move.what = "CAS pending -> clock";
+        return;
       default:
-        if (me.time == kPending) me.time = s.clock;
-        if (me.time > s.floor) t.floor = me.time;
-        me = Actor{kReadClock, static_cast<U8>(me.rounds - 1), 0, 0, 0, 0};
-        // The sweep of what the floor allows now.
-        if (s.commit[s.head] != 0 && s.commit[s.head] <= t.floor)
-          for (int v = 0; v < s.head; ++v) t.dropped[v] = 1;
-        move.what = "raises the floor, and sweeps";
+        Judge(s, t, i, move);
         return;
     }
   }
 
+  void NextSlot(State& t, int i) const {
+    Actor& me = t.actor[i];
+    me.seq = 0;
+    if (++me.at < kTakers) {
+      me.pc = kLookSlot;
+      return;
+    }
+    if (weak_.clock_read_after_the_scan) me.time = t.clock;
+    me.pc = i == kSweeper && me.newer == 0 ? kStamp : kJudge;
+    me.kept = 0;
+  }
+
+  void Judge(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
+      case kJudge: {
+        int older = me.newer - 1;
+        while (older >= 0 && s.dropped[older] != 0) --older;
+        move.what = "judges a version";
+        if (older < 0) {
+          Judged(t, i);
+          return;
+        }
+        me.older = static_cast<U8>(older);
+        if (s.commit[me.newer] > me.time) {
+          me.pc = kLookClock;
+          return;
+        }
+        for (U8 k = 0; k < kTakers; ++k) {
+          if (me.seen[k] == 0 || me.seen[k] < s.commit[older] || me.seen[k] >= s.commit[me.newer])
+            continue;
+          me.at = k;
+          me.pc = weak_.no_keeps ? kLookWord : kFlag;
+          return;
+        }
+        t.dropped[older] = 1;
+        return;
+      }
+      case kFlag:
+        t.keeps[me.at] = 1;
+        me.pc = kLookWord;
+        move.what = "keeps = 1";
+        return;
+      case kLookWord:
+        move.what = "looks whether it is still held";
+        if (s.word[me.at] != me.seen[me.at] && !weak_.word_not_looked_at_again) {
+          me.seen[me.at] = 0;
+          me.pc = kJudge;
+        } else {
+          Keep(t, i);
+        }
+        return;
+      case kMark:
+        if (s.mark == 0 || s.mark == kSweeping) t.mark = kWaiting;
+        me.pc = kCompare;
+        move.what = "mark = waiting";
+        return;
+      case kCompare:
+        if (s.ended != me.ended && !weak_.ended_not_compared) t.mark = kMarked;
+        if (i == kPutter) {
+          Over(me, kPublish);
+        } else {
+          me.pc = kUnmark;
+        }
+        move.what = "compares ended";
+        return;
+      default:
+        if (s.mark == kSweeping) t.mark = 0;
+        Over(me, kIdle);
+        move.what = "CAS mark being swept -> 0";
+        return;
+    }
+  }
+
+  static void Keep(State& t, int i) {
+    Actor& me = t.actor[i];
+    me.kept = 1;
+    me.newer = me.older;
+    me.pc = kJudge;
+    if (i == kPutter) Judged(t, i);
+  }
+
+  static void Judged(State& t, int i) {
+    Actor& me = t.actor[i];
+    if (me.kept != 0) {
+      me.pc = kMark;
+    } else if (i == kPutter) {
+      Over(me, kPublish);
+    } else {
+      me.pc = kUnmark;
+    }
+  }
+
   Options weak_;
+  U8 takes_;
+  U8 puts_;
 };
 
 TEST(SnapshotModelTest, WhatASnapshotNeedsStays) {
-  ExpectHolds(SnapshotModel({}), "snapshots");
+  ExpectHolds(SnapshotModel({}, 1, 2), "snapshots, each taken once, two puts");
+}
+
+TEST(SnapshotModelTest, WhatASnapshotNeedsStaysWhenASlotIsUsedAgain) {
+  ExpectHolds(SnapshotModel({}, 2, 1), "snapshots, one taken twice, one put");
 }
 
 TEST(SnapshotModelTest, OneThatCanBeCompletedBeforeItIsSaidIsCaught) {
-  ExpectCaught(SnapshotModel({.pending_at_once = true}), "snapshots, weakened: pending at once");
+  ExpectCaught(SnapshotModel({.pending_at_once = true}, 1, 2),
+               "snapshots, weakened: pending at once");
 }
 
 TEST(SnapshotModelTest, NotChangingAWordThatSaysSomeAlreadyIsCaught) {
-  ExpectCaught(SnapshotModel({.held_left_alone_if_some = true}), "snapshots, weakened: no new seq");
+  ExpectCaught(SnapshotModel({.held_left_alone_if_some = true}, 1, 2),
+               "snapshots, weakened: no new seq");
 }
 
 TEST(SnapshotModelTest, TakingTheTimeBeforeItIsSaidIsCaught) {
-  ExpectCaught(SnapshotModel({.time_before_held = true}), "snapshots, weakened: time first");
+  ExpectCaught(SnapshotModel({.time_before_held = true}, 1, 2), "snapshots, weakened: time first");
 }
 
-TEST(SnapshotModelTest, AFloorFromAClockReadAfterTheScanIsCaught) {
-  ExpectCaught(SnapshotModel({.clock_read_after_the_scan = true}),
+TEST(SnapshotModelTest, ALookWithAClockThatIsReadAfterItIsCaught) {
+  ExpectCaught(SnapshotModel({.clock_read_after_the_scan = true}, 1, 2),
                "snapshots, weakened: clock last");
 }
 
 TEST(SnapshotModelTest, OverlookingOneThatIsBeingTakenIsCaught) {
-  ExpectCaught(SnapshotModel({.pending_overlooked = true}),
+  ExpectCaught(SnapshotModel({.pending_overlooked = true}, 1, 2),
                "snapshots, weakened: pending overlooked");
+}
+
+TEST(SnapshotModelTest, APendingWordThatLooksLikeAnEarlierOneIsCaught) {
+  ExpectCaught(SnapshotModel({.pending_without_seq = true}, 2, 2),
+               "snapshots, weakened: pending without a seq");
+}
+
+TEST(SnapshotModelTest, NotSayingThatSomethingIsKeptIsCaught) {
+  ExpectCaught(SnapshotModel({.no_keeps = true}, 1, 2), "snapshots, weakened: keeps is not set");
+}
+
+TEST(SnapshotModelTest, NotLookingWhetherItIsStillHeldIsCaught) {
+  ExpectCaught(SnapshotModel({.word_not_looked_at_again = true}, 1, 2),
+               "snapshots, weakened: the word is not looked at again");
+}
+
+TEST(SnapshotModelTest, SayingThatOneHasEndedBeforeItHasIsCaught) {
+  ExpectCaught(SnapshotModel({.ended_before_the_word = true}, 1, 2),
+               "snapshots, weakened: ended before the word");
+}
+
+TEST(SnapshotModelTest, MarkingWhatHasEndedMeanwhileIsCaught) {
+  ExpectCaught(SnapshotModel({.ended_not_compared = true}, 1, 2),
+               "snapshots, weakened: ended is not compared");
 }
 
 }  // namespace
