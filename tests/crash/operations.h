@@ -457,6 +457,84 @@ inline std::vector<Operation> OrderedOperations() {
   return all;
 }
 
+// --- Snapshots ---------------------------------------------------------------------------------
+
+// One step of an earlier victim: what it reads by a snapshot must not change under it.
+inline Step SnapshotRound(const std::string& key) {
+  Step step = OnKeys("a round with a snapshot", kA, nullptr, [=](Keys& keys) {
+    keys[key] = Padded("round");
+    return std::string("as before");
+  });
+  step.real = [=](Actor& actor) {
+    const Namespace* const ns = actor.ns(kA);
+    if (ns == nullptr) {
+      return std::string("no namespace");
+    }
+    const absl::StatusOr<Snapshot> taken = actor.store().TakeSnapshot();
+    if (!taken.ok()) {
+      return Word(taken.status());
+    }
+    const std::string before = Word(ns->Get(key, {.snapshot = &*taken}));
+    if (const absl::Status put = ns->Put(key, Padded("round")); !put.ok()) {
+      return Word(put);
+    }
+    const bool same = Word(ns->Get(key, {.snapshot = &*taken})) == before;
+    return std::string(same ? "as before" : "changed");
+  };
+  return step;
+}
+
+inline std::vector<Operation> SnapshotOperations(Order order) {
+  using KeyName = const std::string&;
+  using hooks::Action;
+  const std::string kind = order == Order::kOrdered ? "ordered " : "";
+  const auto one = [](auto make) {
+    return [make](KeyName key) { return std::vector<Step>{make(key)}; };
+  };
+  const auto round = [](KeyName key) { return SnapshotRound(key); };
+  std::vector<Operation> all = {
+      {kind + "snapshot take, release", Plain,
+       [](KeyName) {
+         return std::vector<Step>{TakeSnapshot(1), ContentAt(1, kA), ReleaseSnapshot(1)};
+       }},
+      {kind + "snapshot, puts, delete", Plain,
+       [](KeyName key) {
+         return std::vector<Step>{TakeSnapshot(1),       Put(kA, key, Padded("first")),
+                                  Delete(kA, "n"),       Put(kA, key, Padded("second")),
+                                  Put(kA, "new", "new"), ContentAt(1, kA)};
+       }},
+      {kind + "snapshots, sweep", Plain,
+       [](KeyName key) {
+         return std::vector<Step>{TakeSnapshot(1),  Put(kA, key, Padded("1")), TakeSnapshot(2),
+                                  Delete(kA, key),  ReleaseSnapshot(1),        Beat(),
+                                  ContentAt(2, kA), ReleaseSnapshot(2),        Beat()};
+       },
+       nullptr, Action::kKill, false, true},
+      {kind + "snapshot, clear", Plain,
+       [](KeyName key) {
+         return std::vector<Step>{TakeSnapshot(1),    Clear(kA), Put(kA, key, "after"),
+                                  Clear(kA),          Beat(),    ContentAt(1, kA),
+                                  ReleaseSnapshot(1), Beat()};
+       },
+       nullptr, Action::kKill, false, true},
+      {"recover " + kind + "snapshot", Plain, one([](KeyName) { return Attach(); }), round,
+       Action::kKill, true},
+      {"beside stopped " + kind + "snapshot", Plain,
+       [](KeyName key) {
+         return std::vector<Step>{TakeSnapshot(1), Put(kA, key, "beside"), Put(kA, key, "again"),
+                                  ContentAt(1, kA), ReleaseSnapshot(1)};
+       },
+       round, Action::kStop},
+  };
+  if (order == Order::kOrdered) {  // What differs by it: where a chain hangs.
+    all = {all[1], all[3]};
+  }
+  for (Operation& operation : all) {
+    operation.order = order;
+  }
+  return all;
+}
+
 // --- The table -------------------------------------------------------------------------------------
 
 inline std::vector<Operation> Operations() {
@@ -596,6 +674,11 @@ inline std::vector<Operation> Operations() {
                  [=](Key) { return std::vector<Step>{Clear(kA)}; }, put, Action::kStop});
   for (Operation& operation : OrderedOperations()) {
     all.push_back(std::move(operation));
+  }
+  for (const Order order : {Order::kHash, Order::kOrdered}) {
+    for (Operation& operation : SnapshotOperations(order)) {
+      all.push_back(std::move(operation));
+    }
   }
   return all;
 }

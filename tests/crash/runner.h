@@ -336,6 +336,11 @@ class CaseRunner {
     if (std::string wrong = CheckSound(survivor, alone); !wrong.empty()) {
       return "after the background's work: " + wrong;
     }
+    if (const absl::StatusOr<CheckReport> report = survivor.inside().Check();
+        alone && report->records != report->keys) {
+      return absl::StrCat("after the background's work: ", report->records, " records for ",
+                          report->keys, " keys: something is kept for nobody");
+    }
     static const Step content = Content(false);
     static const Step content_and_sizes = Content(true);
     return Do(survivor, alone ? content_and_sizes : content);
@@ -362,11 +367,18 @@ class CaseRunner {
                std::size_t seen_next) {
     // Most orders lead to the same few models, so this stays far from the number of orders.
     std::string state = absl::StrCat(prior_done ? 1 : 0, ",", victim_next, ",", seen_next, ";");
-    for (const auto& [path, content] : model.names) {
-      absl::StrAppend(&state, path, "#", content.id, ":");
-      for (const auto& [key, value] : content.keys) {
-        absl::StrAppend(&state, key, "=", value, ",");
+    const auto add = [&state](const auto& names) {
+      for (const auto& [path, content] : names) {
+        absl::StrAppend(&state, path, "#", content.id, ":");
+        for (const auto& [key, value] : content.keys) {
+          absl::StrAppend(&state, key, "=", value, ",");
+        }
       }
+    };
+    add(model.names);
+    for (const auto& [number, names] : model.snapshots) {
+      absl::StrAppend(&state, "@", number, ";");
+      add(names);
     }
     if (!tried_.insert(std::move(state)).second) {
       return false;

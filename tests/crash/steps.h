@@ -31,6 +31,7 @@ struct Model {
   };
   std::map<std::string, Content> names;
   std::uint64_t next_id = 1;
+  std::map<int, std::map<std::string, Content>> snapshots;  // Each held by one participant.
 
   Content* ById(std::uint64_t id) {
     for (auto& [path, content] : names) {
@@ -83,6 +84,7 @@ class Actor {
   }
   absl::Status Close() {
     handles_.clear();
+    snapshots.clear();
     absl::Status status = store_.has_value() ? store_->Close() : absl::OkStatus();
     store_.reset();
     if (inside_ != nullptr) {
@@ -95,6 +97,7 @@ class Actor {
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] Store& store() { return *store_; }
   [[nodiscard]] store::StoreImpl& inside() { return *inside_; }
+  std::map<int, Snapshot> snapshots;
   // Null: it was gone when this participant came.
   [[nodiscard]] const Namespace* ns(std::uint64_t id) {
     const auto at = handles_.find(id);
@@ -294,6 +297,72 @@ inline Step ListNs() {
             std::string text;
             for (const auto& [path, content] : model.names) {
               text += path + ";";
+            }
+            return text;
+          }};
+}
+
+// --- Snapshots, by numbers that tests give them ------------------------------------------------
+
+inline Step TakeSnapshot(int number) {
+  return {absl::StrCat("take ", number),
+          [=](Actor& actor) {
+            absl::StatusOr<Snapshot> taken = actor.store().TakeSnapshot();
+            if (!taken.ok()) {
+              return Word(taken.status());
+            }
+            actor.snapshots.insert_or_assign(number, *std::move(taken));
+            return std::string("ok");
+          },
+          [=](Model& model) {
+            model.snapshots[number] = model.names;
+            return std::string("ok");
+          }};
+}
+inline Step ReleaseSnapshot(int number) {
+  return {absl::StrCat("release ", number),
+          [=](Actor& actor) {
+            actor.snapshots.erase(number);
+            return std::string("ok");
+          },
+          [=](Model& model) {
+            model.snapshots.erase(number);
+            return std::string("ok");
+          }};
+}
+// All keys of a namespace, as a snapshot has them.
+inline Step ContentAt(int number, std::uint64_t id) {
+  return {absl::StrCat("content at ", number),
+          [=](Actor& actor) {
+            const Namespace* const ns = actor.ns(id);
+            if (ns == nullptr) {
+              return std::string("no namespace");
+            }
+            std::map<std::string, std::string> keys;
+            ScanRange scan = ns->Scan({.snapshot = &actor.snapshots.at(number)});
+            for (const Entry& entry : scan) {
+              keys.emplace(entry.key(), entry.value());
+            }
+            if (!scan.status().ok()) {
+              return Word(scan.status());
+            }
+            std::string text;
+            for (const auto& [key, value] : keys) {
+              absl::StrAppend(&text, key, "=", value, " ");
+            }
+            return text;
+          },
+          [=](Model& model) {
+            if (model.ById(id) == nullptr) {
+              return std::string("no namespace");
+            }
+            std::string text;
+            for (const auto& [path, content] : model.snapshots[number]) {
+              for (const auto& [key, value] : content.keys) {
+                if (content.id == id) {
+                  absl::StrAppend(&text, key, "=", value, " ");
+                }
+              }
             }
             return text;
           }};
