@@ -88,6 +88,14 @@ void WriteStore(const StoreStats& stats, Writer& out) {
   out.Gauge("commy_namespaces", "", "Namespaces.", stats.namespaces);
   out.Gauge("commy_participants", "", "Attached processes, the one that tells included.",
             stats.participants);
+  out.Gauge("commy_snapshots", "", "Snapshots that are held, those of scans included.",
+            stats.snapshots);
+  out.Family("commy_oldest_snapshot_age_seconds", "gauge", "seconds",
+             "For how long the oldest snapshot has been held; 0: none is.");
+  out.Sample({}, absl::StrCat(absl::ToDoubleSeconds(stats.oldest_snapshot_age)));
+  out.Gauge("commy_snapshot_kept_bytes", "bytes",
+            "Blocks of values that count no more, and that a snapshot still sees.",
+            stats.snapshot_kept_bytes);
   out.Gauge("commy_epoch", "", "Reclamation epoch.", stats.epoch);
   out.Family("commy_commits", "counter", "", "Times given to changes.");
   out.Sample({}, std::to_string(stats.commit_clock));
@@ -118,6 +126,11 @@ void WriteParticipants(const std::vector<ParticipantInfo>& participants, Writer&
   out.Family("commy_participant_pinned_epochs", "gauge", "",
              "How many epochs its oldest reader holds back.");
   family([](const ParticipantInfo& info) { return std::to_string(info.pinned_epochs); });
+  out.Family("commy_participant_snapshots", "gauge", "", "Snapshots that it holds.");
+  family([](const ParticipantInfo& info) { return std::to_string(info.snapshots); });
+  out.Family("commy_participant_snapshot_kept_bytes", "gauge", "bytes",
+             "Blocks of values that count no more, and that its snapshots still see.");
+  family([](const ParticipantInfo& info) { return std::to_string(info.snapshot_kept_bytes); });
   out.Family("commy_participant_operations", "counter", "",
              "Changes begun in its lanes; reads are not counted.");
   family([](const ParticipantInfo& info) { return std::to_string(info.operations); });

@@ -197,6 +197,32 @@ TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
   EXPECT_NE(table.find(std::to_string(::getpid())), std::string::npos);
 }
 
+TEST_F(CliKeysTest, PsAndStatSayWhoHoldsSnapshotsAndWhatTheyKeep) {
+  Options options;
+  options.process_name = "test";
+  const absl::StatusOr<Store> opened = Store::Open(store_, options);
+  ASSERT_TRUE(opened.ok()) << opened.status();
+  const absl::StatusOr<Namespace> ns = opened->OpenNamespace("a");
+  ASSERT_TRUE(ns->Put("k", std::string(2000, 'v')).ok());
+  EXPECT_NE(Done({"stat", store_}).find("snapshots          0\n"), std::string::npos);
+  const absl::StatusOr<Snapshot> held = opened->TakeSnapshot();
+  ASSERT_TRUE(held.ok()) << held.status();
+  ASSERT_TRUE(ns->Put("k", "small").ok());
+  const json ps = json::parse(Done({"ps", store_, "--json"}));
+  EXPECT_EQ(ps[0]["name"], "test");
+  EXPECT_EQ(ps[0]["snapshots"], 1);
+  EXPECT_GE(ps[0]["snapshot_kept_bytes"], 2000);
+  EXPECT_GE(ps[0]["oldest_snapshot_age_ms"], 0);
+  EXPECT_EQ(ps[1]["snapshots"], 0);
+  const json stat = json::parse(Done({"stat", store_, "--json"}));
+  EXPECT_EQ(stat["snapshots"], 1);
+  EXPECT_GE(stat["snapshot_kept_bytes"], 2000);
+  EXPECT_NE(Done({"stat", store_}).find("snapshots          1, the oldest of "), std::string::npos);
+  EXPECT_NE(Done({"ps", store_}).find("KEEPS"), std::string::npos);
+  const std::string metrics = Done({"stat", store_, "--format", "openmetrics"});
+  EXPECT_NE(metrics.find("\ncommy_snapshots 1\n"), std::string::npos) << metrics;
+}
+
 TEST_F(CliKeysTest, CheckOfASoundStoreSaysSo) {
   Done({"put", store_, "a", "k", "v"});
   const json check = json::parse(Done({"check", store_, "--json"}));

@@ -119,11 +119,12 @@ absl::Status Interruption(const DumpArguments& arguments) {
 // How large mdb_load must make its file: pages that are at least half full, and long values on
 // pages of their own.
 absl::StatusOr<std::uint64_t> MapBytes(const Store& store, const DumpArguments& arguments,
-                                       const std::vector<std::string>& paths) {
+                                       const std::vector<std::string>& paths,
+                                       const Snapshot& then) {
   std::uint64_t bytes = 64 * kPageBytes;
   for (const std::string& path : paths) {
     COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
-    ScanRange scan = ns.Scan();
+    ScanRange scan = ns.Scan({.snapshot = &then});
     bytes += 4 * kPageBytes;
     for (const Entry& entry : scan) {
       const std::uint64_t value = entry.value().size();
@@ -142,9 +143,9 @@ absl::StatusOr<std::uint64_t> MapBytes(const Store& store, const DumpArguments& 
 // dumps of the same content are the same.
 absl::StatusOr<std::vector<Record>> SortedRecords(const Store& store, const Namespace& ns,
                                                   const DumpArguments& arguments,
-                                                  Progress& progress) {
+                                                  const Snapshot& then, Progress& progress) {
   std::vector<Record> records;
-  ScanRange scan = ns.Scan({.prefix = arguments.prefix});
+  ScanRange scan = ns.Scan({.prefix = arguments.prefix, .snapshot = &then});
   for (const Entry& entry : scan) {
     records.push_back({entry.key(), entry.value(), entry.ttl()});
     if (progress.Due()) {
@@ -176,11 +177,12 @@ void AppendRecord(const Record& record, const DumpArguments& arguments, Losses& 
 }
 
 absl::Status DumpNamespace(const Store& store, const std::string& path, std::uint64_t map_bytes,
-                           const DumpArguments& arguments, Losses& losses, Output& out) {
+                           const DumpArguments& arguments, const Snapshot& then, Losses& losses,
+                           Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
   Progress progress;
   COMMY_ASSIGN_OR_RETURN(const std::vector<Record> records,
-                         SortedRecords(store, ns, arguments, progress));
+                         SortedRecords(store, ns, arguments, then, progress));
   if (arguments.format == Format::kDump) {
     AppendDumpHeader({arguments.all ? path : "", arguments.print, map_bytes}, out.buffer());
   }
@@ -252,15 +254,19 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
   CatchInterrupts();
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "dump"));
   COMMY_ASSIGN_OR_RETURN(const std::vector<std::string> paths, PathsOf(store, arguments));
+  // All that is dumped is of one moment.
+  const absl::StatusOr<Snapshot> then = store.TakeSnapshot();
+  COMMY_RETURN_IF_ERROR(Explain(store, then.status()));
   std::uint64_t map_bytes = 0;
   if (arguments.format == Format::kDump && arguments.reader == Reader::kLmdb) {
-    COMMY_ASSIGN_OR_RETURN(map_bytes, MapBytes(store, arguments, paths));
+    COMMY_ASSIGN_OR_RETURN(map_bytes, MapBytes(store, arguments, paths, *then));
   }
   COMMY_ASSIGN_OR_RETURN(Target target, Target::Open(arguments.file));
   Output& out = target.Or(standard);
   Losses losses;
   for (const std::string& path : paths) {
-    const absl::Status dumped = DumpNamespace(store, path, map_bytes, arguments, losses, out);
+    const absl::Status dumped =
+        DumpNamespace(store, path, map_bytes, arguments, *then, losses, out);
     if (!standard.status().ok()) {
       return Exit::kFailed;  // The caller looks at it.
     }
@@ -300,7 +306,9 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
 
 void AddDumpCommand(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand(
-      "dump", "Write the keys of a namespace to a file, in their order, to be loaded again");
+      "dump",
+      "Write the keys of a namespace, as they are at one moment, to a file, in their order, to be "
+      "loaded again");
   auto arguments = std::make_shared<DumpArguments>();
   AddStore(command, arguments->store);
   command.add_option("NS", arguments->path, "Namespace: parts separated by '/'")->type_name("");

@@ -90,7 +90,8 @@ void AddRange(CLI::App& command, ScanOptions& options) {
 }  // namespace
 
 void AddScanCommand(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("scan", "Print the keys and values of a namespace");
+  CLI::App& command = *app.add_subcommand(
+      "scan", "Print the keys and values of a namespace, as they are at one moment");
   auto arguments = std::make_shared<ScanArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);

@@ -104,6 +104,9 @@ Json ToJson(const StoreStats& stats) {
                {"commit_clock", stats.commit_clock},
                {"epoch", stats.epoch},
                {"participants", stats.participants},
+               {"snapshots", stats.snapshots},
+               {"oldest_snapshot_age_ms", absl::ToInt64Milliseconds(stats.oldest_snapshot_age)},
+               {"snapshot_kept_bytes", stats.snapshot_kept_bytes},
                {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
                {"operation_timeout_ms", absl::ToInt64Milliseconds(stats.operation_timeout)},
                {"heartbeat_interval_ms", absl::ToInt64Milliseconds(stats.heartbeat_interval)}};
@@ -118,6 +121,11 @@ std::string ToText(const StoreStats& stats) {
       {"keys", ShowCount(stats.keys)},
       {"namespaces", ShowCount(stats.namespaces)},
       {"participants", ShowCount(stats.participants) + " (this one included)"},
+      {"snapshots", stats.snapshots == 0
+                        ? "0"
+                        : absl::StrCat(ShowCount(stats.snapshots), ", the oldest of ",
+                                       ShowDuration(stats.oldest_snapshot_age), " ago, keep ",
+                                       ShowSize(stats.snapshot_kept_bytes))},
       {"file", ShowSize(stats.file_bytes)},
       {"on disk", ShowSize(stats.disk_bytes)},
       {"  in use", ShowSize(stats.used_bytes)},
@@ -182,24 +190,29 @@ void AddStat(CLI::App& app, Action& action) {
 Json ToJson(const std::vector<ParticipantInfo>& participants) {
   Json list = Json::array();
   for (const ParticipantInfo& info : participants) {
-    list.push_back(Json{{"slot", info.slot},
-                        {"pid", info.pid},
-                        {"name", info.name},
-                        {"state", LivenessName(info.liveness)},
-                        {"read_only", info.read_only},
-                        {"started", absl::FormatTime(info.started, absl::UTCTimeZone())},
-                        {"heartbeat_age_ms", absl::ToInt64Milliseconds(info.heartbeat_age)},
-                        {"lanes", info.lanes},
-                        {"operations", info.operations},
-                        {"doing", info.doing},
-                        {"pinned_epochs", info.pinned_epochs}});
+    list.push_back(
+        Json{{"slot", info.slot},
+             {"pid", info.pid},
+             {"name", info.name},
+             {"state", LivenessName(info.liveness)},
+             {"read_only", info.read_only},
+             {"started", absl::FormatTime(info.started, absl::UTCTimeZone())},
+             {"heartbeat_age_ms", absl::ToInt64Milliseconds(info.heartbeat_age)},
+             {"lanes", info.lanes},
+             {"operations", info.operations},
+             {"doing", info.doing},
+             {"pinned_epochs", info.pinned_epochs},
+             {"snapshots", info.snapshots},
+             {"oldest_snapshot_age_ms", absl::ToInt64Milliseconds(info.oldest_snapshot_age)},
+             {"snapshot_kept_bytes", info.snapshot_kept_bytes}});
   }
   return list;
 }
 
 std::string ToText(const std::vector<ParticipantInfo>& participants) {
-  std::vector<std::vector<std::string>> rows = {
-      {"SLOT", "PID", "NAME", "STATE", "HEARTBEAT", "LANES", "OPERATIONS", "DOING", "PINNED"}};
+  std::vector<std::vector<std::string>> rows = {{"SLOT", "PID", "NAME", "STATE", "HEARTBEAT",
+                                                 "LANES", "OPERATIONS", "DOING", "PINNED",
+                                                 "SNAPSHOTS", "OLDEST", "KEEPS"}};
   for (const ParticipantInfo& info : participants) {
     std::string name;
     AppendTsvField(info.name, name);
@@ -207,9 +220,11 @@ std::string ToText(const std::vector<ParticipantInfo>& participants) {
                     std::string(LivenessName(info.liveness)),
                     ShowDuration(std::max(info.heartbeat_age, absl::ZeroDuration())),
                     std::to_string(info.lanes), ShowCount(info.operations), info.doing,
-                    std::to_string(info.pinned_epochs)});
+                    std::to_string(info.pinned_epochs), std::to_string(info.snapshots),
+                    info.snapshots == 0 ? "-" : ShowDuration(info.oldest_snapshot_age),
+                    info.snapshots == 0 ? "-" : ShowSize(info.snapshot_kept_bytes)});
   }
-  return Table(rows, {true, true, false, false, true, true, true, false, true});
+  return Table(rows, {true, true, false, false, true, true, true, false, true, true, true, true});
 }
 
 absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
@@ -227,8 +242,14 @@ absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
 }
 
 void AddPs(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand(
-      "ps", "Show who uses the store. PINNED: how many epochs its oldest reader holds back");
+  CLI::App& command = *app.add_subcommand("ps",
+                                          "Show who uses the store. PINNED: how many epochs its "
+                                          "oldest reader holds back. SNAPSHOTS: how "
+                                          "many it holds, those of scans included; OLDEST: for how "
+                                          "long; KEEPS: the blocks of values that "
+                                          "were replaced, deleted or cleared and that one of its "
+                                          "snapshots still sees. What another one's "
+                                          "sees too counts for both");
   auto arguments = std::make_shared<StoreArguments>();
   AddStore(command, arguments->store);
   AddJson(command, arguments->json);
