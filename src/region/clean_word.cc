@@ -56,8 +56,9 @@ absl::Status CheckWhole(platform::Platform& platform, int fd, const RegionHeader
   COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform.Describe(fd));
   if (!SameFile(facts.identity, header)) {
     return base::DataLoss(
-        "this is a copy of a store that was in use while it was copied, so it may be torn; copy ",
-        "with `commy backup`, or save what verifies with `commy recover`");
+        "this is a copy of a store that was in use while it was copied, so it may be torn; copy "
+        "it ",
+        "when every process has closed it, or save what verifies with `commy recover`");
   }
   return absl::OkStatus();
 }
