@@ -76,5 +76,14 @@ def test_pages_show_version_and_examples():
             expect(line in library, f"commy(3) does not show this line of the example: {line}")
 
 
+def test_library_page_names_every_header():
+    # commy.h includes all, and export.h is for them.
+    headers = {path.name for path in (SOURCE / "include" / "commy").glob("*.h")}
+    with installed.temporary() as folder:
+        library = shown(installed.Tree(folder).only("**/man3/commy.3"))
+        for header in headers - {"export.h"}:
+            expect(f"commy/{header}" in library, f"commy(3) does not name commy/{header}")
+
+
 if __name__ == "__main__":
     installed.run(sys.modules[__name__])
