@@ -19,8 +19,7 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kResourceExhausted:
       return "free disk space, or end a process that uses the store (`commy ps`)";
     case absl::StatusCode::kDataLoss:
-      return absl::StrCat("keep the file; `commy recover ", path,
-                          " DEST` saves what verifies into a new one");
+      return absl::StrCat("keep the file: `commy recover ", path, " DEST` writes a new one");
     case absl::StatusCode::kFailedPrecondition:
       return "nothing was changed";
     default:

@@ -16,7 +16,7 @@ CLI::Option& AddNumber(CLI::App& command, const std::string& name, Number& numbe
       throw CLI::ValidationError(name, "\"" + text + "\" is not " + what);
     }
   };
-  return *command.add_option_function<std::string>(name, parse, about);
+  return *command.add_option_function<std::string>(name, parse, about)->type_name("N");
 }
 
 }  // namespace

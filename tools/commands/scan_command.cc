@@ -83,7 +83,7 @@ void AddRange(CLI::App& command, ScanOptions& options) {
   command.add_option("--to", options.to, "Only keys before this one")->type_name("KEY");
   command.add_option("--prefix", options.prefix, "Only keys that begin with this")
       ->type_name("PREFIX");
-  AddCount(command, "--limit", options.limit, "At most so many keys").type_name("N");
+  AddCount(command, "--limit", options.limit, "At most so many keys");
   command.add_flag("--reverse", options.reverse, "Last key first (ordered namespaces)");
 }
 
