@@ -26,10 +26,13 @@ struct RecoverReport {
   std::uint64_t expired = 0;  // Keys not saved because their time to live is over.
   // What is lost, or may be:
   std::uint64_t keys_older = 0;  // Saved with an older value, because the newest does not verify.
-  std::uint64_t keys_lost = 0;   // The index had a place for them, but no version is left.
-  std::uint64_t records_damaged =
-      0;                            // In use, but they do not verify. Old versions are among them.
-  std::vector<std::string> faults;  // What was found wrong; at most 100.
+  // The index has a place for them, but no version is left. Where the index itself is torn or cut
+  // off there are more, which nobody can count; `faults` say so.
+  std::uint64_t keys_lost = 0;
+  // In use, but they do not verify. Old versions are among them.
+  std::uint64_t records_damaged = 0;
+  // What was found wrong; at most 100. Keys and paths in them are as they are: any bytes.
+  std::vector<std::string> faults;
   std::uint64_t fault_count = 0;
 
   // Whether nothing was found wrong.

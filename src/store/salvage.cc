@@ -4,7 +4,6 @@
 #include <set>
 #include <utility>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 
 #include "base/hash.h"
@@ -48,7 +47,17 @@ bool Salvage::LooksLikeRecord(std::uint64_t offset) const {
   return record != nullptr && IsId(record->namespace_id);
 }
 
+// The index cannot name what it has lost of itself, so that a part is missing is said here.
+void Salvage::CompareSizes() {
+  const std::uint64_t told = image_.header().size_bytes.load(std::memory_order_relaxed);
+  if (image_.geometry().has_value() && told > image_.size_bytes()) {
+    Fault(absl::StrCat("the file is cut short or damaged: it has ", image_.size_bytes(),
+                       " bytes, its header says ", told, "; keys in the rest cannot be counted"));
+  }
+}
+
 void Salvage::Run(absl::FunctionRef<void(std::uint64_t)> progress) {
+  CompareSizes();
   SalvagedNames names = FindNames(image_);
   namespaces_ = std::move(names.namespaces);
   dropped_ids_ = std::move(names.dropped_ids);
@@ -82,8 +91,8 @@ std::uint64_t Salvage::CollectAt(std::uint64_t offset, const Area& area) {
     ++counts_.damaged;
     std::string key = "its sizes make no sense";
     if (view.valid()) {
-      key = absl::StrCat("its key was perhaps \"",
-                         absl::CHexEscape(base::ToAbsl(view.key.substr(0, kKeyBytesShown))), "\"");
+      key = absl::StrCat("its key was perhaps \"", base::ToAbsl(view.key.substr(0, kKeyBytesShown)),
+                         "\"");
     }
     Fault(absl::StrCat("the record at ", base::Hex(offset), " does not verify; ", key));
   }

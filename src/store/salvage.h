@@ -63,6 +63,7 @@ class Salvage {
   static constexpr std::uint64_t kFlags = 15;
 
   void Fault(std::string text);
+  void CompareSizes();
   [[nodiscard]] index::RecordView View(std::uint64_t offset) const;
   // What `offset` says it holds: a record, by its namespace id.
   [[nodiscard]] bool LooksLikeRecord(std::uint64_t offset) const;

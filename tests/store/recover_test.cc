@@ -393,6 +393,10 @@ TEST_F(RecoverTest, OfAFileThatWasCutShortHasWhatIsLeft) {
     const Content saved = Recovered(sound.substr(0, size));
     const Keys& keys = saved.begin()->second;
     EXPECT_FALSE(keys.empty());
+    const std::string faults = absl::StrJoin(report_.faults, "\n");
+    EXPECT_NE(faults.find(absl::StrCat("cut short or damaged: it has ", size, " bytes")),
+              std::string::npos)
+        << faults;
     EXPECT_LE(keys.size(), last);
     for (const auto& [key, value] : keys) {
       EXPECT_EQ(content.at("n").at(key), value);

@@ -48,7 +48,7 @@ std::string ToText(const RecoverArguments& arguments, const RecoverReport& repor
   std::string text = absl::StrFormat(
       "saved %s keys in %s namespaces to %s (%s, from %s)\n"
       "not saved: %s deleted, %s expired\n"
-      "lost: %s keys; %s have an older value; %s records do not verify\n",
+      "known to be lost: %s keys; %s have an older value; %s records do not verify\n",
       ShowCount(report.keys), ShowCount(report.namespaces), arguments.destination,
       ShowSize(report.destination_bytes), ShowSize(report.source_bytes), ShowCount(report.deleted),
       ShowCount(report.expired), ShowCount(report.keys_lost), ShowCount(report.keys_older),
