@@ -17,7 +17,8 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kInvalidArgument:
       return "give the path of a store, and options in their range (`commy init --help`)";
     case absl::StatusCode::kResourceExhausted:
-      return "free disk space, or end a process that uses the store (`commy ps`)";
+      return "free disk space, end a process that uses the store (`commy ps`), or allow more "
+             "address space (`ulimit -v`)";
     case absl::StatusCode::kDataLoss:
       return absl::StrCat("keep the file: `commy recover ", path, " DEST` writes a new one");
     case absl::StatusCode::kFailedPrecondition:

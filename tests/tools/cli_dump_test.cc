@@ -126,6 +126,15 @@ TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
   EXPECT_NE(end.err.find("time to live"), std::string::npos);
   const std::string jsonl = Done({"dump", store_, "n", "--format", "jsonl"});
   EXPECT_NE(jsonl.find("ttl_ms"), std::string::npos);
+
+  Done({"ns", "create", other_, std::string(511, 'm')});
+  Done({"dump", "--all", other_, temp_.File("short")});
+  Done({"ns", "create", other_, std::string(512, 'n')});
+  const ProgramEnd named = RunCommy({"dump", "--all", other_});
+  EXPECT_EQ(named.code, 0);
+  EXPECT_NE(named.err.find("warning: 1 namespaces have a path longer than 511 bytes"),
+            std::string::npos)
+      << named.err;
   const ProgramEnd twice = RunCommy(
       {"load", other_, "n", "--format", "dump"},
       {.input = "VERSION=3\nformat=print\ntype=btree\nduplicates=1\nHEADER=END\n a\n 1\n a\n 2\n"

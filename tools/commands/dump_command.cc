@@ -48,6 +48,7 @@ struct DumpArguments {
 // What the output cannot say, or its reader not take.
 struct Losses {
   std::uint64_t keys_for_lmdb = 0;
+  std::uint64_t names_for_lmdb = 0;  // A name of a database is a key, too.
   std::uint64_t ttls = 0;
 };
 
@@ -184,6 +185,7 @@ absl::Status DumpNamespace(const Store& store, const std::string& path, std::uin
   COMMY_ASSIGN_OR_RETURN(const std::vector<Record> records,
                          SortedRecords(store, ns, arguments, then, progress));
   if (arguments.format == Format::kDump) {
+    losses.names_for_lmdb += arguments.all && path.size() > kLmdbKeyBytesMax ? 1 : 0;
     AppendDumpHeader({arguments.all ? path : "", arguments.print, map_bytes}, out.buffer());
   }
   for (const Record& record : records) {
@@ -206,6 +208,10 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
   if (losses.keys_for_lmdb != 0 && arguments.reader == Reader::kLmdb) {
     PrintWarning(absl::StrCat(losses.keys_for_lmdb, " keys are empty or longer than ",
                               kLmdbKeyBytesMax, " bytes: LMDB cannot take them"));
+  }
+  if (losses.names_for_lmdb != 0 && arguments.reader == Reader::kLmdb) {
+    PrintWarning(absl::StrCat(losses.names_for_lmdb, " namespaces have a path longer than ",
+                              kLmdbKeyBytesMax, " bytes: LMDB cannot take it as a name"));
   }
   if (losses.ttls != 0) {
     PrintWarning(absl::StrCat(losses.ttls,
