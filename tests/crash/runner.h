@@ -401,9 +401,14 @@ class CaseRunner {
       const Step& step = plan_.victim[victim_next];
       for (const auto* ideal : {&step.ideal, &step.also}) {
         Model next = model;
-        if (*ideal != nullptr &&
-            Agrees((*ideal)(next), victim_ended ? &victim_.results[victim_next] : nullptr) &&
-            Explain(next, prior_done, victim_next + 1, seen_next)) {
+        if (*ideal == nullptr ||
+            !Agrees((*ideal)(next), victim_ended ? &victim_.results[victim_next] : nullptr)) {
+          continue;
+        }
+        if (!victim_ended) {
+          next.snapshots.clear();  // What a killed one read by them, nobody heard.
+        }
+        if (Explain(next, prior_done, victim_next + 1, seen_next)) {
           return true;
         }
       }
