@@ -56,13 +56,12 @@ Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& dire
                        " does not belong at directory entry ", index));
     return nullptr;
   }
+  // Once, at its first entry. That is not the first of its range while a split is half done, or while
+  // it is being taken back.
   const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
-  if ((index & (width - 1)) == 0) {
-    return *segment;
-  }
-  // A segment that is being taken back loses its entries in this order: here is the first one left.
-  const std::uint64_t before = directory.entries[index - 1].load(std::memory_order_acquire);
-  return before == kEntryGone ? *segment : nullptr;
+  const bool again = (index & (width - 1)) != 0 &&
+                     directory.entries[index - 1].load(std::memory_order_acquire) == offset;
+  return again ? nullptr : *segment;
 }
 
 absl::StatusOr<bool> HashIndex::IsStructureReachable(const IndexRoot& root, NoteKind kind,
@@ -92,7 +91,11 @@ absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& roo
     const std::uint64_t prefix = segment->prefix;
     const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
     for (std::uint64_t k = 0; k < slots.count; ++k) {
-      WalkChain(anchor, slots.words[k].load(std::memory_order_acquire), current, visit, fault, keys,
+      const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
+      if (SlotTagOf(word) >> (kTagBits - directory.depth) < i) {
+        continue;  // In the lower half of a split that is half done already.
+      }
+      WalkChain(anchor, word, current, visit, fault, keys,
                 [&](std::string_view /*key*/, std::uint64_t hash) {
                   return depth == 0 || (hash >> (64U - depth)) == (prefix >> (64U - depth));
                 });

@@ -61,6 +61,7 @@ void Salvage::Run(absl::FunctionRef<void(std::uint64_t)> progress) {
   SalvagedNames names = FindNames(image_);
   namespaces_ = std::move(names.namespaces);
   dropped_ids_ = std::move(names.dropped_ids);
+  names_whole_ = names.faults.empty();
   for (std::string& fault : names.faults) {
     Fault(std::move(fault));
   }
@@ -125,6 +126,9 @@ Salvage::Candidate* Salvage::Find(std::uint64_t offset) {
 void Salvage::ReadSlots(absl::FunctionRef<void(std::uint64_t)> progress) {
   for (const SalvagedNamespace& ns : namespaces_) {
     ReadSlotsOf(ns);
+  }
+  if (names_whole_ && whole_ids_.size() == namespaces_.size()) {
+    return;
   }
   // Where the way to the slots is lost, they may be anywhere.
   image_.ForEachArea([&](const Area& area) {

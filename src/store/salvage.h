@@ -88,6 +88,7 @@ class Salvage {
   std::vector<std::string> faults_;
   std::uint64_t fault_count_ = 0;
   std::vector<SalvagedNamespace> namespaces_;
+  bool names_whole_ = false;  // The whole catalog was read.
   absl::flat_hash_map<std::uint64_t, std::size_t> by_id_;
   absl::flat_hash_set<std::uint64_t> dropped_ids_;
   absl::flat_hash_set<std::uint64_t> whole_ids_;  // All slots of their indexes were seen.

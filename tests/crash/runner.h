@@ -135,6 +135,11 @@ class CaseRunner {
         return "the survivor cannot attach: " + attached.ToString();
       }
     }
+    if (exists && (victim_.stopped || prior_.stopped)) {
+      if (std::string wrong = CheckSound(survivor, false); !wrong.empty()) {
+        return "while one is stopped: " + wrong;
+      }
+    }
     if (plan_.recover_first) {
       if (std::string wrong = Settle(survivor, plan_.reopen); !wrong.empty()) {
         return "first: " + wrong;
