@@ -73,6 +73,15 @@ absl::StatusOr<bool> HashIndex::IsStructureReachable(const IndexRoot& root, Note
                                     : absl::StatusOr<bool>(false);
 }
 
+// The first directory entry whose records are the segment's own, where it is named at `index` first.
+// A split that is half done has put its lower half in the entries before; an entry that a drop has
+// taken back has nobody's records, so what the segment still holds of them is its own.
+std::uint64_t HashIndex::FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index) {
+  const bool halved =
+      index != 0 && directory.entries[index - 1].load(std::memory_order_acquire) != kEntryGone;
+  return halved ? index : 0;
+}
+
 absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
                                       BlockVisitor visit, FaultVisitor fault,
                                       std::uint64_t* keys) const {
@@ -90,10 +99,11 @@ absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& roo
     const std::uint64_t depth = segment->depth;
     const std::uint64_t prefix = segment->prefix;
     const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
+    const std::uint64_t from = FirstEntryOfItsOwn(directory, i);
     for (std::uint64_t k = 0; k < slots.count; ++k) {
       const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
-      if (SlotTagOf(word) >> (kTagBits - directory.depth) < i) {
-        continue;  // In the lower half of a split that is half done already.
+      if (SlotTagOf(word) >> (kTagBits - directory.depth) < from) {
+        continue;  // The half of a split that is done already has it.
       }
       WalkChain(anchor, word, current, visit, fault, keys,
                 [&](std::string_view /*key*/, std::uint64_t hash) {
