@@ -154,7 +154,7 @@ template <typename... Parts>
 struct KeyCodec<std::tuple<Parts...>> {
   static void Encode(const std::tuple<Parts...>& value, std::string* key) {
     std::apply(
-        [key](const Parts&... parts) { (KeyCodec<KeyPart<Parts>>::Encode(parts, key), ...); },
+        [&](const Parts&... parts) { (KeyCodec<KeyPart<Parts>>::Encode(parts, key), ...); },
         value);
   }
   static absl::StatusOr<std::tuple<Parts...>> Decode(std::string_view* rest) {
@@ -170,7 +170,7 @@ struct KeyCodec<std::tuple<Parts...>> {
       part = *std::move(taken);
       return true;
     };
-    if (!std::apply([&take](Parts&... parts) { return (take(parts) && ...); }, value)) {
+    if (!std::apply([&](Parts&... parts) { return (take(parts) && ...); }, value)) {
       return status;
     }
     *rest = left;
