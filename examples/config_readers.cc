@@ -47,17 +47,25 @@ int Serve(const char* path) {
 
 int main(int argc, char** argv) {
   const char* const path = argc > 1 ? argv[1] : "config.commy";
-  const auto store = commy::Store::Open(path, {.process_name = "publisher"});
-  if (!store.ok()) return std::cerr << store.status() << "\n", 1;
-  const auto config = store->OpenNamespace("acme/config");
-  if (!config.ok() || !config->Put("service", ConfigText(0)).ok()) return 1;
-
+  const auto publish = [](const commy::Store& store, int version) {
+    const auto config = store.OpenNamespace("acme/config");
+    return config.ok() ? config->Put("service", ConfigText(version)) : config.status();
+  };
+  {
+    // Closed again before the forks: an open store has a thread, and what other threads were at is
+    // left half done in a forked child.
+    const auto store = commy::Store::Open(path, {.process_name = "publisher"});
+    if (!store.ok()) return std::cerr << store.status() << "\n", 1;
+    if (const auto done = publish(*store, 0); !done.ok()) return std::cerr << done << "\n", 1;
+  }
   for (int i = 0; i < kReaders; ++i) {
     if (fork() == 0) _exit(Serve(path));
   }
+  const auto store = commy::Store::Open(path, {.process_name = "publisher"});
+  if (!store.ok()) return std::cerr << store.status() << "\n", 1;
   for (int version = 1; version <= kVersions; ++version) {
     // Replaces the value at one moment. Who is reading the old one goes on with that.
-    const auto done = config->Put("service", ConfigText(version));
+    const auto done = publish(*store, version);
     if (!done.ok()) return std::cerr << done << "\n", 1;
   }
   int failed = 0;

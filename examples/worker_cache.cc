@@ -59,16 +59,23 @@ pid_t StartWorker(const char* path, bool dies) {
 
 int main(int argc, char** argv) {
   const char* const path = argc > 1 ? argv[1] : "cache.commy";
-  const auto store = commy::Store::Open(path, {.max_size = std::uint64_t{1} << 30});
-  if (!store.ok()) return std::cerr << store.status() << "\n", 1;
-  const auto cache = store->OpenNamespace("cache");
-  if (!cache.ok() || !cache->Clear().ok()) return 1;
-
+  {
+    // Closed again before the forks: an open store has a thread, and what other threads were at is
+    // left half done in a forked child.
+    const auto store = commy::Store::Open(path, {.max_size = std::uint64_t{1} << 30});
+    if (!store.ok()) return std::cerr << store.status() << "\n", 1;
+    const auto cache = store->OpenNamespace("cache");
+    if (!cache.ok() || !cache->Clear().ok()) return 1;
+  }
   for (int i = 0; i < kWorkers; ++i) StartWorker(path, i == 0);
   for (int status = 0; wait(&status) > 0;) {
     if (WIFSIGNALED(status)) StartWorker(path, false);  // It was killed: another one.
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) return 1;
   }
+  const auto store = commy::Store::Open(path);
+  if (!store.ok()) return std::cerr << store.status() << "\n", 1;
+  const auto cache = store->OpenNamespace("cache");
+  if (!cache.ok()) return 1;
   const auto pages = cache->Size();
   const auto rendered = cache->Get("rendered");
   if (!pages.ok() || *pages != kPages + 1 || !rendered.ok()) return 1;
