@@ -1,0 +1,524 @@
+// Clearing a namespace while transactions write in it and in another one. See
+// docs/decisions/0009-transactions.md; the steps of a clear are those of src/index/index.h, and its
+// changes of shape, which transactions do not touch, are in clear_model_test.cc.
+//
+// WORDS    a root word; a slot in the old root, which can be frozen, one in the new
+//          root, and one in another namespace; a commit for each record and for the new root; a
+//          status for each transaction; clock
+// STEPS    owner   S = clock, or above all for a batch; for each key: looks at its status; reads the
+//                  root word, settles a new root, whose time above S is a conflict; CAS slot h ->
+//                  intent; then CAS active -> committing, t = ++clock, CAS committing -> t
+//          put     the same with a record that is undecided, for the namespace that is cleared
+//          reader  S = clock; each key: the newest version not above S, in the newest root not above S
+//          clear   C3 freezes the slot   C4 its head: undecided: settles it; active:
+//                  aborts it; committing: gives it a time   C5 CAS root word old -> new, then c =
+//                  ++clock, CAS commit of the new root 0 -> c
+//          A writer who meets a frozen slot does C3 to C5, and begins again.
+//          The first owner may be killed at any step, and recovered; who clears may stop for good.
+// HOLDS    what is committed in the old root is before the clear, what is in the new one after it; a
+//          reader finds what the times say, so all of a transaction or nothing; who wrote in the new
+//          root began after the clear, or is a batch
+#include <array>
+
+#include "explorer.h"
+
+namespace commy::model {
+namespace {
+
+using U8 = std::uint8_t;
+constexpr int kTransactions = 2;
+constexpr int kPutter = 2;
+constexpr int kReader = 3;
+constexpr int kClearer = 4;
+constexpr int kActors = 5;
+constexpr int kKeys = 2;  // 0: in the namespace that is cleared. 1: in another one.
+constexpr int kRecords = 4;
+constexpr U8 kReference = 0x80;  // In commit: refers to status[commit & 1].
+constexpr U8 kAboveAll = 0x7f;   // As S.
+constexpr U8 kNothing = 0xff;    // No record.
+constexpr U8 kBase = 7;          // The value that each key has at first.
+enum Status : U8 { kActive, kCommitting, kAborted, kFirstTime };
+enum Slot : U8 { kOld, kNew, kOther, kSlots };
+
+struct Options {
+  std::array<bool, kActors> with{true, false, false, true, true};
+  std::array<bool, kTransactions> batch{};
+  int first_key = 0;  // Of the first transaction; the second one goes the other way.
+  bool killed = false;
+  bool clearer_stops = false;
+  bool settles_before_freezing = false;
+  bool active_passed = false;
+  bool committing_passed = false;
+  bool undecided_passed = false;
+  bool root_not_settled = false;
+  bool cleared_before_swing = false;
+  bool conflict_ignored = false;
+};
+
+class TransactionClearModel {
+ public:
+  enum Pc : U8 {
+    kBegin,
+    kCheck,
+    kRoot,
+    kHead,
+    kLook,
+    kHelpTime,
+    kHelp,
+    kSettleTime,
+    kSettle,
+    kAbortOther,
+    kInstall,
+    kToCommitting,
+    kOwnTime,
+    kToTime,
+    kDecide,
+    kC3,
+    kC4,
+    kC5,
+    kRootTime,
+    kRootSettle,
+    kDone,
+  };
+  struct Record {
+    U8 commit, value;
+  };
+  struct Actor {
+    U8 pc, step, slot, at, head, time, as_of, clears;
+    U8 got[kKeys];
+  };
+  struct State {
+    U8 clock, gone, root, frozen, cleared;  // cleared: the new root's commit
+    U8 status[kTransactions];
+    U8 count[kSlots];
+    Record record[kSlots][kRecords];
+    Actor actor[kActors];
+  };
+
+  explicit TransactionClearModel(const Options& options) : o_(options) {}
+
+  State Initial() const {
+    State s;
+    std::memset(&s, 0, sizeof s);
+    s.clock = kFirstTime;
+    for (const Slot slot : {kOld, kOther}) {
+      s.count[slot] = 1;
+      s.record[slot][0] = {kFirstTime, kBase};
+    }
+    for (int i = 0; i < kActors; ++i)
+      if (!o_.with[i]) s.actor[i].pc = kDone;
+    return s;
+  }
+
+  template <typename Emit>
+  void Successors(const State& s, Emit&& emit) const {
+    for (int i = 0; i < kActors; ++i) {
+      if (s.actor[i].pc == kDone) continue;
+      State t = s;
+      Move move{i, "", nullptr};
+      Step(s, t, i, move);
+      emit(t, move);
+    }
+    if (s.gone != 0) return;
+    if (o_.killed && s.actor[0].pc != kDone) {
+      State t = s;
+      t.gone = 1;
+      t.actor[0] = Over(s.actor[0]);
+      t.actor[0].pc = kDecide;
+      emit(t, Move{0, "is killed, and recovered from here on", nullptr});
+    }
+    if (o_.clearer_stops && s.actor[kClearer].pc != kDone) {
+      State t = s;
+      t.gone = 1;
+      t.actor[kClearer] = Over(s.actor[kClearer]);
+      emit(t, Move{kClearer, "stops for good", nullptr});
+    }
+  }
+
+  const char* Check(const State& s) const {
+    for (int r = 0; r < s.count[kOld]; ++r)
+      if (s.cleared != 0 && TimeOf(s, s.record[kOld][r]) > s.cleared)
+        return "committed after the clear, and in the old root";
+    for (int r = 0; r < s.count[kNew]; ++r) {
+      const U8 time = TimeOf(s, s.record[kNew][r]);
+      if (time >= kFirstTime && (s.cleared == 0 || time < s.cleared))
+        return "committed before the clear, and in the new root";
+    }
+    return nullptr;
+  }
+
+  const char* CheckFinal(const State& s) const {
+    for (int i = 0; i < kTransactions; ++i) {
+      bool in_new = false;
+      for (int r = 0; r < s.count[kNew]; ++r)
+        in_new = in_new || s.record[kNew][r].commit == (kReference | i);
+      if (s.status[i] >= kFirstTime && in_new && s.actor[i].as_of < s.cleared)
+        return "a transaction did not see the clear, and wrote after it";
+    }
+    const Actor& reader = s.actor[kReader];
+    for (int k = 0; k < kKeys && o_.with[kReader]; ++k)
+      if (reader.got[k] != ValueAt(s, k, reader.as_of))
+        return "a reader found something else than the times say";
+    return nullptr;
+  }
+
+ private:
+  static bool IsTransaction(int i) { return i < kTransactions; }
+  int KeyOf(const Actor& me, int i) const {
+    if (i == kPutter) return 0;
+    const bool swapped = i == 0 ? o_.first_key == 1 : i == 1 && o_.first_key == 0;
+    return swapped ? kKeys - 1 - me.step : me.step;
+  }
+
+  // What a record's commit says, or the status that it refers to.
+  static U8 TimeOf(const State& s, const Record& record) {
+    return record.commit >= kReference ? s.status[record.commit & 1] : record.commit;
+  }
+
+  static U8 ValueAt(const State& s, int k, U8 time) {
+    const bool cleared = s.cleared != 0 && s.cleared <= time;
+    const Slot slot = k == 1 ? kOther : cleared ? kNew : kOld;
+    U8 newest = 0;
+    U8 value = 0;
+    for (int r = 0; r < s.count[slot]; ++r) {
+      const U8 commit = TimeOf(s, s.record[slot][r]);
+      if (commit < kFirstTime || commit > time || commit < newest) continue;
+      newest = commit;
+      value = s.record[slot][r].value;
+    }
+    return value;
+  }
+
+  void Step(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
+      case kBegin:
+        move.what = "begins, takes S";
+        me.as_of = i == kPutter || (IsTransaction(i) && o_.batch[i]) ? kAboveAll : s.clock;
+        if (i == kClearer) me.clears = 1, me.as_of = 0;
+        me.pc = i != kClearer ? kCheck : o_.settles_before_freezing ? kC4 : kC3;
+        if (i == kPutter || i == kReader) BeginKey(me, i);
+        return;
+      case kCheck:
+        move.what = "looks at its status";
+        if (s.status[i] != kActive) {
+          me = Over(me);
+        } else {
+          BeginKey(me, i);
+        }
+        return;
+      case kRoot:
+        move.what = "reads the root word, and the root's commit";
+        return ReadRoot(s, me, i);
+      case kHead:
+        move.what = "reads the slot";
+        return ReadSlot(s, t, i);
+      case kLook:
+        move.what = "reads a commit, and the status that it refers to";
+        return Look(s, t, i);
+      case kInstall:
+        move.what = "CAS slot h -> its record";
+        return Install(s, t, i);
+      case kHelpTime:
+      case kHelp:
+      case kSettleTime:
+      case kSettle:
+      case kAbortOther:
+        return Meet(s, t, i, move);
+      case kToCommitting:
+      case kOwnTime:
+      case kToTime:
+      case kDecide:
+        return Decide(s, t, i, move);
+      default:
+        return Clear(s, t, i, move);
+    }
+  }
+
+  void BeginKey(Actor& me, int i) const {
+    me.at = me.head = me.time = me.clears = 0;
+    me.slot = KeyOf(me, i) == 1 ? kOther : kOld;
+    me.pc = me.slot == kOther ? kHead : kRoot;
+  }
+
+  void ReadRoot(const State& s, Actor& me, int i) const {
+    me.slot = s.root == 0 ? kOld : kNew;
+    me.pc = kHead;
+    if (s.root == 0) return;
+    if (s.cleared == 0 && !o_.root_not_settled) {
+      me.pc = kRootTime;
+    } else if (s.cleared > me.as_of) {
+      if (i == kReader) me.slot = kOld;
+      if (IsTransaction(i) && !o_.conflict_ignored) me.pc = kDecide;
+    }
+  }
+
+  void ReadSlot(const State& s, State& t, int i) const {
+    Actor& me = t.actor[i];
+    if (i != kReader && me.slot == kOld && s.frozen != 0) {
+      me.clears = 1;
+      me.pc = kC3;
+      return;
+    }
+    me.head = s.count[me.slot];
+    me.at = me.head - 1;  // Or kNothing.
+    me.pc = kLook;
+    if (me.at == kNothing) Found(t, i, 0);
+  }
+
+  void Look(const State& s, State& t, int i) const {
+    Actor& me = t.actor[i];
+    const Record& record = s.record[me.slot][me.at];
+    const U8 time = TimeOf(s, record);
+    const bool passed = record.commit == 0    ? o_.undecided_passed
+                        : time == kActive     ? o_.active_passed
+                        : time == kCommitting ? o_.committing_passed
+                                              : true;
+    if (me.clears != 0 && passed) {
+      EndC4(me);
+    } else if (record.commit == 0) {
+      me.pc = kSettleTime;
+    } else if (time == kCommitting) {
+      me.pc = kHelpTime;
+    } else if (time == kActive && i != kReader) {
+      me.pc = kAbortOther;
+    } else if (time < kFirstTime || (i == kReader && time > me.as_of)) {
+      if (--me.at == kNothing) Found(t, i, 0);
+    } else if (i == kReader) {
+      Found(t, i, record.value);
+    } else {
+      me.pc = time > me.as_of ? kDecide : kInstall;
+    }
+  }
+
+  void Found(State& t, int i, U8 value) const {
+    Actor& me = t.actor[i];
+    if (i != kReader) {
+      me.pc = kInstall;
+      return;
+    }
+    me.got[KeyOf(me, i)] = value;
+    if (++me.step == kKeys) {
+      me = Over(me);
+    } else {
+      BeginKey(me, i);
+    }
+  }
+
+  void Meet(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    Record& record = t.record[me.slot][me.at];
+    const bool intent = record.commit >= kReference;
+    switch (me.pc) {
+      case kHelpTime:
+      case kSettleTime:
+        move.what = "takes a time";
+        me.time = ++t.clock;
+        me.pc = me.pc == kHelpTime ? kHelp : kSettle;
+        return;
+      case kHelp:
+        move.what = "CAS another's committing -> t";
+        if (s.status[record.commit & 1] == kCommitting) t.status[record.commit & 1] = me.time;
+        break;
+      case kSettle:
+        move.what = "CAS commit 0 -> t";
+        if (record.commit == 0) record.commit = me.time;
+        if (i == kPutter && record.value == ValueOf(i)) me.pc = kDone;
+        break;
+      default:
+        move.what = "CAS another's active -> aborted";
+        if (intent && s.status[record.commit & 1] == kActive)
+          t.status[record.commit & 1] = kAborted;
+        break;
+    }
+    me.time = 0;
+    if (me.pc == kDone) {
+      me = Over(me);
+    } else {
+      me.pc = kLook;
+    }
+  }
+
+  static U8 ValueOf(int i) { return static_cast<U8>(i + 1); }
+
+  void Install(const State& s, State& t, int i) const {
+    Actor& me = t.actor[i];
+    if (s.count[me.slot] != me.head || (me.slot == kOld && s.frozen != 0)) {
+      me.pc = kCheck;
+      if (i == kPutter) BeginKey(me, i);
+      return;
+    }
+    const U8 commit = static_cast<U8>(IsTransaction(i) ? kReference | i : 0);
+    me.at = t.count[me.slot]++;
+    t.record[me.slot][me.at] = {commit, ValueOf(i)};
+    if (i == kPutter) {
+      me.pc = kSettleTime;
+      return;
+    }
+    me.at = me.head = me.slot = 0;
+    me.pc = ++me.step == kKeys ? kToCommitting : kCheck;
+  }
+
+  void Decide(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
+      case kToCommitting:
+        move.what = "CAS active -> committing";
+        if (s.status[i] == kActive) t.status[i] = kCommitting;
+        me.pc = kOwnTime;
+        if (s.status[i] != kActive) me = Over(me);
+        return;
+      case kOwnTime:
+        move.what = "takes its time";
+        me.time = ++t.clock;
+        me.pc = kToTime;
+        return;
+      case kToTime:
+        move.what = "CAS committing -> t";
+        if (s.status[i] == kCommitting) t.status[i] = me.time;
+        me = Over(me);
+        return;
+      default:
+        move.what = "aborts itself, or goes on if it is committing";
+        if (s.status[i] == kActive) t.status[i] = kAborted;
+        me = Over(me);
+        if (s.status[i] == kCommitting) me.pc = kOwnTime;
+        return;
+    }
+  }
+
+  // C3 to C5, by who clears or was held up; and the new root's time, by anybody.
+  void Clear(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
+      case kC3:
+        move.what = "C3: freezes the slot";
+        t.frozen = 1;
+        me.pc = o_.settles_before_freezing ? kC5 : kC4;
+        return;
+      case kC4:
+        move.what = "C4: reads the slot";
+        me.slot = kOld;
+        me.at = s.count[kOld] - 1;
+        me.pc = kLook;
+        return;
+      case kC5:
+        move.what = "C5: CAS root word old -> new";
+        t.root = 1;
+        me.pc = kRootTime;
+        return;
+      case kRootTime:
+        move.what = "takes a time for the new root";
+        if (s.cleared != 0) return EndClear(t, i);
+        me.time = ++t.clock;
+        me.pc = kRootSettle;
+        return;
+      default:
+        move.what = "CAS the new root's commit 0 -> c";
+        if (s.cleared == 0) t.cleared = me.time;
+        return EndClear(t, i);
+    }
+  }
+
+  void EndC4(Actor& me) const {
+    me.at = me.slot = 0;
+    me.pc = o_.settles_before_freezing ? kC3 : o_.cleared_before_swing ? kRootTime : kC5;
+  }
+
+  void EndClear(State& t, int i) const {
+    Actor& me = t.actor[i];
+    me.time = 0;
+    if (o_.cleared_before_swing && t.root == 0) {
+      me.pc = kC5;
+    } else if (i == kClearer) {
+      me = Over(me);
+    } else {
+      BeginKey(me, i);
+      if (IsTransaction(i)) me.slot = 0, me.pc = kCheck;
+    }
+  }
+
+  static Actor Over(const Actor& me) {
+    Actor over = Actor{};
+    over.pc = kDone;
+    over.as_of = me.as_of;
+    for (int k = 0; k < kKeys; ++k) over.got[k] = me.got[k];
+    return over;
+  }
+
+  Options o_;
+};
+
+constexpr Options With(Options o, std::array<bool, kActors> with) {
+  o.with = with;
+  return o;
+}
+
+constexpr std::array<bool, kActors> kAndAPut{true, false, true, false, true};
+constexpr std::array<bool, kActors> kAndAPutAndAReader{true, false, true, true, true};
+constexpr std::array<bool, kActors> kTwo{true, true, false, false, true};
+
+TEST(TransactionClearModelTest, ATransactionAndAReader) {
+  ExpectHolds(TransactionClearModel({}), "clear, transaction", {.check_progress = true});
+  ExpectHolds(TransactionClearModel({.first_key = 1}), "clear, transaction, other key first",
+              {.check_progress = true});
+}
+
+TEST(TransactionClearModelTest, ABatchAndAPutAndAReader) {
+  ExpectHolds(TransactionClearModel(With({.batch = {true, false}}, kAndAPutAndAReader)),
+              "clear, batch, put, reader");
+}
+
+TEST(TransactionClearModelTest, OneThatIsKilled) {
+  ExpectHolds(TransactionClearModel({.killed = true}), "clear, killed");
+  ExpectHolds(TransactionClearModel(With({.batch = {true, false}, .killed = true}, kAndAPut)),
+              "clear, killed, put", {.check_progress = true});
+}
+
+TEST(TransactionClearModelTest, AClearThatStopsInTheMiddle) {
+  ExpectHolds(
+      TransactionClearModel(With({.batch = {true, false}, .clearer_stops = true}, kAndAPut)),
+      "clear, stopped", {.check_progress = true});
+}
+
+TEST(TransactionClearModelTest, TwoTransactionsInOppositeOrder) {
+  ExpectHolds(TransactionClearModel(With({.batch = {false, true}}, kTwo)), "clear, two",
+              {.check_progress = true});
+}
+
+TEST(TransactionClearModelTest, SettlingBeforeFreezingIsCaught) {
+  ExpectCaught(TransactionClearModel({.settles_before_freezing = true}),
+               "clear, weakened: C4 before C3");
+}
+
+TEST(TransactionClearModelTest, PassingAnActiveOneIsCaught) {
+  ExpectCaught(TransactionClearModel({.active_passed = true}), "clear, weakened: active passed");
+}
+
+TEST(TransactionClearModelTest, PassingACommittingOneIsCaught) {
+  ExpectCaught(TransactionClearModel({.committing_passed = true}),
+               "clear, weakened: committing passed");
+}
+
+TEST(TransactionClearModelTest, PassingAnUndecidedPutIsCaught) {
+  ExpectCaught(TransactionClearModel(With({.undecided_passed = true}, kAndAPut)),
+               "clear, weakened: undecided passed");
+}
+
+TEST(TransactionClearModelTest, NotSettlingTheNewRootIsCaught) {
+  ExpectCaught(TransactionClearModel({.root_not_settled = true}),
+               "clear, weakened: root undecided");
+}
+
+TEST(TransactionClearModelTest, TimeBeforeTheNewRootIsCaught) {
+  ExpectCaught(TransactionClearModel({.cleared_before_swing = true}),
+               "clear, weakened: time before C5");
+}
+
+TEST(TransactionClearModelTest, OverlookingTheClearIsCaught) {
+  ExpectCaught(TransactionClearModel({.conflict_ignored = true}),
+               "clear, weakened: conflict overlooked");
+}
+
+}  // namespace
+}  // namespace commy::model
