@@ -21,6 +21,7 @@ enum class Answer : std::uint8_t { kNo, kYes };
 class Engine {
  public:
   using Use = absl::FunctionRef<void(std::string_view)>;
+  using UseEntry = absl::FunctionRef<void(std::string_view key, std::string_view value)>;
 
   Engine() = default;
   Engine(const Engine&) = delete;
@@ -35,6 +36,11 @@ class Engine {
   virtual Answer Delete(std::string_view key) = 0;
   // Adds to the one counter that the comparison uses; returns its new value.
   virtual std::int64_t Add(std::int64_t delta) = 0;
+
+  // Whether it keeps its keys in their order, and has Scan().
+  [[nodiscard]] virtual bool HasOrder() const { return false; }
+  // Calls `use` for `limit` keys in their order, from `from` on, or as many as there are.
+  virtual void Scan(std::string_view /*from*/, std::uint64_t /*limit*/, UseEntry /*use*/) {}
 
   // Between these two, Put and Delete may be acknowledged late: they only have to be quick.
   virtual void BeginBulk() {}
@@ -95,6 +101,7 @@ const std::vector<EngineInfo>& Engines();
 const std::vector<HeapInfo>& Heaps();
 
 EngineInfo CommyEngine();
+EngineInfo CommyOrderedEngine();
 EngineInfo FlatHashMapEngine();
 EngineInfo BtreeMapEngine();
 EngineInfo LmdbEngine();

@@ -51,6 +51,21 @@ class LockedMap : public Engine {
     const std::unique_lock lock(mutex_);
     std::memcpy(map_[Key(key)].data(), value.data(), bench::kValueBytes);
   }
+  [[nodiscard]] bool HasOrder() const override {
+    return requires(Map map, Key key) {
+      map.lower_bound(key);
+    };
+  }
+  void Scan(std::string_view from, std::uint64_t limit, UseEntry use) override {
+    if constexpr (requires(Map map, Key key) { map.lower_bound(key); }) {
+      const std::shared_lock lock(mutex_);
+      auto at = map_.lower_bound(Key(from));
+      for (std::uint64_t count = 0; count < limit && at != map_.end(); ++count, ++at) {
+        use({at->first.bytes.data(), at->first.bytes.size()},
+            {at->second.data(), at->second.size()});
+      }
+    }
+  }
   Answer Delete(std::string_view key) override {
     const std::unique_lock lock(mutex_);
     const auto found = map_.find(Key(key));

@@ -1,4 +1,4 @@
-// Commy: a hash namespace, through the public API.
+// Commy: a hash namespace, or an ordered one, through the public API.
 #include <memory>
 #include <string>
 #include <string_view>
@@ -24,9 +24,9 @@ T Must(std::string_view what, absl::StatusOr<T> result) {
 
 class CommyStore : public Engine {
  public:
-  explicit CommyStore(const Place& place)
+  CommyStore(const Place& place, Order order)
       : store_(Must("open", Store::Open(place.folder + "/store.commy"))),
-        data_(Must("namespace", store_.OpenNamespace("data"))),
+        data_(Must("namespace", store_.OpenNamespace("data", {.order = order}))),
         counters_(Must("namespace", store_.OpenNamespace("counters"))) {}
 
   Answer Read(std::string_view key, Use use) override {
@@ -47,6 +47,16 @@ class CommyStore : public Engine {
   std::int64_t Add(std::int64_t delta) override {
     return Must("add", counters_.Add("counter", delta));
   }
+  [[nodiscard]] bool HasOrder() const override { return data_.order() == Order::kOrdered; }
+  void Scan(std::string_view from, std::uint64_t limit, UseEntry use) override {
+    ScanRange scan = data_.Scan({.from = std::string(from), .limit = limit});
+    for (const Entry& entry : scan) {
+      use(entry.key(), entry.value());
+    }
+    if (!scan.status().ok()) [[unlikely]] {
+      bench::Die("scan", scan.status().ToString());
+    }
+  }
 
  private:
   Store store_;
@@ -62,7 +72,17 @@ EngineInfo CommyEngine() {
   info.version = std::string(Version());
   info.setting = "hash namespace, default options; `ReadWith`, `Put`, `Delete`, `Add`";
   info.open = [](const Place& place) -> std::unique_ptr<Engine> {
-    return std::make_unique<CommyStore>(place);
+    return std::make_unique<CommyStore>(place, Order::kHash);
+  };
+  return info;
+}
+
+EngineInfo CommyOrderedEngine() {
+  EngineInfo info = CommyEngine();
+  info.name = "Commy (ordered)";
+  info.setting = "ordered namespace, default options; the same calls, and `Scan`, which copies";
+  info.open = [](const Place& place) -> std::unique_ptr<Engine> {
+    return std::make_unique<CommyStore>(place, Order::kOrdered);
   };
   return info;
 }

@@ -71,6 +71,16 @@ class Leveldb : public Engine {
     Put(kCounter, std::string_view(reinterpret_cast<const char*>(&sum), sizeof(sum)));
     return sum;
   }
+  [[nodiscard]] bool HasOrder() const override { return true; }
+  void Scan(std::string_view from, std::uint64_t limit, UseEntry use) override {
+    const std::unique_ptr<leveldb::Iterator> at(db_->NewIterator(leveldb::ReadOptions()));
+    at->Seek(ToSlice(from));
+    for (std::uint64_t count = 0; count < limit && at->Valid(); ++count) {
+      use({at->key().data(), at->key().size()}, {at->value().data(), at->value().size()});
+      at->Next();
+    }
+    Must("scan", at->status());
+  }
   bool Compact() override {
     db_->CompactRange(nullptr, nullptr);
     return true;

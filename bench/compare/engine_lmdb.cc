@@ -84,6 +84,24 @@ class Lmdb : public Engine {
     return sum;
   }
 
+  [[nodiscard]] bool HasOrder() const override { return true; }
+  void Scan(std::string_view from, std::uint64_t limit, UseEntry use) override {
+    Must("renew", mdb_txn_renew(reader_));
+    Must("renew", mdb_cursor_renew(reader_, cursor_));
+    MDB_val name = ToVal(from);
+    MDB_val value{};
+    int got = mdb_cursor_get(cursor_, &name, &value, MDB_SET_RANGE);
+    for (std::uint64_t count = 0; count < limit && got == MDB_SUCCESS; ++count) {
+      use({static_cast<const char*>(name.mv_data), name.mv_size},
+          {static_cast<const char*>(value.mv_data), value.mv_size});
+      got = mdb_cursor_get(cursor_, &name, &value, MDB_NEXT);
+    }
+    if (got != MDB_NOTFOUND) {
+      Must("scan", got);
+    }
+    mdb_txn_reset(reader_);
+  }
+
   void BeginBulk() override { Must("begin", mdb_txn_begin(env_, nullptr, 0, &bulk_)); }
   void EndBulk() override {
     Must("commit", mdb_txn_commit(bulk_));
@@ -114,9 +132,11 @@ class Lmdb : public Engine {
     Must("dbi", mdb_dbi_open(txn, "counters", MDB_CREATE, &counters_));
     Must("commit", mdb_txn_commit(txn));
     Must("begin", mdb_txn_begin(env_, nullptr, MDB_RDONLY, &reader_));
+    Must("cursor", mdb_cursor_open(reader_, data_, &cursor_));
     mdb_txn_reset(reader_);
   }
   void Close() {
+    mdb_cursor_close(cursor_);
     mdb_txn_abort(reader_);
     mdb_env_close(env_);
   }
@@ -139,6 +159,7 @@ class Lmdb : public Engine {
   MDB_dbi data_ = 0;
   MDB_dbi counters_ = 0;
   MDB_txn* reader_ = nullptr;
+  MDB_cursor* cursor_ = nullptr;
   MDB_txn* bulk_ = nullptr;
 };
 

@@ -73,6 +73,16 @@ class Rocksdb : public Engine {
     Put(kCounter, std::string_view(reinterpret_cast<const char*>(&sum), sizeof(sum)));
     return sum;
   }
+  [[nodiscard]] bool HasOrder() const override { return true; }
+  void Scan(std::string_view from, std::uint64_t limit, UseEntry use) override {
+    const std::unique_ptr<rocksdb::Iterator> at(db_->NewIterator(rocksdb::ReadOptions()));
+    at->Seek(ToSlice(from));
+    for (std::uint64_t count = 0; count < limit && at->Valid(); ++count) {
+      use({at->key().data(), at->key().size()}, {at->value().data(), at->value().size()});
+      at->Next();
+    }
+    Must("scan", at->status());
+  }
   void Settle() override { Must("flush", db_->Flush(rocksdb::FlushOptions())); }
   bool Compact() override {
     Must("compact", db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));

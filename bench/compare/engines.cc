@@ -7,7 +7,7 @@ namespace commy::compare {
 // meson.build defines COMPARE_... for each library that it found.
 const std::vector<EngineInfo>& Engines() {
   static const std::vector<EngineInfo> engines = {
-      CommyEngine(),
+      CommyEngine(),       CommyOrderedEngine(),
 #ifdef COMPARE_TDB
       TdbEngine(),
 #endif

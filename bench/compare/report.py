@@ -25,6 +25,7 @@ import plot
 BEGIN = "<!-- compare: begin -->"
 END = "<!-- compare: end -->"
 OURS = "Commy"
+OURS_ORDERED = "Commy (ordered)"
 
 # Row, what it says, and whether less is better.
 POINTS = [
@@ -36,6 +37,13 @@ PAIRS = [
     ("rw_reader", "reader beside a writer"), ("rw_writer", "writer beside a reader"),
     ("two_readers", "two readers"), ("two_writers", "two writers"),
     ("counter_two", "counter, two workers"),
+]
+# Of those that keep their keys in order.
+ORDERED = [
+    ("get_hit", "get, there"), ("insert", "insert"), ("overwrite", "overwrite"), ("delete", "delete"),
+    ("scan_100", "scan of 100 from a key on"), ("rw_reader", "reader beside a writer"),
+    ("rw_writer", "writer beside a reader"), ("two_readers", "two readers"),
+    ("two_writers", "two writers"),
 ]
 BLOCKS = [("alloc_one", "allocate and free, one process"),
           ("alloc_two", "allocate and free, two processes")]
@@ -57,6 +65,10 @@ class Report:
     def ran(self, kind):
         rows = {engine for engine, _ in self.samples} | {engine for engine, _ in self.faults}
         return [info for info in self.data[kind] if info["name"] in rows]
+
+    def ordered(self):
+        return [info for info in self.ran("engines")
+                if self.median(info["name"], "scan_100") or info["name"] == OURS_ORDERED]
 
     def median(self, engine, row):
         values = self.samples.get((engine, row))
@@ -166,7 +178,8 @@ def setting_list(infos):
 
 
 def tables(report, pictures):
-    data, infos, heaps = report.data, report.ran("engines"), report.ran("heaps")
+    data, everyone, heaps = report.data, report.ran("engines"), report.ran("heaps")
+    infos = [info for info in everyone if info["name"] != OURS_ORDERED]
     keys = f"{data['keys']:,}"
     picture = (lambda name, text: f"![{text}](performance/{name}.svg)\n") if pictures else (
         lambda name, text: "")
@@ -179,15 +192,18 @@ def tables(report, pictures):
         picture("points", "Operations a second of one worker"),
         "### Two workers\n\nThousands of operations a second, of both where they do the same.\n",
         rate_table(report, PAIRS, infos), picture("pairs", "Operations a second of two workers"),
+        "### In the order of the keys\n\nThousands of operations a second; Commy with an ordered "
+        "namespace, beside those that keep their keys in order.\n",
+        rate_table(report, ORDERED, report.ordered()),
         "### Space and opening\n", rate_table(report, SIZES, infos),
         "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
         "1024 blocks in use by each process.\n",
         rate_table(report, BLOCKS, heaps), picture("blocks", "Allocations a second"),
         "### A writer is killed\n\nSIGKILL at a random moment; then a new process reads and writes "
-        "every key.\n", kill_table(report, infos),
+        "every key.\n", kill_table(report, everyone),
         "### Spread\n\nHighest less lowest of the rounds, in percent of the median.\n",
         spread_table(report, infos),
-        "### Settings\n", setting_list(infos), "\nAllocators:\n", setting_list(heaps),
+        "### Settings\n", setting_list(everyone), "\nAllocators:\n", setting_list(heaps),
     ]
     return "\n".join(part for part in parts if part)
 
@@ -197,7 +213,7 @@ def draw(report, folder):
     for name, rows, kind in (("points", POINTS, "engines"), ("pairs", PAIRS, "engines"),
                              ("blocks", BLOCKS, "heaps")):
         panels = [(text, [plot.Bar(label(info), value, info["name"] == OURS, info["bound"])
-                          for info in report.ran(kind)
+                          for info in report.ran(kind) if info["name"] != OURS_ORDERED
                           if (value := report.median(info["name"], row)) is not None])
                   for row, text in rows]
         (folder / f"{name}.svg").write_text(plot.panels(panels, "thousand a second"))
@@ -220,8 +236,11 @@ def smoke(program):
         wrong = [f"{engine}, {row}: {what}" for (engine, row), what in report.faults.items()]
         wrong += [f"{OURS} has no row {row}" for row, _ in POINTS + PAIRS + BLOCKS + SIZES[:2]
                   if not report.median(OURS, row)]
-        if kill_outcome(report, OURS)[2] != "goes on, nothing lost or torn":
-            wrong.append(f"{OURS}: {kill_outcome(report, OURS)}")
+        wrong += [f"{OURS_ORDERED} has no row {row}" for row, _ in ORDERED
+                  if not report.median(OURS_ORDERED, row)]
+        for ours in (OURS, OURS_ORDERED):
+            if kill_outcome(report, ours)[2] != "goes on, nothing lost or torn":
+                wrong.append(f"{ours}: {kill_outcome(report, ours)}")
         document = pathlib.Path(scratch) / "performance.md"
         document.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")
         put_into(document, tables(report, True))

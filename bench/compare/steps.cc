@@ -79,6 +79,32 @@ void MeasureOverwrites(Engine& engine, const Scale& scale) {
   Result("overwrite", measured.per_second);
 }
 
+// Each value is looked at wholly, and the order of the keys. Only at the end there are fewer.
+void MeasureScans(Engine& engine, const Scale& scale) {
+  constexpr std::uint64_t kScan = 100;
+  KeyList keys(0, scale.keys, kUseSeed);
+  std::uint64_t scans = 0;
+  std::uint64_t entries = 0;
+  std::string last;
+  Begin("scan_100");
+  const Measured measured = Repeat({scale.row}, [&] {
+    const std::string_view from = keys.Next();
+    last.clear();
+    engine.Scan(from, kScan, [&](std::string_view key, std::string_view value) {
+      if (key < from || key <= last || !ValueMaker::StampOf(key, value).has_value()) [[unlikely]] {
+        bench::Die(key, "is out of order or has a wrong value");
+      }
+      last.assign(key);
+      ++entries;
+    });
+    ++scans;
+  });
+  if (scale.keys >= 20 * kScan && entries < scans * kScan * 9 / 10) {
+    bench::Die("scan", "there were too few keys");
+  }
+  Result("scan_100", measured.per_second);
+}
+
 void MeasureYcsb(Engine& engine, const Scale& scale) {
   Zipf zipf(scale.keys, kZipfTheta, kZipfSeed);
   std::vector<std::uint64_t> numbers(scale.keys);
@@ -159,6 +185,9 @@ void Load(Engine& engine, const Place& place, const Scale& scale) {
 void UseAlone(Engine& engine, const Scale& scale) {
   MeasureReads(engine, scale);
   MeasureOverwrites(engine, scale);
+  if (engine.HasOrder()) {
+    MeasureScans(engine, scale);
+  }
   MeasureYcsb(engine, scale);
   MeasureCounter(engine, scale);
 }

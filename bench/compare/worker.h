@@ -29,7 +29,7 @@ void AwaitGo();
 
 // Loads all keys: rows insert, bytes_loaded.
 void Load(Engine& engine, const Place& place, const Scale& scale);
-// Rows get_hit, get_miss, overwrite, ycsb_a, ycsb_b, ycsb_c, counter_one; on the keys of Load().
+// Rows get_hit, get_miss, overwrite, scan_100, ycsb_a, ycsb_b, ycsb_c, counter_one; on the keys of Load().
 void UseAlone(Engine& engine, const Scale& scale);
 // Deletes nine keys of ten, and compacts: rows delete, bytes_thinned, bytes_compacted.
 void Thin(Engine& engine, const Place& place, const Scale& scale);
