@@ -137,6 +137,8 @@ class OrderedIndex final : public Index {
                                          Path* path) const;
   // The first entry of the base that may have the key, and how many may.
   static std::pair<std::uint64_t, std::uint64_t> BaseRange(Leaf& leaf, std::string_view key);
+  // Asks the processor for the record of a slot. Advice only.
+  void PrefetchRecord(std::uint64_t word) const;
   // What is not dead, in order; if a key comes by twice, the later one.
   absl::Status Collect(Leaf& leaf, LeafKeys* keys) const;
   // The same, in the order of a scan and from its bound on.

@@ -287,10 +287,28 @@ absl::StatusOr<Index::SlotArray> OrderedIndex::SlotsOf(const IndexRoot& root, st
   return at.leaf == nullptr ? SlotArray() : Slots(at);
 }
 
+void OrderedIndex::PrefetchRecord(std::uint64_t word) const {
+  constexpr std::uint64_t kLine = 64;
+  if (const std::byte* const record =
+          region_.At(SlotOffset(word), std::uint64_t{3} * kLine, alignof(Record));
+      record != nullptr && !SlotIsDead(word) && !SlotIsEmpty(word)) {
+    __builtin_prefetch(record);
+    __builtin_prefetch(record + kLine);
+    __builtin_prefetch(record + 2 * kLine);
+  }
+}
+
 absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
+  constexpr std::uint64_t kAhead = 8;  // So many records are asked for before they are looked at.
   const std::uint64_t base = std::max<std::uint64_t>(leaf.count.load(std::memory_order_acquire), 1);
   const auto take = [&](const Shared64* slots, std::uint64_t count) -> absl::Status {
+    for (std::uint64_t i = 0; i < std::min(kAhead, count); ++i) {
+      PrefetchRecord(slots[i].load(std::memory_order_relaxed));
+    }
     for (std::uint64_t i = 0; i < count; ++i) {
+      if (i + kAhead < count) {
+        PrefetchRecord(slots[i + kAhead].load(std::memory_order_relaxed));
+      }
       const std::uint64_t word = slots[i].load(std::memory_order_acquire) & ~kSlotFrozen;
       if (word == 0) {
         break;
