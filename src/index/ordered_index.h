@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
@@ -46,6 +47,9 @@ struct OrderedLimits {
 struct ScanCursor {
   bool open = true;
   std::string bound;  // Keys from it on; in reverse, before it.
+  // So many records in a step are enough: one step may then stop in the middle of a leaf.
+  std::uint64_t limit = UINT64_MAX;
+  bool inside = true;  // Of a leaf, perhaps; false: the bound was one of a leaf's.
 };
 
 class OrderedIndex final : public Index {
@@ -57,8 +61,8 @@ class OrderedIndex final : public Index {
                     RecordView* found);
 
   // Calls `use` for the live records of the leaf at the cursor, from there on, in order (in reverse:
-  // in reverse order), until it returns false, and moves the cursor on to the next leaf. False: it
-  // was the last one, or `use` returned false.
+  // in reverse order), until it returns false, and moves the cursor on to the next leaf, or behind
+  // what it called it for. False: it was the last one, or `use` returned false.
   absl::StatusOr<bool> ScanLeaf(const Anchor& anchor, const AsOf& as_of, bool reverse,
                                 ScanCursor* cursor, absl::FunctionRef<bool(const RecordView&)> use);
 
@@ -137,20 +141,44 @@ class OrderedIndex final : public Index {
                                          Path* path) const;
   // The first entry of the base that may have the key, and how many may.
   static std::pair<std::uint64_t, std::uint64_t> BaseRange(Leaf& leaf, std::string_view key);
+  // So many records are asked for before they are looked at.
+  static constexpr std::uint64_t kAhead = 16;
   // Asks the processor for the record of a slot. Advice only.
   void PrefetchRecord(std::uint64_t word) const;
   // What is not dead, in order; if a key comes by twice, the later one.
   absl::Status Collect(Leaf& leaf, LeafKeys* keys) const;
-  // The same, in the order of a scan and from its bound on.
-  absl::Status CollectFrom(Leaf& leaf, bool reverse, const ScanCursor& cursor,
-                           LeafKeys* keys) const;
-  // The same for what counts, or counted then: the versions.
-  absl::Status CollectLive(Leaf& leaf, const AsOf& as_of, bool reverse, const ScanCursor& cursor,
-                           Views* views) const;
-  // The separator behind the leaf that the path leads to; 0: none.
-  static std::uint64_t UpperBound(const Path& path);
+  // Of two with one key, which only a leaf in use can show. From `start` on; they are sorted.
+  static void KeepLaterOnes(std::size_t start, LeafKeys* keys);
   static std::uint64_t LiveSlots(const SlotArray& slots);
   static std::uint64_t FreeAppendSlots(Leaf& leaf);
+
+  // --- Scans (ordered_scan.cc) ---------------------------------------------------------------
+
+  // What a scan is to look at in one leaf, both in its order.
+  struct LeafScan {
+    absl::InlinedVector<std::uint64_t, 64> base;  // Words; the first may not be in its range.
+    LeafKeys appended;
+  };
+
+  // Which entries of the base may be in the range: from .first on, before .second.
+  std::pair<std::uint64_t, std::uint64_t> BaseInScan(Leaf& leaf, bool reverse,
+                                                     const ScanCursor& cursor) const;
+  // Ask the processor for a leaf; for the one behind that the path leads to. Advice only.
+  void PrefetchLeaf(std::uint64_t offset) const;
+  void PrefetchNext(const Path& path, bool reverse) const;
+  absl::Status ReadAppended(Leaf& leaf, bool reverse, const ScanCursor& cursor,
+                            LeafKeys* keys) const;
+  absl::Status ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cursor, LeafScan* scan) const;
+  // Adds the version of a newest record that counts, or counted then, if there is one.
+  absl::Status AddLive(RecordView view, const AsOf& as_of, Views* views) const;
+  // What counts, or counted then, in a leaf from the bound on, in the order of the scan.
+  absl::Status CollectLive(Leaf& leaf, const AsOf& as_of, bool reverse, const ScanCursor& cursor,
+                           Views* views) const;
+  // Ends a step in the middle of a leaf. True: there may be more.
+  absl::StatusOr<bool> MoveBehind(const LeafRef& at, std::string_view key, bool reverse,
+                                  ScanCursor* cursor) const;
+  // The separator behind the leaf that the path leads to; 0: none.
+  static std::uint64_t UpperBound(const Path& path);
 
   // --- Changes: the poster (ordered_change.cc) ------------------------------------------------
 

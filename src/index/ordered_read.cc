@@ -298,8 +298,17 @@ void OrderedIndex::PrefetchRecord(std::uint64_t word) const {
   }
 }
 
+void OrderedIndex::KeepLaterOnes(std::size_t start, LeafKeys* keys) {
+  std::size_t kept = start;
+  for (std::size_t i = start; i < keys->size(); ++i) {
+    if (i + 1 == keys->size() || (*keys)[i].key != (*keys)[i + 1].key) {
+      (*keys)[kept++] = (*keys)[i];
+    }
+  }
+  keys->resize(kept);
+}
+
 absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
-  constexpr std::uint64_t kAhead = 8;  // So many records are asked for before they are looked at.
   const std::uint64_t base = std::max<std::uint64_t>(leaf.count.load(std::memory_order_acquire), 1);
   const auto take = [&](const Shared64* slots, std::uint64_t count) -> absl::Status {
     for (std::uint64_t i = 0; i < std::min(kAhead, count); ++i) {
@@ -332,96 +341,8 @@ absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
   const auto at = [keys](std::size_t i) { return keys->begin() + static_cast<std::ptrdiff_t>(i); };
   std::stable_sort(at(appended), keys->end(), below);
   std::inplace_merge(at(start), at(appended), keys->end(), below);
-  // Of two with one key, which only a leaf in use can show, the later one counts.
-  std::size_t kept = start;
-  for (std::size_t i = start; i < keys->size(); ++i) {
-    if (i + 1 == keys->size() || (*keys)[i].key != (*keys)[i + 1].key) {
-      (*keys)[kept++] = (*keys)[i];
-    }
-  }
-  keys->resize(kept);
+  KeepLaterOnes(start, keys);
   return absl::OkStatus();
-}
-
-std::uint64_t OrderedIndex::UpperBound(const Path& path) {
-  for (std::size_t depth = path.size(); depth > 0; --depth) {
-    const Step& step = path[depth - 1];
-    if (step.index + 1 < step.node->head.capacity) {
-      return Separators(*step.node)[step.index].load(std::memory_order_acquire);
-    }
-  }
-  return 0;
-}
-
-absl::Status OrderedIndex::CollectFrom(Leaf& leaf, bool reverse, const ScanCursor& cursor,
-                                       LeafKeys* keys) const {
-  COMMY_RETURN_IF_ERROR(Collect(leaf, keys));
-  if (!cursor.open) {
-    const auto* const bound = std::partition_point(
-        keys->begin(), keys->end(), [&](const LeafKey& entry) { return entry.key < cursor.bound; });
-    if (reverse) {
-      keys->erase(bound, keys->end());
-    } else {
-      keys->erase(keys->begin(), bound);
-    }
-  }
-  if (reverse) {
-    std::reverse(keys->begin(), keys->end());
-  }
-  return absl::OkStatus();
-}
-
-absl::Status OrderedIndex::CollectLive(Leaf& leaf, const AsOf& as_of, bool reverse,
-                                       const ScanCursor& cursor, Views* views) const {
-  LeafKeys keys;
-  COMMY_RETURN_IF_ERROR(CollectFrom(leaf, reverse, cursor, &keys));
-  for (const LeafKey& entry : keys) {
-    RecordView view = ViewRecord(region_, SlotOffset(entry.word));
-    SettleWord(region_, view.record->commit);
-    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
-    if (IsLive(view, as_of)) {
-      views->push_back(view);
-    }
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<bool> OrderedIndex::ScanLeaf(const Anchor& anchor, const AsOf& as_of, bool reverse,
-                                            ScanCursor* cursor,
-                                            absl::FunctionRef<bool(const RecordView&)> use) {
-  const Seek to_bound = reverse ? Seek::kBefore : Seek::kAt;
-  const Seek to_end = reverse ? Seek::kLast : Seek::kFirst;
-  const Seek seek = cursor->open ? to_end : to_bound;
-  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
-    if (root == nullptr) {
-      return false;
-    }
-    Path path;
-    COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(*root, seek, cursor->bound, &path));
-    if (at.leaf == nullptr) {
-      continue;
-    }
-    const std::uint64_t next = reverse ? at.leaf->head.low : UpperBound(path);
-    std::string_view bound;
-    COMMY_ASSIGN_OR_RETURN(const bool more, SeparatorAt(next, &bound));
-    if (!more && next != 0) {
-      continue;  // Being taken back.
-    }
-    if (more && !cursor->open && (reverse ? bound >= cursor->bound : bound <= cursor->bound)) {
-      return Damaged("a separator", next);  // A walk over a damaged tree could go on for ever.
-    }
-    Views views;
-    COMMY_RETURN_IF_ERROR(CollectLive(*at.leaf, as_of, reverse, *cursor, &views));
-    COMMY_RETURN_IF_ERROR(MissingAsOf(anchor, *root, as_of));
-    if (!std::all_of(views.begin(), views.end(), use)) {
-      return false;
-    }
-    cursor->open = false;
-    cursor->bound.assign(bound);
-    return more;
-  }
-  return LeadsInACircle(anchor);
 }
 
 std::uint64_t OrderedIndex::LiveSlots(const SlotArray& slots) {

@@ -146,6 +146,50 @@ TEST_F(OrderedIndexTest, PrefixesOfAllOnesHaveNoEnd) {
   EXPECT_EQ(KeysOf(ns_.Scan({.prefix = "\xff\xff", .reverse = true})).at(0), "\xff\xff\xff");
 }
 
+// Steps of at most `limit` records each, to the end.
+std::vector<std::string> KeysInSteps(Store& store, const index::Anchor& anchor, std::uint64_t limit,
+                                     bool reverse) {
+  std::vector<std::string> keys;
+  index::ScanCursor cursor;
+  cursor.limit = limit;
+  bool more = true;
+  while (more && !testing::Test::HasFailure()) {
+    std::uint64_t seen = 0;
+    const absl::StatusOr<bool> step = ImplOf(store)->ordered_index().ScanLeaf(
+        anchor, index::AsOf(), reverse, &cursor, [&](const index::RecordView& view) {
+          keys.emplace_back(view.key);
+          ++seen;
+          return true;
+        });
+    EXPECT_TRUE(step.ok()) << step.status();
+    EXPECT_LE(seen, limit + TinyNodes({}).testing.leaf_append);
+    EXPECT_LE(keys.size(), 1000U);
+    more = step.ok() && *step;
+  }
+  return keys;
+}
+
+TEST_F(OrderedIndexTest, AScanInShortStepsSeesEachKeyOnce) {
+  std::set<std::string> keys;
+  for (int i = 0; i < 400; ++i) {
+    // Some keys end in zeros, so that they have the same head as what they begin with.
+    const std::string key = Number(i * 7 % 400 / 4) + std::string(i % 4U, '\0');
+    ASSERT_TRUE(ns_.Put(key, "v").ok());
+    keys.insert(key);
+  }
+  for (int i = 0; i < 100; i += 3) {
+    ASSERT_TRUE(ns_.Delete(Number(i)).ok());
+    keys.erase(Number(i));
+  }
+  const index::Anchor anchor = AnchorOf(store_);
+  for (const std::uint64_t limit : {1U, 2U, 3U, 5U}) {
+    EXPECT_EQ(KeysInSteps(store_, anchor, limit, false),
+              std::vector<std::string>(keys.begin(), keys.end()));
+    EXPECT_EQ(KeysInSteps(store_, anchor, limit, true),
+              std::vector<std::string>(keys.rbegin(), keys.rend()));
+  }
+}
+
 TEST_F(OrderedIndexTest, AScanSeesEachKeyThatStaysOnceHoweverTheLeavesChange) {
   for (const bool reverse : {false, true}) {
     for (int i = 0; i < 1000; i += 10) {

@@ -28,9 +28,8 @@ class OrderedFixture : public StoreFixture {
     return *std::move(ns);
   }
 
-  // How many blocks of each kind the only namespace consists of.
-  static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
-    std::map<process::NoteKind, std::uint64_t> blocks;
+  // The only namespace.
+  static index::Anchor AnchorOf(Store& store) {
     store::StoreImpl& impl = *ImplOf(store);
     index::Anchor anchor;
     EXPECT_TRUE(impl.catalog()
@@ -42,6 +41,14 @@ class OrderedFixture : public StoreFixture {
                                return true;
                              })
                     .ok());
+    return anchor;
+  }
+
+  // How many blocks of each kind the only namespace consists of.
+  static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
+    std::map<process::NoteKind, std::uint64_t> blocks;
+    store::StoreImpl& impl = *ImplOf(store);
+    const index::Anchor anchor = AnchorOf(store);
     std::uint64_t keys = 0;
     const absl::Status walked = impl.IndexOf(anchor).Walk(
         anchor,
