@@ -52,6 +52,35 @@ class SnapshotState {
   const process::HeldSnapshot held_;
 };
 
+// The entries of one step of a scan. Strings' memory is used again: by the next step, and what is not
+// too much of it by the next scan of the thread.
+class EntryBatch {
+ public:
+  EntryBatch();
+  EntryBatch(const EntryBatch&) = delete;
+  EntryBatch& operator=(const EntryBatch&) = delete;
+  ~EntryBatch();
+
+  [[nodiscard]] std::size_t size() const { return size_; }
+  [[nodiscard]] const Entry& operator[](std::size_t i) const { return entries_[i]; }
+  [[nodiscard]] const Entry& back() const { return entries_[size_ - 1]; }
+  void clear() { size_ = 0; }
+  // The new last one. It may still say what another one said.
+  Entry& Add() {
+    if (size_ == entries_.size()) {
+      entries_.emplace_back();
+    }
+    return entries_[size_++];
+  }
+
+ private:
+  struct Spare;
+  static Spare& MySpare();
+
+  std::vector<Entry> entries_;  // The first size_ count.
+  std::size_t size_ = 0;
+};
+
 // A scan under way: one segment's or leaf's worth of entries at a time, copied under a pin that is
 // held only for the copying.
 class ScanState {
@@ -84,7 +113,7 @@ class ScanState {
   bool begun_ = false;
   std::optional<process::HeldSnapshot> own_;
   index::AsOf as_of_;
-  std::vector<Entry> batch_;
+  EntryBatch batch_;
   std::size_t next_ = 0;
   std::uint64_t cursor_ = 0;         // In a hash namespace.
   index::ScanCursor at_;             // In an ordered one.

@@ -20,7 +20,45 @@ std::optional<std::string> Behind(std::string prefix) {
   return prefix;
 }
 
+// What a thread keeps for its next scan.
+constexpr std::size_t kSpareBytes = std::size_t{64} << 10;
+// The thread ends, and keeps nothing any more.
+constinit thread_local bool spare_is_gone = false;
+
 }  // namespace
+
+struct EntryBatch::Spare {
+  Spare() = default;
+  Spare(const Spare&) = delete;
+  Spare& operator=(const Spare&) = delete;
+  ~Spare() { spare_is_gone = true; }
+
+  std::vector<Entry> entries;
+};
+
+EntryBatch::Spare& EntryBatch::MySpare() {
+  static thread_local Spare spare;
+  return spare;
+}
+
+EntryBatch::EntryBatch() {
+  if (!spare_is_gone) {
+    entries_.swap(MySpare().entries);
+  }
+}
+
+EntryBatch::~EntryBatch() {
+  if (spare_is_gone) {
+    return;
+  }
+  std::size_t bytes = 0;
+  for (const Entry& entry : entries_) {
+    bytes += sizeof(Entry) + entry.key().capacity() + entry.value().capacity();
+  }
+  if (bytes <= kSpareBytes) {
+    entries_.swap(MySpare().entries);
+  }
+}
 
 ScanState::ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options)
     : ns_(std::move(ns)), options_(std::move(options)) {
@@ -109,16 +147,17 @@ absl::Status ScanState::Step(absl::FunctionRef<bool(const index::RecordView&)> u
 absl::Status ScanState::FillBatch() {
   batch_.clear();
   next_ = 0;
+  at_.limit = options_.limit - yielded_;
   return Step([&](const index::RecordView& view) {
-    Entry entry;
+    Entry& entry = batch_.Add();
     entry.key_.assign(view.key);
     entry.value_.assign(view.value);
+    entry.ttl_ = absl::InfiniteDuration();
     if (view.record->expiry_ns != 0) {
       const std::int64_t now =
           as_of_.wall_ns != 0 ? as_of_.wall_ns : ns_->store->session().platform().WallNs();
       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
     }
-    batch_.push_back(std::move(entry));
     return yielded_ + batch_.size() < options_.limit;
   });
 }
@@ -126,6 +165,7 @@ absl::Status ScanState::FillBatch() {
 absl::StatusOr<std::uint64_t> ScanState::Count() {
   std::uint64_t count = 0;
   while (status_.ok() && !at_end_ && count < options_.limit) {
+    at_.limit = options_.limit - count;
     status_ = Step([&](const index::RecordView&) { return ++count < options_.limit; });
   }
   if (!status_.ok()) {
