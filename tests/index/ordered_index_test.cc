@@ -3,7 +3,9 @@
 // part.
 #include "index/ordered_index.h"
 
+#include <optional>
 #include <set>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -188,6 +190,47 @@ TEST_F(OrderedIndexTest, AScanInShortStepsSeesEachKeyOnce) {
     EXPECT_EQ(KeysInSteps(store_, anchor, limit, true),
               std::vector<std::string>(keys.rbegin(), keys.rend()));
   }
+}
+
+TEST_F(OrderedIndexTest, EntriesSayNothingOfEarlierScans) {
+  ASSERT_TRUE(ns_.Put("a", std::string(100, 'v'), {.ttl = absl::Hours(1)}).ok());
+  ASSERT_TRUE(ns_.Put("b", "").ok());
+  for (const int round : {1, 2}) {
+    for (ScanRange scan = ns_.Scan({.to = "b"}); const Entry& entry : scan) {
+      EXPECT_EQ(entry.value().size(), 100U);
+      EXPECT_LT(entry.ttl(), absl::Hours(2));
+    }
+    for (ScanRange scan = ns_.Scan({.from = "b"}); const Entry& entry : scan) {
+      EXPECT_EQ(entry.key(), "b") << round;
+      EXPECT_EQ(entry.value(), "");
+      EXPECT_EQ(entry.ttl(), absl::InfiniteDuration());
+    }
+  }
+}
+
+TEST_F(OrderedIndexTest, ScansInsideScansDoNotDisturbEachOther) {
+  for (int i = 0; i < 20; ++i) {
+    ASSERT_TRUE(ns_.Put(Number(i), Number(i)).ok());
+  }
+  int next = 0;
+  for (ScanRange outer = ns_.Scan(); const Entry& entry : outer) {
+    EXPECT_EQ(KeysOf(ns_.Scan({.reverse = true})).size(), 20U);
+    EXPECT_EQ(entry.key(), Number(next));
+    EXPECT_EQ(entry.value(), Number(next++));
+  }
+  EXPECT_EQ(next, 20);
+}
+
+TEST_F(OrderedIndexTest, AScanMayEndWhenItsThreadDoes) {
+  ASSERT_TRUE(ns_.Put("a", std::string(100, 'v')).ok());
+  std::thread([this] {
+    static thread_local std::optional<ScanRange> last;  // Goes after what a scan makes.
+    last.reset();
+    last.emplace(ns_.Scan());
+    EXPECT_EQ(last->begin()->key(), "a");
+    EXPECT_EQ(KeysOf(ns_.Scan()).size(), 1U);
+  }).join();
+  EXPECT_EQ(KeysOf(ns_.Scan()), std::vector<std::string>{"a"});
 }
 
 TEST_F(OrderedIndexTest, AScanSeesEachKeyThatStaysOnceHoweverTheLeavesChange) {
