@@ -9,3 +9,4 @@
 #include "commy/recover.h"
 #include "commy/snapshot.h"
 #include "commy/store.h"
+#include "commy/transaction.h"

@@ -153,9 +153,8 @@ using KeyPart =
 template <typename... Parts>
 struct KeyCodec<std::tuple<Parts...>> {
   static void Encode(const std::tuple<Parts...>& value, std::string* key) {
-    std::apply(
-        [&](const Parts&... parts) { (KeyCodec<KeyPart<Parts>>::Encode(parts, key), ...); },
-        value);
+    std::apply([&](const Parts&... parts) { (KeyCodec<KeyPart<Parts>>::Encode(parts, key), ...); },
+               value);
   }
   static absl::StatusOr<std::tuple<Parts...>> Decode(std::string_view* rest) {
     std::tuple<Parts...> value;

@@ -18,6 +18,8 @@
 
 namespace commy {
 
+class WriteBatch;
+
 namespace store {
 class StoreImpl;
 struct NamespaceState;
@@ -115,6 +117,7 @@ class COMMY_EXPORT ScanRange {
 
  private:
   friend class Namespace;
+  friend class Transaction;
   explicit ScanRange(std::unique_ptr<store::ScanState> state);
   bool Advance();
   [[nodiscard]] const Entry& entry() const;
@@ -178,6 +181,9 @@ class COMMY_EXPORT Namespace {
   // the range or (hash) of all.
   absl::StatusOr<std::uint64_t> Count(ScanOptions options = ScanOptions()) const;
 
+  // The same as Store::Write: the batch may have keys of any namespace of the store.
+  absl::Status Write(WriteBatch batch) const;
+
   // How many keys there are; those that expired count until they are swept, and a change that is
   // under way (also that of a killed process, until it has been recovered) may not count yet. Cost:
   // a few hundred loads.
@@ -191,6 +197,8 @@ class COMMY_EXPORT Namespace {
 
  private:
   friend class Store;
+  friend class Transaction;
+  friend class WriteBatch;
   explicit Namespace(std::shared_ptr<const store::NamespaceState> state);
 
   std::shared_ptr<const store::NamespaceState> state_;

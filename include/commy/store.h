@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -14,6 +15,7 @@
 #include "commy/namespace.h"
 #include "commy/options.h"
 #include "commy/snapshot.h"
+#include "commy/transaction.h"
 
 namespace commy {
 
@@ -22,7 +24,7 @@ class StoreImpl;
 }
 
 // A handle to an open store. Cheap to copy; every method is safe from any thread. The store stays
-// open until Close() or until the last Store, Namespace, View, Snapshot and scan of it is gone. One process
+// open until Close() or until the last Store, Namespace, View, Snapshot, Transaction and scan of it is gone. One process
 // may open a store several times; each is a participant of its own.
 //
 //   absl::StatusOr<commy::Store> store = commy::Store::Open("fleet.commy");
@@ -63,6 +65,19 @@ class COMMY_EXPORT Store {
   // ResourceExhausted: as many are held as the store has room for, and all by living processes: release
   // some, or end scans that were left half way.
   absl::StatusOr<Snapshot> TakeSnapshot() const;
+
+  // Begins a transaction; see Transaction. Errors as of TakeSnapshot(), and InvalidArgument: a timeout
+  // that is not positive.
+  absl::StatusOr<Transaction> Begin(TransactOptions options = TransactOptions()) const;
+  // Runs `body` in a transaction and commits it; after a conflict again, with a new transaction, until
+  // it succeeds or the timeout is over (DeadlineExceeded). So `body` may run several times, and changes
+  // nothing outside but at its end. It should return the errors of its reads and writes as they are.
+  // If it returns an error other than Aborted, nothing is changed and the error is the answer.
+  absl::Status Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
+                        TransactOptions options = TransactOptions()) const;
+  // Makes all writes of a batch at one moment. Errors as of Namespace's writes, and DeadlineExceeded:
+  // others wrote its keys all the time, for the store's operation_timeout. Then nothing was changed.
+  absl::Status Write(WriteBatch batch) const;
 
   absl::StatusOr<std::vector<ParticipantInfo>> Participants() const;
   absl::StatusOr<StoreStats> Stats() const;

@@ -24,7 +24,8 @@
 // CLEAR     C1  build an empty root whose prev is the old root; CAS old.successor 0 -> new
 //           C2  finish a posted change; CAS baton 0 -> closed: nothing changes shape any more
 //           C3  freeze every slot: no put can succeed any more
-//           C4  settle every head: all their commits are earlier than the clear's
+//           C4  settle every head: all their commits are earlier than the clear's; a transaction
+//               that is still active is aborted
 //           C5  CAS the namespace's root word old -> new; settle the new root
 //           C6  take the old root's memory back, block by block: note, CAS its word away, retire
 //           C2 to C5 are done by whoever is held up. A drop is the same with the mark 1 as
@@ -36,6 +37,7 @@
 //           retire o. It may be anywhere in a chain, and the same goes for roots. If n.prev is frozen,
 //           n itself is being dropped. A record that is frozen is needed by nobody, and stays so.
 // DEATH     after each step the next comer goes on; what nobody can reach is in the notes.
+// INTENTS   records of transactions, which are settled by what their transaction says: intents.h
 // READERS   read frozen slots like others, and never help but to settle what they return.
 // TESTED    tests/model/, tests/index/, tests/crash/
 #pragma once
@@ -53,6 +55,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "index/index_layout.h"
+#include "index/intents.h"
 #include "index/record.h"
 #include "process/lane.h"
 #include "process/session.h"
@@ -65,14 +68,6 @@ struct Anchor {
   std::uint64_t offset = 0;
   NamespaceObject* object = nullptr;
   std::uint64_t id = 0;
-};
-
-// As of when something is read.
-struct AsOf {
-  std::uint64_t time = UINT64_MAX;  // Commits up to this one count.
-  std::int64_t wall_ns = 0;         // What has expired by then is not there; 0: by now.
-
-  [[nodiscard]] bool is_now() const { return time == UINT64_MAX; }
 };
 
 // A record that counts no more: a newer one of its key has taken its place, or a clear has.
@@ -101,6 +96,24 @@ struct WriteOutcome {
   bool existed = false;  // A live record was there before.
 };
 
+// The transaction on whose behalf an intent is installed.
+struct Installing {
+  const Shared64* status = nullptr;
+  std::uint64_t snapshot_time =
+      kCommitTimeMax;  // Who finds a newer version of a key has a conflict.
+};
+
+struct InstallOutcome {
+  enum class Result : std::uint8_t {
+    kInstalled,
+    kConflict,  // Somebody committed a version since the snapshot.
+    kOver,      // The transaction is active no more.
+  };
+  Result result = Result::kInstalled;
+  std::uint64_t root_offset = 0;  // In which it is.
+  int delta = 0;                  // Of the number of keys, if it is committed.
+};
+
 // Blocks of one namespace, for walks over everything. Returns whether it was met for the first time.
 using BlockVisitor = absl::FunctionRef<bool(process::NoteKind kind, std::uint64_t offset_bytes)>;
 using FaultVisitor = absl::FunctionRef<void(const std::string& fault)>;
@@ -119,12 +132,33 @@ class Index {
     return base::HashKey(key, region_.geometry().hash_seed);
   }
 
+  // The namespace's present root. Aborted: being dropped.
+  absl::StatusOr<std::uint64_t> RootOffset(const Anchor& anchor) const {
+    std::uint64_t offset = 0;
+    COMMY_RETURN_IF_ERROR(CurrentRoot(anchor, &offset).status());
+    return offset;
+  }
+
   // Builds an empty, unpublished root and returns its offset.
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t namespace_id,
                                           std::uint64_t prev, alloc::Purpose purpose);
 
   absl::Status Write(process::Operation& op, const Anchor& anchor, std::string_view key,
                      Decider decide, WriteOutcome* outcome);
+
+  // Installs an intent, a record that was built with a reference to its transaction: makes it the
+  // newest version of its key. Aborted: being dropped.
+  absl::StatusOr<InstallOutcome> Install(process::Operation& op, const Anchor& anchor,
+                                         const Installing& transaction, const RecordView& intent);
+  // What is left to do for an installed intent when its transaction is final: stamps it, prunes
+  // below it, and takes it away if it was aborted or is a tombstone that nobody needs. Any number of
+  // times, by the owner or his recoverer; `op` needs a note.
+  absl::Status TidyIntent(process::Operation& op, const Anchor& anchor, const RecordView& intent);
+  // Announces that the operation changes the number of keys in the root by `delta`. False: the root was
+  // cleared, and its memory taken back.
+  absl::StatusOr<bool> PlanTotal(process::Operation& op, const Anchor& anchor,
+                                 std::uint64_t root_offset, std::int64_t delta,
+                                 TransactionTotal* total);
 
   absl::StatusOr<std::uint64_t> Size(const Anchor& anchor);
 
@@ -253,6 +287,7 @@ class Index {
     return root;
   }
   // From a key's newest record to the version that counted then: not valid() if the key was not there.
+  // (An intent's commit is above every time.) Cancelled: see Intents::Read.
   absl::Status ToVersionAsOf(const AsOf& as_of, RecordView* view) const {
     if (view->record->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
       return ToOlderVersion(as_of, view);
@@ -327,6 +362,7 @@ class Index {
   process::Session& session_;
   region::Region& region_;
   alloc::Allocator& allocator_;
+  const Intents intents_;
 
   // A reader that meets structure that is being taken back looks again at the namespace, which has
   // moved on. More often than this in a row means that the file contradicts itself.
@@ -363,6 +399,19 @@ class Index {
     kWaits,    // Something that a snapshot needs.
     kDirty,    // Something to look at again.
   };
+  // Removes a tombstone that nothing is below. What is still to do after it.
+  Left RemoveTombstone(process::Operation& op, const Anchor& anchor, std::uint64_t hash,
+                       Position at, const RecordView& tombstone);
+  // Makes a head that is an intent final, and takes it away if it was aborted. Then look again.
+  absl::Status SettleHead(process::Operation& op, const Anchor& anchor, const Position& at,
+                          std::int64_t patience_ns);
+  // Takes an aborted intent out of its slot, which says `word`, and retires it; the note at `place` is
+  // for it. False: the slot says something else by now.
+  bool UnlinkAborted(process::Operation& op, Shared64& slot, std::uint64_t word,
+                     std::uint32_t place, const RecordView& intent);
+  absl::Status TidyAborted(process::Operation& op, const Anchor& anchor, const RecordView& intent);
+  Left SweepIntent(process::Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
+                   const RecordView& intent, std::optional<std::string>* died);
   // Drops what is below `head`, as far as no snapshot needs it. `whole`: also what is below something
   // needed. That was looked at when it was put there, and is when a snapshot ends.
   Left Prune(process::Operation& op, std::uint32_t note_place, process::SnapshotTimes& times,

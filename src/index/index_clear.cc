@@ -57,7 +57,9 @@ absl::Status Index::CloseRoot(IndexRoot& root) {
         return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
                               " lies outside the file");
       }
-      SettleWord(region_, record->commit);
+      if (IsIntent(SettleWord(region_, record->commit))) {
+        COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit, 0).status());
+      }
     }
     return absl::OkStatus();
   });

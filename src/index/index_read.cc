@@ -5,7 +5,10 @@
 namespace commy::index {
 
 Index::Index(process::Session& session, alloc::Allocator& allocator)
-    : session_(session), region_(session.region()), allocator_(allocator) {}
+    : session_(session),
+      region_(session.region()),
+      allocator_(allocator),
+      intents_(region_, session.platform()) {}
 
 absl::Status Index::Damaged(std::string_view what, std::uint64_t offset) const {
   return base::DataLoss(region_.path(), ": ", base::ToAbsl(what), " at ", base::Hex(offset),
@@ -36,6 +39,10 @@ absl::StatusOr<IndexRoot*> Index::OlderRoot(const Anchor& anchor, const IndexRoo
 
 absl::Status Index::ToOlderVersion(const AsOf& as_of, RecordView* view) const {
   const RecordView newest = *view;
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, intents_.Read(newest.record->commit, as_of));
+  if (commit <= as_of.time) {
+    return absl::OkStatus();
+  }
   for (int step = 0; step < kChainLimit; ++step) {
     const std::uint64_t offset = view->record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
     if (offset == 0) {

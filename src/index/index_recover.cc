@@ -103,6 +103,7 @@ void Index::WalkChain(
   }
   std::uint64_t offset = SlotOffset(word);
   bool head = true;
+  bool counted = !current;  // The first one that counts says whether the key is there.
   for (int step = 0; step < kChainLimit && offset != 0; ++step) {
     const std::string where =
         absl::StrCat("namespace ", anchor.id & kIdMask, ", record at ", base::Hex(offset));
@@ -125,8 +126,14 @@ void Index::WalkChain(
     if (!SlotHasTag(word, hash) || !belongs(view.key, hash)) {
       fault(absl::StrCat(where, ": its key does not belong there"));
     }
-    if (head && current && !view.tombstone()) {
-      ++*keys;
+    const absl::StatusOr<std::uint64_t> commit = intents_.StatusOf(view.record->commit);
+    if (!commit.ok()) {
+      fault(absl::StrCat(where, ": ", commit.status().message()));
+    } else if (!head && *commit > kCommitTimeMax) {
+      fault(absl::StrCat(where, ": it was never committed, and is not the newest of its key"));
+    } else if (!counted && *commit <= kCommitTimeMax) {
+      counted = true;
+      *keys += view.tombstone() ? 0 : 1;
     }
     head = false;
     offset = view.record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;

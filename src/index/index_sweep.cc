@@ -86,6 +86,9 @@ Index::Left Index::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, 
   if (SlotIsFrozen(word)) {
     return Left::kDirty;
   }
+  if (view.record->commit.load(std::memory_order_acquire) > kCommitTimeMax) [[unlikely]] {
+    return SweepIntent(op, slot, word, place, view, died);
+  }
   const Left left = Prune(op, place, times, *view.record, true);
   if (left != Left::kNothing || !view.tombstone() ||
       view.record->prev.load(std::memory_order_acquire) != 0) {
@@ -98,6 +101,28 @@ Index::Left Index::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, 
   allocator_.Retire(op, view.offset);
   died->emplace(view.key);
   return Left::kNothing;
+}
+
+Index::Left Index::SweepIntent(Operation& op, Shared64& slot, std::uint64_t word,
+                               std::uint32_t place, const RecordView& intent,
+                               std::optional<std::string>* died) {
+  const absl::StatusOr<std::uint64_t> status = intents_.StatusOf(intent.record->commit);
+  if (!status.ok()) {
+    return Left::kNothing;  // Damaged; for `check` to report.
+  }
+  if ((*status & kStatusOpen) != 0) {
+    return Left::kDirty;  // Its owner, or who recovers him, looks after it.
+  }
+  if (!intents_.Decide(intent.record->commit, 0).ok() || *status != kCommitAborted) {
+    return Left::kDirty;
+  }
+  const std::string key(intent.key);
+  if (UnlinkAborted(op, slot, word, place, intent) &&
+      intent.record->prev.load(std::memory_order_acquire) == 0) {
+    died->emplace(key);
+    return Left::kNothing;
+  }
+  return Left::kDirty;
 }
 
 absl::Status Index::SweepSlots(Operation& op, const Anchor& anchor, const SlotArray& slots,
@@ -193,10 +218,12 @@ absl::Status Index::ForEachOldIn(const SlotArray& slots, std::uint64_t until,
         return Damaged("a record", next);
       }
       const std::uint64_t commit = record->commit.load(std::memory_order_acquire);
-      if (newer != 0) {
+      const bool counts =
+          commit <= kCommitTimeMax;  // Or it is an intent: not old yet, or never new.
+      if (newer != 0 && counts) {
         use({commit, newer, allocator_.BlockBytes(next)});
       }
-      newer = commit;
+      newer = counts ? commit : newer;
       next = record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
     }
   }

@@ -195,6 +195,11 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
                                      Draft* draft, WriteOutcome* outcome) {
   Position at;
   COMMY_RETURN_IF_ERROR(LocateForWrite(anchor, key, hash, &at));
+  if (at.head.valid() && at.head.record->commit.load(std::memory_order_relaxed) > kCommitTimeMax)
+      [[unlikely]] {
+    COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, kPutPatienceNs));
+    return false;
+  }
   const bool existed = IsLive(at.head);
   const Decision decision = decide(existed ? &at.head : nullptr);
   *outcome = {false, existed};
@@ -276,32 +281,38 @@ void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, cons
                    Draft& draft, std::uint32_t old_note) {
   process::SnapshotTimes times(region_);
   Left left = Prune(op, old_note, times, *draft.record, false);
+  const RecordView made = ViewRecord(region_, draft.offset);
   if (left == Left::kNothing && draft.from.kind == Decide::kDelete) {
-    left = Left::kDirty;
-    const std::string_view key = ViewRecord(region_, draft.offset).key;
     Position now = at;
     now.word = PackSlot(hash, draft.offset);
-    for (int attempt = 0; attempt < kRemoveAttempts && left != Left::kNothing; ++attempt) {
-      if (draft.record->prev.load(std::memory_order_acquire) != 0) {
-        break;
-      }
-      if (now.slot->CompareAndSet(now.word, kSlotDead, std::memory_order_seq_cst)) {
-        allocator_.Retire(op, draft.offset);
-        AfterDeath(op, anchor, key);  // Under our pin the record's bytes stay.
-        return;
-      }
-      if (!LocateForWrite(anchor, key, hash, &now).ok()) {
-        return;  // The namespace is going, and the tombstone with it.
-      }
-      // Somebody wrote the key since: he prunes it.
-      if (now.slot == nullptr || !now.head.valid() || now.head.offset != draft.offset) {
-        left = Left::kNothing;
-      }
-    }
+    left = RemoveTombstone(op, anchor, hash, now, made);
   }
   if (left != Left::kNothing) {
-    (void)MarkLeft(anchor, ViewRecord(region_, draft.offset).key, left, times.ended());
+    (void)MarkLeft(anchor, made.key, left, times.ended());
   }
+}
+
+Index::Left Index::RemoveTombstone(Operation& op, const Anchor& anchor, std::uint64_t hash,
+                                   Position at, const RecordView& tombstone) {
+  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
+    if (tombstone.record->prev.load(std::memory_order_acquire) != 0) {
+      return Left::kDirty;
+    }
+    if (at.slot != nullptr &&
+        at.slot->CompareAndSet(at.word, kSlotDead, std::memory_order_seq_cst)) {
+      allocator_.Retire(op, tombstone.offset);
+      AfterDeath(op, anchor, tombstone.key);  // Under our pin the record's bytes stay.
+      return Left::kNothing;
+    }
+    if (!LocateForWrite(anchor, tombstone.key, hash, &at).ok()) {
+      return Left::kNothing;  // The namespace is going, and the tombstone with it.
+    }
+    // Somebody wrote the key since: he prunes it.
+    if (at.slot == nullptr || !at.head.valid() || at.head.offset != tombstone.offset) {
+      return Left::kNothing;
+    }
+  }
+  return Left::kDirty;
 }
 
 }  // namespace commy::index

@@ -66,7 +66,7 @@ RecordView ViewRecordIn(std::byte* base, std::uint64_t length_bytes, std::uint64
 void WriteRecord(std::byte* block, const RecordContent& content) {
   auto* const record = reinterpret_cast<Record*>(block);
   const std::uint64_t key_size = content.key.size();
-  record->commit.store(kUndecided, std::memory_order_relaxed);
+  record->commit.store(content.commit, std::memory_order_relaxed);
   record->prev.store(0, std::memory_order_relaxed);
   record->namespace_id = content.namespace_id;
   record->expiry_ns = content.expiry_ns;

@@ -1,7 +1,8 @@
 // One version of one key.
 //
 // A record is immutable once it is published, but for two words: `commit`, which goes once from
-// undecided to the time of the change, and `prev`, the version before it, which pruning moves on.
+// undecided, or from a reference to a transaction, to the time of the change, and `prev`, the version
+// before it, which pruning moves on.
 // Whoever meets an undecided record settles it, so nobody waits for a writer that was stopped
 // between publishing and stamping.
 #pragma once
@@ -22,9 +23,26 @@ using base::Shared64;
 inline constexpr std::uint64_t kKeyBytesMax = 65536;
 inline constexpr std::uint64_t kValueBytesMax = std::uint64_t{1} << 30;
 
-// `commit` is 0 while undecided, then a time, 1 or more. The top bit is kept for references to
-// transactions.
+// `commit` is 0 while undecided, then a time, 1 or more. An intent, a record of a transaction, begins
+// with a reference to its transaction block, {1:1, 0:27, offset in 16-byte units:36}, which goes to the
+// transaction's time, or to `aborted`. Both are above every time, so that one comparison tells what
+// needs a closer look.
 inline constexpr std::uint64_t kUndecided = 0;
+inline constexpr std::uint64_t kCommitIntent = std::uint64_t{1} << 63U;
+inline constexpr std::uint64_t kCommitAborted = kCommitIntent - 1;
+inline constexpr std::uint64_t kCommitTimeMax = kCommitAborted - 1;
+constexpr bool IsCommitTime(std::uint64_t commit) {
+  return commit != kUndecided && commit <= kCommitTimeMax;
+}
+constexpr bool IsIntent(std::uint64_t commit) {
+  return (commit & kCommitIntent) != 0;
+}
+constexpr std::uint64_t IntentOf(std::uint64_t transaction_offset) {
+  return kCommitIntent | (transaction_offset / region::kBlockAlignBytes);
+}
+constexpr std::uint64_t TransactionOffset(std::uint64_t intent) {
+  return (intent & 0xfffffffffU) * region::kBlockAlignBytes;
+}
 // In `prev`: this record is being dropped from its chain, or moved.
 inline constexpr std::uint64_t kPrevFrozen = 1;
 
@@ -84,6 +102,7 @@ struct RecordContent {
   std::string_view value;
   std::int64_t expiry_ns = 0;
   std::uint8_t flags = 0;
+  std::uint64_t commit = kUndecided;  // Or a reference to its transaction.
 };
 
 // Writes an unpublished record into a block that has room for it; undecided, without a past.

@@ -37,6 +37,7 @@ enum class OpKind : std::uint8_t {
   kRecover = 8,
   kAllocate = 9,
   kCheck = 10,
+  kTransaction = 11,
 };
 
 struct OpWord {

@@ -32,6 +32,7 @@ enum class NoteKind : std::uint8_t {
   kLeaf = 11,  // Of an ordered index, as the next two.
   kInner = 12,
   kSeparator = 13,
+  kTransaction = 14,  // A transaction block, with all that its list names.
   kRunClaim = 32,  // A run of spans being claimed.
   kRunFree = 33,   // A run of spans being given back.
 };

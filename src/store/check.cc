@@ -27,7 +27,19 @@ struct Walk {
   std::vector<std::string> faults;
 };
 
-void CollectNotes(region::Region& region, absl::flat_hash_set<std::uint64_t>* noted) {
+// A transaction block that is noted stands for all that its list names.
+void CollectTransaction(const index::Intents& intents, std::uint64_t head_offset,
+                        absl::flat_hash_set<std::uint64_t>* noted) {
+  (void)intents.ForEachEntry(head_offset, [&](const index::TransactionEntry& entry) {
+    noted->insert(entry.record);
+    return absl::OkStatus();
+  });
+  (void)intents.ForEachPage(head_offset, [&](std::uint64_t page) { noted->insert(page); });
+}
+
+void CollectNotes(StoreImpl& store, absl::flat_hash_set<std::uint64_t>* noted) {
+  region::Region& region = store.region();
+  const index::Intents intents(region, store.session().platform());
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     for (const region::Shared64& word : region.lane(i).notes) {
       const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
@@ -35,6 +47,9 @@ void CollectNotes(region::Region& region, absl::flat_hash_set<std::uint64_t>* no
         noted->insert(region.SpanOffset(note.first_span));
       } else if (note.offset_bytes != 0) {
         noted->insert(note.offset_bytes);
+      }
+      if (note.kind == NoteKind::kTransaction) {
+        CollectTransaction(intents, note.offset_bytes, noted);
       }
     }
   }
@@ -50,7 +65,7 @@ class Walker {
     if (!pin.entered()) {
       return store_.session().CheckUsable();
     }
-    CollectNotes(store_.region(), &noted_);
+    CollectNotes(store_, &noted_);
     absl::flat_hash_map<std::uint64_t, std::uint64_t> used;
     store_.allocator().ForEachBlock([&](const alloc::BlockInfo& block) {
       if (block.used) {
@@ -61,7 +76,7 @@ class Walker {
       Fault(std::string(spans.message()));
     }
     COMMY_RETURN_IF_ERROR(WalkCatalog());
-    CollectNotes(store_.region(), &noted_);
+    CollectNotes(store_, &noted_);
     walk_.report.blocks_used = used.size();
     walk_.report.blocks_reachable = reached_.size();
     for (const auto& [offset, size] : used) {

@@ -7,6 +7,7 @@
 #include "index/hash_layout.h"
 #include "index/ordered_layout.h"
 #include "index/record.h"
+#include "index/transaction_layout.h"
 #include "region/layout.h"
 #include "store/catalog.h"
 
@@ -173,6 +174,29 @@ void DescribeOrderedIndex(std::string* text) {
   COMMY_FIELD(TreeChange, separator);
 }
 
+void DescribeTransactions(std::string* text) {
+  using index::TransactionEntry;
+  using index::TransactionHead;
+  using index::TransactionPage;
+  using index::TransactionTotal;
+  COMMY_WHOLE(TransactionHead);
+  COMMY_FIELD(TransactionHead, status);
+  COMMY_FIELD(TransactionHead, isolation);
+  COMMY_FIELD(TransactionHead, total_capacity);
+  COMMY_FIELD(TransactionHead, total_count);
+  COMMY_WHOLE(TransactionTotal);
+  COMMY_FIELD(TransactionTotal, cell);
+  COMMY_FIELD(TransactionTotal, before);
+  COMMY_FIELD(TransactionTotal, after);
+  COMMY_WHOLE(TransactionPage);
+  COMMY_FIELD(TransactionPage, next);
+  COMMY_FIELD(TransactionPage, capacity);
+  COMMY_FIELD(TransactionPage, count);
+  COMMY_WHOLE(TransactionEntry);
+  COMMY_FIELD(TransactionEntry, record);
+  COMMY_FIELD(TransactionEntry, object);
+}
+
 void DescribeCatalog(std::string* text) {
   using store::CatalogEntry;
   using store::CatalogNode;
@@ -203,6 +227,7 @@ std::string DescribeLayout() {
   DescribeRegion(&text);
   DescribeIndex(&text);
   DescribeOrderedIndex(&text);
+  DescribeTransactions(&text);
   DescribeCatalog(&text);
   return text;
 }

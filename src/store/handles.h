@@ -81,11 +81,39 @@ class EntryBatch {
   std::size_t size_ = 0;
 };
 
+struct NamespaceWrites;
+
+// What a transaction or a batch is to make of a key.
+struct PendingWrite {
+  bool tombstone = false;
+  std::string value;
+  std::int64_t expiry_ns = 0;
+};
+
+// What a serializable transaction has seen of a namespace by a scan, for its validation.
+struct ReadRange {
+  std::shared_ptr<const NamespaceState> ns;
+  bool any = false;                 // Nothing was read yet.
+  std::string low;                  // Keys from this one on,
+  std::optional<std::string> high;  // and before this one, if any;
+  std::uint64_t hash_end = 0;       // in a hash namespace: with a hash below this one; 0: all.
+};
+
+// What makes a scan one of a transaction's.
+struct ScanWithin {
+  index::AsOf as_of;
+  const NamespaceWrites* writes = nullptr;  // Its own; looked at when the scan is made.
+  std::shared_ptr<const bool> over;         // Whether the transaction is.
+  std::shared_ptr<ReadRange> range;         // Null: need not be known.
+};
+
 // A scan under way: one segment's or leaf's worth of entries at a time, copied under a pin that is
 // held only for the copying.
 class ScanState {
  public:
   ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options);
+  ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options,
+            const ScanWithin& within);
   ScanState(const ScanState&) = delete;
   ScanState& operator=(const ScanState&) = delete;
   ~ScanState() { ReleaseOwn(); }
@@ -93,8 +121,10 @@ class ScanState {
   bool Advance();
   // Of a scan that was not advanced yet.
   absl::StatusOr<std::uint64_t> Count();
-  [[nodiscard]] const Entry& entry() const { return batch_[next_ - 1]; }
+  [[nodiscard]] const Entry& entry() const { return *entry_; }
   [[nodiscard]] const absl::Status& status() const { return status_; }
+  // Ends it before it has begun, unless it is OK.
+  void Fail(const absl::Status& status) { status_.Update(status); }
 
  private:
   // Takes the snapshot that the scan was not given.
@@ -106,6 +136,14 @@ class ScanState {
   absl::Status StepInHash(absl::FunctionRef<bool(const index::RecordView&)> use);
   absl::Status StepInOrder(absl::FunctionRef<bool(const index::RecordView&)> use);
   [[nodiscard]] bool Wanted(std::string_view key) const;
+  // Makes batch_[next_] the next entry of the store. False: there is none, or an error.
+  bool Peek();
+  // The next entry of the store and of the transaction's own writes together.
+  bool AdvanceMerged();
+  // Makes the entry of writes_[writes_next_], and goes on; false: it removes the key.
+  bool TakeOwn();
+  // Tells the transaction how far this was read.
+  void NoteRange();
 
   std::shared_ptr<const NamespaceState> ns_;
   const ScanOptions options_;
@@ -120,7 +158,14 @@ class ScanState {
   std::string low_;                  // Keys from this one on,
   std::optional<std::string> high_;  // and before this one, if any.
   bool at_end_ = false;
+  bool cut_ = false;  // The last batch ended at the limit.
   std::uint64_t yielded_ = 0;
+  const Entry* entry_ = nullptr;
+
+  std::optional<ScanWithin> within_;
+  std::vector<std::pair<std::string, PendingWrite>> writes_;  // In the order of the scan.
+  std::size_t writes_next_ = 0;
+  Entry own_entry_;
 };
 
 }  // namespace commy::store

@@ -4,10 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <limits>
 
 #include "base/status.h"
 #include "store/handles.h"
+#include "store/write_set.h"
 
 namespace commy {
 namespace {
@@ -20,44 +20,15 @@ using index::WriteOutcome;
 using process::Lane;
 using process::Operation;
 using process::OpKind;
+using store::CheckKey;
+using store::CheckValue;
+using store::ExpiryOf;
 using store::NamespaceState;
-
-absl::Status CheckKey(std::string_view key) {
-  if (key.size() > index::kKeyBytesMax) [[unlikely]] {
-    return base::InvalidArgument("the key has ", key.size(), " bytes; a key has at most ",
-                                 index::kKeyBytesMax);
-  }
-  return absl::OkStatus();
-}
-
-absl::Status CheckValue(std::string_view value) {
-  if (value.size() > index::kValueBytesMax) [[unlikely]] {
-    return base::InvalidArgument("the value has ", value.size(), " bytes; a value has at most ",
-                                 index::kValueBytesMax);
-  }
-  return absl::OkStatus();
-}
 
 // A copy of one that each thread keeps: a miss is an everyday answer, and allocates nothing.
 absl::Status NoSuchKey() {
   static thread_local const absl::Status status = absl::NotFoundError("no such key");
   return status;
-}
-
-// When a record that is written now with this time to live expires; 0: never.
-absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, absl::Duration ttl) {
-  if (ttl == absl::InfiniteDuration()) {
-    return 0;
-  }
-  if (ttl <= absl::ZeroDuration()) {
-    return base::InvalidArgument("the time to live is ", absl::FormatDuration(ttl),
-                                 "; it must be longer than nothing");
-  }
-  const std::int64_t now = ns.store->session().platform().WallNs();
-  const std::int64_t ttl_ns = absl::ToInt64Nanoseconds(ttl);
-  return ttl_ns > std::numeric_limits<std::int64_t>::max() - now
-             ? std::numeric_limits<std::int64_t>::max()
-             : now + ttl_ns;
 }
 
 absl::Status WriteKey(const NamespaceState& ns, std::string_view key, index::Decider decide,

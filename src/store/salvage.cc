@@ -197,6 +197,10 @@ void Salvage::Offer(Candidate candidate) {
   if (dropped_ids_.contains(id)) {
     return;
   }
+  // Of a transaction that was under way: it was not synced, and the version below is offered too.
+  if (commit > index::kCommitTimeMax) {
+    return;
+  }
   if (const auto known = by_id_.find(id); known != by_id_.end() && commit != index::kUndecided &&
                                           commit < namespaces_[known->second].since_commit) {
     return;

@@ -3,6 +3,7 @@
 
 #include "base/status.h"
 #include "store/handles.h"
+#include "store/write_set.h"
 
 namespace commy {
 namespace store {
@@ -80,6 +81,24 @@ ScanState::ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions optio
   at_end_ = high_.has_value() && *high_ <= low_;
 }
 
+ScanState::ScanState(std::shared_ptr<const NamespaceState> ns, ScanOptions options,
+                     const ScanWithin& within)
+    : ScanState(std::move(ns), std::move(options)) {
+  within_ = within;
+  within_->writes = nullptr;
+  if (within.writes == nullptr || at_end_) {
+    return;
+  }
+  const auto& keys = within.writes->keys;
+  for (auto at = keys.lower_bound(base::ToAbsl(low_)); at != keys.end() && Wanted(at->first);
+       ++at) {
+    writes_.emplace_back(at->first, at->second);
+  }
+  if (options_.reverse) {
+    std::reverse(writes_.begin(), writes_.end());
+  }
+}
+
 bool ScanState::Wanted(std::string_view key) const {
   return key >= low_ && (!high_.has_value() || key < *high_);
 }
@@ -117,7 +136,9 @@ absl::Status ScanState::StepInOrder(absl::FunctionRef<bool(const index::RecordVi
 
 absl::Status ScanState::Begin() {
   begun_ = true;
-  if (options_.snapshot != nullptr) {
+  if (within_.has_value()) {
+    as_of_ = within_->as_of;
+  } else if (options_.snapshot != nullptr) {
     COMMY_ASSIGN_OR_RETURN(as_of_, SnapshotState::AsOfSnapshot(options_.snapshot, *ns_->store));
   } else if (options_.consistent) {
     COMMY_ASSIGN_OR_RETURN(own_, ns_->store->TakeSnapshot());
@@ -137,6 +158,9 @@ absl::Status ScanState::Step(absl::FunctionRef<bool(const index::RecordView&)> u
   if (!begun_) {
     COMMY_RETURN_IF_ERROR(Begin());
   }
+  if (within_.has_value() && *within_->over) {
+    return base::FailedPrecondition("the transaction that the scan is part of is over");
+  }
   absl::Status status = ns_->order == Order::kHash ? StepInHash(use) : StepInOrder(use);
   if (at_end_ || !status.ok()) {
     ReleaseOwn();  // What was seen has been copied.
@@ -147,8 +171,11 @@ absl::Status ScanState::Step(absl::FunctionRef<bool(const index::RecordView&)> u
 absl::Status ScanState::FillBatch() {
   batch_.clear();
   next_ = 0;
-  at_.limit = options_.limit - yielded_;
-  return Step([&](const index::RecordView& view) {
+  cut_ = false;
+  // What the transaction itself has removed does not count.
+  const std::uint64_t limit = writes_.empty() ? options_.limit : UINT64_MAX;
+  at_.limit = limit - yielded_;
+  const absl::Status status = Step([&](const index::RecordView& view) {
     Entry& entry = batch_.Add();
     entry.key_.assign(view.key);
     entry.value_.assign(view.value);
@@ -158,8 +185,32 @@ absl::Status ScanState::FillBatch() {
           as_of_.wall_ns != 0 ? as_of_.wall_ns : ns_->store->session().platform().WallNs();
       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
     }
-    return yielded_ + batch_.size() < options_.limit;
+    cut_ = yielded_ + batch_.size() >= limit;
+    return !cut_;
   });
+  NoteRange();
+  return status;
+}
+
+void ScanState::NoteRange() {
+  if (!within_.has_value() || within_->range == nullptr) {
+    return;
+  }
+  ReadRange& range = *within_->range;
+  range.any = true;
+  range.low = low_;
+  range.high = high_;
+  if (ns_->order == Order::kHash) {
+    range.hash_end = cursor_;
+  } else if (cut_) {
+    // Up to the last entry, and with it.
+    (options_.reverse ? range.low : range.high.emplace()) = batch_.back().key();
+    if (!options_.reverse) {
+      range.high->push_back('\0');
+    }
+  } else if (!at_end_) {
+    (options_.reverse ? range.low : range.high.emplace()) = at_.bound;
+  }
 }
 
 absl::StatusOr<std::uint64_t> ScanState::Count() {
@@ -174,10 +225,7 @@ absl::StatusOr<std::uint64_t> ScanState::Count() {
   return count;
 }
 
-bool ScanState::Advance() {
-  if (!status_.ok() || yielded_ >= options_.limit) {
-    return false;
-  }
+bool ScanState::Peek() {
   while (next_ >= batch_.size()) {
     if (at_end_) {
       return false;
@@ -188,9 +236,78 @@ bool ScanState::Advance() {
       return false;
     }
   }
-  ++next_;
+  return true;
+}
+
+bool ScanState::Advance() {
+  if (!status_.ok() || yielded_ >= options_.limit) {
+    return false;
+  }
+  if (!writes_.empty()) {
+    return AdvanceMerged();
+  }
+  if (!Peek()) {
+    return false;
+  }
+  entry_ = &batch_[next_++];
   ++yielded_;
   return true;
+}
+
+bool ScanState::TakeOwn() {
+  auto& [key, write] = writes_[writes_next_++];
+  if (write.tombstone) {
+    return false;
+  }
+  own_entry_.key_ = key;
+  own_entry_.value_ = write.value;
+  own_entry_.ttl_ =
+      write.expiry_ns == 0
+          ? absl::InfiniteDuration()
+          : absl::Nanoseconds(write.expiry_ns - ns_->store->session().platform().WallNs());
+  entry_ = &own_entry_;
+  ++yielded_;
+  return true;
+}
+
+bool ScanState::AdvanceMerged() {
+  const auto before = [this](std::string_view a, std::string_view b) {
+    return options_.reverse ? b < a : a < b;
+  };
+  const auto is_own = [this](std::string_view key) {
+    return std::binary_search(writes_.begin(), writes_.end(),
+                              std::pair(std::string(key), PendingWrite()),
+                              [](const auto& a, const auto& b) { return a.first < b.first; });
+  };
+  while (true) {
+    const bool stored = Peek();
+    if (!status_.ok()) {
+      return false;
+    }
+    const bool own_left = writes_next_ < writes_.size();
+    if (stored && ns_->order == Order::kHash && is_own(batch_[next_].key())) {
+      ++next_;  // Comes by with the own ones, at the end.
+      continue;
+    }
+    const bool own_first =
+        own_left && (!stored || (ns_->order == Order::kOrdered &&
+                                 !before(batch_[next_].key(), writes_[writes_next_].first)));
+    if (own_first) {
+      if (stored && batch_[next_].key() == writes_[writes_next_].first) {
+        ++next_;
+      }
+      if (TakeOwn()) {
+        return true;
+      }
+      continue;
+    }
+    if (!stored) {
+      return false;
+    }
+    entry_ = &batch_[next_++];
+    ++yielded_;
+    return true;
+  }
 }
 
 }  // namespace store

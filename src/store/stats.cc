@@ -30,6 +30,8 @@ std::string_view Describe(process::OpKind kind) {
       return "recover";
     case process::OpKind::kAllocate:
       return "allocate";
+    case process::OpKind::kTransaction:
+      return "transaction";
     case process::OpKind::kCheck:
       return "check";
   }

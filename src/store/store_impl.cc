@@ -202,6 +202,7 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
   if (published && op.kind == OpKind::kSweep) {
     (void)IndexOf(anchor).ResumeSweep(anchor);  // Aborted: being dropped, and nothing to sweep.
   }
+  COMMY_RETURN_IF_ERROR(RecoverTransactions(own, dead));
   COMMY_RETURN_IF_ERROR(SettleCounter(own, dead, published ? &anchor : nullptr));
   return SettleNotes(own, dead, published ? &anchor : nullptr);
 }

@@ -28,6 +28,9 @@ struct NamespaceKey {
   std::uint64_t id = 0;
 };
 
+class BatchState;
+struct NamespaceState;
+
 class StoreImpl {
  public:
   static absl::StatusOr<std::shared_ptr<StoreImpl>> Open(platform::Platform& platform,
@@ -57,6 +60,18 @@ class StoreImpl {
   absl::Status Write(
       const NamespaceKey& key, process::OpKind kind,
       absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
+
+  // For who is in an operation of his own: the anchor, good under the pin. NotFound: dropped.
+  absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
+  // For a call that met a namespace that is being dropped: finishes that, and says so. Requires: the
+  // thread is in no operation.
+  absl::Status AfterDrop(const NamespaceKey& key);
+
+  // --- Batches (transaction.cc) ---------------------------------------------------------------
+
+  absl::Status Write(std::unique_ptr<BatchState> batch);
+  // InvalidArgument unless the namespace is of this very Open().
+  absl::Status CheckOwn(const NamespaceState& ns) const;
 
   // --- The whole store -----------------------------------------------------------------------
 
@@ -108,14 +123,11 @@ class StoreImpl {
       process::Lane& lane, const NamespaceKey& key, process::OpKind kind,
       absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
-  absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,
                                               const NamespaceOptions& options);
   // 0: somebody else made one of that path first.
   absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path, Order order);
-  // For a call that met a namespace that is being dropped: finishes that, and says so.
-  absl::Status AfterDrop(const NamespaceKey& key);
   absl::Status FinishDrop(std::uint64_t object, std::uint64_t id);
   absl::Status BuryDead();
   absl::Status Bury(std::uint64_t object);
@@ -123,6 +135,11 @@ class StoreImpl {
   absl::Status TendNamespace(process::Lane& lane, std::uint64_t object, bool waiting);
 
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
+  // Of what the lane was publishing: commit_recover.cc.
+  absl::Status RecoverTransactions(process::Operation& own, region::LaneLayout& dead);
+  absl::Status RecoverTransaction(process::Operation& own, std::uint64_t head_offset);
+  absl::Status RecoverIntent(process::Operation& own, const index::Intents& intents,
+                             const index::TransactionEntry& entry, bool named);
   absl::Status SettleNotes(process::Operation& own, region::LaneLayout& dead,
                            const index::Anchor* anchor);
   absl::Status SettleCounter(process::Operation& own, region::LaneLayout& dead,

@@ -1,0 +1,191 @@
+#include "index/intents.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "base/status.h"
+
+namespace commy::index {
+namespace {
+
+// A list that is longer is damage: 1,000 entries a page.
+constexpr int kPageLimit = 1'000'000;
+constexpr std::uint64_t kTotalLimit = std::uint64_t{1} << 32U;
+// A transaction's status moves three times.
+constexpr int kStatusLimit = 1'000;
+// Looks at a status before the processor is given to others, and at most in all (should the clock
+// stand still).
+constexpr int kSpins = 200;
+constexpr int kSpinLimit = 1'000'000;
+
+void Stamp(Shared64& commit, std::uint64_t intent, std::uint64_t final_status) {
+  commit.CompareAndSet(intent, final_status, std::memory_order_seq_cst);
+}
+
+}  // namespace
+
+absl::StatusOr<TransactionHead*> Intents::HeadAt(std::uint64_t offset) const {
+  auto* const head = region_.At<TransactionHead>(offset);
+  const bool good =
+      head != nullptr &&
+      (head->isolation == kSnapshotIsolation || head->isolation == kSerializable) &&
+      head->total_capacity <= kTotalLimit &&
+      region_.At(offset, FirstPageStart(head->total_capacity) + PageBytes(0), 16) != nullptr;
+  if (!good) [[unlikely]] {
+    return base::DataLoss(region_.path(), ": a transaction at ", base::Hex(offset),
+                          " does not make sense; `commy check` tells more");
+  }
+  return head;
+}
+
+void Intents::GiveTime(TransactionHead& head) const {
+  const std::uint64_t now =
+      region_.header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1;
+  head.status.CompareAndSet(kStatusCommitting,
+                            head.isolation == kSerializable ? kStatusPrepared | now : now,
+                            std::memory_order_seq_cst);
+}
+
+void Intents::Wait(const Shared64& status, std::uint64_t seen, std::int64_t patience_ns) const {
+  if (patience_ns <= 0) {
+    return;
+  }
+  const std::int64_t until = platform_.MonotonicNs() + patience_ns;
+  for (int spin = 0; spin < kSpinLimit; ++spin) {
+    if (status.load(std::memory_order_acquire) != seen) {
+      return;
+    }
+    if (spin >= kSpins) {
+      if (platform_.MonotonicNs() >= until) {
+        return;
+      }
+      std::this_thread::yield();
+    }
+  }
+}
+
+absl::StatusOr<std::uint64_t> Intents::Read(Shared64& commit, const AsOf& as_of) const {
+  bool waited = false;
+  for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
+    const std::uint64_t intent = commit.load(std::memory_order_acquire);
+    if (!IsIntent(intent)) {
+      return intent;
+    }
+    if (intent == as_of.own_intent) {
+      return kCommitAborted;
+    }
+    COMMY_ASSIGN_OR_RETURN(TransactionHead * head, HeadAt(TransactionOffset(intent)));
+    const std::uint64_t status = head->status.load(std::memory_order_seq_cst);
+    if ((status & kStatusOpen) == 0) {
+      Stamp(commit, intent, status);
+      return status;
+    }
+    if (status == kStatusActive || (IsPrepared(status) && PreparedTime(status) > as_of.time)) {
+      return kCommitAborted;
+    }
+    if (status == kStatusCommitting) {
+      GiveTime(*head);
+    } else if (as_of.own_intent != kUndecided) {
+      return absl::CancelledError("a conflict");
+    } else if (!waited) {
+      Wait(head->status, status, kPutPatienceNs);
+      waited = true;
+    } else {
+      head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
+    }
+  }
+  return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
+}
+
+absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit, std::int64_t patience_ns) const {
+  bool waited = false;
+  for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
+    const std::uint64_t intent = commit.load(std::memory_order_acquire);
+    if (!IsIntent(intent)) {
+      return intent;
+    }
+    COMMY_ASSIGN_OR_RETURN(TransactionHead * head, HeadAt(TransactionOffset(intent)));
+    const std::uint64_t status = head->status.load(std::memory_order_seq_cst);
+    if ((status & kStatusOpen) == 0) {
+      Stamp(commit, intent, status);
+      return status;
+    }
+    if (status == kStatusCommitting) {
+      GiveTime(*head);
+    } else if (!waited) {
+      Wait(head->status, status, patience_ns);
+      waited = true;
+    } else {
+      head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
+    }
+  }
+  return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
+}
+
+absl::StatusOr<std::uint64_t> Intents::StatusOf(const Shared64& commit) const {
+  const std::uint64_t seen = commit.load(std::memory_order_acquire);
+  if (!IsIntent(seen)) {
+    return seen;
+  }
+  COMMY_ASSIGN_OR_RETURN(const TransactionHead* head, HeadAt(TransactionOffset(seen)));
+  return head->status.load(std::memory_order_seq_cst);
+}
+
+absl::StatusOr<TransactionPage*> Intents::PageAt(std::uint64_t offset) const {
+  auto* const page = region_.At<TransactionPage>(offset);
+  if (page == nullptr || page->count.load(std::memory_order_acquire) > page->capacity ||
+      region_.At(offset, PageBytes(page->capacity), 16) == nullptr) {
+    return base::DataLoss(region_.path(), ": a page of a transaction's list at ", base::Hex(offset),
+                          " does not make sense");
+  }
+  return page;
+}
+
+absl::Status Intents::ForEachEntry(
+    std::uint64_t head_offset, absl::FunctionRef<absl::Status(const TransactionEntry&)> use) const {
+  COMMY_ASSIGN_OR_RETURN(const TransactionHead* head, HeadAt(head_offset));
+  std::uint64_t offset = head_offset + FirstPageStart(head->total_capacity);
+  for (int step = 0; step < kPageLimit && offset != 0; ++step) {
+    COMMY_ASSIGN_OR_RETURN(TransactionPage * page, PageAt(offset));
+    const auto* const entries = reinterpret_cast<const TransactionEntry*>(page + 1);
+    const std::uint64_t count = page->count.load(std::memory_order_acquire);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      COMMY_RETURN_IF_ERROR(use(entries[i]));
+    }
+    offset = page->next.load(std::memory_order_acquire);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Intents::ForEachPage(std::uint64_t head_offset,
+                                  absl::FunctionRef<void(std::uint64_t)> use) const {
+  COMMY_ASSIGN_OR_RETURN(const TransactionHead* head, HeadAt(head_offset));
+  std::uint64_t offset = head_offset + FirstPageStart(head->total_capacity);
+  for (int step = 0; step < kPageLimit; ++step) {
+    COMMY_ASSIGN_OR_RETURN(TransactionPage * page, PageAt(offset));
+    offset = page->next.load(std::memory_order_acquire);
+    if (offset == 0) {
+      return absl::OkStatus();
+    }
+    use(offset);
+  }
+  return absl::OkStatus();
+}
+
+void Intents::ApplyTotals(std::uint64_t head_offset) const {
+  const absl::StatusOr<TransactionHead*> head = HeadAt(head_offset);
+  if (!head.ok()) {
+    return;
+  }
+  const auto* const totals = reinterpret_cast<const TransactionTotal*>(*head + 1);
+  const std::uint64_t count =
+      std::min((*head)->total_count.load(std::memory_order_acquire), (*head)->total_capacity);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    auto* const cell = region_.At<Shared64>(totals[i].cell);
+    if (cell != nullptr) {
+      cell->CompareAndSet(totals[i].before, totals[i].after, std::memory_order_seq_cst);
+    }
+  }
+}
+
+}  // namespace commy::index

@@ -1,0 +1,78 @@
+// Publishing a set of writes at one moment: the owner's side of index/intents.h.
+//
+// STEPS  1  build: a transaction block, noted; each record, with a reference to the block, entered in
+//           the block's list
+//        2  install each record, by namespace id and key; write down how the numbers of keys change
+//        3  CAS status active -> committing
+//        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
+//        5  (from whatever was reached) bring the numbers of keys in; tidy each record; retire the list
+//           and the block
+// DEATH  in 1, 2: aborted, and what is listed is taken away. In 3, 4: decided by whoever comes by. In 5:
+//        the recoverer goes on.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "index/intents.h"
+#include "store/store_impl.h"
+#include "store/write_set.h"
+
+namespace commy::store {
+
+struct CommitTerms {
+  std::uint64_t isolation = index::kSnapshotIsolation;
+  std::uint64_t snapshot_time = index::kCommitTimeMax;  // Newer versions are a conflict.
+  std::int64_t deadline_ns = std::numeric_limits<std::int64_t>::max();  // Monotonic.
+  // Whether what was read is still so as of then. Called under the operation's pin, and takes no
+  // operation of its own.
+  absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t time, std::uint64_t own_intent)> validate;
+  // Called when it is decided: the snapshot is needed no more.
+  absl::FunctionRef<void()> decided;
+};
+
+class Commit {
+ public:
+  // Requires: `writes` is not empty, and of this store.
+  Commit(StoreImpl& store, const WriteSet& writes, const CommitTerms& terms);
+
+  // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a namespace was
+  // dropped. Then nothing was changed.
+  absl::StatusOr<std::uint64_t> Run();
+
+ private:
+  absl::StatusOr<std::uint64_t> Attempt(process::Lane& lane);
+  absl::Status Build(process::Operation& op);
+  absl::Status BuildHead(process::Operation& op);
+  absl::Status AddPage(process::Operation& op);
+  absl::Status AddRecord(process::Operation& op, const NamespaceWrites& writes,
+                         std::string_view key, const PendingWrite& write);
+  absl::Status InstallAll(process::Operation& op);
+  absl::Status InstallIn(process::Operation& op, const NamespaceWrites& writes);
+  // Steps 3 and 4.
+  absl::Status Publish();
+  void Tidy(process::Operation& op);
+  void TidyIn(process::Operation& op, const NamespaceWrites& writes, std::size_t first);
+  [[nodiscard]] absl::Status CheckDeadline() const;
+
+  StoreImpl& store_;
+  region::Region& region_;
+  const index::Intents intents_;
+  const WriteSet& writes_;
+  const CommitTerms& terms_;
+  const alloc::Purpose purpose_;
+
+  std::uint64_t head_offset_ = 0;
+  index::TransactionHead* head_ = nullptr;
+  index::TransactionPage* page_ = nullptr;
+  std::vector<std::uint64_t> records_;  // Offsets, in the order of the writes.
+  std::size_t installed_ = 0;           // Of them.
+  const NamespaceState* dropped_ = nullptr;
+};
+
+}  // namespace commy::store

@@ -1,0 +1,87 @@
+#include "store/write_set.h"
+
+#include <limits>
+#include <utility>
+
+#include "base/status.h"
+
+namespace commy::store {
+
+absl::Status CheckKey(std::string_view key) {
+  if (key.size() > index::kKeyBytesMax) [[unlikely]] {
+    return base::InvalidArgument("the key has ", key.size(), " bytes; a key has at most ",
+                                 index::kKeyBytesMax);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status CheckValue(std::string_view value) {
+  if (value.size() > index::kValueBytesMax) [[unlikely]] {
+    return base::InvalidArgument("the value has ", value.size(), " bytes; a value has at most ",
+                                 index::kValueBytesMax);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, absl::Duration ttl) {
+  if (ttl == absl::InfiniteDuration()) {
+    return 0;
+  }
+  if (ttl <= absl::ZeroDuration()) {
+    return base::InvalidArgument("the time to live is ", absl::FormatDuration(ttl),
+                                 "; it must be longer than nothing");
+  }
+  const std::int64_t now = ns.store->session().platform().WallNs();
+  const std::int64_t ttl_ns = absl::ToInt64Nanoseconds(ttl);
+  return ttl_ns > std::numeric_limits<std::int64_t>::max() - now
+             ? std::numeric_limits<std::int64_t>::max()
+             : now + ttl_ns;
+}
+
+absl::Status WriteSet::Set(const std::shared_ptr<const NamespaceState>& ns, std::string_view key,
+                           PendingWrite write) {
+  COMMY_RETURN_IF_ERROR(CheckKey(key));
+  NamespaceWrites& writes = namespaces_[ns->key.id];
+  if (writes.ns == nullptr) {
+    writes.ns = ns;
+  }
+  puts_ += write.tombstone ? 0 : 1;
+  const auto [at, is_new] = writes.keys.try_emplace(std::string(key));
+  at->second = std::move(write);
+  size_ += is_new ? 1 : 0;
+  return absl::OkStatus();
+}
+
+absl::Status WriteSet::Put(const std::shared_ptr<const NamespaceState>& ns, std::string_view key,
+                           std::string_view value, const PutOptions& options) {
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*ns, options.ttl));
+  return PutUntil(ns, key, value, expiry);
+}
+
+absl::Status WriteSet::PutUntil(const std::shared_ptr<const NamespaceState>& ns,
+                                std::string_view key, std::string_view value,
+                                std::int64_t expiry_ns) {
+  COMMY_RETURN_IF_ERROR(CheckValue(value));
+  return Set(ns, key, PendingWrite{false, std::string(value), expiry_ns});
+}
+
+absl::Status WriteSet::Delete(const std::shared_ptr<const NamespaceState>& ns,
+                              std::string_view key) {
+  return Set(ns, key, PendingWrite{true, std::string(), 0});
+}
+
+const NamespaceWrites* WriteSet::Of(const NamespaceState& ns) const {
+  const auto found = namespaces_.find(ns.key.id);
+  return found == namespaces_.end() ? nullptr : &found->second;
+}
+
+const PendingWrite* WriteSet::Find(const NamespaceState& ns, std::string_view key) const {
+  const NamespaceWrites* const writes = Of(ns);
+  if (writes == nullptr) {
+    return nullptr;
+  }
+  const auto found = writes->keys.find(base::ToAbsl(key));
+  return found == writes->keys.end() ? nullptr : &found->second;
+}
+
+}  // namespace commy::store
