@@ -17,6 +17,7 @@
 
 #include "crash/operations.h"
 #include "crash/runner.h"
+#include "crash/transaction_operations.h"
 #include "support/seed.h"
 #include "support/temp_dir.h"
 
@@ -272,7 +273,7 @@ TEST(KillStopTest, EveryOperation) {
   std::uint64_t struck = 0;
   std::printf("%-28s %7s %7s %4s %7s %7s %4s %7s %4s %8s %7s\n", "operation", "stores", "kills",
               "k", "points", "stops", "k", "late", "k", "failures", "seconds");
-  for (const Operation& operation : Operations()) {
+  for (const Operation& operation : AllOperations()) {
     if ((!wanted.empty() && wanted != operation.name) ||
         (some != nullptr && (some[0] == '=' ? operation.name != some + 1
                                             : operation.name.find(some) == std::string::npos))) {
