@@ -65,8 +65,12 @@ absl::StatusOr<InstallOutcome> Index::Install(Operation& op, const Anchor& ancho
       COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, kTransactionPatienceNs));
       continue;
     }
-    if (newest > transaction.snapshot_time ||
-        at.root->commit.load(std::memory_order_acquire) > transaction.snapshot_time) {
+    // A root without one before it is that of a namespace that was made since, in which nothing was
+    // then: as the transaction's snapshot is held, what it sees has not been taken back.
+    const bool cleared =
+        at.root->commit.load(std::memory_order_acquire) > transaction.snapshot_time &&
+        at.root->prev.load(std::memory_order_acquire) != 0;
+    if (newest > transaction.snapshot_time || cleared) {
       outcome.result = InstallOutcome::Result::kConflict;
       return outcome;
     }

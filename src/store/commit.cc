@@ -45,7 +45,7 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
   if (absl::IsResourceExhausted(time.status()) && !lane->active() && session.MoveEpochs()) {
     time = Attempt(*lane);
   }
-  if (!time.ok() && dropped_ != nullptr) {
+  if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
     return store_.AfterDrop(dropped_->key);
   }
   return time;
@@ -57,6 +57,7 @@ absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
     return op.status();
   }
   head_ = nullptr;
+  dropped_ = nullptr;
   records_.clear();
   installed_ = 0;
   absl::Status status = Build(op);

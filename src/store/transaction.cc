@@ -144,6 +144,12 @@ class TransactionState {
     COMMY_RETURN_IF_ERROR(store_->CheckOwn(ns));
     return CheckKey(key);
   }
+  absl::Status CheckWrite(const NamespaceState& ns, std::string_view key) {
+    COMMY_RETURN_IF_ERROR(Check(ns, key));
+    return store_->session().read_only()
+               ? base::FailedPrecondition(store_->path(), ": the store was opened read-only")
+               : absl::OkStatus();
+  }
   void End() {
     *over_ = true;
     if (held_.has_value()) {
@@ -285,7 +291,7 @@ absl::Status Transaction::Put(const Namespace& ns, std::string_view key, std::st
   if (state_ == nullptr) {
     return MovedFrom();
   }
-  COMMY_RETURN_IF_ERROR(state_->Check(*ns.state_, key));
+  COMMY_RETURN_IF_ERROR(state_->CheckWrite(*ns.state_, key));
   return state_->writes().Put(ns.state_, key, value, options);
 }
 
@@ -293,6 +299,7 @@ absl::StatusOr<bool> Transaction::Delete(const Namespace& ns, std::string_view k
   if (state_ == nullptr) {
     return MovedFrom();
   }
+  COMMY_RETURN_IF_ERROR(state_->CheckWrite(*ns.state_, key));
   COMMY_ASSIGN_OR_RETURN(const auto found, state_->Read(ns.state_, key));
   COMMY_RETURN_IF_ERROR(state_->writes().Delete(ns.state_, key));
   return found.has_value();
@@ -303,6 +310,7 @@ absl::StatusOr<std::int64_t> Transaction::Add(const Namespace& ns, std::string_v
   if (state_ == nullptr) {
     return MovedFrom();
   }
+  COMMY_RETURN_IF_ERROR(state_->CheckWrite(*ns.state_, key));
   COMMY_ASSIGN_OR_RETURN(const auto found, state_->Read(ns.state_, key));
   std::int64_t sum = 0;
   if (found.has_value()) {

@@ -44,6 +44,10 @@ absl::Status WriteSet::Set(const std::shared_ptr<const NamespaceState>& ns, std:
   NamespaceWrites& writes = namespaces_[ns->key.id];
   if (writes.ns == nullptr) {
     writes.ns = ns;
+  } else if (writes.ns->store != ns->store) {
+    return base::InvalidArgument("the namespace ", ns->path, " is of another store, ",
+                                 ns->store->path(), ", or of another Open() than ", writes.ns->path,
+                                 " of ", writes.ns->store->path());
   }
   puts_ += write.tombstone ? 0 : 1;
   const auto [at, is_new] = writes.keys.try_emplace(std::string(key));
