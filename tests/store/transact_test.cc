@@ -1,0 +1,91 @@
+// Store::Transact(): what is tried again and what is not, and for how long.
+#include "commy/transaction.h"
+#include "support/fault_platform.h"
+#include "support/transaction_fixture.h"
+
+namespace commy::test {
+namespace {
+
+using Code = absl::StatusCode;
+
+class TransactTest : public TransactionFixture {
+ protected:
+  void TearDown() override {
+    if (!HasFatalFailure()) {
+      ExpectNothingLeft(store_);
+    }
+    TransactionFixture::TearDown();
+  }
+  Store store_ = MustOpen(QuietOptions());
+  Namespace ns_ = MustOpenNamespace(store_, "n");
+};
+
+TEST_F(TransactTest, CommitsWhatTheBodyDid) {
+  const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
+    EXPECT_EQ(*txn.Add(ns_, "n", 1), 1);
+    return txn.Put(ns_, "k", "1");
+  });
+  EXPECT_TRUE(done.ok()) << done;
+  EXPECT_EQ(PairsOf(ns_), Pairs({{"k", "1"}, {"n", "1"}}));
+}
+
+TEST_F(TransactTest, BeginsAgainAfterAConflict) {
+  int runs = 0;
+  const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
+    const absl::StatusOr<std::int64_t> sum = txn.Add(ns_, "n", 1);
+    if (++runs < 4) {
+      EXPECT_TRUE(ns_.Add("n", 100).ok());
+    }
+    return sum.status();
+  });
+  EXPECT_TRUE(done.ok()) << done;
+  EXPECT_EQ(runs, 4);
+  EXPECT_EQ(Read(ns_, "n"), "301") << "an update was lost, or made twice";
+}
+
+TEST_F(TransactTest, BeginsAgainWhenTheBodySaysAborted) {
+  int runs = 0;
+  const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
+    EXPECT_TRUE(txn.Add(ns_, "n", 1).ok());
+    return ++runs < 3 ? absl::AbortedError("again") : absl::OkStatus();
+  });
+  EXPECT_TRUE(done.ok()) << done;
+  EXPECT_EQ(runs, 3);
+  EXPECT_EQ(Read(ns_, "n"), "1");
+}
+
+TEST_F(TransactTest, ReturnsAnErrorOfTheBodyAndChangesNothing) {
+  int runs = 0;
+  const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
+    ++runs;
+    EXPECT_TRUE(txn.Put(ns_, "k", "1").ok());
+    return absl::UnavailableError("not today");
+  });
+  EXPECT_TRUE(Says(done, Code::kUnavailable, "not today"));
+  EXPECT_EQ(runs, 1);
+  EXPECT_EQ(*ns_.Size(), 0U);
+}
+
+TEST_F(TransactTest, GivesUpAfterItsTimeout) {
+  FaultPlatform platform;
+  platform.FreezeClocks();
+  const Store store = *OpenOn(platform, temp_.File("frozen"), QuietOptions());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  int runs = 0;
+  const absl::Status done = store.Transact(
+      [&](Transaction& txn) -> absl::Status {
+        ++runs;
+        EXPECT_TRUE(txn.Put(ns, "k", "own").ok());
+        EXPECT_TRUE(ns.Put("k", std::to_string(runs)).ok());
+        platform.Advance(absl::ToInt64Nanoseconds(absl::Seconds(2)));
+        return absl::OkStatus();
+      },
+      {.timeout = absl::Seconds(7)});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(done)) << done;
+  EXPECT_GE(runs, 2);
+  EXPECT_LE(runs, 4);
+  EXPECT_EQ(Read(ns, "k"), std::to_string(runs));
+}
+
+}  // namespace
+}  // namespace commy::test
