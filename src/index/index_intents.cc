@@ -127,7 +127,7 @@ absl::Status Index::TidyAborted(Operation& op, const Anchor& anchor, const Recor
   const std::uint32_t place = op.AddNote(0);
   for (int attempt = 0; attempt < kTidyLimit; ++attempt) {
     Position at;
-    const absl::Status located = LocateForWrite(anchor, intent.key, hash, &at);
+    absl::Status located = LocateForWrite(anchor, intent.key, hash, &at);
     if (!located.ok() && !absl::IsAborted(located)) {
       op.DropNotes(place);
       return located;

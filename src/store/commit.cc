@@ -281,14 +281,14 @@ void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t fi
   }
   const std::size_t end = std::min(first + writes.keys.size(), records_.size());
   for (std::size_t i = first; i < end; ++i) {
-    if (i >= installed_) {
-      store_.allocator().Retire(op, records_[i]);  // Nobody has ever seen it.
-    } else if (there) {
+    const bool installed = i < installed_;
+    if (installed && there) {
       // What fails here is left to the sweep, or to who drops the namespace.
       (void)store_.IndexFor(writes.ns->order)
           .TidyIntent(op, anchor, index::ViewRecord(region_, records_[i]));
-    } else if (aborted) {
-      // Buried with all that it had; this one may have been taken out of it before.
+    } else if (!installed || aborted) {
+      // Nobody has ever seen it; or it was buried with all that the namespace had, unless it had been
+      // taken out of it before.
       store_.allocator().Retire(op, records_[i]);
     }
   }

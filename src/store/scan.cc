@@ -175,7 +175,7 @@ absl::Status ScanState::FillBatch() {
   // What the transaction itself has removed does not count.
   const std::uint64_t limit = writes_.empty() ? options_.limit : UINT64_MAX;
   at_.limit = limit - yielded_;
-  const absl::Status status = Step([&](const index::RecordView& view) {
+  absl::Status status = Step([&](const index::RecordView& view) {
     Entry& entry = batch_.Add();
     entry.key_.assign(view.key);
     entry.value_.assign(view.value);

@@ -92,7 +92,7 @@ absl::Status StoreImpl::Write(std::unique_ptr<BatchState> batch) {
   const CommitTerms terms{index::kSnapshotIsolation, index::kCommitTimeMax, deadline, validate,
                           decided};
   for (int attempt = 0;; ++attempt) {
-    const absl::Status status = Commit(*this, batch->writes(), terms).Run().status();
+    absl::Status status = Commit(*this, batch->writes(), terms).Run().status();
     if (!absl::IsAborted(status)) {
       return status;
     }
