@@ -368,14 +368,19 @@ inline Step ContentAt(int number, std::uint64_t id) {
           }};
 }
 
-// Every namespace with every key. Sizes only when nothing is under way: a key counts a moment
+// Every namespace with every key, of one moment: who reads may be the one who gives a stopped
+// transaction its time. Sizes only when nothing is under way: a key counts a moment
 // after it can be seen.
 inline std::string ContentText(Actor& actor, bool sizes) {
+  const absl::StatusOr<Snapshot> now = actor.store().TakeSnapshot();
+  if (!now.ok()) {
+    return Word(now.status());
+  }
   const auto read = [&](const NamespaceInfo& info, std::string* text) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const Namespace ns,
                            actor.store().OpenNamespace(info.path, {.create_if_missing = false}));
     std::map<std::string, std::string> keys;
-    ScanRange scan = ns.Scan();
+    ScanRange scan = ns.Scan({.snapshot = &*now});
     for (const Entry& entry : scan) {
       if (ns.order() == Order::kOrdered && !keys.empty() && entry.key() <= keys.rbegin()->first) {
         return base::DataLoss("scanned out of order: ", entry.key());
