@@ -15,6 +15,7 @@
 #include "base/check.h"
 #include "platform/fork.h"
 #include "platform/fork_guard.h"
+#include "platform/fork_handlers.h"
 #include "platform/platform.h"
 
 namespace commy::platform {
@@ -31,11 +32,13 @@ struct Registry {
 Registry& TheRegistry();
 
 void BeforeFork() {
+  HoldBackgroundWork();  // First, as such work may need the registry to end.
   TheRegistry().mutex.lock();
 }
 
 void AfterForkInParent() {
   TheRegistry().mutex.unlock();
+  LetBackgroundWorkGoOn();
 }
 
 void AfterForkInChild() {
@@ -46,6 +49,7 @@ void AfterForkInChild() {
   registry.open.clear();
   fork_generation.fetch_add(1, std::memory_order_relaxed);
   registry.mutex.unlock();
+  ForgetBackgroundWork();
 }
 
 Registry& TheRegistry() {

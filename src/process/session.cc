@@ -95,7 +95,8 @@ absl::Status Session::Start(Hooks hooks) {
   COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   COMMY_RETURN_IF_ERROR(RecoverDead());
   if (options_.background) {
-    heartbeat_thread_ = std::thread([this] { HeartbeatLoop(); });
+    heartbeat_thread_ = std::thread(
+        [this, work = platform::BackgroundWork()]() mutable { HeartbeatLoop(std::move(work)); });
   }
   return absl::OkStatus();
 }

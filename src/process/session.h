@@ -30,6 +30,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "platform/background_work.h"
 #include "process/lane.h"
 #include "process/snapshots.h"
 #include "region/region.h"
@@ -195,7 +196,7 @@ class Session : public std::enable_shared_from_this<Session> {
   static bool FreeIfIdle(region::LaneLayout& dead);
   absl::Status RecoverIfDead(std::uint32_t slot);
   void LookAround();
-  void HeartbeatLoop();
+  void HeartbeatLoop(platform::BackgroundWork beginning);
   void StopHeartbeat();
   bool HasViews();
   absl::Status WaitForOperations();

@@ -1,5 +1,7 @@
 // The heartbeat of a session, and its watch over those of others.
 #include <chrono>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "process/session.h"
@@ -68,7 +70,8 @@ void Session::Nudge() {
   heartbeat_wake_.notify_one();
 }
 
-void Session::HeartbeatLoop() {
+void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
+  std::optional<platform::BackgroundWork> work(std::move(beginning));
   if (!can_advance_.load(std::memory_order_acquire)) {
     ChooseBarrier();
     AnnounceFlags();
@@ -78,10 +81,14 @@ void Session::HeartbeatLoop() {
   while (!stop_) {
     lock.unlock();
     Beat();
+    work.reset();  // No fork() waits for the time between two beats.
     lock.lock();
     heartbeat_wake_.wait_for(lock, interval,
                              [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stop_ || nudged_; });
     nudged_ = false;
+    lock.unlock();
+    work.emplace();
+    lock.lock();
   }
 }
 

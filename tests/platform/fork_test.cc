@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "platform/background_work.h"
 #include "platform/platform_fixture.h"
 #include "support/child_process.h"
+#include "support/wait_for.h"
 
 namespace commy::platform {
 namespace {
@@ -53,6 +55,44 @@ TEST_F(ForkTest, TheGenerationGoesUpByOneInTheChildAndStaysInTheParent) {
   });
   EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0}));
   EXPECT_EQ(ForkGeneration(), before);
+}
+
+TEST_F(ForkTest, WaitsUntilNoBackgroundWorkIsOn) {
+  std::atomic<bool> stop = false;
+  std::atomic<int> inside = 0;
+  std::atomic<std::uint64_t> rounds = 0;
+  std::vector<std::thread> workers;
+  for (int i = 0; i < 2; ++i) {
+    workers.emplace_back([&] {
+      while (!stop) {
+        const BackgroundWork work;
+        inside += 1;
+        for (int spin = 0; spin < 1'000 && !stop; ++spin) {
+          rounds.fetch_add(1, std::memory_order_relaxed);
+        }
+        inside -= 1;
+      }
+    });
+  }
+  for (int i = 0; i < 50; ++i) {
+    const std::uint64_t before = rounds;
+    ChildProcess child([&](ChildSide&) {
+      const BackgroundWork of_the_child;  // Waits for nobody: the threads are the parent's.
+      return inside.load();
+    });
+    EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0})) << "forked in the middle of work";
+    EXPECT_TRUE(test::WaitFor([&] { return rounds > before; })) << "work did not go on";
+  }
+  stop = true;
+  for (std::thread& worker : workers) {
+    worker.join();
+  }
+}
+
+TEST_F(ForkTest, WaitsNotForeverForBackgroundWork) {
+  const BackgroundWork endless;
+  ChildProcess child([&](ChildSide&) { return 0; });
+  EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0}));
 }
 
 TEST_F(ForkTest, DescriptorsAreClosedInTheChildAndUntouchedInTheParent) {
