@@ -136,6 +136,8 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<HeldSnapshot> TakeSnapshot();
   // Any thread. Nothing, if the session was closed since, which released it.
   void ReleaseSnapshot(const HeldSnapshot& held);
+  // See process::KeepSince. Requires: an operation of this session is on.
+  void KeepSince(const HeldSnapshot& held) { process::KeepSince(*region_, held); }
 
   // Pins by a plain store, with the fence on the advancer's side.
   [[nodiscard]] bool pins_by_store() const {

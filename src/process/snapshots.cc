@@ -56,6 +56,10 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t wall_ns, Hel
   return false;
 }
 
+void KeepSince(Region& region, const HeldSnapshot& held) {
+  region.snapshot(held.slot).word.fetch_or(kSnapshotSince, std::memory_order_seq_cst);
+}
+
 void ReleaseSnapshot(Region& region, std::uint32_t slot, std::uint64_t owner) {
   SnapshotSlot& words = region.snapshot(slot);
   if (words.owner.load(std::memory_order_acquire) != owner) {
@@ -107,7 +111,7 @@ std::vector<SnapshotInfo> ListSnapshots(const Region& region) {
     const std::uint64_t owner = slot.owner.load(std::memory_order_acquire);
     const std::uint64_t word = slot.word.load(std::memory_order_acquire);
     if (owner != 0) {
-      all.push_back({owner, (word & kSnapshotPending) != 0 ? 0 : word,
+      all.push_back({owner, SnapshotTime(word),
                      static_cast<std::int64_t>(slot.wall_ns.load(std::memory_order_relaxed))});
     }
   }
@@ -123,11 +127,15 @@ bool SnapshotTimes::IsHeld(std::uint64_t from, std::uint64_t until) {
   if (until > clock_) [[unlikely]] {
     return true;  // A commit ahead of the clock: damaged; nothing is dropped for it.
   }
+  return IsAnyHeld(held_, from, until) || IsAnyHeld(since_, 0, until);
+}
+
+bool SnapshotTimes::IsAnyHeld(HeldList& list, std::uint64_t from, std::uint64_t until) {
   while (true) {
     const auto* const found =
-        std::lower_bound(held_.begin(), held_.end(), from,
+        std::lower_bound(list.begin(), list.end(), from,
                          [](const Held& held, std::uint64_t time) { return held.time < time; });
-    if (found == held_.end() || found->time >= until) {
+    if (found == list.end() || found->time >= until) {
       return false;
     }
     SnapshotSlot& slot = region_.snapshot(found->slot);
@@ -135,10 +143,10 @@ bool SnapshotTimes::IsHeld(std::uint64_t from, std::uint64_t until) {
       slot.keeps.fetch_or(1, std::memory_order_seq_cst);
     }
     // The next one in this slot has a later time: the clock is at `until` already.
-    if (slot.word.load(std::memory_order_seq_cst) == found->time) {
+    if (SnapshotTime(slot.word.load(std::memory_order_seq_cst)) == found->time) {
       return true;  // Who releases it will see `keeps`.
     }
-    held_.erase(found);  // Released meanwhile.
+    list.erase(found);  // Released meanwhile.
   }
 }
 
@@ -147,6 +155,7 @@ void SnapshotTimes::Look() {
   ended_ = header.snapshots_ended.load(std::memory_order_seq_cst);
   clock_ = header.commit_clock.load(std::memory_order_seq_cst);  // Before the slots.
   held_.clear();
+  since_.clear();
   const std::uint32_t ready = Ready(region_);
   for (std::uint32_t i = 0; i < ready; ++i) {
     Shared64& word = region_.snapshot(i).word;
@@ -158,12 +167,17 @@ void SnapshotTimes::Look() {
         seen = now;
       }
     }
-    if (seen != 0 && (seen & kSnapshotPending) == 0) {
-      held_.push_back({seen, i});
+    const std::uint64_t time = SnapshotTime(seen);
+    if (time != 0) {
+      held_.push_back({time, i});
+    }
+    if (time != 0 && (seen & kSnapshotSince) != 0) {
+      since_.push_back({time, i});
     }
   }
-  std::sort(held_.begin(), held_.end(),
-            [](const Held& a, const Held& b) { return a.time < b.time; });
+  const auto is_older = [](const Held& a, const Held& b) { return a.time < b.time; };
+  std::sort(held_.begin(), held_.end(), is_older);
+  std::sort(since_.begin(), since_.end(), is_older);
 }
 
 }  // namespace commy::process

@@ -1,7 +1,7 @@
 // Snapshots: who holds which commit time, and so which versions are still needed.
 //
 // WORDS     header: commit_clock; snapshots_held {seq:63, some:1}; snapshots_ended; snapshots_ready.
-//           A slot: owner; word: 0, pending(seq), or a commit time
+//           A slot: owner; word: 0, pending(seq), or {a commit time, since:1}
 // TAKE      T0  ready: raise it above the slot
 //           T1  CAS the slot's owner 0 -> one's own
 //           T2  held := {a new seq, some}, by CAS until it is done
@@ -10,18 +10,23 @@
 //           T5  CAS word pending(seq) -> s; what it then says is the snapshot's time S
 // RELEASE   word := 0; if something was kept for it (keeps, which is taken back to 0): ended + 1;
 //           owner := 0; then q = held; if no slot has an owner, CAS held q -> {the same seq, none}
+// SINCE     a snapshot's owner says in its word that he will read as of a later time t as well, which he
+//           draws from the clock after that. Until the release everything that was replaced after S is
+//           needed: what is as of t may be older than what is now.
 // LOOK      c = clock; then every slot below ready: a pending one is completed, by CAS to the clock.
 //           A snapshot that the look did not see has a time that is not below c: it reads the clock
 //           after that. So a look stays good for ever for what is not newer than c.
 // NEEDED    the version o, with n the next newer one, n committed: unless held, read after n was
 //           stamped, says none; or n's commit is at most c, and the look found no S in
-//           [o.commit, n.commit). Who leaves o for an S says so in its slot, and then looks whether
-//           the slot still has that S: so when S goes, somebody hears of it (`ended`), and looks at
-//           o again.
+//           [o.commit, n.commit), and no S with `since` below n.commit. (One that says `since` after
+//           the look has a t that is above c, and so sees n or what is newer.) Who leaves o for an S
+//           says so in its slot, and then looks whether the slot still has that S: so when S goes,
+//           somebody hears of it (`ended`), and looks at o again.
 // DEATH     who recovers a dead participant releases its slots. `some` may be said for too long; a
 //           heartbeat puts that right.
 // WHY       docs/decisions/0008-snapshots.md
-// TESTED    tests/model/snapshot_model_test.cc, tests/process/, tests/store/, tests/crash/
+// TESTED    tests/model/snapshot_model_test.cc, tests/model/transaction_serializable_model_test.cc,
+//           tests/process/, tests/store/, tests/crash/
 #pragma once
 
 #include <cstdint>
@@ -35,7 +40,13 @@
 namespace commy::process {
 
 inline constexpr std::uint64_t kSnapshotPending = std::uint64_t{1} << 63U;
+inline constexpr std::uint64_t kSnapshotSince = std::uint64_t{1} << 62U;  // In a word with a time.
 inline constexpr std::uint64_t kSnapshotsSome = 1;
+
+// The time that a slot's word has; 0: none, or not yet.
+inline constexpr std::uint64_t SnapshotTime(std::uint64_t word) {
+  return (word & kSnapshotPending) != 0 ? 0 : word & ~kSnapshotSince;
+}
 
 // A snapshot that is held, as its owner knows it.
 struct HeldSnapshot {
@@ -60,6 +71,9 @@ inline bool SnapshotsHeld(const region::Region& region) {
 // T0 to T5. False: no slot is free.
 bool TakeSnapshot(region::Region& region, std::uint64_t owner, std::int64_t wall_ns,
                   HeldSnapshot* taken);
+// Says `since`: until its release, the snapshot also holds all that was replaced after its time.
+// Requires: the caller holds it.
+void KeepSince(region::Region& region, const HeldSnapshot& held);
 // Gives a slot back, if it is `owner`'s.
 void ReleaseSnapshot(region::Region& region, std::uint32_t slot, std::uint64_t owner);
 // Gives back all slots whose owner is one of these, who are dead or going.
@@ -93,13 +107,17 @@ class SnapshotTimes {
     std::uint64_t time;
     std::uint32_t slot;
   };
+  using HeldList = absl::InlinedVector<Held, 16>;
   bool IsHeld(std::uint64_t from, std::uint64_t until);
+  // Whether one of these in [from, until) is still held; what is not is taken out of the list.
+  bool IsAnyHeld(HeldList& list, std::uint64_t from, std::uint64_t until);
   void Look();
 
   region::Region& region_;
   std::uint64_t clock_ = 0;
   std::uint64_t ended_ = 0;
-  absl::InlinedVector<Held, 16> held_;  // Ascending.
+  HeldList held_;   // Ascending, as is the next one.
+  HeldList since_;  // Of them, those that hold all that was replaced since.
 };
 
 }  // namespace commy::process

@@ -73,6 +73,9 @@ absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
   head_->status.CompareAndSet(index::kStatusActive, index::kCommitAborted,
                               std::memory_order_seq_cst);
   const std::uint64_t time = head_->status.load(std::memory_order_seq_cst);
+  if (status.ok()) {
+    terms_.committed();
+  }
   Tidy(op);
   if (!status.ok()) {
     return status;
@@ -227,6 +230,7 @@ absl::Status Commit::InstallAll(Operation& op) {
 // --- Steps 3, 4 --------------------------------------------------------------------------------
 
 absl::Status Commit::Publish() {
+  terms_.keep_since();
   if (!head_->status.CompareAndSet(index::kStatusActive, index::kStatusCommitting,
                                    std::memory_order_seq_cst)) {
     return InTheWay();
@@ -258,7 +262,6 @@ absl::Status Commit::Publish() {
 
 void Commit::Tidy(Operation& op) {
   op.DropNotes(1);
-  terms_.decided();
   if (head_->status.load(std::memory_order_seq_cst) != index::kCommitAborted) {
     intents_.ApplyTotals(head_offset_);
   }

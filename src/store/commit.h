@@ -3,7 +3,8 @@
 // STEPS  1  build: a transaction block, noted; each record, with a reference to the block, entered in
 //           the block's list
 //        2  install each record, by namespace id and key; write down how the numbers of keys change
-//        3  CAS status active -> committing
+//        3  (serializable) what was replaced since the snapshot is kept from here; CAS status active ->
+//           committing
 //        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
 //        5  (from whatever was reached) bring the numbers of keys in; tidy each record; retire the list
 //           and the block
@@ -29,11 +30,14 @@ struct CommitTerms {
   std::uint64_t isolation = index::kSnapshotIsolation;
   std::uint64_t snapshot_time = index::kCommitTimeMax;  // Newer versions are a conflict.
   std::int64_t deadline_ns = std::numeric_limits<std::int64_t>::max();  // Monotonic.
+  // Called before a time is drawn as of which `validate` may be called.
+  absl::FunctionRef<void()> keep_since;
   // Whether what was read is still so as of then. Called under the operation's pin, and takes no
   // operation of its own.
   absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t time, std::uint64_t own_intent)> validate;
-  // Called when it is decided: the snapshot is needed no more.
-  absl::FunctionRef<void()> decided;
+  // Called when it is committed, so that its own snapshot does not keep what it has replaced. If it is
+  // not, another attempt may follow, which needs the snapshot.
+  absl::FunctionRef<void()> committed;
 };
 
 class Commit {

@@ -88,9 +88,9 @@ absl::Status StoreImpl::Write(std::unique_ptr<BatchState> batch) {
   }
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, DeadlineOf(*this, absl::InfiniteDuration()));
   const auto validate = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
-  const auto decided = [] {};
-  const CommitTerms terms{index::kSnapshotIsolation, index::kCommitTimeMax, deadline, validate,
-                          decided};
+  const auto nothing = [] {};
+  const CommitTerms terms{
+      index::kSnapshotIsolation, index::kCommitTimeMax, deadline, nothing, validate, nothing};
   for (int attempt = 0;; ++attempt) {
     absl::Status status = Commit(*this, batch->writes(), terms).Run().status();
     if (!absl::IsAborted(status)) {
@@ -212,9 +212,14 @@ class TransactionState {
     const auto validate = [this](std::uint64_t time, std::uint64_t own) {
       return reads_.SameAsOf(*store_, as_of_, time, own);
     };
-    const auto decided = [this] { End(); };
-    const CommitTerms terms{IsolationWord(isolation_), as_of_.time, deadline_ns_, validate,
-                            decided};
+    const auto keep_since = [this] {
+      if (isolation_ == Isolation::kSerializable) {
+        store_->session().KeepSince(*held_);
+      }
+    };
+    const auto committed = [this] { End(); };
+    const CommitTerms terms{
+        IsolationWord(isolation_), as_of_.time, deadline_ns_, keep_since, validate, committed};
     absl::StatusOr<std::uint64_t> time = store::Commit(*store_, writes_, terms).Run();
     End();
     if (time.ok()) {

@@ -2,11 +2,13 @@
 // Whatever it is, the answer says so and nothing has changed.
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 
 #include <sys/mman.h>
 
 #include "commy/transaction.h"
+#include "store/commit.h"
 #include "support/fault_platform.h"
 #include "support/transaction_fixture.h"
 
@@ -292,6 +294,34 @@ TEST_F(TransactionFaultsTest, AFullStoreTakesNoneOfItAndLosesNothing) {
   EXPECT_EQ(*hash.Size(), all.size() - 399 - 1 + 50);
   EXPECT_EQ(*ordered.Size(), 50U);
   ExpectNothingLeft(store);
+}
+
+// The second attempt validates against the same snapshot as the first one would have.
+TEST_F(TransactionFaultsTest, AnAttemptThatFindsNoRoomLeavesTheSnapshotToTheNext) {
+  Options options = QuietOptions();
+  options.max_size = std::uint64_t{2} << 20;
+  Store store = MustOpen(temp_.File("full"), options);
+  const std::shared_ptr<store::StoreImpl> impl = ImplOf(store);
+  (void)MustOpenNamespace(store, "n");
+  const auto [key, order] = *impl->OpenNamespace("n", {});
+  const auto ns =
+      std::make_shared<const store::NamespaceState>(store::NamespaceState{impl, key, "n", order});
+  int committed = 0;
+  const auto nothing = [] {};
+  const auto same = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
+  const auto count = [&] { ++committed; };
+  const store::CommitTerms terms{
+      index::kSerializable, index::kCommitTimeMax, INT64_MAX, nothing, same, count};
+  store::WriteSet large;
+  for (int i = 0; i < 4; ++i) {
+    ASSERT_TRUE(large.Put(ns, std::to_string(i), std::string(1'000'000, 'v'), {}).ok());
+  }
+  EXPECT_EQ(store::Commit(*impl, large, terms).Run().status().code(), Code::kResourceExhausted);
+  EXPECT_EQ(committed, 0) << "the snapshot was given back before the last attempt";
+  store::WriteSet small;
+  ASSERT_TRUE(small.Put(ns, "k", "v", {}).ok());
+  EXPECT_TRUE(store::Commit(*impl, small, terms).Run().ok());
+  EXPECT_EQ(committed, 1);
 }
 
 TEST_F(TransactionFaultsTest, WhicheverAllocationFailsAllOrNothingIsThere) {
