@@ -58,8 +58,9 @@ class Preparer {
     std::uint64_t dead = 0;
     std::uint64_t bucket = 0;  // Of its segment.
   };
+  // Puts keys until one that is not there has the shape; `deletes` half of them again.
   template <typename Wanted>
-  std::string FillUntil(Wanted wanted) {
+  std::string FillUntil(Wanted wanted, bool deletes = false) {
     for (int i = 0; i < 400; ++i) {
       for (int j = 0; j < 64; ++j) {
         const std::string key = absl::StrCat("new", i, "_", j);
@@ -68,6 +69,9 @@ class Preparer {
         }
       }
       Do(Put(kA, absl::StrCat("fill", i), "f"));
+      if (deletes && i % 2 == 0) {
+        Do(Delete(kA, absl::StrCat("fill", i)));
+      }
     }
     COMMY_CHECK(false);
     return "";
@@ -197,6 +201,7 @@ struct Operation {
   bool prior_tail = false;  // The earlier one ends at one of its last points, and at each of these.
   std::uint64_t victim_tail = 0;  // If not 0: so many last points of the victim, and each of these.
   Order order = Order::kHash;     // Of the namespace "a".
+  bool large = false;             // The same over and over; only a full run takes every point.
 };
 
 // --- Preparations ----------------------------------------------------------------------------------
@@ -233,12 +238,8 @@ inline std::string BesideFullBucket(Preparer& at) {
   return key;
 }
 inline std::string BeforeRebuild(Preparer& at) {
-  for (int i = 0; i < 12; ++i) {
-    at.Do(Put(kA, absl::StrCat("gone", i), "g"));
-    at.Do(Delete(kA, absl::StrCat("gone", i)));
-  }
   return at.FillUntil(
-      [](const Preparer::Shape& shape) { return shape.taken == 16 && shape.dead >= 4; });
+      [](const Preparer::Shape& shape) { return shape.taken == 16 && shape.dead >= 4; }, true);
 }
 inline std::string Filled(Preparer& at) {
   for (int i = 0; i < 40; ++i) {

@@ -374,10 +374,7 @@ class CaseRunner {
     std::string state = absl::StrCat(prior_done ? 1 : 0, ",", victim_next, ",", seen_next, ";");
     const auto add = [&state](const auto& names) {
       for (const auto& [path, content] : names) {
-        absl::StrAppend(&state, path, "#", content.id, ":");
-        for (const auto& [key, value] : content.keys) {
-          absl::StrAppend(&state, key, "=", value, ",");
-        }
+        absl::StrAppend(&state, path, "#", content.id, ":", content.keys.Digest(), ",");
       }
     };
     add(model.names);

@@ -17,6 +17,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/hash.h"
 #include "base/status.h"
 #include "commy/store.h"
 #include "platform/platform.h"
@@ -24,10 +25,52 @@
 
 namespace commy::test {
 
+// Keys and values, shared by copies until one of them is edited: the search for an order copies
+// models all the time.
+class ModelKeys {
+ public:
+  using Map = std::map<std::string, std::string>;
+
+  Map& Edit() {
+    if (node_.use_count() != 1) {
+      node_ = std::make_shared<Node>(*node_);
+    }
+    node_->text.clear();
+    node_->digest.clear();
+    return node_->map;
+  }
+  [[nodiscard]] std::size_t size() const { return node_->map.size(); }
+  // " key=value" of each.
+  [[nodiscard]] const std::string& Text() const {
+    if (node_->text.empty()) {
+      for (const auto& [key, value] : node_->map) {
+        absl::StrAppend(&node_->text, " ", key, "=", value);
+      }
+    }
+    return node_->text;
+  }
+  // 128 bits in its place.
+  [[nodiscard]] const std::string& Digest() const {
+    if (node_->digest.empty()) {
+      node_->digest =
+          absl::StrCat(absl::Hex(base::HashKey(Text(), 1)), absl::Hex(base::HashKey(Text(), 2)));
+    }
+    return node_->digest;
+  }
+
+ private:
+  struct Node {
+    Map map;
+    std::string text;
+    std::string digest;
+  };
+  std::shared_ptr<Node> node_ = std::make_shared<Node>();
+};
+
 struct Model {
   struct Content {
     std::uint64_t id = 0;
-    std::map<std::string, std::string> keys;
+    ModelKeys keys;
   };
   std::map<std::string, Content> names;
   std::uint64_t next_id = 1;
@@ -158,7 +201,7 @@ inline Step OnKeys(std::string name, std::uint64_t id,
           },
           [=](Model& model) {
             Model::Content* const content = model.ById(id);
-            return content == nullptr ? std::string("no namespace") : ideal(content->keys);
+            return content == nullptr ? std::string("no namespace") : ideal(content->keys.Edit());
           }};
 }
 
@@ -348,7 +391,7 @@ inline Step ContentAt(int number, std::uint64_t id) {
             }
             std::string text;
             for (const auto& [key, value] : keys) {
-              absl::StrAppend(&text, key, "=", value, " ");
+              absl::StrAppend(&text, " ", key, "=", value);
             }
             return text;
           },
@@ -358,10 +401,8 @@ inline Step ContentAt(int number, std::uint64_t id) {
             }
             std::string text;
             for (const auto& [path, content] : model.snapshots[number]) {
-              for (const auto& [key, value] : content.keys) {
-                if (content.id == id) {
-                  absl::StrAppend(&text, key, "=", value, " ");
-                }
+              if (content.id == id) {
+                absl::StrAppend(&text, content.keys.Text());
               }
             }
             return text;
@@ -430,10 +471,7 @@ inline Step Content(bool sizes) {
               if (sizes) {
                 absl::StrAppend(&text, content.keys.size());
               }
-              for (const auto& [key, value] : content.keys) {
-                absl::StrAppend(&text, " ", key, "=", value);
-              }
-              absl::StrAppend(&text, ";");
+              absl::StrAppend(&text, content.keys.Text(), ";");
             }
             return text;
           }};

@@ -28,17 +28,17 @@ inline std::string Apply(const TransactionPlan& plan, Model& model) {
   }
   for (const auto& [key, value] : plan.keys) {
     if (value.has_value()) {
-      a->keys[key] = *value;
+      a->keys.Edit()[key] = *value;
     } else {
-      a->keys.erase(key);
+      a->keys.Edit().erase(key);
     }
   }
   if (plan.counts) {
-    const auto at = a->keys.find("n");
-    a->keys["n"] = std::to_string((at == a->keys.end() ? 0 : std::stoll(at->second)) + 1);
+    std::string& counter = a->keys.Edit()["n"];
+    counter = std::to_string((counter.empty() ? 0 : std::stoll(counter)) + 1);
   }
   if (!plan.in_b.empty()) {
-    b->keys[plan.in_b] = "by a transaction";
+    b->keys.Edit()[plan.in_b] = "by a transaction";
   }
   return "ok";
 }
@@ -157,7 +157,7 @@ inline std::vector<Operation> TransactionOperations(Order order) {
     });
     step.ideal = [](Model& model) {
       if (Model::Content* const b = model.ById(kB); b != nullptr) {
-        b->keys["y"] = "2";
+        b->keys.Edit()["y"] = "2";
       }
       return std::string("ok");
     };
@@ -176,6 +176,9 @@ inline std::vector<Operation> TransactionOperations(Order order) {
       {kind + "transaction, conflict", Plain, one(aborted)},
       {kind + "batch", Plain, one(batch)},
   };
+  for (Operation& operation : all) {
+    operation.large = operation.name.ends_with(" of 100");
+  }
   if (order == Order::kOrdered) {  // What differs by it: the splits.
     all = {all[2], all[3]};
   }
