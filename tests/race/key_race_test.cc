@@ -146,7 +146,7 @@ TEST_F(KeyRaceTest, ValuesAreWholeAndNeverGoBack) {
       return;
     }
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> newest;  // By key and writer.
-    while (writing > 0 && !HasFailure()) {
+    while ((writing > 0 || reads == 0) && !HasFailure()) {
       const std::uint64_t number = random() % kKeys;
       const std::string key = std::to_string(number);
       const absl::Status read = ns_.ReadWith(key, [&](std::string_view value) {

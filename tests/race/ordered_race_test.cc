@@ -98,7 +98,7 @@ TEST_F(OrderedRaceTest, ScansSeeEachKeyThatStaysOnceInOrder) {
       --writers;
       return;
     }
-    while (writers.load() > 0) {
+    while (writers.load() > 0 || scans.load() == 0) {
       const bool reverse = thread == 1;
       ScanRange scan = ns_.Scan({.from = Number(100), .to = Number(900), .reverse = reverse});
       std::uint64_t stayed = 0;
