@@ -33,8 +33,8 @@ enum class NoteKind : std::uint8_t {
   kInner = 12,
   kSeparator = 13,
   kTransaction = 14,  // A transaction block, with all that its list names.
-  kRunClaim = 32,  // A run of spans being claimed.
-  kRunFree = 33,   // A run of spans being given back.
+  kRunClaim = 32,     // A run of spans being claimed.
+  kRunFree = 33,      // A run of spans being given back.
 };
 
 struct Note {

@@ -41,8 +41,7 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
   absl::StatusOr<std::uint64_t> time = Attempt(*lane);
-  // Full, it seems; perhaps only of what was retired a moment ago.
-  if (absl::IsResourceExhausted(time.status()) && !lane->active() && session.MoveEpochs()) {
+  if (absl::IsResourceExhausted(time.status()) && store_.FindRoom(*lane)) {
     time = Attempt(*lane);
   }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {

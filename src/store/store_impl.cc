@@ -155,8 +155,7 @@ absl::Status StoreImpl::Write(
   if (status.ok()) [[likely]] {
     return status;
   }
-  // Full, it seems; perhaps only of what was retired a moment ago.
-  if (absl::IsResourceExhausted(status) && !lane->active() && session_->MoveEpochs()) {
+  if (absl::IsResourceExhausted(status) && FindRoom(*lane)) {
     status = TryWrite(*lane, key, kind, use);
   }
   if (absl::IsAborted(status)) {
@@ -167,7 +166,7 @@ absl::Status StoreImpl::Write(
 
 absl::Status StoreImpl::TryWrite(
     Lane& lane, const NamespaceKey& key, OpKind kind,
-    absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
+    absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) const {
   Operation op(lane, kind, key.object);
   if (!op.entered()) [[unlikely]] {
     return op.status();
@@ -290,6 +289,16 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
 }
 
 // --- Background ------------------------------------------------------------------------------
+
+bool StoreImpl::FindRoom(const Lane& lane) {
+  if (lane.active()) {
+    return false;  // Inside a callback: what it reads is pinned.
+  }
+  (void)session_->RecoverDead();
+  (void)BuryDead();
+  TendNamespaces();
+  return session_->MoveEpochs();
+}
 
 void StoreImpl::Background() {
   allocator_.KeepRoom();

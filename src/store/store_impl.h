@@ -97,6 +97,9 @@ class StoreImpl {
   // What the heartbeat does; also called by tests. Buries dropped namespaces, takes cleared roots
   // back, sweeps marked segments, keeps room for growth.
   void Background();
+  // For who found the store full; whether to try once more. Perhaps it is full only of what was retired a
+  // moment ago, or of what somebody held who was killed: recovers him, sweeps, and moves the epoch.
+  bool FindRoom(const process::Lane& lane);
 
   // --- Snapshots -----------------------------------------------------------------------------
 
@@ -121,7 +124,7 @@ class StoreImpl {
 
   absl::Status TryWrite(
       process::Lane& lane, const NamespaceKey& key, process::OpKind kind,
-      absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
+      absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use) const;
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,

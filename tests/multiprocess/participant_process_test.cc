@@ -106,6 +106,46 @@ TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRec
   }
 }
 
+// With nobody whose heartbeat would find it.
+TEST_F(ParticipantProcessTest, WhatADeadOnesSnapshotKeptIsFoundWhenTheStoreIsFull) {
+  Options options = QuietOptions();
+  options.max_size = std::uint64_t{2} << 20;
+  const std::string value(1000, 'v');
+  const auto fill = [&](const Namespace& ns, int count) {
+    int i = 0;
+    absl::Status status;
+    while (i < count && (status = ns.Put("key " + std::to_string(i), value)).ok()) {
+      ++i;
+    }
+    EXPECT_TRUE(status.ok() || absl::IsResourceExhausted(status)) << status;
+    return i;
+  };
+  const int room = fill(MustOpenNamespace(MustOpen(temp_.File("full"), options), "n"), 100'000);
+  ASSERT_GT(room, 500);
+
+  const std::string path = temp_.File("small");
+  Store store = MustOpen(path, options);
+  const Namespace ns = MustOpenNamespace(store, "n");
+  const int part = room * 4 / 10;
+  ASSERT_EQ(fill(ns, part), part);
+  ChildProcess child([&](ChildSide& parent) {
+    const absl::StatusOr<Store> own = Store::Open(path, options);
+    if (!own.ok()) return 1;
+    const absl::StatusOr<Snapshot> snapshot = own->TakeSnapshot();
+    if (!snapshot.ok()) return 2;
+    parent.Send("holding");
+    (void)parent.Receive();
+    return 3;
+  });
+  ASSERT_EQ(child.Receive(), "holding");
+  ASSERT_EQ(fill(ns, part), part);  // The old values stay for the snapshot.
+  const Namespace more = MustOpenNamespace(store, "more");
+  ASSERT_LT(fill(more, part), part) << "the snapshot kept nothing";
+  ASSERT_TRUE(child.KillAndWait());
+  EXPECT_EQ(fill(more, part), part);
+  EXPECT_TRUE(IsSound(store));
+}
+
 TEST_F(ParticipantProcessTest, AStoppedOneIsShownAsStalledAndNotRecovered) {
   Store store = MustOpen(SmallOptions());
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
