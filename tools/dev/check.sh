@@ -46,6 +46,6 @@ else
   changed_files
 fi | xargs -r python3 tools/dev/tidy.py build || failed="$failed tidy"
 
-run_tests build quick --suite unit --suite model || failed="$failed tests"
+run_tests build quick --suite unit --suite model --suite states || failed="$failed tests"
 [ -z "$failed" ] || die "check failed:$failed"
 say "check passed"
