@@ -61,19 +61,18 @@ TEST_F(ForkTest, WaitsUntilNoBackgroundWorkIsOn) {
   std::atomic<bool> stop = false;
   std::atomic<int> inside = 0;
   std::atomic<std::uint64_t> rounds = 0;
-  std::vector<std::thread> workers;
-  for (int i = 0; i < 2; ++i) {
-    workers.emplace_back([&] {
-      while (!stop) {
-        const BackgroundWork work;
-        inside += 1;
-        for (int spin = 0; spin < 1'000 && !stop; ++spin) {
-          rounds.fetch_add(1, std::memory_order_relaxed);
-        }
-        inside -= 1;
+  const auto work_on = [&] {
+    while (!stop) {
+      const BackgroundWork work;
+      inside += 1;
+      for (int spin = 0; spin < 1'000 && !stop; ++spin) {
+        rounds.fetch_add(1, std::memory_order_relaxed);
       }
-    });
-  }
+      inside -= 1;
+    }
+  };
+  std::thread one(work_on);
+  std::thread other(work_on);
   for (int i = 0; i < 50; ++i) {
     const std::uint64_t before = rounds;
     ChildProcess child([&](ChildSide&) {
@@ -84,9 +83,8 @@ TEST_F(ForkTest, WaitsUntilNoBackgroundWorkIsOn) {
     EXPECT_TRUE(test::WaitFor([&] { return rounds > before; })) << "work did not go on";
   }
   stop = true;
-  for (std::thread& worker : workers) {
-    worker.join();
-  }
+  one.join();
+  other.join();
 }
 
 TEST_F(ForkTest, WaitsNotForeverForBackgroundWork) {
