@@ -294,6 +294,10 @@ bool StoreImpl::FindRoom(const Lane& lane) {
   if (lane.active()) {
     return false;  // Inside a callback: what it reads is pinned.
   }
+  const process::Session::Call call(*session_);  // There is no operation that Close() waits for.
+  if (!call.status().ok()) {
+    return false;
+  }
   (void)session_->RecoverDead();
   (void)BuryDead();
   TendNamespaces();

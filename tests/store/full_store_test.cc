@@ -1,7 +1,12 @@
 // A store without room: writes say ResourceExhausted and change nothing, what is there can be read
 // and deleted, and what was deleted makes room again. Both for a full disk and for max_size.
+#include <atomic>
+#include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <thread>
+#include <utility>
 
 #include <gtest/gtest.h>
 
@@ -182,6 +187,53 @@ TEST_F(FullStoreTest, EveryAllocationThatFailsLeavesTheStoreSound) {
     EXPECT_TRUE(budget < 39 || ok > 0);
   }
   expect_store_ = false;
+}
+
+// Calls `hook` at the next lock that it is asked for.
+class HookedPlatform : public FaultPlatform {
+ public:
+  void AtNextLock(std::function<void()> hook) {
+    hook_ = std::move(hook);
+    armed_ = true;
+  }
+  absl::StatusOr<bool> TryLock(int fd, std::uint64_t byte_offset, bool exclusive) override {
+    if (armed_.exchange(false)) {
+      hook_();
+    }
+    return FaultPlatform::TryLock(fd, byte_offset, exclusive);
+  }
+
+ private:
+  std::function<void()> hook_;
+  std::atomic<bool> armed_{false};
+};
+
+// Who finds the store full looks who is dead, outside of any operation.
+TEST_F(FullStoreTest, CloseWaitsForWhoLooksForRoom) {
+  HookedPlatform platform;
+  Options options = QuietOptions();
+  options.max_size = std::uint64_t{2} << 20;
+  Store other = MustOpen(options);
+  Store store = *OpenOn(platform, path_, options);
+  const Namespace ns = MustOpenNamespace(store, "n");
+  const std::string value(20'000, 'v');
+  for (int i = 0; ns.Put(std::to_string(i), value).ok();) {
+    ASSERT_LT(++i, 1000);
+  }
+  std::atomic<bool> closed{false};
+  std::thread closer;
+  platform.AtNextLock([&] {
+    closer = std::thread([&] {
+      EXPECT_TRUE(store.Close().ok());
+      closed = true;
+    });
+    EXPECT_FALSE(WaitFor([&] { return closed.load(); }, std::chrono::milliseconds(100)));
+  });
+  const absl::Status full = ns.Put("new", value);
+  ASSERT_TRUE(closer.joinable()) << "it did not look who is dead";
+  closer.join();
+  EXPECT_TRUE(absl::IsResourceExhausted(full) || absl::IsFailedPrecondition(full)) << full;
+  EXPECT_TRUE(IsSound(other));
 }
 
 }  // namespace
