@@ -8,8 +8,6 @@
 namespace commy::index {
 namespace {
 
-// A list that is longer is damage: 1,000 entries a page.
-constexpr int kPageLimit = 1'000'000;
 constexpr std::uint64_t kTotalLimit = std::uint64_t{1} << 32U;
 // A transaction's status moves three times.
 constexpr int kStatusLimit = 1'000;
@@ -141,35 +139,51 @@ absl::StatusOr<TransactionPage*> Intents::PageAt(std::uint64_t offset) const {
   return page;
 }
 
-absl::Status Intents::ForEachEntry(
-    std::uint64_t head_offset, absl::FunctionRef<absl::Status(const TransactionEntry&)> use) const {
+absl::Status Intents::WalkPages(
+    std::uint64_t head_offset,
+    absl::FunctionRef<absl::Status(std::uint64_t offset, const TransactionPage&)> use) const {
   COMMY_ASSIGN_OR_RETURN(const TransactionHead* head, HeadAt(head_offset));
   std::uint64_t offset = head_offset + FirstPageStart(head->total_capacity);
-  for (int step = 0; step < kPageLimit && offset != 0; ++step) {
-    COMMY_ASSIGN_OR_RETURN(TransactionPage * page, PageAt(offset));
-    const auto* const entries = reinterpret_cast<const TransactionEntry*>(page + 1);
-    const std::uint64_t count = page->count.load(std::memory_order_acquire);
-    for (std::uint64_t i = 0; i < count; ++i) {
-      COMMY_RETURN_IF_ERROR(use(entries[i]));
+  // A page seen before, a later one from time to time: a list that leads in a circle comes by there.
+  std::uint64_t seen = 0;
+  for (std::uint64_t step = 0; offset != 0; ++step) {
+    if (offset == seen) {
+      return base::DataLoss(region_.path(), ": the list of the transaction at ",
+                            base::Hex(head_offset), " leads in a circle");
     }
-    offset = page->next.load(std::memory_order_acquire);
+    if ((step & (step + 1)) == 0) {
+      seen = offset;
+    }
+    COMMY_ASSIGN_OR_RETURN(const TransactionPage* page, PageAt(offset));
+    const std::uint64_t next = page->next.load(std::memory_order_acquire);
+    COMMY_RETURN_IF_ERROR(use(offset, *page));
+    offset = next;
   }
   return absl::OkStatus();
 }
 
+absl::Status Intents::ForEachEntry(
+    std::uint64_t head_offset, absl::FunctionRef<absl::Status(const TransactionEntry&)> use) const {
+  return WalkPages(head_offset, [&](std::uint64_t, const TransactionPage& page) -> absl::Status {
+    const auto* const entries = reinterpret_cast<const TransactionEntry*>(&page + 1);
+    const std::uint64_t count = page.count.load(std::memory_order_acquire);
+    for (std::uint64_t i = 0; i < count; ++i) {
+      COMMY_RETURN_IF_ERROR(use(entries[i]));
+    }
+    return absl::OkStatus();
+  });
+}
+
 absl::Status Intents::ForEachPage(std::uint64_t head_offset,
                                   absl::FunctionRef<void(std::uint64_t)> use) const {
-  COMMY_ASSIGN_OR_RETURN(const TransactionHead* head, HeadAt(head_offset));
-  std::uint64_t offset = head_offset + FirstPageStart(head->total_capacity);
-  for (int step = 0; step < kPageLimit; ++step) {
-    COMMY_ASSIGN_OR_RETURN(TransactionPage * page, PageAt(offset));
-    offset = page->next.load(std::memory_order_acquire);
-    if (offset == 0) {
-      return absl::OkStatus();
+  bool first = true;
+  return WalkPages(head_offset, [&](std::uint64_t offset, const TransactionPage&) -> absl::Status {
+    if (!first) {
+      use(offset);
     }
-    use(offset);
-  }
-  return absl::OkStatus();
+    first = false;
+    return absl::OkStatus();
+  });
 }
 
 void Intents::ApplyTotals(std::uint64_t head_offset) const {

@@ -95,6 +95,10 @@ class Intents {
 
  private:
   absl::StatusOr<TransactionPage*> PageAt(std::uint64_t offset) const;
+  // Every page of a list, the first one included. DataLoss: it leads nowhere, or in a circle.
+  absl::Status WalkPages(
+      std::uint64_t head_offset,
+      absl::FunctionRef<absl::Status(std::uint64_t offset, const TransactionPage&)> use) const;
 
   region::Region& region_;
   platform::Platform& platform_;

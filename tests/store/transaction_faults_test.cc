@@ -4,6 +4,8 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include <sys/mman.h>
 
@@ -322,6 +324,63 @@ TEST_F(TransactionFaultsTest, AnAttemptThatFindsNoRoomLeavesTheSnapshotToTheNext
   ASSERT_TRUE(small.Put(ns, "k", "v", {}).ok());
   EXPECT_TRUE(store::Commit(*impl, small, terms).Run().ok());
   EXPECT_EQ(committed, 1);
+}
+
+// What the file says is not trusted to end.
+TEST_F(TransactionFaultsTest, AListThatLeadsInACircleIsDamage) {
+  const std::shared_ptr<store::StoreImpl> impl = ImplOf(store_);
+  region::Region& region = impl->region();
+  const index::Intents intents(region, impl->session().platform());
+  process::Operation op(**impl->session().ThisLane(), process::OpKind::kAllocate, 0);
+  ASSERT_TRUE(op.entered());
+  const auto allocate = [&](std::uint64_t bytes) {
+    const std::uint64_t offset =
+        *impl->allocator().Allocate(op, process::NoteKind::kRaw, bytes, alloc::Purpose::kOrdinary);
+    base::ZeroIn(region.At(offset, bytes, 16), bytes);
+    return offset;
+  };
+  const std::uint64_t first = index::FirstPageStart(0);
+  const std::uint64_t block = allocate(first + index::PageBytes(1));
+  region.At<index::TransactionHead>(block)->isolation = index::kSnapshotIsolation;
+  std::vector<std::uint64_t> pages = {block + first};
+  while (pages.size() < 9) {
+    pages.push_back(allocate(index::PageBytes(1)));
+  }
+  for (const std::uint64_t offset : pages) {
+    auto* const page = region.At<index::TransactionPage>(offset);
+    page->capacity = 1;
+    page->count.store(1, std::memory_order_relaxed);
+  }
+  const auto nothing = [](const index::TransactionEntry& /*unused*/) { return absl::OkStatus(); };
+  for (std::size_t last = 0; last < pages.size(); ++last) {
+    if (last > 0) {
+      region.At<index::TransactionPage>(pages[last - 1])
+          ->next.store(pages[last], std::memory_order_relaxed);
+    }
+    base::Shared64& next = region.At<index::TransactionPage>(pages[last])->next;
+    for (std::size_t back = 0; back <= last; ++back) {
+      SCOPED_TRACE(std::to_string(last) + " leads to " + std::to_string(back));
+      next.store(pages[back], std::memory_order_relaxed);
+      EXPECT_TRUE(Says(intents.ForEachEntry(block, nothing), Code::kDataLoss, "circle"));
+      EXPECT_TRUE(
+          Says(intents.ForEachPage(block, [](std::uint64_t) {}), Code::kDataLoss, "circle"));
+    }
+    next.store(0, std::memory_order_relaxed);
+    std::size_t entries = 0;
+    std::size_t more = 0;
+    const auto count = [&](const index::TransactionEntry& /*unused*/) {
+      ++entries;
+      return absl::OkStatus();
+    };
+    EXPECT_TRUE(intents.ForEachEntry(block, count).ok());
+    EXPECT_TRUE(intents.ForEachPage(block, [&](std::uint64_t) { ++more; }).ok());
+    EXPECT_EQ(entries, last + 1);
+    EXPECT_EQ(more, last);
+  }
+  impl->allocator().Retire(op, block);
+  for (std::size_t i = 1; i < pages.size(); ++i) {
+    impl->allocator().Retire(op, pages[i]);
+  }
 }
 
 TEST_F(TransactionFaultsTest, WhicheverAllocationFailsAllOrNothingIsThere) {
