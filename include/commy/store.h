@@ -72,7 +72,9 @@ class COMMY_EXPORT Store {
   // Runs `body` in a transaction and commits it; after a conflict again, with a new transaction, until
   // it succeeds or the timeout is over (DeadlineExceeded). So `body` may run several times, and changes
   // nothing outside but at its end. It should return the errors of its reads and writes as they are.
-  // If it returns an error other than Aborted, nothing is changed and the error is the answer.
+  // If it returns an error other than Aborted, nothing is changed and the error is the answer. If it
+  // commits or rolls back itself, the answer is how that went. FailedPrecondition: it moved the
+  // transaction away.
   absl::Status Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
                         TransactOptions options = TransactOptions()) const;
   // Makes all writes of a batch at one moment. Errors as of Namespace's writes, and DeadlineExceeded:

@@ -135,7 +135,8 @@ class TransactionState {
     COMMY_RETURN_IF_ERROR(store_->session().CheckUsable());
     if (store_->session().platform().MonotonicNs() >= deadline_ns_) {
       End();
-      return Overdue();
+      outcome_ = Overdue();
+      return outcome_;
     }
     return absl::OkStatus();
   }
@@ -225,12 +226,15 @@ class TransactionState {
     if (time.ok()) {
       commit_time_ = *time;
     }
-    return time.status();
+    outcome_ = time.status();
+    return outcome_;
   }
 
   WriteSet& writes() { return writes_; }
   [[nodiscard]] std::uint64_t commit_time() const { return commit_time_; }
   [[nodiscard]] bool over() const { return *over_; }
+  // Once it is over: OK, if it was committed or rolled back; else why it could not be committed.
+  [[nodiscard]] const absl::Status& outcome() const { return outcome_; }
 
  private:
   std::shared_ptr<StoreImpl> store_;
@@ -242,6 +246,7 @@ class TransactionState {
   WriteSet writes_;
   ReadSet reads_;
   std::uint64_t commit_time_ = 0;
+  absl::Status outcome_;
 };
 
 }  // namespace store
@@ -367,8 +372,9 @@ absl::Status Store::Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
     options.timeout = absl::Nanoseconds(left_ns);
     COMMY_ASSIGN_OR_RETURN(Transaction txn, Begin(options));
     absl::Status status = body(txn);
-    if (status.ok() && !txn.state_->over()) {
-      status = txn.Commit();
+    if (status.ok()) {
+      // The body may have ended it, or not have looked at what a call of it said.
+      status = txn.state_ != nullptr && txn.state_->over() ? txn.state_->outcome() : txn.Commit();
     }
     txn.Rollback();
     if (!absl::IsAborted(status)) {

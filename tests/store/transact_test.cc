@@ -1,4 +1,7 @@
 // Store::Transact(): what is tried again and what is not, and for how long.
+#include <optional>
+#include <utility>
+
 #include "commy/transaction.h"
 #include "support/fault_platform.h"
 #include "support/transaction_fixture.h"
@@ -85,6 +88,52 @@ TEST_F(TransactTest, GivesUpAfterItsTimeout) {
   EXPECT_GE(runs, 2);
   EXPECT_LE(runs, 4);
   EXPECT_EQ(Read(ns, "k"), std::to_string(runs));
+}
+
+// The body does not look at what its calls say.
+TEST_F(TransactTest, ABodyThatIgnoresThatItsTimeIsOverHasNotCommitted) {
+  FaultPlatform platform;
+  platform.FreezeClocks();
+  const Store store = *OpenOn(platform, temp_.File("frozen"), QuietOptions());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  const absl::Status done = store.Transact(
+      [&](Transaction& txn) -> absl::Status {
+        (void)txn.Put(ns, "a", "1");
+        platform.Advance(absl::ToInt64Nanoseconds(absl::Seconds(2)));
+        (void)txn.Put(ns, "b", "1");
+        return absl::OkStatus();
+      },
+      {.timeout = absl::Seconds(1)});
+  EXPECT_TRUE(absl::IsDeadlineExceeded(done)) << done;
+  EXPECT_EQ(*ns.Size(), 0U);
+}
+
+TEST_F(TransactTest, AConflictOfABodyThatCommitsItselfIsTriedAgain) {
+  int runs = 0;
+  const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
+    EXPECT_TRUE(txn.Add(ns_, "n", 1).ok());
+    if (++runs == 1) {
+      EXPECT_TRUE(ns_.Add("n", 100).ok());
+    }
+    (void)txn.Commit();
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(done.ok()) << done;
+  EXPECT_EQ(runs, 2);
+  EXPECT_EQ(Read(ns_, "n"), "101");
+}
+
+TEST_F(TransactTest, ABodyThatMovesItAwayIsToldSo) {
+  std::optional<Transaction> away;
+  const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
+    EXPECT_TRUE(txn.Put(ns_, "k", "1").ok());
+    away = std::move(txn);
+    return absl::OkStatus();
+  });
+  EXPECT_TRUE(Says(done, Code::kFailedPrecondition, "moved"));
+  EXPECT_EQ(*ns_.Size(), 0U);
+  EXPECT_TRUE(away->Commit().ok());
+  EXPECT_EQ(Read(ns_, "k"), "1");
 }
 
 }  // namespace
