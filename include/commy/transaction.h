@@ -23,8 +23,8 @@ class TransactionState;
 
 enum class Isolation : std::uint8_t {
   // Reads see the store as it was when the transaction began. Commit fails if a key that it wrote was
-  // written by somebody else since. Two transactions that each read what the other one writes may both
-  // commit (write skew).
+  // written by somebody else since (one that was absent, and was put and removed again, was not). Two
+  // transactions that each read what the other one writes may both commit (write skew).
   kSnapshot = 1,
   // As if all serializable transactions ran one after the other: commit also fails if anything that it
   // read, keys that were absent and ranges that were scanned included, is no longer so.
@@ -53,9 +53,10 @@ struct TransactOptions {
 //   });
 //
 // Nobody waits for a transaction whose process was killed or stopped, nor for more than a few
-// milliseconds for a slow one: a put, or another transaction, that needs one of its keys aborts it.
-// So small puts can keep a very large transaction from ever committing; let such a one write keys
-// that others leave alone meanwhile.
+// milliseconds for a slow one: a put, or another transaction, that needs one of its keys aborts it;
+// so does a read of a key that a serializable one writes, if it takes more than a millisecond to look
+// whether all that it read is still so. So small puts, or reads, can keep a very large transaction from
+// ever committing; let such a one write keys that others leave alone meanwhile.
 //
 // Move-only, and for one thread at a time. While it lives it holds a snapshot (see Snapshot for what that
 // costs) and keeps the store open. Destroying one that was not committed changes nothing. Up to some

@@ -296,6 +296,27 @@ TEST_P(IsolationTest, WritesBesideWhatWasReadAreNoConflict) {
 // Fekete, O'Neil and O'Neil: "A read-only transaction anomaly under snapshot isolation". Somebody takes
 // 10 out of `x` and pays 1 more if `x` and `y` together fall below 0; another puts 20 into `y`; who
 // reads then sees the 20 and not yet the withdrawal, so the withdrawal must not count the 1.
+TEST_P(IsolationTest, AKeyThatIsAbsentAgainIsNoConflict) {
+  ASSERT_TRUE(ns_.Put("there", "1").ok());
+  ASSERT_TRUE(other_.Put("guarded", "1").ok());
+  Transaction writer = Begin();
+  Transaction reader = Begin();
+  Transaction of_another = Begin();
+  EXPECT_EQ(Read(writer, ns_, "lock"), "absent");
+  EXPECT_EQ(Read(reader, other_, "guarded"), "1");
+  ASSERT_TRUE(writer.Put(ns_, "lock", "own").ok());
+  ASSERT_TRUE(reader.Put(ns_, "lock", "own").ok());
+  ASSERT_TRUE(of_another.Put(ns_, "there", "own").ok());
+  ASSERT_TRUE(ns_.Put("lock", "theirs").ok());
+  ASSERT_TRUE(other_.Put("guarded", "2").ok());
+  ASSERT_TRUE(*ns_.Delete("lock"));
+  ASSERT_TRUE(*ns_.Delete("there"));
+  EXPECT_TRUE(writer.Commit().ok());
+  EXPECT_TRUE(absl::IsAborted(of_another.Commit())) << "a key that was there left a trace";
+  ASSERT_TRUE(*ns_.Delete("lock"));
+  ExpectRefusedIfSerializable(reader.Commit());
+}
+
 TEST_P(IsolationTest, ReadOnlyAnomalyAReaderBetweenATransactionAndAPut) {
   for (const bool put_by_transaction : {false, true}) {
     SCOPED_TRACE(put_by_transaction);
