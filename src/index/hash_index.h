@@ -108,7 +108,7 @@ class HashIndex final : public Index {
   absl::Status ReclaimSegment(process::Operation& op, const DirectoryRef& directory,
                               std::uint64_t index);
   absl::StatusOr<bool> IsSegmentReachable(const IndexRoot& root, std::uint64_t offset) const;
-  static std::uint64_t FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index);
+  std::uint64_t FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index) const;
   // The segment at a directory entry, if that is the first that names it. Null: nothing more
   // to do there.
   Segment* SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory, std::uint64_t index,

@@ -74,12 +74,24 @@ absl::StatusOr<bool> HashIndex::IsStructureReachable(const IndexRoot& root, Note
 }
 
 // The first directory entry whose records are the segment's own, where it is named at `index` first.
-// A split that is half done has put its lower half in the entries before; an entry that a drop has
-// taken back has nobody's records, so what the segment still holds of them is its own.
-std::uint64_t HashIndex::FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index) {
-  const bool halved =
-      index != 0 && directory.entries[index - 1].load(std::memory_order_acquire) != kEntryGone;
-  return halved ? index : 0;
+// Before it may stand what a split or rebuild that is half done has put into the segment's place: that
+// has the records of all entries of its own range, those too that are not replaced yet. An entry that
+// a drop has taken back has nobody's records, so what the segment still holds of them is its own.
+std::uint64_t HashIndex::FirstEntryOfItsOwn(const DirectoryRef& directory,
+                                            std::uint64_t index) const {
+  if (index == 0) {
+    return 0;
+  }
+  const std::uint64_t offset = directory.entries[index - 1].load(std::memory_order_acquire);
+  if (offset == kEntryGone) {
+    return 0;
+  }
+  const absl::StatusOr<Segment*> before = SegmentAt(offset);
+  if (!before.ok() || (*before)->depth > directory.depth) {
+    return index;  // That is a fault of the entry before.
+  }
+  const std::uint64_t width = std::uint64_t{1} << (directory.depth - (*before)->depth);
+  return ((index - 1) | (width - 1)) + 1;
 }
 
 absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
@@ -103,7 +115,7 @@ absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& roo
     for (std::uint64_t k = 0; k < slots.count; ++k) {
       const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
       if (SlotTagOf(word) >> (kTagBits - directory.depth) < from) {
-        continue;  // The half of a split that is done already has it.
+        continue;  // What stands before has it.
       }
       WalkChain(anchor, word, current, visit, fault, keys,
                 [&](std::string_view /*key*/, std::uint64_t hash) {

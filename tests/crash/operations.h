@@ -57,6 +57,7 @@ class Preparer {
     std::uint64_t taken = 0;
     std::uint64_t dead = 0;
     std::uint64_t bucket = 0;  // Of its segment.
+    bool upper = false;        // In the upper half of all hashes.
   };
   // Puts keys until one that is not there has the shape; `deletes` half of them again.
   template <typename Wanted>
@@ -86,6 +87,7 @@ class Preparer {
     Shape shape;
     shape.directory_depth = directory->depth;
     const std::uint64_t hash = actor_.inside().hash_index().Hash(key);
+    shape.upper = hash >> 63U != 0;
     auto* const entries = region.At<base::Shared64>(place + sizeof(index::Directory));
     auto* const segment = region.At<index::Segment>(
         entries[index::DirectoryIndex(hash, directory->depth)].load(std::memory_order_acquire));
@@ -221,6 +223,32 @@ inline std::string BeforeSplit(Preparer& at) {
   return at.FillUntil([](const Preparer::Shape& shape) {
     return shape.taken == 16 && shape.dead < 4 && shape.segment_depth < shape.directory_depth;
   });
+}
+// As these two, where the segment has four directory entries or more: the lower half of its hashes
+// is put first, and the upper half kept small.
+inline std::string BeforeWideChange(Preparer& at, bool deletes) {
+  for (int i = 0, puts = 0;; ++i) {
+    COMMY_CHECK(i < 10000);
+    const std::string key = absl::StrCat("wide", i);
+    const Preparer::Shape shape = at.ShapeFor(key);
+    if (shape.upper && shape.directory_depth >= shape.segment_depth + 2) {
+      if (shape.taken == 16 && (deletes ? shape.dead >= 4 : shape.dead < 4)) {
+        return key;
+      }
+      at.Do(Put(kA, key, "f"));
+      if (deletes && puts++ % 2 == 0) {
+        at.Do(Delete(kA, key));
+      }
+    } else if (!shape.upper) {
+      at.Do(Put(kA, key, "f"));
+    }
+  }
+}
+inline std::string BeforeWideSplit(Preparer& at) {
+  return BeforeWideChange(at, false);
+}
+inline std::string BeforeWideRebuild(Preparer& at) {
+  return BeforeWideChange(at, true);
 }
 // Fills the bucket of kSplitter, and returns a key of the other bucket, which has room.
 inline constexpr char kSplitter[] = "splitter";
@@ -556,6 +584,8 @@ inline std::vector<Operation> Operations() {
       {"put, doubling", BeforeDoubling, one(put)},
       {"put, split", BeforeSplit, one(put)},
       {"put, rebuild", BeforeRebuild, one(put)},
+      {"put, wide split", BeforeWideSplit, one(put)},
+      {"put, wide rebuild", BeforeWideRebuild, one(put)},
       {"put large", Absent, one(put_large)},
       {"overwrite large", LargeThere, one(put_large)},
       {"overwrite large by small", LargeThere, one(put)},
