@@ -188,6 +188,14 @@ void Contest::RunKills(const EngineInfo& engine) {
   results_.Add(engine.name, "kill_fails", static_cast<double>(fails));
 }
 
+// In a store of its own: what a snapshot kept would count in the space that others take.
+void Contest::RunMany(const EngineInfo& engine) {
+  const bench::ScratchDir scratch;
+  const Job job{"", engine.name, Subfolder(scratch, "store"), scale_.keys, "-", 0};
+  const std::unique_ptr<Child> keeper = Keep(engine, job);
+  RunStep(job, "many");
+}
+
 void Contest::Run(const EngineInfo& engine) {
   {
     const bench::ScratchDir scratch;
@@ -207,6 +215,9 @@ void Contest::Run(const EngineInfo& engine) {
     }
   }
   if (engine.has_file) {
+    if (engine.has_many) {
+      RunMany(engine);
+    }
     RunKills(engine);
   }
 }

@@ -47,6 +47,7 @@ class Contest {
                                              std::string_view row);
   void RunPairs(const Job& job);
   void RunKills(const EngineInfo& engine);
+  void RunMany(const EngineInfo& engine);
   void Fault(const Child& child, std::string_view engine, std::string_view row);
 
   const Scale scale_;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,11 +18,18 @@ namespace commy::compare {
 
 enum class Answer : std::uint8_t { kNo, kYes };
 
+struct KeyValue {
+  std::string_view key;
+  std::string_view value;
+};
+
 // A store that this process has open. What must not fail, and fails, ends the process by Die().
 class Engine {
  public:
   using Use = absl::FunctionRef<void(std::string_view)>;
   using UseEntry = absl::FunctionRef<void(std::string_view key, std::string_view value)>;
+  // The new value of a key that has `value`; stays until the next call.
+  using Change = absl::FunctionRef<std::string_view(std::string_view key, std::string_view value)>;
 
   Engine() = default;
   Engine(const Engine&) = delete;
@@ -41,6 +49,19 @@ class Engine {
   [[nodiscard]] virtual bool HasOrder() const { return false; }
   // Calls `use` for `limit` keys in their order, from `from` on, or as many as there are.
   virtual void Scan(std::string_view /*from*/, std::uint64_t /*limit*/, UseEntry /*use*/) {}
+
+  // Whether it has PutAll(), after which other workers find all of the entries or none.
+  [[nodiscard]] virtual bool HasBatches() const { return false; }
+  virtual void PutAll(std::span<const KeyValue> /*entries*/) {}
+  // Whether it has UpdateAll(): all keys are read and written in one transaction, which nobody's
+  // change of them comes between. They are there.
+  [[nodiscard]] virtual bool HasTransactions() const { return false; }
+  virtual void UpdateAll(std::span<const std::string_view> /*keys*/, Change /*change*/) {}
+  // Whether it has these: a snapshot of everything, and Read() as of it. Meanwhile no other reads.
+  [[nodiscard]] virtual bool HasSnapshots() const { return false; }
+  virtual void TakeSnapshot() {}
+  virtual Answer ReadThen(std::string_view /*key*/, Use /*use*/) { return Answer::kNo; }
+  virtual void DropSnapshot() {}
 
   // Between these two, Put and Delete may be acknowledged late: they only have to be quick.
   virtual void BeginBulk() {}
@@ -68,6 +89,8 @@ struct EngineInfo {
   std::string setting;
   Sharing sharing = Sharing::kProcesses;
   bool has_file = true;  // False: a bound, in the memory of one process.
+  // Whether its engines have batches, transactions or snapshots.
+  bool has_many = false;
   // A process must keep it open as long as its content is wanted.
   bool needs_keeper = false;
   std::unique_ptr<Engine> (*open)(const Place&) = nullptr;

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -66,6 +67,23 @@ class LockedMap : public Engine {
       }
     }
   }
+  // Under one lock.
+  [[nodiscard]] bool HasBatches() const override { return true; }
+  void PutAll(std::span<const KeyValue> entries) override {
+    const std::unique_lock lock(mutex_);
+    for (const KeyValue& entry : entries) {
+      std::memcpy(map_[Key(entry.key)].data(), entry.value.data(), bench::kValueBytes);
+    }
+  }
+  [[nodiscard]] bool HasTransactions() const override { return true; }
+  void UpdateAll(std::span<const std::string_view> keys, Change change) override {
+    const std::unique_lock lock(mutex_);
+    for (const std::string_view key : keys) {
+      Value& value = map_[Key(key)];
+      const std::string_view changed = change(key, std::string_view(value.data(), value.size()));
+      std::memcpy(value.data(), changed.data(), bench::kValueBytes);
+    }
+  }
   Answer Delete(std::string_view key) override {
     const std::unique_lock lock(mutex_);
     const auto found = map_.find(Key(key));
@@ -94,6 +112,7 @@ template <typename Map>
 EngineInfo Bound(std::string name) {
   EngineInfo info;
   info.name = std::move(name);
+  info.has_many = true;
   info.setting =
       "bound: fixed-size keys and values in private memory behind a `std::shared_mutex`; counter: "
       "an integer behind it; two "

@@ -1,5 +1,7 @@
 // Commy: a hash namespace, or an ordered one, through the public API.
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -22,6 +24,12 @@ T Must(std::string_view what, absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
+void MustBeOk(std::string_view what, const absl::Status& status) {
+  if (!status.ok()) [[unlikely]] {
+    bench::Die(what, status.ToString());
+  }
+}
+
 class CommyStore : public Engine {
  public:
   CommyStore(const Place& place, Order order)
@@ -29,17 +37,9 @@ class CommyStore : public Engine {
         data_(Must("namespace", store_.OpenNamespace("data", {.order = order}))),
         counters_(Must("namespace", store_.OpenNamespace("counters"))) {}
 
-  Answer Read(std::string_view key, Use use) override {
-    const absl::Status read = data_.ReadWith(key, use);
-    if (!read.ok() && !absl::IsNotFound(read)) [[unlikely]] {
-      bench::Die("read", read.ToString());
-    }
-    return read.ok() ? Answer::kYes : Answer::kNo;
-  }
+  Answer Read(std::string_view key, Use use) override { return ReadAt(key, nullptr, use); }
   void Put(std::string_view key, std::string_view value) override {
-    if (const absl::Status put = data_.Put(key, value); !put.ok()) [[unlikely]] {
-      bench::Die("put", put.ToString());
-    }
+    MustBeOk("put", data_.Put(key, value));
   }
   Answer Delete(std::string_view key) override {
     return Must("delete", data_.Delete(key)) ? Answer::kYes : Answer::kNo;
@@ -53,15 +53,45 @@ class CommyStore : public Engine {
     for (const Entry& entry : scan) {
       use(entry.key(), entry.value());
     }
-    if (!scan.status().ok()) [[unlikely]] {
-      bench::Die("scan", scan.status().ToString());
-    }
+    MustBeOk("scan", scan.status());
   }
 
+  [[nodiscard]] bool HasBatches() const override { return true; }
+  void PutAll(std::span<const KeyValue> entries) override {
+    WriteBatch batch;
+    for (const KeyValue& entry : entries) {
+      batch.Put(data_, entry.key, entry.value);
+    }
+    MustBeOk("write", store_.Write(std::move(batch)));
+  }
+  [[nodiscard]] bool HasTransactions() const override { return true; }
+  void UpdateAll(std::span<const std::string_view> keys, Change change) override {
+    MustBeOk("transact", store_.Transact([&](Transaction& txn) {
+      for (const std::string_view key : keys) {
+        const std::string value = Must("get", txn.Get(data_, key));
+        MustBeOk("put", txn.Put(data_, key, change(key, value)));
+      }
+      return absl::OkStatus();
+    }));
+  }
+  [[nodiscard]] bool HasSnapshots() const override { return true; }
+  void TakeSnapshot() override { snapshot_ = Must("snapshot", store_.TakeSnapshot()); }
+  Answer ReadThen(std::string_view key, Use use) override { return ReadAt(key, &*snapshot_, use); }
+  void DropSnapshot() override { snapshot_.reset(); }
+
  private:
+  Answer ReadAt(std::string_view key, const Snapshot* snapshot, Use use) {
+    const absl::Status read = data_.ReadWith(key, use, {.snapshot = snapshot});
+    if (!read.ok() && !absl::IsNotFound(read)) [[unlikely]] {
+      bench::Die("read", read.ToString());
+    }
+    return read.ok() ? Answer::kYes : Answer::kNo;
+  }
+
   Store store_;
   Namespace data_;
   Namespace counters_;
+  std::optional<Snapshot> snapshot_;
 };
 
 }  // namespace
@@ -70,7 +100,9 @@ EngineInfo CommyEngine() {
   EngineInfo info;
   info.name = "Commy";
   info.version = std::string(Version());
-  info.setting = "hash namespace, default options; `ReadWith`, `Put`, `Delete`, `Add`";
+  info.has_many = true;
+  info.setting =
+      "hash namespace, default options; `ReadWith`, `Put`, `Delete`, `Add`, `Write`, `Transact`";
   info.open = [](const Place& place) -> std::unique_ptr<Engine> {
     return std::make_unique<CommyStore>(place, Order::kHash);
   };

@@ -5,8 +5,10 @@
 #include <leveldb/db.h>
 #include <leveldb/filter_policy.h>
 #include <leveldb/options.h>
+#include <leveldb/write_batch.h>
 #include <memory>
 #include <mutex>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -42,14 +44,7 @@ class Leveldb : public Engine {
   }
 
   Answer Read(std::string_view key, Use use) override {
-    thread_local std::string value;
-    const leveldb::Status got = db_->Get(leveldb::ReadOptions(), ToSlice(key), &value);
-    if (got.IsNotFound()) {
-      return Answer::kNo;
-    }
-    Must("get", got);
-    use(value);
-    return Answer::kYes;
+    return ReadAs(leveldb::ReadOptions(), key, use);
   }
   void Put(std::string_view key, std::string_view value) override {
     Must("put", db_->Put(leveldb::WriteOptions(), ToSlice(key), ToSlice(value)));
@@ -81,12 +76,38 @@ class Leveldb : public Engine {
     }
     Must("scan", at->status());
   }
+  [[nodiscard]] bool HasBatches() const override { return true; }
+  void PutAll(std::span<const KeyValue> entries) override {
+    leveldb::WriteBatch batch;
+    for (const KeyValue& entry : entries) {
+      batch.Put(ToSlice(entry.key), ToSlice(entry.value));
+    }
+    Must("write", db_->Write(leveldb::WriteOptions(), &batch));
+  }
+  [[nodiscard]] bool HasSnapshots() const override { return true; }
+  void TakeSnapshot() override { snapshot_ = db_->GetSnapshot(); }
+  Answer ReadThen(std::string_view key, Use use) override {
+    leveldb::ReadOptions options;
+    options.snapshot = snapshot_;
+    return ReadAs(options, key, use);
+  }
+  void DropSnapshot() override { db_->ReleaseSnapshot(snapshot_); }
   bool Compact() override {
     db_->CompactRange(nullptr, nullptr);
     return true;
   }
 
  private:
+  Answer ReadAs(const leveldb::ReadOptions& options, std::string_view key, Use use) {
+    thread_local std::string value;
+    const leveldb::Status got = db_->Get(options, ToSlice(key), &value);
+    if (got.IsNotFound()) {
+      return Answer::kNo;
+    }
+    Must("get", got);
+    use(value);
+    return Answer::kYes;
+  }
   static void Must(const char* what, const leveldb::Status& status) {
     if (!status.ok()) [[unlikely]] {
       bench::Die(what, status.ToString());
@@ -96,6 +117,7 @@ class Leveldb : public Engine {
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
   std::unique_ptr<leveldb::DB> db_;  // Closed before what it uses.
+  const leveldb::Snapshot* snapshot_ = nullptr;
   std::mutex counter_mutex_;
 };
 
@@ -105,6 +127,7 @@ EngineInfo LeveldbEngine() {
   EngineInfo info;
   info.name = "LevelDB";
   info.version = absl::StrCat(leveldb::kMajorVersion, ".", leveldb::kMinorVersion);
+  info.has_many = true;
   info.setting =
       "log without sync (the default), write buffer of 64 MiB, block cache of 512 MiB, Bloom "
       "filter "

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <lmdb.h>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -38,22 +39,13 @@ class Lmdb : public Engine {
 
   Answer Read(std::string_view key, Use use) override {
     Must("renew", mdb_txn_renew(reader_));
-    MDB_val name = ToVal(key);
-    MDB_val value{};
-    const int got = mdb_get(reader_, data_, &name, &value);
-    if (got == MDB_SUCCESS) {
-      use(std::string_view(static_cast<const char*>(value.mv_data), value.mv_size));
-    } else if (got != MDB_NOTFOUND) {
-      Must("get", got);
-    }
+    const Answer answer = ReadIn(reader_, key, use);
     mdb_txn_reset(reader_);
-    return got == MDB_SUCCESS ? Answer::kYes : Answer::kNo;
+    return answer;
   }
   void Put(std::string_view key, std::string_view value) override {
     MDB_txn* const txn = Begin();
-    MDB_val name = ToVal(key);
-    MDB_val content = ToVal(value);
-    Must("put", mdb_put(txn, data_, &name, &content, 0));
+    PutIn(txn, key, value);
     End(txn);
   }
   Answer Delete(std::string_view key) override {
@@ -102,6 +94,28 @@ class Lmdb : public Engine {
     mdb_txn_reset(reader_);
   }
 
+  [[nodiscard]] bool HasBatches() const override { return true; }
+  void PutAll(std::span<const KeyValue> entries) override {
+    MDB_txn* const txn = Begin();
+    for (const KeyValue& entry : entries) {
+      PutIn(txn, entry.key, entry.value);
+    }
+    End(txn);
+  }
+  [[nodiscard]] bool HasTransactions() const override { return true; }
+  void UpdateAll(std::span<const std::string_view> keys, Change change) override {
+    MDB_txn* const txn = Begin();
+    for (const std::string_view key : keys) {
+      (void)ReadIn(txn, key, [&](std::string_view value) { PutIn(txn, key, change(key, value)); });
+    }
+    End(txn);
+  }
+  [[nodiscard]] bool HasSnapshots() const override { return true; }
+  // A thread has one reader; Read() is not called meanwhile.
+  void TakeSnapshot() override { Must("renew", mdb_txn_renew(reader_)); }
+  Answer ReadThen(std::string_view key, Use use) override { return ReadIn(reader_, key, use); }
+  void DropSnapshot() override { mdb_txn_reset(reader_); }
+
   void BeginBulk() override { Must("begin", mdb_txn_begin(env_, nullptr, 0, &bulk_)); }
   void EndBulk() override {
     Must("commit", mdb_txn_commit(bulk_));
@@ -140,6 +154,22 @@ class Lmdb : public Engine {
     mdb_txn_abort(reader_);
     mdb_env_close(env_);
   }
+  Answer ReadIn(MDB_txn* txn, std::string_view key, Use use) const {
+    MDB_val name = ToVal(key);
+    MDB_val value{};
+    const int got = mdb_get(txn, data_, &name, &value);
+    if (got == MDB_NOTFOUND) {
+      return Answer::kNo;
+    }
+    Must("get", got);
+    use(std::string_view(static_cast<const char*>(value.mv_data), value.mv_size));
+    return Answer::kYes;
+  }
+  void PutIn(MDB_txn* txn, std::string_view key, std::string_view value) const {
+    MDB_val name = ToVal(key);
+    MDB_val content = ToVal(value);
+    Must("put", mdb_put(txn, data_, &name, &content, 0));
+  }
   MDB_txn* Begin() {
     if (bulk_ != nullptr) {
       return bulk_;
@@ -169,6 +199,7 @@ EngineInfo LmdbEngine() {
   EngineInfo info;
   info.name = "LMDB";
   info.version = COMPARE_LMDB;
+  info.has_many = true;
   info.setting =
       "`MDB_WRITEMAP` and `MDB_NOSYNC`; a transaction for each operation, readers renew theirs";
   info.open = [](const Place& place) -> std::unique_ptr<Engine> {

@@ -9,6 +9,8 @@
 #include <rocksdb/options.h>
 #include <rocksdb/table.h>
 #include <rocksdb/version.h>
+#include <rocksdb/write_batch.h>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -43,15 +45,7 @@ class Rocksdb : public Engine {
   }
 
   Answer Read(std::string_view key, Use use) override {
-    rocksdb::PinnableSlice value;
-    const rocksdb::Status got =
-        db_->Get(rocksdb::ReadOptions(), db_->DefaultColumnFamily(), ToSlice(key), &value);
-    if (got.IsNotFound()) {
-      return Answer::kNo;
-    }
-    Must("get", got);
-    use(std::string_view(value.data(), value.size()));
-    return Answer::kYes;
+    return ReadAs(rocksdb::ReadOptions(), key, use);
   }
   void Put(std::string_view key, std::string_view value) override {
     Must("put", db_->Put(rocksdb::WriteOptions(), ToSlice(key), ToSlice(value)));
@@ -83,6 +77,22 @@ class Rocksdb : public Engine {
     }
     Must("scan", at->status());
   }
+  [[nodiscard]] bool HasBatches() const override { return true; }
+  void PutAll(std::span<const KeyValue> entries) override {
+    rocksdb::WriteBatch batch;
+    for (const KeyValue& entry : entries) {
+      Must("batch", batch.Put(ToSlice(entry.key), ToSlice(entry.value)));
+    }
+    Must("write", db_->Write(rocksdb::WriteOptions(), &batch));
+  }
+  [[nodiscard]] bool HasSnapshots() const override { return true; }
+  void TakeSnapshot() override { snapshot_ = db_->GetSnapshot(); }
+  Answer ReadThen(std::string_view key, Use use) override {
+    rocksdb::ReadOptions options;
+    options.snapshot = snapshot_;
+    return ReadAs(options, key, use);
+  }
+  void DropSnapshot() override { db_->ReleaseSnapshot(snapshot_); }
   void Settle() override { Must("flush", db_->Flush(rocksdb::FlushOptions())); }
   bool Compact() override {
     Must("compact", db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
@@ -90,6 +100,16 @@ class Rocksdb : public Engine {
   }
 
  private:
+  Answer ReadAs(const rocksdb::ReadOptions& options, std::string_view key, Use use) {
+    rocksdb::PinnableSlice value;
+    const rocksdb::Status got = db_->Get(options, db_->DefaultColumnFamily(), ToSlice(key), &value);
+    if (got.IsNotFound()) {
+      return Answer::kNo;
+    }
+    Must("get", got);
+    use(std::string_view(value.data(), value.size()));
+    return Answer::kYes;
+  }
   static void Must(const char* what, const rocksdb::Status& status) {
     if (!status.ok()) [[unlikely]] {
       bench::Die(what, status.ToString());
@@ -97,6 +117,7 @@ class Rocksdb : public Engine {
   }
 
   std::unique_ptr<rocksdb::DB> db_;
+  const rocksdb::Snapshot* snapshot_ = nullptr;
   std::mutex counter_mutex_;
 };
 
@@ -106,6 +127,7 @@ EngineInfo RocksdbEngine() {
   EngineInfo info;
   info.name = "RocksDB";
   info.version = absl::StrCat(ROCKSDB_MAJOR, ".", ROCKSDB_MINOR, ".", ROCKSDB_PATCH);
+  info.has_many = true;
   info.setting =
       "log without sync (the default), block cache of 512 MiB, Bloom filter of 10 bits, no "
       "compression; one process; a delete reads first, to say whether the key was there";

@@ -1,6 +1,7 @@
 // SQLite: a table of keys and values in WAL mode.
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <sqlite3.h>
 #include <string>
 #include <string_view>
@@ -77,6 +78,25 @@ class Sqlite : public Engine {
     return sum;
   }
 
+  [[nodiscard]] bool HasBatches() const override { return true; }
+  void PutAll(std::span<const KeyValue> entries) override {
+    BeginBulk();
+    for (const KeyValue& entry : entries) {
+      Put(entry.key, entry.value);
+    }
+    EndBulk();
+  }
+  [[nodiscard]] bool HasTransactions() const override { return true; }
+  void UpdateAll(std::span<const std::string_view> keys, Change change) override {
+    BeginBulk();
+    for (const std::string_view key : keys) {
+      std::string_view changed;
+      (void)Read(key, [&](std::string_view value) { changed = change(key, value); });
+      Put(key, changed);
+    }
+    EndBulk();
+  }
+
   void BeginBulk() override { Run("BEGIN IMMEDIATE"); }
   void EndBulk() override { Run("COMMIT"); }
   void Settle() override { Run("PRAGMA wal_checkpoint(TRUNCATE)"); }
@@ -123,6 +143,7 @@ EngineInfo SqliteEngine() {
   EngineInfo info;
   info.name = "SQLite";
   info.version = sqlite3_libversion();
+  info.has_many = true;
   info.setting =
       "WAL, `synchronous=OFF`, `WITHOUT ROWID`, cache of 256 MiB, mapped; prepared statements, "
       "each "

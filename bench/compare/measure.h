@@ -11,6 +11,7 @@ namespace commy::compare {
 struct Limit {
   std::chrono::milliseconds time;
   std::uint64_t count = UINT64_MAX;
+  std::uint64_t stride = 64;  // Operations from one look at the clock to the next.
 };
 
 struct Measured {
@@ -18,17 +19,15 @@ struct Measured {
   double per_second = 0;
 };
 
-// Looks at the clock once in 64 operations.
 template <typename Step>
 Measured Repeat(const Limit& limit, Step step) {
-  constexpr std::uint64_t kBatch = 64;
   Measured measured;
   const Clock::time_point start = Clock::now();
   const Clock::time_point end = start + limit.time;
   Clock::time_point now = start;
   while (measured.done < limit.count && now < end) {
     const std::uint64_t left = limit.count - measured.done;
-    const std::uint64_t batch = left < kBatch ? left : kBatch;
+    const std::uint64_t batch = left < limit.stride ? left : limit.stride;
     for (std::uint64_t i = 0; i < batch; ++i) {
       step();
     }

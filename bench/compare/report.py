@@ -45,6 +45,10 @@ ORDERED = [
     ("rw_writer", "writer beside a reader"), ("two_readers", "two readers"),
     ("two_writers", "two writers"),
 ]
+MANY = [
+    ("txn_2", "transactions of 2 keys"), ("batch_1000", "keys in batches of 1000"),
+    ("held_overwrite", "overwrite while a snapshot is held"),
+]
 BLOCKS = [("alloc_one", "allocate and free, one process"),
           ("alloc_two", "allocate and free, two processes")]
 SIZES = [
@@ -69,6 +73,10 @@ class Report:
     def ordered(self):
         return [info for info in self.ran("engines")
                 if self.median(info["name"], "scan_100") or info["name"] == OURS_ORDERED]
+
+    def with_any(self, rows):
+        return [info for info in self.ran("engines")
+                if any(self.median(info["name"], row) for row, _ in rows)]
 
     def median(self, engine, row):
         values = self.samples.get((engine, row))
@@ -195,6 +203,9 @@ def tables(report, pictures):
         "### In the order of the keys\n\nThousands of operations a second; Commy with an ordered "
         "namespace, beside those that keep their keys in order.\n",
         rate_table(report, ORDERED, report.ordered()),
+        "### Many keys at one moment\n\nA transaction reads two keys and writes both; a batch "
+        "overwrites; the last row is single overwrites. Thousands of transactions, keys and overwrites "
+        "a second.\n", rate_table(report, MANY, report.with_any(MANY)),
         "### Space and opening\n", rate_table(report, SIZES, infos),
         "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
         "1024 blocks in use by each process.\n",
@@ -234,9 +245,9 @@ def smoke(program):
         subprocess.run([program, "--smoke", f"--json={file}"], check=True)
         report = Report(json.loads(file.read_text()))
         wrong = [f"{engine}, {row}: {what}" for (engine, row), what in report.faults.items()]
-        wrong += [f"{OURS} has no row {row}" for row, _ in POINTS + PAIRS + BLOCKS + SIZES[:2]
+        wrong += [f"{OURS} has no row {row}" for row, _ in POINTS + PAIRS + MANY + BLOCKS + SIZES[:2]
                   if not report.median(OURS, row)]
-        wrong += [f"{OURS_ORDERED} has no row {row}" for row, _ in ORDERED
+        wrong += [f"{OURS_ORDERED} has no row {row}" for row, _ in ORDERED + MANY
                   if not report.median(OURS_ORDERED, row)]
         for ours in (OURS, OURS_ORDERED):
             if kill_outcome(report, ours)[2] != "goes on, nothing lost or torn":

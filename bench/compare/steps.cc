@@ -1,4 +1,4 @@
-// The measured steps of one worker: what the rows of the table are.
+// The measured steps of one worker with one key at a time: what most rows of the table are.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -28,6 +28,20 @@ using bench::KeyList;
 constexpr double kZipfTheta = 0.99;
 constexpr std::uint64_t kZipfSeed = 4;
 constexpr std::uint64_t kBulk = 1000;  // Operations between BeginBulk and EndBulk.
+
+constexpr std::uint64_t kLoadStamp = 1;
+
+// From number `next` on.
+void PutInBulk(Engine& engine, const KeyList& keys, std::uint64_t next) {
+  ValueMaker value;
+  while (next < keys.size()) {
+    engine.BeginBulk();
+    for (const std::uint64_t end = std::min(next + kBulk, keys.size()); next < end; ++next) {
+      engine.Put(keys[next], value.For(keys[next], kLoadStamp));
+    }
+    engine.EndBulk();
+  }
+}
 
 void ReadWhole(Engine& engine, std::string_view key) {
   bool whole = false;
@@ -158,28 +172,27 @@ std::uint64_t DiskBytes(const std::string& folder) {
 }
 
 void Load(Engine& engine, const Place& place, const Scale& scale) {
-  constexpr std::uint64_t kStamp = 1;
   const KeyList keys(0, scale.keys, kFillSeed);
   ValueMaker value;
   std::uint64_t next = 0;
   const auto put_next = [&] {
-    engine.Put(keys[next], value.For(keys[next], kStamp));
+    engine.Put(keys[next], value.For(keys[next], kLoadStamp));
     ++next;
   };
   Begin("insert");
   Result("insert", Repeat({scale.row * 2, keys.size()}, put_next).per_second);
   Begin("the rest of the load");
-  while (next < keys.size()) {
-    engine.BeginBulk();
-    for (const std::uint64_t end = std::min(next + kBulk, keys.size()); next < end;) {
-      put_next();
-    }
-    engine.EndBulk();
-  }
+  PutInBulk(engine, keys, next);
   engine.Settle();
   if (!place.folder.empty()) {
     Result("bytes_loaded", BytesPerKey(place, scale.keys));
   }
+}
+
+void Fill(Engine& engine, const Scale& scale) {
+  Begin("the load");
+  PutInBulk(engine, KeyList(0, scale.keys, kFillSeed), 0);
+  engine.Settle();
 }
 
 void UseAlone(Engine& engine, const Scale& scale) {

@@ -46,8 +46,15 @@ void LoadStep(const EngineInfo& info, const Order& order) {
     PairsOfThreads(*engine, order.scale);
   }
   if (!info.has_file) {
+    UseMany(*engine, order.scale);
     Thin(*engine, Place(), order.scale);
   }
+}
+
+void ManyStep(const EngineInfo& info, const Order& order) {
+  const auto engine = Open(info, order);
+  Fill(*engine, order.scale);
+  UseMany(*engine, order.scale);
 }
 
 void OpenStep(const EngineInfo& info, const Order& order) {
@@ -80,6 +87,7 @@ const std::map<std::string, EngineStep, std::less<>>& EngineSteps() {
   static const std::map<std::string, EngineStep, std::less<>> steps = {
       {"keep", KeepStep},
       {"load", LoadStep},
+      {"many", ManyStep},
       {"open", OpenStep},
       {"read", [](const EngineInfo& i, const Order& o) { WorkStep(i, o, Role::kReader); }},
       {"write", [](const EngineInfo& i, const Order& o) { WorkStep(i, o, Role::kWriter); }},

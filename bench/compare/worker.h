@@ -31,6 +31,10 @@ void AwaitGo();
 void Load(Engine& engine, const Place& place, const Scale& scale);
 // Rows get_hit, get_miss, overwrite, scan_100, ycsb_a, ycsb_b, ycsb_c, counter_one; on the keys of Load().
 void UseAlone(Engine& engine, const Scale& scale);
+// Puts all keys, unmeasured.
+void Fill(Engine& engine, const Scale& scale);
+// Rows txn_2, batch_1000 (keys a second) and held_overwrite, those that the engine can do; on all keys.
+void UseMany(Engine& engine, const Scale& scale);
 // Deletes nine keys of ten, and compacts: rows delete, bytes_thinned, bytes_compacted.
 void Thin(Engine& engine, const Place& place, const Scale& scale);
 
