@@ -16,6 +16,7 @@ struct NamespaceInfo {
   std::uint64_t id = 0;  // Never used twice in a store.
   Order order = Order::kHash;
   std::uint64_t keys = 0;
+  absl::Duration default_ttl = absl::InfiniteDuration();
 };
 
 enum class Liveness : std::uint8_t {

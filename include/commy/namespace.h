@@ -191,6 +191,11 @@ class COMMY_EXPORT Namespace {
   // Removes all keys at one moment. Cost: linear in the number of keys.
   absl::Status Clear() const;
 
+  // The time to live of what is put without one; see NamespaceOptions. Setting it changes what is put
+  // from then on, by anybody. InvalidArgument: not more than nothing.
+  [[nodiscard]] absl::StatusOr<absl::Duration> DefaultTtl() const;
+  absl::Status SetDefaultTtl(absl::Duration ttl) const;
+
   // The path under which it was opened; a rename does not change it here.
   [[nodiscard]] const std::string& path() const;
   [[nodiscard]] Order order() const;

@@ -60,11 +60,16 @@ struct NamespaceOptions {
   // Of a new namespace: kHash unless given. Of an existing one: InvalidArgument if it differs.
   std::optional<Order> order = std::nullopt;
   bool create_if_missing = true;
+  // The time to live of what is put without one, until somebody sets another. More than nothing;
+  // infinite: it does not expire. Of an existing namespace, too: what its keys have stays. Unless given:
+  // infinite for a new one, and left as it is for an existing one.
+  std::optional<absl::Duration> default_ttl = std::nullopt;
 };
 
 struct PutOptions {
-  // After this time the key is as if it were deleted. Infinite: never.
-  absl::Duration ttl = absl::InfiniteDuration();
+  // After this time, more than nothing, the key is as if it were deleted. Infinite: never. Unless given:
+  // the namespace's default. It counts the machine's sleep, and does not heed the wall clock being set.
+  std::optional<absl::Duration> ttl = std::nullopt;
 };
 
 struct ReadOptions {

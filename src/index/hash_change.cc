@@ -245,6 +245,8 @@ absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& ch
     SetMark(low->mark, mark);
     SetMark(high->mark, mark);
   }
+  PassDueOn(old->due, low->due);
+  PassDueOn(old->due, high->due);
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // S4
   if (directory.entries == nullptr) {
     return absl::OkStatus();  // Long done: the whole root has been taken back since.

@@ -20,13 +20,15 @@ static_assert(sizeof(Directory) == 0x40);
 //   0x08   8  prefix        these bits, at the top
 //   0x10   8  bucket_count
 //   0x18   8  mark          0, or there are versions or tombstones to sweep: see kMarked
+//   0x20   8  due           when something in it expires: see kDueClaim
 //   0x40      buckets of 16 slots
 struct Segment {
   std::uint64_t depth;
   std::uint64_t prefix;
   std::uint64_t bucket_count;
   Shared64 mark;
-  std::uint8_t reserved_0[0x20];
+  Shared64 due;
+  std::uint8_t reserved_0[0x18];
 };
 static_assert(sizeof(Segment) == 0x40);
 

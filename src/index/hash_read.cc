@@ -80,7 +80,7 @@ Shared64* HashIndex::Bucket(Segment& segment, std::uint64_t index) const {
 }
 
 HashIndex::SlotArray HashIndex::Slots(std::uint64_t offset, Segment& segment) const {
-  return {offset, Bucket(segment, 0), SlotCount(), &segment.mark};
+  return {offset, Bucket(segment, 0), SlotCount(), &segment.mark, &segment.due};
 }
 
 absl::StatusOr<Index::Found> HashIndex::FindPlace(std::string_view key, std::uint64_t hash,

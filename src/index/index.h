@@ -77,7 +77,12 @@ struct OldVersion {
   std::uint64_t block_bytes = 0;
 };
 
-enum class Decide : std::uint8_t { kKeep, kPut, kDelete };
+enum class Decide : std::uint8_t {
+  kKeep,
+  kPut,
+  kDelete,
+  kExpire,  // Delete it if it has expired.
+};
 
 // What a writer wants, having seen the present record.
 struct Decision {
@@ -183,6 +188,26 @@ class Index {
   // Recovery of a sweeper: what it was at is swept again.
   absl::Status ResumeSweep(const Anchor& anchor);
 
+  // When a record of the namespace that is written now expires: what is given, but for kExpiryByDefault.
+  [[nodiscard]] std::int64_t ExpiryFor(const Anchor& anchor, std::int64_t expiry_ns) const {
+    if (expiry_ns != kExpiryByDefault) {
+      return expiry_ns;
+    }
+    const auto ttl_ns =
+        static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
+    return ttl_ns <= 0 ? 0 : ExpiryIn(ttl_ns, session_.clock().NowNs());
+  }
+  // Tells the expiry sweep that the key's record expires then; called once it was published. (A key that
+  // it was not told of, since its writer was stopped in between, is not there, but takes room.)
+  absl::Status NoteExpiry(const Anchor& anchor, std::string_view key, std::int64_t expiry_ns);
+  // Adds keys that have expired to `keys`, until there are `limit` or a few more; begins at `place`,
+  // the number of a segment or leaf, and says there where to go on: 0: nothing is left behind it.
+  // Cheap if nothing has expired.
+  absl::Status FindExpired(const Anchor& anchor, std::int64_t now_ns, std::uint64_t limit,
+                           std::uint64_t* place, std::vector<std::string>* keys);
+  // Deletes the key if it is one that has expired.
+  absl::Status DeleteExpired(process::Operation& op, const Anchor& anchor, std::string_view key);
+
   // Calls `use` for what is kept in the namespace though it counts no more. Cost: a load a segment or
   // leaf, and what is found.
   absl::Status ForEachOld(const Anchor& anchor,
@@ -209,6 +234,7 @@ class Index {
     Shared64* words = nullptr;
     std::uint64_t count = 0;
     Shared64* mark = nullptr;
+    Shared64* due = nullptr;
   };
   enum class Found : std::uint8_t {
     kKey,     // In a slot.
@@ -298,7 +324,7 @@ class Index {
     return view.valid() && !view.tombstone() &&
            (view.record->expiry_ns == 0 ||
             view.record->expiry_ns >
-                (as_of.wall_ns != 0 ? as_of.wall_ns : session_.platform().WallNs()));
+                (as_of.store_ns != 0 ? as_of.store_ns : session_.clock().NowNs()));
   }
 
   // A reader's look for a key among `count` slots: kKey (then `found` is its newest record,
@@ -340,6 +366,16 @@ class Index {
   absl::Status MissingAsOf(const Anchor& anchor, const IndexRoot& root, const AsOf& as_of) const {
     return as_of.is_now() ? MissingIn(root) : MissingInOlder(anchor);
   }
+
+  // Makes a due word say `due` or earlier.
+  static void LowerDue(Shared64& word, std::uint64_t due);
+  // The same for what another one says.
+  static void PassDueOn(const Shared64& from, Shared64& to);
+  // False: it is not due, or others are at it.
+  static bool ClaimDue(Shared64& word, std::int64_t now_ns, std::uint64_t claim);
+  // Adds those that have expired to `keys`; returns when there will be something again.
+  std::uint64_t ListExpired(const SlotArray& slots, std::int64_t now_ns,
+                            std::vector<std::string>* keys) const;
 
   // Marks for the sweep, or passes a mark on. One that says more stays; one that is being worked on
   // gives way, so that the new one outlasts that.

@@ -118,6 +118,9 @@ absl::Status Index::TidyIntent(Operation& op, const Anchor& anchor, const Record
     left = RemoveTombstone(op, anchor, Hash(intent.key), Position(), intent);
   }
   op.DropNotes(place);
+  if (intent.record->expiry_ns != 0) {
+    COMMY_RETURN_IF_ERROR(NoteExpiry(anchor, intent.key, intent.record->expiry_ns));
+  }
   return left == Left::kNothing ? absl::OkStatus()
                                 : MarkLeft(anchor, intent.key, left, times.ended());
 }

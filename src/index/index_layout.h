@@ -56,6 +56,7 @@ inline constexpr std::uint64_t kOrderOrdered = 2;
 //   0x020      8  directory      of an ordered namespace: the topmost node
 //   0x028      8  baton          0; the structural change that is under way; 1: closed
 //   0x030      8  marks          0, or some segment or leaf is marked for sweeping: see kMarked
+//   0x038      8  due            of the earliest segment or leaf: see kDueClaim
 //   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
 //                                block i % 128 at cell i / 128, so that neighbours do not share a
 //                                cache line
@@ -67,7 +68,7 @@ struct IndexRoot {
   Shared64 directory;
   Shared64 baton;
   Shared64 marks;
-  std::uint8_t reserved_0[8];
+  Shared64 due;
   Shared64 counters[kCounterGroups];
 };
 static_assert(sizeof(IndexRoot) == 0x440);
@@ -81,6 +82,18 @@ inline constexpr std::uint64_t kCountersClosed = 1;
 inline constexpr std::uint64_t kMarked = 1;
 inline constexpr std::uint64_t kSweeping = 2;
 inline constexpr std::uint64_t kWaiting = 3;
+
+// When something in a segment, a leaf or a root expires, in store time: 0: nothing does; a time: nothing
+// does before it; with this bit: somebody looks, and knows that by the number in the rest.
+inline constexpr std::uint64_t kDueClaim = std::uint64_t{1} << 63U;
+inline constexpr std::uint64_t kDueAtOnce = 1;
+constexpr bool IsDueClaim(std::uint64_t due) {
+  return (due & kDueClaim) != 0;
+}
+// A claim is due as well: who made it may be dead or stopped.
+constexpr bool IsDue(std::uint64_t due, std::int64_t now_ns) {
+  return due != 0 && (IsDueClaim(due) || static_cast<std::int64_t>(due) <= now_ns);
+}
 
 // A counter cell: {value:40 signed, seq:24}; see process/lane.h.
 constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {

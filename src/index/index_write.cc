@@ -160,7 +160,7 @@ absl::Status Index::PrepareDraft(Operation& op, const Anchor& anchor, std::strin
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(draft->offset));
   }
-  WriteRecord(block, {anchor.id, key, value, tombstone ? 0 : decision.expiry_ns,
+  WriteRecord(block, {anchor.id, key, value, tombstone ? 0 : ExpiryFor(anchor, decision.expiry_ns),
                       tombstone ? kRecordTombstone : std::uint8_t{0}});
   draft->record = reinterpret_cast<Record*>(block);
   draft->from = decision;
@@ -201,10 +201,13 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
     return false;
   }
   const bool existed = IsLive(at.head);
-  const Decision decision = decide(existed ? &at.head : nullptr);
+  Decision decision = decide(existed ? &at.head : nullptr);
   *outcome = {false, existed};
   // An expired record still counts as a key, and is there to delete, until it is swept.
   const bool counted = at.head.valid() && !at.head.tombstone();
+  if (decision.kind == Decide::kExpire) {
+    decision.kind = existed ? Decide::kKeep : Decide::kDelete;
+  }
   if (decision.kind == Decide::kKeep || (decision.kind == Decide::kDelete && !counted)) {
     return true;
   }
@@ -289,6 +292,9 @@ void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, cons
   }
   if (left != Left::kNothing) {
     (void)MarkLeft(anchor, made.key, left, times.ended());
+  }
+  if (made.record->expiry_ns != 0) [[unlikely]] {
+    (void)NoteExpiry(anchor, made.key, made.record->expiry_ns);
   }
 }
 

@@ -49,7 +49,7 @@ namespace commy::index {
 // As of when something is read.
 struct AsOf {
   std::uint64_t time = kCommitTimeMax;  // Commits up to this one count.
-  std::int64_t wall_ns = 0;             // What has expired by then is not there; 0: by now.
+  std::int64_t store_ns = 0;            // What has expired by then is not there; 0: by now.
   // Of who validates: his own intents, which do not count. A foreign one that is being validated as of
   // the time or before is a conflict for him.
   std::uint64_t own_intent = kUndecided;

@@ -114,9 +114,18 @@ absl::Status OrderedIndex::FillLeaves(const TreeChange& change) const {
   }
   COMMY_RETURN_IF_ERROR(FillLeaf(change.target_0, keys.data(), left));
   for (const std::uint64_t offset : {change.target_0, change.target_1}) {
-    if (mark != 0 && offset != 0) {
-      COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
+    if (offset == 0) {
+      continue;
+    }
+    COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
+    if (mark != 0) {
       SetMark(leaf->mark, mark);
+    }
+    for (const std::uint64_t old_offset : olds) {
+      if (old_offset != 0) {
+        COMMY_ASSIGN_OR_RETURN(const Leaf* const old, LeafAt(old_offset));
+        PassDueOn(old->due, leaf->due);
+      }
     }
   }
   return absl::OkStatus();

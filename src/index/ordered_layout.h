@@ -44,6 +44,7 @@ static_assert(sizeof(NodeHead) == 0x10);
 //   0x18   8  count         entries in use of the base, plus one
 //   0x20   8  prefix_size   of what the keys of the base share
 //   0x28   8  mark          0, or there are versions or tombstones to sweep: see kMarked
+//   0x30   8  due           when something in it expires: see kDueClaim
 //   0x40      heads         8 bytes for each entry of the base
 //             slots         of the base
 //             slots         of the append area
@@ -54,7 +55,8 @@ struct Leaf {
   Shared64 count;
   Shared64 prefix_size;
   Shared64 mark;
-  std::uint8_t reserved_1[0x10];
+  Shared64 due;
+  std::uint8_t reserved_1[0x08];
 };
 static_assert(sizeof(Leaf) == 0x40);
 static_assert(offsetof(Leaf, mark) == 0x28);

@@ -99,7 +99,7 @@ Shared64* OrderedIndex::AppendSlots(Leaf& leaf) {
 }
 OrderedIndex::SlotArray OrderedIndex::Slots(const LeafRef& at) {
   return {at.offset, BaseSlots(*at.leaf), std::uint64_t{at.leaf->head.capacity} + at.leaf->append,
-          &at.leaf->mark};
+          &at.leaf->mark, &at.leaf->due};
 }
 
 // --- Descent -----------------------------------------------------------------------------------

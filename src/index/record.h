@@ -53,7 +53,7 @@ inline constexpr std::uint8_t kRecordTombstone = 1;  // The key was deleted.
 //   0x08       8  prev        offset of the older version, with kPrevFrozen
 //   0x10       8  checksum    XXH3-64 of everything from 0x18 to the end of the value
 //   0x18       8  namespace_id
-//   0x20       8  expiry_ns   wall clock, 0: never
+//   0x20       8  expiry_ns   store time, 0: never
 //   0x28       4  key_size    and flags in the top 8 bits
 //   0x2c       4  value_size
 //   0x30          key; then the value at the next multiple of 16
@@ -95,6 +95,14 @@ RecordView ViewRecord(const region::Region& region, std::uint64_t offset_bytes);
 
 // The same in `length_bytes` bytes at `base` that are not a region.
 RecordView ViewRecordIn(std::byte* base, std::uint64_t length_bytes, std::uint64_t offset_bytes);
+
+// In place of a time at which something expires: the namespace's default decides when it is written.
+inline constexpr std::int64_t kExpiryByDefault = -1;
+// When something that is written at `now_ns` and lives for `ttl_ns` expires.
+constexpr std::int64_t ExpiryIn(std::int64_t ttl_ns, std::int64_t now_ns) {
+  std::int64_t expiry_ns = 0;
+  return __builtin_add_overflow(ttl_ns, now_ns, &expiry_ns) ? INT64_MAX : expiry_ns;
+}
 
 struct RecordContent {
   std::uint64_t namespace_id = 0;

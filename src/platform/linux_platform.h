@@ -44,6 +44,7 @@ class LinuxPlatform : public Platform {
   std::uint64_t process_id() override;
   std::string process_name() override;
   std::int64_t MonotonicNs() override;
+  std::int64_t BootNs() override;
   std::int64_t WallNs() override;
   void RandomBytes(void* buffer, std::size_t size_bytes) override;
 

@@ -95,6 +95,10 @@ std::int64_t LinuxPlatform::MonotonicNs() {
   return ClockNs(CLOCK_MONOTONIC);
 }
 
+std::int64_t LinuxPlatform::BootNs() {
+  return ClockNs(CLOCK_BOOTTIME);
+}
+
 std::int64_t LinuxPlatform::WallNs() {
   return ClockNs(CLOCK_REALTIME);
 }

@@ -130,7 +130,9 @@ class Platform {
   virtual std::string process_name() = 0;
   // Counts on through a change of the wall clock. For intervals.
   virtual std::int64_t MonotonicNs() = 0;
-  // Wall clock, nanoseconds since 1970. For people and for expiry.
+  // Counts on through a change of the wall clock and while the machine sleeps. For expiry.
+  virtual std::int64_t BootNs() = 0;
+  // Wall clock, nanoseconds since 1970. For people.
   virtual std::int64_t WallNs() = 0;
   // Fills `size_bytes` with random bytes from the system.
   virtual void RandomBytes(void* buffer, std::size_t size_bytes) = 0;

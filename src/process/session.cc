@@ -30,6 +30,7 @@ Session::Session(std::unique_ptr<region::Region> region, SessionOptions options)
     : region_(std::move(region)),
       platform_(region_->platform()),
       options_(std::move(options)),
+      clock_(*region_, platform_, options_.read_only),
       id_(NextSessionId()),
       fork_generation_(platform::ForkGeneration()),
       observations_(region_->geometry().participant_count) {
@@ -133,7 +134,7 @@ absl::StatusOr<HeldSnapshot> Session::TakeSnapshot() {
   COMMY_RETURN_IF_ERROR(call.status());
   HeldSnapshot taken;
   const auto take = [&] {
-    return process::TakeSnapshot(*region_, owner_word_, platform_.WallNs(), &taken);
+    return process::TakeSnapshot(*region_, owner_word_, clock_.NowNs(), &taken);
   };
   if (take()) {
     return taken;

@@ -33,6 +33,7 @@
 #include "platform/background_work.h"
 #include "process/lane.h"
 #include "process/snapshots.h"
+#include "process/store_clock.h"
 #include "region/region.h"
 
 namespace commy::process {
@@ -90,6 +91,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   [[nodiscard]] region::Region& region() const { return *region_; }
   [[nodiscard]] platform::Platform& platform() const { return platform_; }
+  [[nodiscard]] const StoreClock& clock() const { return clock_; }
   [[nodiscard]] bool read_only() const { return options_.read_only; }
 
   // Open, and in the process that opened it.
@@ -210,6 +212,7 @@ class Session : public std::enable_shared_from_this<Session> {
   std::unique_ptr<region::Region> region_;
   platform::Platform& platform_;
   const SessionOptions options_;
+  StoreClock clock_;
   Hooks hooks_;
   const std::uint64_t id_;  // Never used twice in this process.
   const std::uint64_t fork_generation_;

@@ -19,6 +19,7 @@ void Session::Beat() {
                         std::memory_order_release);
   words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(platform_.WallNs()),
                                 std::memory_order_relaxed);
+  clock_.Beat();
   LookAround();
   SettleSnapshotsHeld(*region_);
   // A session that has changed nothing leaves the store as clean as it is, and a store that was

@@ -28,7 +28,7 @@ void RaiseReady(Region& region, std::uint32_t slot) {  // T0
 
 }  // namespace
 
-bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t wall_ns, HeldSnapshot* taken) {
+bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t store_ns, HeldSnapshot* taken) {
   for (std::uint32_t i = 0; i < region.geometry().snapshot_count; ++i) {
     SnapshotSlot& slot = region.snapshot(i);
     if (slot.owner.load(std::memory_order_relaxed) != 0) {
@@ -38,7 +38,7 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t wall_ns, Hel
     if (!slot.owner.CompareAndSet(0, owner, std::memory_order_seq_cst)) {  // T1
       continue;
     }
-    slot.wall_ns.store(static_cast<std::uint64_t>(wall_ns), std::memory_order_relaxed);
+    slot.store_ns.store(static_cast<std::uint64_t>(store_ns), std::memory_order_relaxed);
     Shared64& held = region.header().snapshots_held;
     std::uint64_t seen = held.load(std::memory_order_seq_cst);
     std::uint64_t mine = 0;
@@ -50,7 +50,7 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t wall_ns, Hel
     std::uint64_t word = pending;
     const std::uint64_t now = region.header().commit_clock.load(std::memory_order_seq_cst);  // T4
     const bool by_us = slot.word.compare_exchange(word, now, std::memory_order_seq_cst);     // T5
-    *taken = {i, by_us ? now : word, wall_ns};
+    *taken = {i, by_us ? now : word, store_ns};
     return true;
   }
   return false;
@@ -112,7 +112,7 @@ std::vector<SnapshotInfo> ListSnapshots(const Region& region) {
     const std::uint64_t word = slot.word.load(std::memory_order_acquire);
     if (owner != 0) {
       all.push_back({owner, SnapshotTime(word),
-                     static_cast<std::int64_t>(slot.wall_ns.load(std::memory_order_relaxed))});
+                     static_cast<std::int64_t>(slot.store_ns.load(std::memory_order_relaxed))});
     }
   }
   std::sort(all.begin(), all.end(),

@@ -51,15 +51,15 @@ inline constexpr std::uint64_t SnapshotTime(std::uint64_t word) {
 // A snapshot that is held, as its owner knows it.
 struct HeldSnapshot {
   std::uint32_t slot = 0;
-  std::uint64_t time = 0;    // Versions with a commit up to this one.
-  std::int64_t wall_ns = 0;  // What has expired by then is not there.
+  std::uint64_t time = 0;     // Versions with a commit up to this one.
+  std::int64_t store_ns = 0;  // What has expired by then is not there.
 };
 
 // One that somebody holds.
 struct SnapshotInfo {
   std::uint64_t owner = 0;
   std::uint64_t time = 0;  // 0: it is being taken.
-  std::int64_t wall_ns = 0;
+  std::int64_t store_ns = 0;
 };
 
 // Whether any snapshot may be held: one load. Read it after what is to be dropped was replaced by a
@@ -69,7 +69,7 @@ inline bool SnapshotsHeld(const region::Region& region) {
 }
 
 // T0 to T5. False: no slot is free.
-bool TakeSnapshot(region::Region& region, std::uint64_t owner, std::int64_t wall_ns,
+bool TakeSnapshot(region::Region& region, std::uint64_t owner, std::int64_t store_ns,
                   HeldSnapshot* taken);
 // Says `since`: until its release, the snapshot also holds all that was replaced after its time.
 // Requires: the caller holds it.

@@ -79,6 +79,9 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
 //   0x2d0      8  snapshots_ready        slots that were ever used are below this one; only grows
 //   0x300      8  span_hint              where to look for a free span first; advice only
+//   0x340      8  clock_skew_ns          store time less wall clock, signed; see process/store_clock.h
+//   0x348      8  clock_seen_ns          a store time that was; only grows
+//   0x350      8  due_claims             last number given to a claim of the expiry sweep
 //   all other bytes are reserved: written as zero, ignored on read
 struct RegionHeader {
   std::uint64_t magic;
@@ -126,7 +129,11 @@ struct RegionHeader {
   Shared64 snapshots_ready;
   std::uint8_t reserved_7[0x28];
   Shared64 span_hint;
-  std::uint8_t reserved_8[0xcf8];
+  std::uint8_t reserved_8[0x38];
+  Shared64 clock_skew_ns;
+  Shared64 clock_seen_ns;
+  Shared64 due_claims;
+  std::uint8_t reserved_9[0xca8];
 };
 
 inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // What `checksum` covers.
@@ -186,12 +193,12 @@ struct LaneLayout {
 //
 //   0x00   8  word     0: free, or being taken; {1, seq:63}: being taken; {0, commit time:63}: taken
 //   0x08   8  owner    as LaneLayout::owner
-//   0x10   8  wall_ns  when it was taken, for people
+//   0x10   8  store_ns when it was taken, in store time
 //   0x18   8  keeps    1: something was kept for it
 struct SnapshotSlot {
   Shared64 word;
   Shared64 owner;
-  Shared64 wall_ns;
+  Shared64 store_ns;
   Shared64 keeps;
 };
 
@@ -241,6 +248,8 @@ static_assert(offsetof(RegionHeader, next_namespace_id) == 0x280);
 static_assert(offsetof(RegionHeader, snapshots_held) == 0x2c0);
 static_assert(offsetof(RegionHeader, snapshots_ready) == 0x2d0);
 static_assert(offsetof(RegionHeader, span_hint) == 0x300);
+static_assert(offsetof(RegionHeader, clock_skew_ns) == 0x340);
+static_assert(offsetof(RegionHeader, due_claims) == 0x350);
 static_assert(sizeof(ParticipantSlot) == 256);
 static_assert(offsetof(ParticipantSlot, name) == 0x40);
 static_assert(std::has_unique_object_representations_v<ParticipantSlot>);

@@ -133,9 +133,11 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
-  index::WriteRecord(block, {writes.ns->key.id, key, write.value, write.expiry_ns,
-                             write.tombstone ? index::kRecordTombstone : std::uint8_t{0},
-                             index::IntentOf(head_offset_)});
+  index::WriteRecord(
+      block,
+      {writes.ns->key.id, key, write.value,
+       write.tombstone ? 0 : store_.ExpiryFor(writes.ns->key, write.expiry_ns),
+       write.tombstone ? index::kRecordTombstone : std::uint8_t{0}, index::IntentOf(head_offset_)});
   // Entered, it needs no note of its own.
   const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
   reinterpret_cast<TransactionEntry*>(page_ + 1)[count] = {offset, writes.ns->key.object};

@@ -83,6 +83,9 @@ absl::Status StoreImpl::RecoverIntent(Operation& own, const index::Intents& inte
   if (reachable) {
     // What is left to prune, or to take away, is for the sweep.
     (void)IndexOf(anchor).MarkForSweep(own, anchor, intent.key);  // Aborted: being dropped.
+    if (intent.record->expiry_ns != 0) {
+      (void)IndexOf(anchor).NoteExpiry(anchor, intent.key, intent.record->expiry_ns);
+    }
   } else {
     // Never installed, or taken away and perhaps not retired any more.
     allocator_.Retire(own, intent.offset);

@@ -83,7 +83,7 @@ void DescribeRegion(std::string* text) {
   COMMY_WHOLE(SnapshotSlot);
   COMMY_FIELD(SnapshotSlot, word);
   COMMY_FIELD(SnapshotSlot, owner);
-  COMMY_FIELD(SnapshotSlot, wall_ns);
+  COMMY_FIELD(SnapshotSlot, store_ns);
   COMMY_FIELD(SnapshotSlot, keeps);
   COMMY_WHOLE(SpanHeader);
   COMMY_FIELD(SpanHeader, size_class);

@@ -36,12 +36,15 @@ class ViewState {
 class SnapshotState {
  public:
   SnapshotState(std::shared_ptr<StoreImpl> store, const process::HeldSnapshot& held)
-      : store_(std::move(store)), held_(held) {}
+      : store_(std::move(store)),
+        held_(held),
+        taken_wall_ns_(store_->session().clock().ToWallNs(held.store_ns)) {}
   SnapshotState(const SnapshotState&) = delete;
   SnapshotState& operator=(const SnapshotState&) = delete;
   ~SnapshotState() { store_->ReleaseSnapshot(held_); }
 
   [[nodiscard]] const process::HeldSnapshot& held() const { return held_; }
+  [[nodiscard]] std::int64_t taken_wall_ns() const { return taken_wall_ns_; }
 
   // When `snapshot`, which may be null, says that something is read in `store`. InvalidArgument: it is
   // of another store, or was moved from.
@@ -50,6 +53,7 @@ class SnapshotState {
  private:
   std::shared_ptr<StoreImpl> store_;
   const process::HeldSnapshot held_;
+  const std::int64_t taken_wall_ns_;
 };
 
 // The entries of one step of a scan. Strings' memory is used again: by the next step, and what is not

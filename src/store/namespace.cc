@@ -215,6 +215,7 @@ absl::StatusOr<bool> Namespace::CompareAndSwap(std::string_view key, Swap swap) 
   if (swap.desired.has_value()) {
     COMMY_RETURN_IF_ERROR(CheckValue(*swap.desired));
   }
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, std::nullopt));
   bool matched = false;
   WriteOutcome outcome;
   COMMY_RETURN_IF_ERROR(WriteKey(
@@ -225,7 +226,7 @@ absl::StatusOr<bool> Namespace::CompareAndSwap(std::string_view key, Swap swap) 
         if (!matched) {
           return Decision{};
         }
-        return swap.desired.has_value() ? Decision{Decide::kPut, *swap.desired, 0}
+        return swap.desired.has_value() ? Decision{Decide::kPut, *swap.desired, expiry}
                                         : Decision{Decide::kDelete, std::string_view(), 0};
       },
       &outcome));
@@ -233,6 +234,7 @@ absl::StatusOr<bool> Namespace::CompareAndSwap(std::string_view key, Swap swap) 
 }
 
 absl::StatusOr<std::int64_t> Namespace::Add(std::string_view key, std::int64_t delta) const {
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, std::nullopt));
   std::int64_t sum = 0;
   std::array<char, 24> text{};
   absl::Status bad;
@@ -255,7 +257,7 @@ absl::StatusOr<std::int64_t> Namespace::Add(std::string_view key, std::int64_t d
         (void)error;
         return Decision{Decide::kPut,
                         std::string_view(text.data(), static_cast<std::size_t>(end - text.data())),
-                        live == nullptr ? 0 : live->record->expiry_ns, true};
+                        live == nullptr ? expiry : live->record->expiry_ns, true};
       },
       &outcome));
   if (!bad.ok()) {
@@ -306,6 +308,21 @@ absl::StatusOr<bool> Namespace::Update(
       return change.kind() == Change::Kind::kDelete ? outcome.existed : outcome.changed;
     }
   }
+}
+
+absl::StatusOr<absl::Duration> Namespace::DefaultTtl() const {
+  std::int64_t ttl_ns = 0;
+  COMMY_RETURN_IF_ERROR(
+      state_->store->Read(state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+        ttl_ns = static_cast<std::int64_t>(
+            anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
+        return absl::OkStatus();
+      }));
+  return store::ToTtl(ttl_ns);
+}
+
+absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {
+  return state_->store->SetDefaultTtl(state_->key, ttl);
 }
 
 absl::Status Namespace::Clear() const {

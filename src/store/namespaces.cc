@@ -45,7 +45,8 @@ absl::StatusOr<std::uint64_t> StoreImpl::FindObject(std::string_view path) {
   return catalog_.Find(path);
 }
 
-absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, Order order) {
+absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, Order order,
+                                                         std::int64_t default_ttl_ns) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kCatalog, 0);
   if (!op.entered()) {
@@ -83,6 +84,8 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, 
   }
   object->order.store(static_cast<std::uint64_t>(order), std::memory_order_relaxed);
   object->root.store(*root, std::memory_order_relaxed);
+  object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
+                               std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
   const absl::Status published = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
@@ -115,7 +118,11 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateAsAsked(std::string_view path,
   if (wanted != Order::kHash && wanted != Order::kOrdered) {
     return base::InvalidArgument(path_, ": namespace \"", ToAbsl(path), "\": unknown order");
   }
-  return CreateNamespace(path, wanted);
+  std::int64_t default_ttl_ns = 0;
+  if (options.default_ttl.has_value()) {
+    COMMY_ASSIGN_OR_RETURN(default_ttl_ns, CheckTtl(*options.default_ttl));
+  }
+  return CreateNamespace(path, wanted, default_ttl_ns);
 }
 
 absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
@@ -163,8 +170,24 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
                                    "\" was created with the order ", ToAbsl(OrderName(found)),
                                    ", not ", ToAbsl(OrderName(*options.order)));
     }
+    COMMY_RETURN_IF_ERROR(SetDefaultTtlAsAsked(key, options));
     return std::make_pair(key, found);
   }
+}
+
+absl::Status StoreImpl::SetDefaultTtlAsAsked(const NamespaceKey& key,
+                                             const NamespaceOptions& options) {
+  if (!options.default_ttl.has_value()) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t wanted, CheckTtl(*options.default_ttl));
+  std::int64_t present = 0;
+  COMMY_RETURN_IF_ERROR(Read(key, [&](Lane&, const index::Anchor& anchor) -> absl::Status {
+    present =
+        static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
+    return absl::OkStatus();
+  }));
+  return wanted == present ? absl::OkStatus() : SetDefaultTtl(key, *options.default_ttl);
 }
 
 absl::Status StoreImpl::DropNamespace(std::string_view path) {
@@ -281,6 +304,8 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
     info.path = std::string(path);
     info.id = anchor->id & index::kIdMask;
     info.order = static_cast<Order>(anchor->object->order.load(std::memory_order_relaxed));
+    info.default_ttl = ToTtl(
+        static_cast<std::int64_t>(anchor->object->default_ttl_ns.load(std::memory_order_relaxed)));
     const absl::StatusOr<std::uint64_t> keys = IndexOf(*anchor).Size(*anchor);
     info.keys = keys.value_or(0);
     if (absl::IsDataLoss(keys.status())) {

@@ -133,7 +133,7 @@ class Recovery {
       return absl::OkStatus();
     }
     if (expiry_ns != 0) {
-      options.ttl = absl::Nanoseconds(expiry_ns - Platform::Real().WallNs());
+      options.ttl = absl::Nanoseconds(expiry_ns - now_ns);
     }
     COMMY_RETURN_IF_ERROR(ns.Put(record.key, record.value, options));
     ++report_.keys;

@@ -142,7 +142,7 @@ absl::Status ScanState::Begin() {
     COMMY_ASSIGN_OR_RETURN(as_of_, SnapshotState::AsOfSnapshot(options_.snapshot, *ns_->store));
   } else if (options_.consistent) {
     COMMY_ASSIGN_OR_RETURN(own_, ns_->store->TakeSnapshot());
-    as_of_ = {own_->time, own_->wall_ns};
+    as_of_ = {own_->time, own_->store_ns};
   }
   return absl::OkStatus();
 }
@@ -182,7 +182,7 @@ absl::Status ScanState::FillBatch() {
     entry.ttl_ = absl::InfiniteDuration();
     if (view.record->expiry_ns != 0) {
       const std::int64_t now =
-          as_of_.wall_ns != 0 ? as_of_.wall_ns : ns_->store->session().platform().WallNs();
+          as_of_.store_ns != 0 ? as_of_.store_ns : ns_->store->session().clock().NowNs();
       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
     }
     cut_ = yielded_ + batch_.size() >= limit;
@@ -261,10 +261,10 @@ bool ScanState::TakeOwn() {
   }
   own_entry_.key_ = key;
   own_entry_.value_ = write.value;
-  own_entry_.ttl_ =
-      write.expiry_ns == 0
-          ? absl::InfiniteDuration()
-          : absl::Nanoseconds(write.expiry_ns - ns_->store->session().platform().WallNs());
+  const std::int64_t expiry_ns = ns_->store->ExpiryFor(ns_->key, write.expiry_ns);
+  own_entry_.ttl_ = expiry_ns == 0
+                        ? absl::InfiniteDuration()
+                        : absl::Nanoseconds(expiry_ns - ns_->store->session().clock().NowNs());
   entry_ = &own_entry_;
   ++yielded_;
   return true;

@@ -18,7 +18,7 @@ absl::StatusOr<index::AsOf> SnapshotState::AsOfSnapshot(const Snapshot* snapshot
     return base::InvalidArgument(store.path(), ": the snapshot is of another store, ",
                                  state->store_->path(), ", or of another Open() of this one");
   }
-  return index::AsOf{state->held_.time, state->held_.wall_ns};
+  return index::AsOf{state->held_.time, state->held_.store_ns};
 }
 
 }  // namespace store
@@ -32,7 +32,7 @@ std::uint64_t Snapshot::commit_time() const {
   return state_ == nullptr ? 0 : state_->held().time;
 }
 absl::Time Snapshot::taken() const {
-  return state_ == nullptr ? absl::InfinitePast() : absl::FromUnixNanos(state_->held().wall_ns);
+  return state_ == nullptr ? absl::InfinitePast() : absl::FromUnixNanos(state_->taken_wall_ns());
 }
 
 absl::StatusOr<Snapshot> Store::TakeSnapshot() const {

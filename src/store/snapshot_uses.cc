@@ -14,7 +14,8 @@ struct Holding {
 
   void Add(const process::SnapshotInfo& held) {
     ++use.count;
-    use.oldest_wall_ns = use.count == 1 ? held.wall_ns : std::min(use.oldest_wall_ns, held.wall_ns);
+    use.oldest_store_ns =
+        use.count == 1 ? held.store_ns : std::min(use.oldest_store_ns, held.store_ns);
     times.push_back(held.time);
   }
   void Add(const index::OldVersion& old) {

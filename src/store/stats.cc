@@ -80,8 +80,8 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
                      [&](const SnapshotUse& use) { return use.owner == found.owner; });
     if (held != uses.owners.end()) {
       info.snapshots = held->count;
-      info.oldest_snapshot_age =
-          absl::Nanoseconds(std::max<std::int64_t>(0, now - held->oldest_wall_ns));
+      info.oldest_snapshot_age = absl::Nanoseconds(
+          std::max<std::int64_t>(0, session_->clock().NowNs() - held->oldest_store_ns));
       info.snapshot_kept_bytes = held->kept_bytes;
     }
     all.push_back(std::move(info));
@@ -121,7 +121,7 @@ absl::StatusOr<StoreStats> StoreImpl::Stats() {
   stats.snapshots = uses.all.count;
   if (uses.all.count != 0) {
     stats.oldest_snapshot_age = absl::Nanoseconds(
-        std::max<std::int64_t>(0, session_->platform().WallNs() - uses.all.oldest_wall_ns));
+        std::max<std::int64_t>(0, session_->clock().NowNs() - uses.all.oldest_store_ns));
   }
   stats.snapshot_kept_bytes = uses.all.kept_bytes;
   stats.stale_after = absl::Nanoseconds(geometry.stale_after_ns);

@@ -228,6 +228,9 @@ absl::Status StoreImpl::SettleCounter(Operation& own, region::LaneLayout& dead,
       index::SettleWord(region(), made.record->commit);
       // What it left to prune is for the sweep.
       (void)IndexOf(*anchor).MarkForSweep(own, *anchor, made.key);  // Advice.
+      if (made.record->expiry_ns != 0) {
+        (void)IndexOf(*anchor).NoteExpiry(*anchor, made.key, made.record->expiry_ns);
+      }
     }
     if (!op.armed || made.record->commit.load(std::memory_order_acquire) == index::kUndecided) {
       return absl::OkStatus();
@@ -300,6 +303,7 @@ bool StoreImpl::FindRoom(const Lane& lane) {
   }
   (void)session_->RecoverDead();
   (void)BuryDead();
+  ExpireKeys();
   TendNamespaces();
   return session_->MoveEpochs();
 }
@@ -307,6 +311,7 @@ bool StoreImpl::FindRoom(const Lane& lane) {
 void StoreImpl::Background() {
   allocator_.KeepRoom();
   (void)BuryDead();
+  ExpireKeys();
   TendNamespaces();
 }
 

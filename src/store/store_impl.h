@@ -3,11 +3,14 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -67,6 +70,13 @@ class StoreImpl {
   // thread is in no operation.
   absl::Status AfterDrop(const NamespaceKey& key);
 
+  // --- Times to live (expiry.cc) ---------------------------------------------------------------
+
+  // When something that is written there now expires: see index::Index::ExpiryFor. Of a namespace that
+  // is gone: what no operation will use.
+  [[nodiscard]] std::int64_t ExpiryFor(const NamespaceKey& key, std::int64_t expiry_ns);
+  absl::Status SetDefaultTtl(const NamespaceKey& key, absl::Duration ttl);
+
   // --- Batches (transaction.cc) ---------------------------------------------------------------
 
   absl::Status Write(std::unique_ptr<BatchState> batch);
@@ -95,7 +105,7 @@ class StoreImpl {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   // What the heartbeat does; also called by tests. Buries dropped namespaces, takes cleared roots
-  // back, sweeps marked segments, keeps room for growth.
+  // back, deletes what has expired, sweeps marked segments, keeps room for growth.
   void Background();
   // For who found the store full; whether to try once more. Perhaps it is full only of what was retired a
   // moment ago, or of what somebody held who was killed: recovers him, sweeps, and moves the epoch.
@@ -110,7 +120,7 @@ class StoreImpl {
   struct SnapshotUse {
     std::uint64_t owner = 0;
     std::uint64_t count = 0;
-    std::int64_t oldest_wall_ns = 0;
+    std::int64_t oldest_store_ns = 0;
     std::uint64_t kept_bytes = 0;  // Of records that one of these sees and that count no more.
   };
   struct SnapshotUses {
@@ -125,12 +135,23 @@ class StoreImpl {
   absl::Status TryWrite(
       process::Lane& lane, const NamespaceKey& key, process::OpKind kind,
       absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use) const;
+  absl::Status SetDefaultTtlAsAsked(const NamespaceKey& key, const NamespaceOptions& options);
+
+  // --- Expiry (expiry.cc) ---
+  // Deletes keys that have expired, within the budget.
+  void ExpireKeys();
+  std::vector<NamespaceKey> ListDue(process::Lane& lane, std::int64_t now_ns);
+  // False: the time was over before the keys were.
+  bool ExpireKeysOf(process::Lane& lane, const NamespaceKey& key, std::int64_t now_ns,
+                    std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(expiry_mutex_);
+
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,
                                               const NamespaceOptions& options);
   // 0: somebody else made one of that path first.
-  absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path, Order order);
+  absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path, Order order,
+                                                std::int64_t default_ttl_ns);
   absl::Status FinishDrop(std::uint64_t object, std::uint64_t id);
   absl::Status BuryDead();
   absl::Status Bury(std::uint64_t object);
@@ -157,10 +178,21 @@ class StoreImpl {
   std::vector<std::string> differences_;
   // snapshots_ended when this process last swept what waits for that; not yet: all ones.
   std::atomic<std::uint64_t> swept_ended_{UINT64_MAX};
+
+  // Of the expiry sweep: how long a beat may take, and where the last one stopped, by namespace id.
+  static constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+  std::mutex expiry_mutex_;
+  std::int64_t expiry_budget_ns_ ABSL_GUARDED_BY(expiry_mutex_) = kExpiryBudgetNs;
+  absl::flat_hash_map<std::uint64_t, std::uint64_t> expiry_places_ ABSL_GUARDED_BY(expiry_mutex_);
 };
 
 // InvalidArgument unless `path` has 1 to 1,024 bytes of non-empty parts between slashes.
 absl::Status CheckPath(std::string_view path);
+
+// A time to live in nanoseconds; 0: infinite. InvalidArgument: not more than nothing.
+absl::StatusOr<std::int64_t> CheckTtl(absl::Duration ttl);
+// And back.
+absl::Duration ToTtl(std::int64_t ttl_ns);
 
 // "namespace <id> was dropped".
 absl::Status DroppedStatus(std::uint64_t id);

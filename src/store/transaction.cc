@@ -120,7 +120,7 @@ class TransactionState {
         isolation_(isolation),
         deadline_ns_(deadline_ns),
         held_(held),
-        as_of_{held.time, held.wall_ns},
+        as_of_{held.time, held.store_ns},
         over_(std::make_shared<bool>(false)) {}
   TransactionState(const TransactionState&) = delete;
   TransactionState& operator=(const TransactionState&) = delete;
@@ -334,8 +334,9 @@ absl::StatusOr<std::int64_t> Transaction::Add(const Namespace& ns, std::string_v
   if (__builtin_add_overflow(before, delta, &sum)) {
     return base::OutOfRange(before, " and ", delta, " do not add up within 64 bits");
   }
-  COMMY_RETURN_IF_ERROR(state_->writes().PutUntil(ns.state_, key, std::to_string(sum),
-                                                  found.has_value() ? found->expiry_ns : 0));
+  COMMY_RETURN_IF_ERROR(
+      state_->writes().PutUntil(ns.state_, key, std::to_string(sum),
+                                found.has_value() ? found->expiry_ns : index::kExpiryByDefault));
   return sum;
 }
 

@@ -89,7 +89,7 @@ std::shared_ptr<ReadRange> ReadSet::AddRange(const std::shared_ptr<const Namespa
 absl::StatusOr<bool> ReadSet::SameAsOf(StoreImpl& store, const AsOf& then, std::uint64_t time,
                                        std::uint64_t own_intent) const {
   // By the same clock on the wall, so that what has merely expired meanwhile is no difference.
-  const AsOf now{time, then.wall_ns, own_intent};
+  const AsOf now{time, then.store_ns, own_intent};
   const auto compare = [&]() -> absl::StatusOr<bool> {
     Anchor anchor;
     for (const auto& [id, read] : keys_) {

@@ -23,19 +23,12 @@ absl::Status CheckValue(std::string_view value) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, absl::Duration ttl) {
-  if (ttl == absl::InfiniteDuration()) {
-    return 0;
+absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, std::optional<absl::Duration> ttl) {
+  if (!ttl.has_value()) {
+    return index::kExpiryByDefault;
   }
-  if (ttl <= absl::ZeroDuration()) {
-    return base::InvalidArgument("the time to live is ", absl::FormatDuration(ttl),
-                                 "; it must be longer than nothing");
-  }
-  const std::int64_t now = ns.store->session().platform().WallNs();
-  const std::int64_t ttl_ns = absl::ToInt64Nanoseconds(ttl);
-  return ttl_ns > std::numeric_limits<std::int64_t>::max() - now
-             ? std::numeric_limits<std::int64_t>::max()
-             : now + ttl_ns;
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t ttl_ns, CheckTtl(*ttl));
+  return ttl_ns == 0 ? 0 : index::ExpiryIn(ttl_ns, ns.store->session().clock().NowNs());
 }
 
 absl::Status WriteSet::Set(const std::shared_ptr<const NamespaceState>& ns, std::string_view key,

@@ -54,7 +54,8 @@ class WriteSet {
 // InvalidArgument: too long.
 absl::Status CheckKey(std::string_view key);
 absl::Status CheckValue(std::string_view value);
-// When something that is written now with this time to live expires; 0: never. InvalidArgument.
-absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, absl::Duration ttl);
+// When something that is written now with this time to live expires; 0: never; or
+// index::kExpiryByDefault. InvalidArgument.
+absl::StatusOr<std::int64_t> ExpiryOf(const NamespaceState& ns, std::optional<absl::Duration> ttl);
 
 }  // namespace commy::store

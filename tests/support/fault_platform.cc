@@ -29,13 +29,14 @@ void FaultPlatform::Clear() {
 void FaultPlatform::FreezeClocks() {
   Set([this](Faults& faults) {
     faults.monotonic_ns = real_->MonotonicNs();
+    faults.boot_ns = real_->BootNs();
     faults.wall_ns = real_->WallNs();
   });
 }
 
 void FaultPlatform::Advance(std::int64_t ns) {
   Set([ns](Faults& faults) {
-    for (auto* clock : {&faults.monotonic_ns, &faults.wall_ns}) {
+    for (auto* clock : {&faults.monotonic_ns, &faults.boot_ns, &faults.wall_ns}) {
       if (clock->has_value()) {
         **clock += ns;
       }
@@ -191,6 +192,11 @@ std::string FaultPlatform::process_name() {
 std::int64_t FaultPlatform::MonotonicNs() {
   const Faults faults = Begin();
   return faults.monotonic_ns ? *faults.monotonic_ns : real_->MonotonicNs();
+}
+
+std::int64_t FaultPlatform::BootNs() {
+  const Faults faults = Begin();
+  return faults.boot_ns ? *faults.boot_ns : real_->BootNs();
 }
 
 std::int64_t FaultPlatform::WallNs() {

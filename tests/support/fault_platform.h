@@ -44,6 +44,7 @@ class FaultPlatform : public platform::Platform {
     std::optional<bool> single_threaded{};
     // Manual clocks; they move only by Advance() or by being set again.
     std::optional<std::int64_t> monotonic_ns{};
+    std::optional<std::int64_t> boot_ns{};
     std::optional<std::int64_t> wall_ns{};
   };
 
@@ -52,7 +53,7 @@ class FaultPlatform : public platform::Platform {
   // Back to the real answers.
   void Clear();
 
-  // Makes both clocks manual, at the real time of now. Advance() moves the manual ones.
+  // Makes all clocks manual, at the real time of now. Advance() moves the manual ones.
   void FreezeClocks();
   void Advance(std::int64_t ns);
 
@@ -94,6 +95,7 @@ class FaultPlatform : public platform::Platform {
   std::uint64_t process_id() override;
   std::string process_name() override;
   std::int64_t MonotonicNs() override;
+  std::int64_t BootNs() override;
   std::int64_t WallNs() override;
   void RandomBytes(void* buffer, std::size_t size_bytes) override;
   bool single_threaded() override;

@@ -1,0 +1,156 @@
+// Expiry: the words that say when something expires, and the look for what has.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "index/index.h"
+
+namespace commy::index {
+namespace {
+
+using process::Operation;
+
+// How often a word that others change is tried again before it is left to the next beat.
+constexpr int kClaimAttempts = 4;
+constexpr int kNoteAttempts = 1000;
+// What a transaction has not decided yet is looked at again after this time.
+constexpr std::int64_t kUndecidedAgainNs = 1'000'000'000;
+
+// The earlier of two times, of which 0 is none.
+std::uint64_t Earlier(std::uint64_t a, std::uint64_t b) {
+  return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+}  // namespace
+
+void Index::LowerDue(Shared64& word, std::uint64_t due) {
+  std::uint64_t seen = word.load(std::memory_order_seq_cst);
+  while (seen == 0 || due < seen) {
+    // Who looks at that moment may have passed by what this is about: then at once again.
+    const std::uint64_t wanted = IsDueClaim(seen) ? kDueAtOnce : due;
+    if (word.compare_exchange(seen, wanted, std::memory_order_seq_cst)) {
+      return;
+    }
+  }
+}
+
+void Index::PassDueOn(const Shared64& from, Shared64& to) {
+  const std::uint64_t due = from.load(std::memory_order_seq_cst);
+  if (due != 0) {
+    LowerDue(to, IsDueClaim(due) ? kDueAtOnce : due);
+  }
+}
+
+absl::Status Index::NoteExpiry(const Anchor& anchor, std::string_view key, std::int64_t expiry_ns) {
+  const auto due = static_cast<std::uint64_t>(std::max<std::int64_t>(expiry_ns, kDueAtOnce));
+  const std::uint64_t hash = Hash(key);
+  for (int attempt = 0; attempt < kNoteAttempts; ++attempt) {
+    std::uint64_t root_offset = 0;
+    COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
+    COMMY_ASSIGN_OR_RETURN(const SlotArray at, SlotsOf(*root, key, hash));
+    if (at.offset == 0) {
+      continue;
+    }
+    LowerDue(*at.due, due);
+    LowerDue(root->due, due);
+    // A change that is under way may have passed the word on before; but it froze first.
+    if (!SlotIsFrozen(at.words[0].load(std::memory_order_seq_cst))) {
+      return absl::OkStatus();
+    }
+    Position frozen;
+    frozen.root = root;
+    frozen.root_offset = root_offset;
+    COMMY_RETURN_IF_ERROR(HelpFrozen(anchor, frozen));
+  }
+  return absl::OkStatus();
+}
+
+std::uint64_t Index::ListExpired(const SlotArray& slots, std::int64_t now_ns,
+                                 std::vector<std::string>* keys) const {
+  std::uint64_t next = 0;
+  for (std::uint64_t i = 0; i < slots.count; ++i) {
+    const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);
+    if (SlotIsEmpty(word) || SlotIsDead(word)) {
+      continue;
+    }
+    const RecordView view = ViewRecord(region_, SlotOffset(word));
+    if (!view.valid()) {
+      continue;  // Damaged; for `check` to report.
+    }
+    if (SettleWord(region_, view.record->commit) > kCommitTimeMax) {
+      // What is below may come back, and expires, too.
+      next = Earlier(next, static_cast<std::uint64_t>(now_ns + kUndecidedAgainNs));
+    } else if (view.record->expiry_ns != 0 && !view.tombstone()) {
+      if (view.record->expiry_ns <= now_ns) {
+        keys->emplace_back(view.key);
+        next = kDueAtOnce;  // Until a later look finds that they are gone.
+      } else {
+        next = Earlier(next, static_cast<std::uint64_t>(view.record->expiry_ns));
+      }
+    }
+  }
+  return next;
+}
+
+bool Index::ClaimDue(Shared64& word, std::int64_t now_ns, std::uint64_t claim) {
+  std::uint64_t seen = word.load(std::memory_order_seq_cst);
+  for (int attempt = 0; attempt < kClaimAttempts && IsDue(seen, now_ns); ++attempt) {
+    if (word.compare_exchange(seen, claim, std::memory_order_seq_cst)) {
+      return true;
+    }
+  }
+  return false;
+}
+
+absl::Status Index::FindExpired(const Anchor& anchor, std::int64_t now_ns, std::uint64_t limit,
+                                std::uint64_t* place, std::vector<std::string>* keys) {
+  std::uint64_t root_offset = 0;
+  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
+  if (!IsDue(root->due.load(std::memory_order_acquire), now_ns)) {
+    *place = 0;
+    return absl::OkStatus();
+  }
+  const std::uint64_t claim =
+      kDueClaim | (region_.header().due_claims.fetch_add(1, std::memory_order_seq_cst) + 1);
+  if (!ClaimDue(root->due, now_ns, claim)) {
+    return absl::OkStatus();
+  }
+  const std::uint64_t from = *place;
+  std::uint64_t at = 0;
+  std::uint64_t next = 0;  // When something in the root is due again.
+  bool full = false;
+  COMMY_RETURN_IF_ERROR(ForEachSlots(*root, [&](const SlotArray& slots) {
+    const std::uint64_t here = at++;
+    const std::uint64_t due = slots.due->load(std::memory_order_seq_cst);
+    if (!IsDue(due, now_ns)) {
+      next = Earlier(next, due);
+    } else if (full || here < from || !ClaimDue(*slots.due, now_ns, claim)) {
+      next = kDueAtOnce;
+    } else {
+      const std::uint64_t again = ListExpired(slots, now_ns, keys);
+      const bool told = slots.due->CompareAndSet(claim, again, std::memory_order_seq_cst);
+      next = Earlier(next, told ? again : kDueAtOnce);
+      full = keys->size() >= limit;
+      *place = full ? here + 1 : 0;
+    }
+    return absl::OkStatus();
+  }));
+  if (!full) {
+    *place = 0;
+  }
+  root->due.CompareAndSet(claim, next, std::memory_order_seq_cst);
+  return absl::OkStatus();
+}
+
+absl::Status Index::DeleteExpired(Operation& op, const Anchor& anchor, std::string_view key) {
+  WriteOutcome outcome;
+  return Write(
+      op, anchor, key,
+      [](const RecordView* /*live*/) {
+        return Decision{Decide::kExpire, std::string_view(), 0};
+      },
+      &outcome);
+}
+
+}  // namespace commy::index

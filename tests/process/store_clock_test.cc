@@ -1,0 +1,162 @@
+// Store time: the same for everybody, whatever becomes of the wall clock.
+#include "process/store_clock.h"
+
+#include <cstdlib>
+#include <memory>
+#include <optional>
+
+#include <gtest/gtest.h>
+
+#include "region/region.h"
+#include "support/fault_platform.h"
+#include "support/temp_dir.h"
+
+namespace commy::process {
+namespace {
+
+using test::FaultPlatform;
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+constexpr std::int64_t kHourNs = 3600 * kSecondNs;
+
+class StoreClockTest : public testing::Test {
+ protected:
+  StoreClockTest() {
+    platform_.FreezeClocks();
+    region::RegionOptions options;
+    options.create.max_size_bytes = std::uint64_t{1} << 20;
+    options.create.span_bytes = 4096;
+    options.create.chunk_bytes = 16384;
+    options.create.participant_count = 6;
+    options.create.lane_count = 32;
+    auto region = region::Region::Open(platform_, temp_.File("store"), options);
+    EXPECT_TRUE(region.ok()) << region.status();
+    region_ = *std::move(region);
+  }
+
+  std::unique_ptr<StoreClock> Start(bool read_only = false) {
+    return std::make_unique<StoreClock>(*region_, platform_, read_only);
+  }
+  std::unique_ptr<StoreClock> StartSettled() {
+    auto clock = Start();
+    clock->Beat();
+    clock->Beat();
+    return clock;
+  }
+  void SetWall(std::int64_t step_ns) {
+    platform_.Set([&](FaultPlatform::Faults& faults) { *faults.wall_ns += step_ns; });
+  }
+
+  test::TempDir temp_;
+  FaultPlatform platform_;
+  std::unique_ptr<region::Region> region_;
+};
+
+TEST_F(StoreClockTest, BeginsWithTheWallClock) {
+  const auto clock = Start();
+  EXPECT_EQ(clock->NowNs(), platform_.WallNs());
+  platform_.Advance(kHourNs);
+  EXPECT_EQ(clock->NowNs(), platform_.WallNs());
+  EXPECT_EQ(clock->ToWallNs(clock->NowNs() - 5), platform_.WallNs() - 5);
+}
+
+TEST_F(StoreClockTest, IsSettledAtTheSecondBeat) {
+  const auto clock = Start();
+  EXPECT_FALSE(clock->settled());
+  clock->Beat();
+  EXPECT_FALSE(clock->settled());
+  clock->Beat();
+  EXPECT_TRUE(clock->settled());
+}
+
+TEST_F(StoreClockTest, RunsOnWhenTheWallClockIsSet) {
+  const auto clock = StartSettled();
+  const auto other = StartSettled();
+  for (const std::int64_t step : {kHourNs, -5 * kHourNs, 40 * kSecondNs}) {
+    const std::int64_t before = clock->NowNs();
+    SetWall(step);
+    EXPECT_EQ(clock->NowNs(), before);
+    clock->Beat();
+    other->Beat();
+    EXPECT_EQ(clock->NowNs(), before);
+    EXPECT_EQ(other->NowNs(), before);
+    EXPECT_EQ(Start()->NowNs(), before);
+    EXPECT_EQ(clock->ToWallNs(before), platform_.WallNs());
+  }
+}
+
+TEST_F(StoreClockTest, FollowsSmallSteps) {
+  const auto clock = StartSettled();
+  for (int i = 0; i < 100; ++i) {
+    SetWall(1'000'000);
+    clock->Beat();
+    EXPECT_LE(platform_.WallNs() - clock->NowNs(), 21'000'000);
+    EXPECT_LE(std::abs(Start()->NowNs() - clock->NowNs()), 21'000'000);
+  }
+}
+
+TEST_F(StoreClockTest, WhoStartsBetweenTheSettingAndABeatIsPutRight) {
+  const auto clock = StartSettled();
+  for (const std::int64_t step : {kHourNs, -3 * kHourNs}) {
+    const std::int64_t before = clock->NowNs();
+    SetWall(step);
+    const auto late = Start();
+    late->Beat();
+    clock->Beat();
+    late->Beat();
+    EXPECT_TRUE(late->settled());
+    EXPECT_EQ(late->NowNs(), before);
+    EXPECT_EQ(clock->NowNs(), before);
+    late->Beat();
+    clock->Beat();
+    EXPECT_EQ(late->NowNs(), before);
+    EXPECT_EQ(clock->NowNs(), before);
+  }
+}
+
+TEST_F(StoreClockTest, NeverGoesBackFromOneUseToTheNext) {
+  std::int64_t last = 0;
+  {
+    const auto clock = StartSettled();
+    platform_.Advance(kHourNs);
+    clock->Beat();
+    last = clock->NowNs();
+  }
+  // A reboot, and a clock without a battery.
+  platform_.Set([](FaultPlatform::Faults& faults) {
+    faults.boot_ns = kSecondNs;
+    faults.wall_ns = 0;
+  });
+  const auto clock = Start();
+  EXPECT_EQ(clock->NowNs(), last);
+  clock->Beat();
+  clock->Beat();
+  EXPECT_EQ(clock->NowNs(), last);
+  EXPECT_EQ(Start()->NowNs(), last);
+  platform_.Advance(kSecondNs);
+  EXPECT_EQ(clock->NowNs(), last + kSecondNs);
+  EXPECT_EQ(Start()->NowNs(), last + kSecondNs);
+}
+
+TEST_F(StoreClockTest, CountsTheTimeWhileNobodyHadItOpen) {
+  const std::int64_t last = StartSettled()->NowNs();
+  platform_.Set([](FaultPlatform::Faults& faults) {
+    faults.boot_ns = kSecondNs;  // A reboot.
+    *faults.wall_ns += kHourNs;
+  });
+  EXPECT_EQ(Start()->NowNs(), last + kHourNs);
+}
+
+TEST_F(StoreClockTest, AReaderWritesNothing) {
+  const auto reader = Start(true);
+  const region::RegionHeader& header = region_->header();
+  for (int i = 0; i < 4; ++i) {
+    SetWall(kHourNs);
+    reader->Beat();
+  }
+  EXPECT_EQ(header.clock_skew_ns.load(std::memory_order_relaxed), 0U);
+  EXPECT_EQ(header.clock_seen_ns.load(std::memory_order_relaxed), 0U);
+}
+
+}  // namespace
+}  // namespace commy::process
