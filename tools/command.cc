@@ -48,6 +48,17 @@ CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t&
   return AddNumber(command, name, number, about, "a count");
 }
 
+void AddTtl(CLI::App& command, std::optional<absl::Duration>& ttl, const std::string& about) {
+  const auto parse = [&ttl](const std::string& text) {
+    const absl::StatusOr<absl::Duration> parsed = ParseDuration(text);
+    if (!parsed.ok()) {
+      throw CLI::ValidationError("--ttl", std::string(base::ToStd(parsed.status().message())));
+    }
+    ttl = *parsed;
+  };
+  command.add_option_function<std::string>("--ttl", parse, about)->type_name("DURATION");
+}
+
 void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
              const std::string& about) {
   const auto parse = [name, &bytes](const std::string& text) {

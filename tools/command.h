@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -59,6 +60,8 @@ CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t&
                       const std::string& about);
 void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
              const std::string& about);
+// --ttl: a time to live, "inf" for never; left as it is if not given.
+void AddTtl(CLI::App& command, std::optional<absl::Duration>& ttl, const std::string& about);
 void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
                  const std::string& about);
 

@@ -63,6 +63,9 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(RegionHeader, snapshots_ended);
   COMMY_FIELD(RegionHeader, snapshots_ready);
   COMMY_FIELD(RegionHeader, span_hint);
+  COMMY_FIELD(RegionHeader, clock_skew_ns);
+  COMMY_FIELD(RegionHeader, clock_seen_ns);
+  COMMY_FIELD(RegionHeader, due_claims);
   COMMY_WHOLE(ParticipantSlot);
   COMMY_FIELD(ParticipantSlot, state);
   COMMY_FIELD(ParticipantSlot, pid);
@@ -121,6 +124,7 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(IndexRoot, directory);
   COMMY_FIELD(IndexRoot, baton);
   COMMY_FIELD(IndexRoot, marks);
+  COMMY_FIELD(IndexRoot, due);
   COMMY_FIELD(IndexRoot, counters);
   COMMY_WHOLE(Directory);
   COMMY_FIELD(Directory, depth);
@@ -129,6 +133,7 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(Segment, prefix);
   COMMY_FIELD(Segment, bucket_count);
   COMMY_FIELD(Segment, mark);
+  COMMY_FIELD(Segment, due);
   COMMY_WHOLE(ChangeDescriptor);
   COMMY_FIELD(ChangeDescriptor, kind);
   COMMY_FIELD(ChangeDescriptor, old);
@@ -152,6 +157,7 @@ void DescribeOrderedIndex(std::string* text) {
   COMMY_FIELD(Leaf, count);
   COMMY_FIELD(Leaf, prefix_size);
   COMMY_FIELD(Leaf, mark);
+  COMMY_FIELD(Leaf, due);
   COMMY_WHOLE(InnerNode);
   COMMY_FIELD(InnerNode, head);
   COMMY_FIELD(InnerNode, prefix_size);

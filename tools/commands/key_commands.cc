@@ -28,7 +28,7 @@ struct KeyArguments {
 struct PutArguments {
   KeyArguments key;
   std::string value;
-  absl::Duration ttl = absl::InfiniteDuration();
+  std::optional<absl::Duration> ttl;
   bool ordered = false;
 };
 
@@ -122,7 +122,8 @@ void AddPut(CLI::App& app, Action& action) {
   command.add_option("VALUE", arguments->value, "Value; - reads it from standard input")
       ->required()
       ->type_name("");
-  AddDuration(command, "--ttl", arguments->ttl, "Delete the key after this time");
+  AddTtl(command, arguments->ttl,
+         "Delete the key after this time, inf: never; the namespace's default unless given");
   command.add_flag("--ordered", arguments->ordered, "Make a new namespace an ordered one");
   SetExamples(command, {"commy put fleet.commy acme/config greeting hello",
                         "commy put fleet.commy acme/sessions s17 token --ttl 1h",

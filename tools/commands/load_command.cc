@@ -132,7 +132,11 @@ class Loader {
   }
 
   absl::Status Put(const Namespace& ns, const Record& record) {
-    COMMY_RETURN_IF_ERROR(ns.Put(record.key, record.value, PutOptions{.ttl = record.ttl}));
+    PutOptions options;  // What has no time to live gets the namespace's.
+    if (record.ttl != absl::InfiniteDuration()) {
+      options.ttl = record.ttl;
+    }
+    COMMY_RETURN_IF_ERROR(ns.Put(record.key, record.value, options));
     ++loaded_.records;
     loaded_.bytes += record.key.size() + record.value.size();
     if (progress_.Due()) {

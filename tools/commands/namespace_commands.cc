@@ -1,5 +1,7 @@
-// ns list, ns create, ns drop, ns rename.
+// ns list, ns create, ns set, ns drop, ns rename.
 
+#include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,10 +29,15 @@ struct NamespaceArguments {
   std::string path;
   std::string new_path;
   bool ordered = false;
+  std::optional<absl::Duration> ttl;
 };
 
 std::string_view OrderName(Order order) {
   return order == Order::kOrdered ? "ordered" : "hash";
+}
+
+std::string ShowTtl(absl::Duration ttl) {
+  return ttl == absl::InfiniteDuration() ? "never" : absl::FormatDuration(ttl);
 }
 
 Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
@@ -41,6 +48,9 @@ Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
     object["id"] = info.id;
     object["order"] = OrderName(info.order);
     object["keys"] = info.keys;
+    if (info.default_ttl != absl::InfiniteDuration()) {
+      object["default_ttl_ms"] = absl::ToInt64Milliseconds(info.default_ttl);
+    }
     list.push_back(std::move(object));
   }
   return list;
@@ -57,11 +67,18 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
     out.Report(ToJson(*namespaces));
     return Exit::kDone;
   }
+  const bool any_ttl =
+      std::any_of(namespaces->begin(), namespaces->end(), [](const NamespaceInfo& info) {
+        return info.default_ttl != absl::InfiniteDuration();
+      });
   for (const NamespaceInfo& info : *namespaces) {
     std::string line;
     if (!arguments.paths_only) {
       line = absl::StrFormat("%14s  %-7s  ", ShowCount(info.keys),
                              base::ToAbsl(OrderName(info.order)));
+      if (any_ttl) {
+        line += absl::StrFormat("%-12s  ", ShowTtl(info.default_ttl));
+      }
     }
     AppendTsvField(info.path, line);
     out.Line(line);
@@ -71,8 +88,21 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
 
 absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*out*/) {
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kCreate, "ns create"));
-  COMMY_RETURN_IF_ERROR(
-      OpenNamespace(store, arguments.path, Use::kCreate, arguments.ordered).status());
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns,
+                         OpenNamespace(store, arguments.path, Use::kCreate, arguments.ordered));
+  if (arguments.ttl.has_value()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
+  }
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> RunSet(const NamespaceArguments& arguments, Output& /*out*/) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kChange, "ns set"));
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, arguments.path, Use::kChange));
+  if (!arguments.ttl.has_value()) {
+    return base::InvalidArgument("nothing to set; give --ttl");
+  }
+  COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
   return Exit::kDone;
 }
 
@@ -107,9 +137,22 @@ void AddCreate(CLI::App& group, Action& action) {
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
   command.add_flag("--ordered", arguments->ordered, "Keep its keys in bytewise order");
+  AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
   SetExamples(command, {"commy ns create fleet.commy acme/config",
                         "commy ns create fleet.commy acme/events --ordered"});
   SetAction(command, arguments, action, RunCreate);
+}
+
+void AddSet(CLI::App& group, Action& action) {
+  CLI::App& command = *group.add_subcommand("set", "Change what holds for a namespace");
+  auto arguments = std::make_shared<NamespaceArguments>();
+  AddStore(command, arguments->store);
+  AddNamespace(command, arguments->path);
+  AddTtl(command, arguments->ttl,
+         "Keys that are put from now on without a time to live expire after this; inf: never");
+  SetExamples(command, {"commy ns set fleet.commy acme/sessions --ttl 30m",
+                        "commy ns set fleet.commy acme/sessions --ttl inf"});
+  SetAction(command, arguments, action, RunSet);
 }
 
 void AddDrop(CLI::App& group, Action& action) {
@@ -134,11 +177,12 @@ void AddRename(CLI::App& group, Action& action) {
 }  // namespace
 
 void AddNamespaceCommands(CLI::App& app, Action& action) {
-  CLI::App& group = *app.add_subcommand("ns", "List, create, drop and rename namespaces");
+  CLI::App& group = *app.add_subcommand("ns", "List, create, set up, drop and rename namespaces");
   group.require_subcommand(1);
   SetExamples(group, {"commy ns list fleet.commy", "commy ns create fleet.commy acme/config"});
   AddList(group, action);
   AddCreate(group, action);
+  AddSet(group, action);
   AddDrop(group, action);
   AddRename(group, action);
 }
