@@ -92,6 +92,7 @@ class Session : public std::enable_shared_from_this<Session> {
   [[nodiscard]] region::Region& region() const { return *region_; }
   [[nodiscard]] platform::Platform& platform() const { return platform_; }
   [[nodiscard]] const StoreClock& clock() const { return clock_; }
+  [[nodiscard]] StoreClock& clock() { return clock_; }
   [[nodiscard]] bool read_only() const { return options_.read_only; }
 
   // Open, and in the process that opened it.

@@ -22,9 +22,9 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
+#include "crash/all_operations.h"
 #include "crash/operations.h"
 #include "crash/runner.h"
-#include "crash/transaction_operations.h"
 #include "support/seed.h"
 #include "support/temp_dir.h"
 

@@ -122,6 +122,8 @@ class Actor {
     if (inside) {
       COMMY_ASSIGN_OR_RETURN(
           inside_, store::StoreImpl::Open(platform::Platform::Real(), path_, CrashOptions()));
+      inside_->session().clock().Beat();
+      inside_->session().clock().Beat();  // From here on it sweeps what has expired.
     }
     return absl::OkStatus();
   }
@@ -210,6 +212,18 @@ inline Step Put(std::uint64_t id, const std::string& key, const std::string& val
       "put " + key, id, [=](const Namespace& ns) { return Word(ns.Put(key, value)); },
       [=](Keys& keys) {
         keys[key] = value;
+        return std::string("ok");
+      });
+}
+// With a time to live that is over at once: a record, and no key.
+inline Step PutExpired(std::uint64_t id, const std::string& key) {
+  return OnKeys(
+      "put expired " + key, id,
+      [=](const Namespace& ns) {
+        return Word(ns.Put(key, "expired", {.ttl = absl::Nanoseconds(1)}));
+      },
+      [=](Keys& keys) {
+        keys.erase(key);
         return std::string("ok");
       });
 }

@@ -216,14 +216,4 @@ inline std::vector<Operation> TransactionOperations(Order order) {
   return all;
 }
 
-inline std::vector<Operation> AllOperations() {
-  std::vector<Operation> all = Operations();
-  for (const Order order : {Order::kHash, Order::kOrdered}) {
-    for (Operation& operation : TransactionOperations(order)) {
-      all.push_back(std::move(operation));
-    }
-  }
-  return all;
-}
-
 }  // namespace commy::test
