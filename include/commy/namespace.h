@@ -125,6 +125,22 @@ class COMMY_EXPORT ScanRange {
   std::unique_ptr<store::ScanState> state_;
 };
 
+// Up to when a program has looked at a namespace; see Namespace::Changes. Means something to the
+// processes that have the store open, as long as the namespace lives.
+class ChangeToken {
+ public:
+  ChangeToken() = default;
+  friend bool operator==(const ChangeToken& a, const ChangeToken& b) {
+    return a.generation_ == b.generation_;
+  }
+  friend bool operator!=(const ChangeToken& a, const ChangeToken& b) { return !(a == b); }
+
+ private:
+  friend class Namespace;
+  explicit ChangeToken(std::uint64_t generation) : generation_(generation) {}
+  std::uint64_t generation_ = 0;
+};
+
 // A handle to a namespace. Cheap to copy; every method is safe from any thread; keeps the store
 // open. Each single-key method is linearizable across all threads and processes, and durable
 // against the death of any process once it has returned.
@@ -183,6 +199,26 @@ class COMMY_EXPORT Namespace {
 
   // The same as Store::Write: the batch may have keys of any namespace of the store.
   absl::Status Write(WriteBatch batch) const;
+
+  // Waiting for others, without a system call for a writer for whom nobody waits:
+  //
+  //   while (true) {
+  //     const auto seen = ns.Changes();
+  //     if (LookWhatIsThere(ns)) break;
+  //     ns.WaitForChange(*seen, absl::Seconds(10)).IgnoreError();
+  //   }
+  //
+  // Changes() comes first: what is changed after it, by anybody, ends the wait. So do a clear, a drop
+  // (NotFound), and a change whose writer was killed, as soon as somebody has noticed that: at most two heartbeats. What an expired
+  // key's sweep deletes is a change; its expiry is not. The return may be for nothing: look again. Of a
+  // writer that was stopped in the middle of a put nobody hears until he goes on.
+  absl::StatusOr<ChangeToken> Changes() const;
+  // Returns when something has changed since `seen`, with the new token. DeadlineExceeded: nothing has
+  // within `timeout` (may be infinite; not more than nothing: does not wait). FailedPrecondition: the
+  // store was closed meanwhile, which ends the wait within a second.
+  absl::StatusOr<ChangeToken> WaitForChange(ChangeToken seen, absl::Duration timeout) const;
+  // The value of the key, as soon as it is there. DeadlineExceeded: it was not within `timeout`.
+  absl::StatusOr<std::string> GetOrWait(std::string_view key, absl::Duration timeout) const;
 
   // How many keys there are; those that expired count until they are swept, and a change that is
   // under way (also that of a killed process, until it has been recovered) may not count yet. Cost:

@@ -54,6 +54,7 @@
 #include "alloc/allocator.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "index/changes.h"
 #include "index/index_layout.h"
 #include "index/intents.h"
 #include "index/record.h"
@@ -196,6 +197,10 @@ class Index {
     const auto ttl_ns =
         static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
     return ttl_ns <= 0 ? 0 : ExpiryIn(ttl_ns, session_.clock().NowNs());
+  }
+  // Wakes who waits for a change of the namespace. Called after each.
+  void TellChange(const Anchor& anchor) const {
+    index::TellChange(session_.platform(), *anchor.object);
   }
   // Tells the expiry sweep that the key's record expires then; called once it was published. (A key that
   // it was not told of, since its writer was stopped in between, is not there, but takes room.)

@@ -71,6 +71,7 @@ absl::Status Index::CompleteClear(const Anchor& anchor, std::uint64_t root_offse
   COMMY_ASSIGN_OR_RETURN(IndexRoot * next, RootAt(anchor, successor));
   anchor.object->root.CompareAndSet(root_offset, successor, std::memory_order_seq_cst);  // C5
   SettleWord(region_, next->commit);
+  TellChange(anchor);
   return absl::OkStatus();
 }
 

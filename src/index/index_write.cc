@@ -237,6 +237,7 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
     return false;
   }
   SettleWord(region_, draft->record->commit);
+  TellChange(anchor);
   if (cell != nullptr) {
     cell->store(PackCell(CellValue(cell->load(std::memory_order_relaxed)) + delta, op.seq()),
                 std::memory_order_release);

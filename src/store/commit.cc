@@ -282,6 +282,9 @@ void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t fi
   const bool aborted = head_->status.load(std::memory_order_seq_cst) == index::kCommitAborted;
   if (there) {
     op.SetObject(anchor.offset);
+    if (!aborted) {
+      store_.IndexFor(writes.ns->order).TellChange(anchor);
+    }
   }
   const std::size_t end = std::min(first + writes.keys.size(), records_.size());
   for (std::size_t i = first; i < end; ++i) {

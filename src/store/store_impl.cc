@@ -197,6 +197,9 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
       COMMY_RETURN_IF_ERROR(finished);
     }
   }
+  if (published) {
+    IndexOf(anchor).TellChange(anchor);  // Of what it changed, if it did.
+  }
   const process::OpWord op = process::UnpackOp(dead.op.load(std::memory_order_acquire));
   if (published && op.kind == OpKind::kSweep) {
     (void)IndexOf(anchor).ResumeSweep(anchor);  // Aborted: being dropped, and nothing to sweep.

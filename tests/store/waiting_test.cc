@@ -1,0 +1,229 @@
+// Waiting for changes of a namespace, and for a key.
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "platform/linux_platform.h"
+#include "support/child_process.h"
+#include "support/fault_platform.h"
+#include "support/ordered_fixture.h"
+#include "support/wait_for.h"
+
+namespace commy::test {
+namespace {
+
+using Code = absl::StatusCode;
+
+constexpr absl::Duration kNever = absl::InfiniteDuration();
+
+// Counts what it asks the system for.
+class CountingPlatform : public platform::LinuxPlatform {
+ public:
+  void FutexWait(const std::uint32_t* word, std::uint32_t expected,
+                 std::int64_t timeout_ns) override {
+    ++waits;
+    LinuxPlatform::FutexWait(word, expected, timeout_ns);
+  }
+  void FutexWakeAll(const std::uint32_t* word) override {
+    ++wakes;
+    LinuxPlatform::FutexWakeAll(word);
+  }
+  std::atomic<int> waits{0};
+  std::atomic<int> wakes{0};
+};
+
+class WaitingTest : public OrderedFixture, public testing::WithParamInterface<Order> {
+ protected:
+  void SetUp() override {
+    store_ = *OpenOn(platform_, path_, TinyNodes(QuietOptions()));
+    ns_ = *store_->OpenNamespace("n", {.order = GetParam()});
+  }
+  void TearDown() override {
+    EXPECT_TRUE(!store_.has_value() || IsSound(*store_));
+    ns_.reset();
+    store_.reset();
+    OrderedFixture::TearDown();
+  }
+  // Whether a change that `change` makes while a thread waits ends the wait.
+  bool EndsAWait(const std::function<void()>& change) {
+    const absl::StatusOr<ChangeToken> seen = ns_->Changes();
+    EXPECT_TRUE(seen.ok()) << seen.status();
+    const int waits = platform_.waits;
+    absl::StatusOr<ChangeToken> got;
+    std::thread waiter([&] { got = ns_->WaitForChange(*seen, absl::Seconds(60)); });
+    EXPECT_TRUE(WaitFor([&] { return platform_.waits > waits; }));
+    change();
+    waiter.join();
+    return got.ok() && *got != *seen;
+  }
+
+  CountingPlatform platform_;
+  std::optional<Store> store_;
+  std::optional<Namespace> ns_;
+};
+
+TEST_P(WaitingTest, AChangeSinceTheTokenIsTold) {
+  const ChangeToken before = *ns_->Changes();
+  EXPECT_EQ(*ns_->Changes(), before);
+  ASSERT_TRUE(ns_->Put("k", "1").ok());
+  const absl::StatusOr<ChangeToken> after = ns_->WaitForChange(before, kNever);
+  ASSERT_TRUE(after.ok()) << after.status();
+  EXPECT_NE(*after, before);
+  EXPECT_EQ(platform_.waits, 0);
+  // Nothing since.
+  for (const absl::Duration time :
+       {absl::ZeroDuration(), -absl::Seconds(1), absl::Milliseconds(1)}) {
+    EXPECT_TRUE(Says(ns_->WaitForChange(*after, time).status(), Code::kDeadlineExceeded,
+                     "nothing has changed"));
+  }
+}
+
+TEST_P(WaitingTest, EveryKindOfChangeEndsAWait) {
+  EXPECT_TRUE(EndsAWait([&] { ASSERT_TRUE(ns_->Put("k", "1").ok()); }));
+  EXPECT_TRUE(EndsAWait([&] { ASSERT_TRUE(ns_->Put("k", "2").ok()); }));
+  EXPECT_TRUE(EndsAWait([&] { ASSERT_TRUE(*ns_->Delete("k")); }));
+  EXPECT_TRUE(EndsAWait([&] { ASSERT_TRUE(ns_->Add("n", 1).ok()); }));
+  EXPECT_TRUE(EndsAWait([&] {
+    WriteBatch batch;
+    batch.Put(*ns_, "b", "1");
+    ASSERT_TRUE(store_->Write(std::move(batch)).ok());
+  }));
+  EXPECT_TRUE(EndsAWait([&] {
+    ASSERT_TRUE(store_->Transact([&](Transaction& txn) { return txn.Put(*ns_, "t", "1"); }).ok());
+  }));
+  EXPECT_TRUE(EndsAWait([&] { ASSERT_TRUE(ns_->Clear().ok()); }));
+  EXPECT_TRUE(
+      EndsAWait([&] { ASSERT_TRUE(ns_->Put("short", "1", {.ttl = absl::Nanoseconds(1)}).ok()); }));
+  process::Session& session = ImplOf(*store_)->session();
+  session.Beat();
+  session.Beat();
+  EXPECT_EQ(store_->Check()->records, 0U);
+  ASSERT_TRUE(ns_->Put("short", "1", {.ttl = absl::Nanoseconds(1)}).ok());
+  EXPECT_TRUE(EndsAWait([&] { session.Beat(); }));
+}
+
+TEST_P(WaitingTest, ADropEndsAWait) {
+  EXPECT_FALSE(EndsAWait([&] { ASSERT_TRUE(store_->DropNamespace("n").ok()); }));
+  EXPECT_TRUE(Says(ns_->Changes().status(), Code::kNotFound, "dropped"));
+  EXPECT_TRUE(Says(ns_->WaitForChange(ChangeToken(), kNever).status(), Code::kNotFound, "dropped"));
+  EXPECT_TRUE(Says(ns_->GetOrWait("k", kNever).status(), Code::kNotFound, "dropped"));
+}
+
+TEST_P(WaitingTest, AnAbortedTransactionAndAnotherNamespaceAreNoChange) {
+  const ChangeToken seen = *ns_->Changes();
+  absl::StatusOr<Transaction> txn = store_->Begin();
+  ASSERT_TRUE(txn->Put(*ns_, "k", "1").ok());
+  txn->Rollback();
+  ASSERT_TRUE(store_->OpenNamespace("other")->Put("k", "1").ok());
+  EXPECT_FALSE(*ns_->Delete("absent"));
+  EXPECT_TRUE(absl::IsDeadlineExceeded(ns_->WaitForChange(seen, absl::ZeroDuration()).status()));
+}
+
+TEST_P(WaitingTest, AWriterAsksTheSystemForNothingWhenNobodyWaits) {
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "1").ok());
+  }
+  EXPECT_EQ(platform_.wakes, 0);
+  (void)*ns_->Changes();  // As a waiter leaves it who dies now.
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "2").ok());
+  }
+  EXPECT_EQ(platform_.wakes, 1);
+}
+
+TEST_P(WaitingTest, AKeyIsReturnedAsSoonAsItIsThere) {
+  ASSERT_TRUE(ns_->Put("there", "1").ok());
+  EXPECT_EQ(*ns_->GetOrWait("there", absl::ZeroDuration()), "1");
+  EXPECT_TRUE(Says(ns_->GetOrWait("absent", absl::ZeroDuration()).status(), Code::kDeadlineExceeded,
+                   "did not come"));
+  EXPECT_TRUE(Says(ns_->GetOrWait("absent", absl::Milliseconds(2)).status(),
+                   Code::kDeadlineExceeded, "did not come"));
+  EXPECT_TRUE(Says(ns_->GetOrWait(std::string(70'000, 'k'), kNever).status(),
+                   Code::kInvalidArgument, "key"));
+  std::string got;
+  std::thread waiter([&] { got = *ns_->GetOrWait("comes", kNever); });
+  ASSERT_TRUE(WaitFor([&] { return platform_.waits > 0; }));
+  ASSERT_TRUE(ns_->Put("another", "1").ok());
+  ASSERT_TRUE(ns_->Put("comes", "2").ok());
+  waiter.join();
+  EXPECT_EQ(got, "2");
+}
+
+TEST_P(WaitingTest, AnotherProcessIsHeard) {
+  ASSERT_TRUE(ns_->Put("ping", "0").ok());
+  ChildProcess child([&](ChildSide& parent) {
+    const absl::StatusOr<Store> store = Store::Open(path_, QuietOptions());
+    if (!store.ok()) return 11;
+    const Namespace ns = *store->OpenNamespace("n");
+    parent.Send("ready");
+    for (int i = 1; i <= 1000; ++i) {
+      const std::string number = std::to_string(i);
+      if (!ns.GetOrWait("ping" + number, absl::Minutes(2)).ok()) return 12;
+      if (!ns.Put("pong" + number, number).ok()) return 13;
+    }
+    return 0;
+  });
+  ASSERT_EQ(child.Receive(), "ready");
+  for (int i = 1; i <= 1000; ++i) {
+    const std::string number = std::to_string(i);
+    ASSERT_TRUE(ns_->Put("ping" + number, number).ok());
+    ASSERT_EQ(*ns_->GetOrWait("pong" + number, absl::Minutes(2)), number);
+  }
+  EXPECT_TRUE(child.Succeeded());
+}
+
+TEST_P(WaitingTest, AKilledWritersChangeIsToldByWhoRecoversHim) {
+  ChildProcess child([&](ChildSide& parent) {
+    const absl::StatusOr<Store> store = Store::Open(path_, QuietOptions());
+    if (!store.ok()) return 11;
+    const Namespace ns = *store->OpenNamespace("n");
+    // What a writer leaves that is killed before he looks whether anybody waits: an operation.
+    const auto impl = ImplOf(const_cast<Store&>(*store));
+    process::Lane* const lane = *impl->session().ThisLane();
+    index::Anchor anchor;
+    const auto object = impl->catalog().Find("n");
+    process::Operation op(*lane, process::OpKind::kWrite, *object);
+    parent.Send("inside");
+    (void)parent.Receive();
+    return 12;
+  });
+  ASSERT_EQ(child.Receive(), "inside");
+  EXPECT_TRUE(EndsAWait([&] {
+    ASSERT_TRUE(child.KillAndWait());
+    ASSERT_TRUE(ImplOf(*store_)->session().RecoverDead().ok());
+  }));
+}
+
+TEST_P(WaitingTest, ClosingEndsAWait) {
+  const ChangeToken seen = *ns_->Changes();
+  absl::Status got;
+  std::thread waiter([&] { got = ns_->WaitForChange(seen, kNever).status(); });
+  ASSERT_TRUE(WaitFor([&] { return platform_.waits > 0; }));
+  ASSERT_TRUE(store_->Close().ok());
+  waiter.join();
+  EXPECT_TRUE(Says(got, Code::kFailedPrecondition, "closed"));
+  store_.reset();
+}
+
+TEST_P(WaitingTest, AReaderWaitsToo) {
+  Options options = QuietOptions();
+  options.read_only = true;
+  const Store reader = MustOpen(options);
+  const Namespace ns = *reader.OpenNamespace("n");
+  const ChangeToken seen = *ns.Changes();
+  ASSERT_TRUE(ns_->Put("k", "1").ok());
+  EXPECT_TRUE(ns.WaitForChange(seen, kNever).ok());
+  EXPECT_EQ(*ns.GetOrWait("k", kNever), "1");
+}
+
+INSTANTIATE_TEST_SUITE_P(EachOrder, WaitingTest, testing::Values(Order::kHash, Order::kOrdered),
+                         [](const auto& info) {
+                           return info.param == Order::kHash ? "Hash" : "Ordered";
+                         });
+
+}  // namespace
+}  // namespace commy::test
