@@ -33,7 +33,8 @@ Session::Session(std::unique_ptr<region::Region> region, SessionOptions options)
       clock_(*region_, platform_, options_.read_only),
       id_(NextSessionId()),
       fork_generation_(platform::ForkGeneration()),
-      observations_(region_->geometry().participant_count) {
+      observations_(region_->geometry().participant_count),
+      heartbeat_() {
   if (platform_.single_threaded() || !options_.background) {
     ChooseBarrier();  // Otherwise the heartbeat thread does it: it takes tens of milliseconds.
   }
@@ -41,14 +42,14 @@ Session::Session(std::unique_ptr<region::Region> region, SessionOptions options)
 
 Session::~Session() {
   End();
+  if (SameProcess()) {
+    heartbeat_.~Heartbeat();
+  }
 }
 
 void Session::End() {
   if (!SameProcess()) {
     // A forked child: there is no thread to join and no mapping to give back.
-    if (heartbeat_thread_.joinable()) {
-      heartbeat_thread_.detach();
-    }
     region_->AbandonAfterFork();
     return;
   }
@@ -96,7 +97,7 @@ absl::Status Session::Start(Hooks hooks) {
   COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   COMMY_RETURN_IF_ERROR(RecoverDead());
   if (options_.background) {
-    heartbeat_thread_ = std::thread(
+    heartbeat_.thread = std::thread(
         [this, work = platform::BackgroundWork()]() mutable { HeartbeatLoop(std::move(work)); });
   }
   return absl::OkStatus();

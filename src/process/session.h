@@ -232,11 +232,18 @@ class Session : public std::enable_shared_from_this<Session> {
   std::vector<Observation> observations_ ABSL_GUARDED_BY(watch_mutex_);
   std::int64_t last_look_ns_ ABSL_GUARDED_BY(watch_mutex_) = 0;
 
-  std::mutex heartbeat_mutex_;
-  std::condition_variable heartbeat_wake_;
-  bool stop_ ABSL_GUARDED_BY(heartbeat_mutex_) = false;
-  bool nudged_ ABSL_GUARDED_BY(heartbeat_mutex_) = false;
-  std::thread heartbeat_thread_;
+  struct Heartbeat {
+    std::mutex mutex;
+    std::condition_variable wake;
+    bool stop ABSL_GUARDED_BY(mutex) = false;
+    bool nudged ABSL_GUARDED_BY(mutex) = false;
+    std::thread thread;
+  };
+  // Destroyed by hand, and not in a forked child: there is no thread there, for whose end the condition
+  // variable's destructor would wait.
+  union {
+    Heartbeat heartbeat_;
+  };
 };
 
 }  // namespace commy::process

@@ -65,10 +65,10 @@ void Session::LookAround() {
 
 void Session::Nudge() {
   {
-    const std::lock_guard<std::mutex> lock(heartbeat_mutex_);
-    nudged_ = true;
+    const std::lock_guard<std::mutex> lock(heartbeat_.mutex);
+    heartbeat_.nudged = true;
   }
-  heartbeat_wake_.notify_one();
+  heartbeat_.wake.notify_one();
 }
 
 void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
@@ -78,15 +78,16 @@ void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
     AnnounceFlags();
   }
   const auto interval = std::chrono::nanoseconds(region_->geometry().heartbeat_interval_ns);
-  std::unique_lock<std::mutex> lock(heartbeat_mutex_);
-  while (!stop_) {
+  std::unique_lock<std::mutex> lock(heartbeat_.mutex);
+  while (!heartbeat_.stop) {
     lock.unlock();
     Beat();
     work.reset();  // No fork() waits for the time between two beats.
     lock.lock();
-    heartbeat_wake_.wait_for(lock, interval,
-                             [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS { return stop_ || nudged_; });
-    nudged_ = false;
+    heartbeat_.wake.wait_for(lock, interval, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+      return heartbeat_.stop || heartbeat_.nudged;
+    });
+    heartbeat_.nudged = false;
     lock.unlock();
     work.emplace();
     lock.lock();
@@ -95,12 +96,12 @@ void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
 
 void Session::StopHeartbeat() {
   {
-    const std::lock_guard<std::mutex> lock(heartbeat_mutex_);
-    stop_ = true;
+    const std::lock_guard<std::mutex> lock(heartbeat_.mutex);
+    heartbeat_.stop = true;
   }
-  heartbeat_wake_.notify_one();
-  if (heartbeat_thread_.joinable()) {
-    heartbeat_thread_.join();
+  heartbeat_.wake.notify_one();
+  if (heartbeat_.thread.joinable()) {
+    heartbeat_.thread.join();
   }
 }
 

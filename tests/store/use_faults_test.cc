@@ -12,6 +12,7 @@
 #include "support/child_process.h"
 #include "support/fault_platform.h"
 #include "support/store_fixture.h"
+#include "support/wait_for.h"
 
 namespace commy::test {
 namespace {
@@ -214,6 +215,27 @@ TEST_F(UseFaultsTest, AfterForkEveryHandleOfTheChildSaysSoAndTheParentGoesOn) {
   EXPECT_EQ(*ns_.Get("k"), "v");
   EXPECT_EQ(view->value(), "v");
   EXPECT_TRUE(Says(store_.Close(), Code::kFailedPrecondition, "views"));
+}
+
+TEST_F(UseFaultsTest, AForkedChildMayDestroyWhatItHasNoUseFor) {
+  Options options = SmallOptions();
+  ASSERT_TRUE(options.testing.background);
+  auto store = std::make_unique<Store>(MustOpen(temp_.File("beating"), options));
+  auto ns = std::make_unique<Namespace>(MustOpenNamespace(*store, "n"));
+  process::Session& session = ImplOf(*store)->session();
+  const auto beats = [&] {
+    return session.region()
+        .participant(session.region().slot_index())
+        .heartbeat.load(std::memory_order_relaxed);
+  };
+  ASSERT_TRUE(WaitFor([&] { return beats() > 2; }));  // Its thread sleeps between two.
+  ChildProcess child([&](ChildSide&) {
+    ns.reset();
+    store.reset();
+    return 0;
+  });
+  EXPECT_TRUE(child.Succeeded());
+  EXPECT_TRUE(ns->Put("k", "v").ok());
 }
 
 TEST_F(UseFaultsTest, AChildMayOpenTheStoreForItself) {
