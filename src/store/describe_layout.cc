@@ -19,12 +19,8 @@ namespace {
                   "\n")
 #define COMMY_WHOLE(type) absl::StrAppend(text, #type "\t\t0\t", sizeof(type), "\n")
 
-void DescribeRegion(std::string* text) {
-  using region::LaneLayout;
-  using region::ParticipantSlot;
+void DescribeHeader(std::string* text) {
   using region::RegionHeader;
-  using region::SnapshotSlot;
-  using region::SpanHeader;
   COMMY_WHOLE(RegionHeader);
   COMMY_FIELD(RegionHeader, magic);
   COMMY_FIELD(RegionHeader, format_version);
@@ -66,6 +62,13 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(RegionHeader, clock_skew_ns);
   COMMY_FIELD(RegionHeader, clock_seen_ns);
   COMMY_FIELD(RegionHeader, due_claims);
+}
+
+void DescribeRegion(std::string* text) {
+  using region::LaneLayout;
+  using region::ParticipantSlot;
+  using region::SnapshotSlot;
+  using region::SpanHeader;
   COMMY_WHOLE(ParticipantSlot);
   COMMY_FIELD(ParticipantSlot, state);
   COMMY_FIELD(ParticipantSlot, pid);
@@ -230,6 +233,7 @@ void DescribeCatalog(std::string* text) {
 
 std::string DescribeLayout() {
   std::string text;
+  DescribeHeader(&text);
   DescribeRegion(&text);
   DescribeIndex(&text);
   DescribeOrderedIndex(&text);

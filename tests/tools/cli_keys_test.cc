@@ -247,5 +247,37 @@ TEST_F(CliKeysTest, LayoutIsTheLibrarysInBothForms) {
   EXPECT_EQ(lines, DescribeLayout());
 }
 
+TEST_F(CliKeysTest, ANamespaceHasADefaultTimeToLive) {
+  Done({"ns", "create", store_, "plain"});
+  EXPECT_EQ(Done({"ns", "list", store_}).find("never"), std::string::npos);
+  Done({"ns", "create", store_, "sessions", "--ttl", "90m"});
+  Done({"put", store_, "sessions", "s1", "v"});
+  Done({"put", store_, "sessions", "s2", "v", "--ttl", "5m"});
+  Done({"put", store_, "sessions", "s3", "v", "--ttl", "inf"});
+  const auto ttl_ms = [&](const std::string& key) {
+    const std::string line =
+        Done({"scan", store_, "sessions", "--prefix", key, "--format", "jsonl"});
+    return nlohmann::json::parse(line).value("ttl_ms", std::int64_t{-1});
+  };
+  EXPECT_GT(ttl_ms("s1"), 5'000'000);
+  EXPECT_LE(ttl_ms("s1"), 5'400'000);
+  EXPECT_GT(ttl_ms("s2"), 0);
+  EXPECT_LE(ttl_ms("s2"), 300'000);
+  EXPECT_EQ(ttl_ms("s3"), -1);
+  const std::string listed = Done({"ns", "list", store_});
+  EXPECT_NE(listed.find("1h30m"), std::string::npos) << listed;
+  EXPECT_NE(listed.find("never"), std::string::npos) << listed;
+  const auto json = nlohmann::json::parse(Done({"ns", "list", store_, "--json"}));
+  EXPECT_EQ(json[0].count("default_ttl_ms"), 0U);
+  EXPECT_EQ(json[1]["default_ttl_ms"], 5'400'000);
+  Done({"ns", "set", store_, "sessions", "--ttl", "inf"});
+  Done({"put", store_, "sessions", "s4", "v"});
+  EXPECT_EQ(ttl_ms("s4"), -1);
+  EXPECT_GT(ttl_ms("s1"), 0);
+  Fails(2, {"ns", "set", store_, "sessions", "--ttl", "0"}, {"--ttl"});
+  Fails(2, {"ns", "create", store_, "new", "--ttl", "soon"}, {"--ttl", "soon"});
+  Fails(1, {"ns", "set", store_, "nowhere", "--ttl", "1h"}, {"nowhere"});
+}
+
 }  // namespace
 }  // namespace commy::test
