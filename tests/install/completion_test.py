@@ -58,7 +58,7 @@ def test_commands():
         expect_equal(sorted(offered), sorted(re.findall(r"^  (\S+)", listing, re.MULTILINE)),
                      "commands")
         bash.expect("lay", "layout")
-        bash.expect("ns ", "create", "drop", "list", "rename")
+        bash.expect("ns ", "create", "drop", "list", "rename", "set")
         bash.expect("nothing-of-that-name ")
 
 

@@ -344,10 +344,25 @@ class RandomOps {
         ++want;
       }
     } else if (dice < 998) {
-      ImplOf(*store_)->session().Beat();
+      Beat();
+      Beat();
     } else {
       ASSERT_TRUE(store_->Close().ok());
       Open();
+    }
+  }
+
+  // Sweeps what has expired, once the store's clock is settled, if this Open has written anything.
+  void Beat() {
+    process::Session& session = ImplOf(*store_)->session();
+    session.Beat();
+    if (!session.clock().settled() || !session.region().made_dirty()) {
+      return;
+    }
+    for (auto& [path, model] : model_) {
+      std::erase_if(model.map, [this](const auto& entry) {
+        return entry.second.expiry_ns != 0 && entry.second.expiry_ns <= platform_.WallNs();
+      });
     }
   }
 
