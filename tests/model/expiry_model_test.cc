@@ -1,20 +1,28 @@
-// What is due: the steps D1 to D4 and E1 to E5 of docs/decisions/0011-expiry.md.
+// Sweeps of what expires, over two segments: what expiry_model_test.cc asks of one place, with time
+// that goes on, leaves that are merged, and sweeps that have to come to an end.
 //
-// WORDS    `due` of the root and of two segments, the second of which takes the first one's place; the
-//          slots of each; the first one's frozen bit; which of them is in place. Times: 2 is over,
-//          5 is not.
-// STEPS    writer   publishes its key, which expires at 2, lowers the segment's word, then the root's,
-//                   looks whether the segment froze; the first one then puts its key again, with 5
-//          helper   freezes, copies the slots one by one, passes the word on, puts the new one in
-//                   place; two of them, the second may be late
-//          sweeper  claims the root, claims the segment, looks at its slots, writes the segment's
-//                   word, the root's, deletes what it listed; two of them
-// KILLS    writers, anywhere; who recovers one lowers the words if its key was published. Sweepers and
-//          helpers may stop anywhere, which is the same for those who are not recovered.
-// HOLDS    when the writers and the change of shape are through: what expires is in a segment whose
-//          word is a claim, or not later; likewise the root. And nothing is deleted that lives.
+// WORDS    root.due; each segment: due, a slot for each key; frozen (its first slot, then the rest);
+//          swapped: the way leads to the target, and no more to the source (a split or rebuild) or to
+//          both (a merge); claims; the time
+// STEPS    put      W1 publishes in the slot (frozen: helps first)   W2 finds the segment
+//                   W3 lowers its due: a claim becomes at-once       W4 lowers the root's
+//                   W5 is its first slot frozen? Then helps, and W2 again
+//                   may die anywhere: is the record there, then somebody does W2 to W5 for it
+//          sweep    E1 root.due is due: = a new claim                E2 finds the next segment
+//                   E3 its due is due: = the claim                   E4 looks at each slot
+//                   E5 CAS its due, claim -> what it saw             E6 CAS root.due, claim -> the earliest
+//                   E7 deletes what had expired, if it still has; may stop anywhere, for good
+//          help     H1 freezes the first slot   H2 the rest          H3 copies
+//                   H4 reads the source's due   H5 lowers the target's   H6 swapped
+//                   may stop anywhere, for good
+// HOLDS    whenever nobody puts, wherever sweeps and helpers have stopped: the words of each record
+//          that expires are not later than it; two sweeps alone delete all that has expired, and leave
+//          the root's word not due; what has not expired is never deleted
+//
+// A word is lowered, or claimed, in one step: what it took is the CAS that succeeded. A sweep that finds
+// a slot frozen leaves it to the next one. A target's due may stay low when the root's is not: a late
+// helper lowers it for nothing.
 #include <algorithm>
-#include <cstdio>
 
 #include "explorer.h"
 
@@ -23,316 +31,614 @@ namespace {
 
 using U8 = std::uint8_t;
 constexpr int kKeys = 2;
-constexpr int kSweepers = 2;
-constexpr int kHelpers = 2;
+constexpr int kSources = 2;
+constexpr int kTarget = 2;
+constexpr int kSegments = 3;
+constexpr int kSweeper = 2;
+constexpr int kHelper = 4;
+constexpr int kActors = 6;
+constexpr int kPuts = 2;
 constexpr U8 kAtOnce = 1;
-constexpr U8 kOver = 2;
-constexpr U8 kNow = 3;
-constexpr U8 kLater = 5;
+constexpr U8 kEarly = 2;  // Is over from the start.
+constexpr U8 kLate = 4;   // Is over when the time has come.
 constexpr U8 kClaim = 0x80;
-constexpr U8 kPasses = 2;
+constexpr U8 kDead = 1;       // In a slot: deleted.
+constexpr U8 kRecord = 0x10;  // In a slot: with its expiry, or 0.
+constexpr int kSweepsMax = 2;
 
 struct Options {
-  int writers = kKeys;
-  int helpers = kHelpers;
-  int sweepers = kSweepers;
-  bool root_by_plain_store = false;
-  bool segment_by_plain_store = false;
+  bool root_stored = false;
+  bool segment_stored = false;
   bool one_claim_for_all = false;
-  bool claims_left_alone = false;
-  bool segment_only_if_lowered = false;
-  bool no_look_at_frozen = false;
-  bool passes_on_before_freezing = false;
+  bool claim_left_alone = false;
+  bool claim_replaced_by_the_time = false;
+  bool claim_not_due = false;
+  bool root_left_if_segment_is_low = false;
+  bool root_first = false;
+  bool lowered_before_published = false;
+  bool frozen_not_looked_at = false;
+  bool passed_on_before_frozen = false;
   bool claim_not_passed_on = false;
-  bool dead_not_noted = false;
-  bool deletes_without_looking = false;
+  bool claim_passed_on_as_it_is = false;
+  bool not_noted_in_recovery = false;
+  bool deleted_unseen = false;
 };
 
-class ExpiryModel {
- public:
-  static constexpr U8 kPublish = 0, kLocate = 1, kLowerRoot = 2, kFrozen = 3, kDone = 4, kLost = 5;
-  static constexpr U8 kFreeze = 0, kCopy = 1, kPass = kCopy + kKeys, kPlace = kPass + 1,
-                      kHelped = kPlace + 1, kFreezeLate = kHelped + 1;
-  static constexpr U8 kIdle = 0, kFind = 1, kLook = 2, kTellSegment = kLook + kKeys,
-                      kTellRoot = kTellSegment + 1, kDelete = kTellRoot + 1;
+struct Put {
+  U8 key, expiry;
+};
 
-  struct Writer {
-    U8 pc, puts, segment, expiry, dead, lowered;
+struct Scene {
+  bool merge = false;  // Of both sources; else the first is rebuilt.
+  U8 home[kKeys] = {0, 0};
+  U8 there[kKeys] = {0, 0};  // Expiry of the record that is there at the start.
+  U8 puts[2] = {1, 0};
+  Put put[2][kPuts] = {};
+  U8 sweeps[2] = {1, 0};
+  int helpers = 0;
+  U8 deaths = 0;
+  bool ticks = false;
+};
+
+class ExpirySweepModel {
+ public:
+  enum Pc : U8 {
+    kIdle,
+    kPublish,
+    kFind,
+    kLower,
+    kLowerRoot,
+    kLookFrozen,
+    kVisit,
+    kClaimSegment,
+    kLook,
+    kPutBack,
+    kPutBackRoot,
+    kDelete,
+    kFreezeFirst,
+    kFreezeRest,
+    kCopy,
+    kReadDue,
+    kPassOn,
+    kSwap,
   };
-  struct Helper {
-    U8 pc;
-  };
-  struct Sweeper {
-    U8 pc, passes, claim, segment, again, next, listed;
+  struct Actor {
+    U8 pc, rounds, at, segment, value, next, found, claim, now, back;
   };
   struct State {
-    U8 root_due, due[2];
-    U8 slot[2][kKeys];  // When it expires; 0: not there.
-    U8 frozen, in_place, claims;
-    Writer writer[kKeys];
-    Helper helper[kHelpers];
-    Sweeper sweeper[kSweepers];
+    U8 root, swapped, now, claims, deaths;
+    U8 due[kSegments];
+    U8 slot[kSegments][kKeys];
+    U8 frozen[kSources];
+    Actor actor[kActors];
   };
 
-  explicit ExpiryModel(Options options) : weak_(options) {}
+  ExpirySweepModel(Options options, Scene scene) : weak_(options), scene_(scene) {}
 
   State Initial() const {
     State s;
     std::memset(&s, 0, sizeof s);
-    s.writer[0].puts = 2;
-    s.writer[1].puts = 1;
-    for (Writer& writer : s.writer) writer.expiry = kOver;
-    // Who is not wanted is through.
-    for (int w = weak_.writers; w < kKeys; ++w) s.writer[w] = {kDone, 0, 0, 0, 1, 0};
-    for (int h = weak_.helpers; h < kHelpers; ++h) s.helper[h].pc = kHelped;
-    for (int y = weak_.sweepers; y < kSweepers; ++y) s.sweeper[y].passes = kPasses;
+    s.now = kEarly;
+    s.deaths = scene_.deaths;
+    for (int key = 0; key < kKeys; ++key) {
+      const U8 expiry = scene_.there[key];
+      if (expiry == 0) continue;
+      s.slot[scene_.home[key]][key] = kRecord | expiry;
+      Lower(s.due[scene_.home[key]], expiry);
+      Lower(s.root, expiry);
+    }
+    for (int i = 0; i < 2; ++i) {
+      s.actor[i].rounds = scene_.puts[i];
+      s.actor[kSweeper + i].rounds = scene_.sweeps[i];
+      s.actor[kHelper + i].rounds = i < scene_.helpers ? 1 : 0;
+    }
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
-    for (int w = 0; w < kKeys; ++w) {
+    for (int i = 0; i < kActors; ++i) {
       State t = s;
-      if (const char* const what = Write(s, t, w); what != nullptr) emit(t, Move{w, what});
-      if (s.writer[w].dead == 0 && s.writer[w].pc < kDone) {
-        State dead = s;
-        Kill(dead.writer[w]);
-        emit(dead, Move{w, "is killed"});
+      Move move{i, nullptr};
+      if (s.actor[i].pc >= kFreezeFirst) {
+        Help(s, t, i, move);
+      } else if (s.actor[i].rounds == 0) {
+        continue;
+      } else if (i < kSweeper) {
+        Write(s, t, i, move);
+      } else if (i < kHelper) {
+        Sweep(s, t, i, move);
+      } else if (s.swapped == 0) {
+        t.actor[i].rounds = 0;
+        StartHelp(t.actor[i], kIdle);
+        move.what = "begins to help";
       }
-    }
-    for (int h = 0; h < kHelpers; ++h) {
-      State t = s;
-      if (const char* const what = Help(s, t, t.helper[h]); what != nullptr) {
-        emit(t, Move{kKeys + h, what});
-      }
-    }
-    for (int y = 0; y < kSweepers; ++y) {
-      State t = s;
-      Move move{kKeys + kHelpers + y, nullptr};
-      Sweep(s, t, t.sweeper[y], move);
       if (move.what != nullptr) emit(t, move);
+      if (i < kSweeper && s.actor[i].pc != kIdle && s.deaths != 0) {
+        t = s;
+        Recover(s, t, i);
+        emit(t, Move{i, "dies, and is recovered"});
+      }
+    }
+    if (scene_.ticks && s.now == kEarly) {
+      State t = s;
+      t.now = kLate;
+      emit(t, Move{kActors, "the time has come"});
     }
   }
 
   const char* Check(const State& s) const {
-    for (const Writer& writer : s.writer) {
-      if (writer.pc < kDone) return nullptr;
+    for (int i = 0; i < kSweeper; ++i)
+      if (s.actor[i].pc != kIdle) return nullptr;
+    if (const char* wrong = CheckCovered(s)) return wrong;
+    State t = s;
+    if (s.swapped == 0 && s.frozen[0] != 0) {
+      FinishHelp(t);
+      if (const char* wrong = CheckCovered(t)) return wrong;
     }
-    if (s.frozen != 0 && s.in_place == 0) return nullptr;
-    for (int k = 0; k < kKeys; ++k) {
-      const U8 expiry = s.slot[s.in_place][k];
-      if (expiry == 0) continue;
-      if (!Covers(s.due[s.in_place], expiry)) return "a segment's word knows nothing of a key";
-      if (!Covers(s.root_due, expiry)) return "the root's word knows nothing of a key";
-    }
-    return nullptr;
+    if (const char* wrong = CheckSweeps(t)) return wrong;
+    if (t.now == kLate) return nullptr;
+    t.now = kLate;
+    return CheckSweeps(t);
   }
-  const char* CheckFinal(const State&) const { return nullptr; }
+
+  const char* CheckFinal(const State& /*s*/) const { return nullptr; }
 
  private:
-  static bool IsClaim(U8 due) { return (due & kClaim) != 0; }
-  static bool IsDue(U8 due) { return due != 0 && (IsClaim(due) || due <= kNow); }
-  static bool Covers(U8 due, U8 expiry) { return due != 0 && (IsClaim(due) || due <= expiry); }
   static U8 Earlier(U8 a, U8 b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+  static bool IsClaim(U8 due) { return (due & kClaim) != 0; }
+  static U8 ExpiryOf(U8 slot) { return slot >= kRecord ? slot & 0xf : 0; }
+  bool IsDue(U8 due, U8 now) const {
+    return due != 0 && (IsClaim(due) ? !weak_.claim_not_due : due <= now);
+  }
 
-  // True: the word was changed.
+  // Returns whether the word was low enough already.
   bool Lower(U8& word, U8 due) const {
-    if (IsClaim(word)) {
-      if (weak_.claims_left_alone) return false;
-      word = kAtOnce;
-      return true;
-    }
-    if (word != 0 && word <= due) return false;
-    word = due;
-    return true;
+    if (IsClaim(word) && weak_.claim_left_alone) return false;
+    if (word != 0 && word <= due) return true;
+    word = IsClaim(word) && !weak_.claim_replaced_by_the_time ? kAtOnce : due;
+    return false;
   }
 
-  void Kill(Writer& me) const {
-    me.dead = 1;
-    me.puts = 1;
-    // Nothing was published, or (a weakening) nobody tells what was.
-    if (me.pc == kPublish || weak_.dead_not_noted) me.pc = kLost;
-    if (me.pc == kLowerRoot || me.pc == kFrozen) me.pc = kLocate;  // Once more from the start.
+  U8 SegmentOf(const State& s, int home) const {
+    return s.swapped != 0 && (scene_.merge || home == 0) ? kTarget : static_cast<U8>(home);
   }
 
-  const char* Write(const State& s, State& t, int w) const {
-    Writer& me = t.writer[w];
+  // The first slot of a segment is nobody's key; the keys' come behind it.
+  static bool IsFrozen(const State& s, U8 segment, U8 far) {
+    return segment < kSources && s.frozen[segment] >= far;
+  }
+
+  // --- Puts ---
+
+  Put PutOf(const State& s, int i) const {
+    return scene_.put[i][scene_.puts[i] - s.actor[i].rounds];
+  }
+
+  void Write(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    const Put put = PutOf(s, i);
     switch (me.pc) {
-      case kPublish:
-        if (s.frozen != 0 && s.in_place == 0) return nullptr;  // The change is finished first.
-        t.slot[s.in_place][w] = me.expiry;
-        me.pc = kLocate;
-        return "publishes";
-      case kLocate:
-        if (s.frozen != 0 && s.in_place == 0 && me.dead != 0) return nullptr;
-        me.segment = s.in_place;
-        me.lowered = Lower(t.due[me.segment], me.expiry) ? 1 : 0;
-        me.pc = kLowerRoot;
-        return "lowers the segment's word";
+      case kIdle:
+        me.pc = weak_.lowered_before_published ? kFind : kPublish;
+        move.what = "begins to put";
+        return;
+      case kPublish: {
+        const U8 segment = SegmentOf(s, scene_.home[put.key]);
+        move.what = "W1: publishes a record";
+        if (IsFrozen(s, segment, 2)) {
+          StartHelp(me, kPublish);
+          return;
+        }
+        t.slot[segment][put.key] = kRecord | put.expiry;
+        me.pc = kFind;
+        if (put.expiry == 0 || weak_.lowered_before_published) Over(me);
+        return;
+      }
+      case kFind:
+        me.segment = SegmentOf(s, scene_.home[put.key]);
+        me.pc = weak_.root_first ? kLowerRoot : kLower;
+        move.what = "W2: finds the segment";
+        return;
+      case kLower: {
+        const bool low = Lower(t.due[me.segment], put.expiry);
+        me.pc = weak_.root_first || (low && weak_.root_left_if_segment_is_low) ? kLookFrozen
+                                                                               : kLowerRoot;
+        move.what = "W3: lowers the segment's due";
+        return;
+      }
       case kLowerRoot:
-        if (!weak_.segment_only_if_lowered || me.lowered != 0) Lower(t.root_due, me.expiry);
-        me.lowered = 0;
-        me.pc = kFrozen;
-        return "lowers the root's word";
-      case kFrozen:
-        if (me.segment == 0 && s.frozen != 0 && !weak_.no_look_at_frozen) {
-          if (s.in_place == 0) return nullptr;
-          me.pc = kLocate;
-          return "finds it frozen";
+        Lower(t.root, put.expiry);
+        me.pc = weak_.root_first ? kLower : kLookFrozen;
+        move.what = "W4: lowers the root's due";
+        return;
+      default:
+        move.what = "W5: looks whether it is frozen";
+        if (IsFrozen(s, me.segment, 1) && !weak_.frozen_not_looked_at) {
+          me.pc = kFind;
+          if (s.swapped == 0) StartHelp(me, kFind);
+        } else if (weak_.lowered_before_published) {
+          me.pc = kPublish;
+        } else {
+          Over(me);
         }
         me.segment = 0;
-        --me.puts;
-        me.pc = me.puts == 0 ? kDone : kPublish;
-        me.expiry = me.puts == 0 ? me.expiry : kLater;
-        return "is through";
-      default:
-        return nullptr;
+        return;
     }
   }
 
-  const char* Help(const State& s, State& t, Helper& me) const {
-    if (me.pc == kFreeze) {
-      if (weak_.passes_on_before_freezing) {
-        PassOn(s, t);
-        me.pc = kFreezeLate;
-        return "passes the word on";
+  void Recover(const State& s, State& t, int i) const {
+    Actor& me = t.actor[i];
+    const Put put = PutOf(s, i);
+    --t.deaths;
+    const bool there =
+        s.slot[SegmentOf(s, scene_.home[put.key])][put.key] == (kRecord | put.expiry);
+    const U8 rounds = me.rounds;
+    const bool published = me.pc != kPublish && me.back != kPublish;
+    me = Actor{};
+    me.rounds = rounds;
+    me.pc = kFind;
+    if (!there || !published || put.expiry == 0 || weak_.not_noted_in_recovery) Over(me);
+  }
+
+  static void Over(Actor& me) {
+    const U8 rounds = static_cast<U8>(me.rounds - 1);
+    me = Actor{};
+    me.rounds = rounds;
+  }
+
+  // --- Sweeps ---
+
+  U8 NewClaim(State& t) const { return kClaim | (weak_.one_claim_for_all ? U8{1} : ++t.claims); }
+
+  void Sweep(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
+      case kIdle:
+        if (!IsDue(s.root, s.now)) return;
+        me.now = s.now;
+        me.claim = NewClaim(t);
+        t.root = me.claim;
+        me.pc = kVisit;
+        move.what = "E1: claims the root's due";
+        return;
+      case kVisit:
+        // Who has met the old leaves' parent goes on with its next child.
+        me.segment = scene_.merge && me.at != 0 ? me.at : SegmentOf(s, me.at);
+        me.pc = kClaimSegment;
+        move.what = "E2: finds the next segment";
+        return;
+      case kClaimSegment: {
+        U8& due = t.due[me.segment];
+        move.what = "E3: claims the segment's due";
+        if (IsDue(due, me.now)) {
+          due = me.claim;
+          me.value = 0;
+          me.back = 0;  // The next slot.
+          me.pc = kLook;
+        } else {
+          me.next = Earlier(me.next, due);
+          NextSegment(me);
+        }
+        return;
       }
-      t.frozen = 1;
-      ++me.pc;
-      return "freezes";
+      case kLook: {
+        const U8 expiry = ExpiryOf(s.slot[me.segment][me.back]);
+        if (expiry != 0 && expiry <= me.now) {
+          me.found |= static_cast<U8>(1U << me.back);
+          me.value = kAtOnce;
+        } else {
+          me.value = Earlier(me.value, expiry);
+        }
+        if (++me.back == kKeys) me.pc = kPutBack;
+        move.what = "E4: looks at a slot";
+        return;
+      }
+      case kPutBack: {
+        const bool told = s.due[me.segment] == me.claim;
+        if (told || weak_.segment_stored) t.due[me.segment] = me.value;
+        me.next = Earlier(me.next, told ? me.value : kAtOnce);
+        NextSegment(me);
+        move.what = "E5: CAS the segment's due";
+        return;
+      }
+      case kPutBackRoot:
+        if (s.root == me.claim || weak_.root_stored) t.root = me.next;
+        me.pc = kDelete;
+        if (me.found == 0) Over(me);
+        move.what = "E6: CAS the root's due";
+        return;
+      default: {
+        const int key = (me.found & 1) != 0 ? 0 : 1;
+        const U8 segment = SegmentOf(s, scene_.home[key]);
+        move.what = "E7: deletes a key";
+        if (!IsFrozen(s, segment, 2)) move.wrong = Delete(t, segment, key);
+        me.found &= static_cast<U8>(~(1U << key));
+        if (me.found == 0) Over(me);
+        return;
+      }
     }
-    if (me.pc == kFreezeLate) {
-      t.frozen = 1;
-      me.pc = kCopy;
-      return "freezes";
+  }
+
+  void NextSegment(Actor& me) const {
+    const bool last = scene_.merge && me.segment == kTarget;
+    me.value = me.segment = me.back = 0;
+    me.pc = ++me.at < kSources && !last ? kVisit : kPutBackRoot;
+  }
+
+  const char* Delete(State& t, U8 segment, int key) const {
+    U8& slot = t.slot[segment][key];
+    const U8 expiry = ExpiryOf(slot);
+    const bool expired = expiry != 0 && expiry <= t.now;
+    if (slot < kRecord || (!expired && !weak_.deleted_unseen)) return nullptr;
+    slot = kDead;
+    return expired ? nullptr : "a record that has not expired is deleted";
+  }
+
+  // --- Changes of shape ---
+
+  void StartHelp(Actor& me, Pc back) const {
+    me.at = 0;
+    me.segment = 0;
+    me.back = back;
+    me.pc = weak_.passed_on_before_frozen ? kReadDue : kFreezeFirst;
+  }
+
+  // The next source, for these steps; or what comes after them.
+  void NextSource(Actor& me, Pc again, Pc then) const {
+    me.value = 0;
+    const int last = scene_.merge ? 1 : 0;
+    me.pc = me.at < last ? again : then;
+    me.at = me.at < last ? me.at + 1 : 0;
+  }
+
+  static void Copy(State& t, int source) {
+    for (int key = 0; key < kKeys; ++key) {
+      const U8 word = t.slot[source][key];
+      if (word >= kRecord && t.slot[kTarget][key] == 0) t.slot[kTarget][key] = word;
     }
-    if (me.pc < kPass) {
-      const int k = me.pc - kCopy;
-      if (s.in_place == 0 && s.slot[1][k] == 0) t.slot[1][k] = s.slot[0][k];  // By CAS from 0.
-      ++me.pc;
-      return "copies a slot";
+  }
+
+  void PassOn(U8& to, U8 due) const {
+    if (due == 0) return;
+    if (IsClaim(due) && weak_.claim_not_passed_on) return;
+    Lower(to, IsClaim(due) && !weak_.claim_passed_on_as_it_is ? kAtOnce : due);
+  }
+
+  void Help(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
+      case kFreezeFirst:
+        t.frozen[me.at] = std::max<U8>(s.frozen[me.at], 1);
+        me.pc = kFreezeRest;
+        move.what = "H1: freezes the first slot";
+        return;
+      case kFreezeRest:
+        t.frozen[me.at] = 2;
+        NextSource(me, kFreezeFirst, kCopy);
+        move.what = "H2: freezes the rest";
+        return;
+      case kCopy:
+        Copy(t, me.at);
+        NextSource(me, kCopy, weak_.passed_on_before_frozen ? kSwap : kReadDue);
+        move.what = "H3: copies the slots";
+        return;
+      case kReadDue:
+        me.value = s.due[me.at];
+        me.pc = kPassOn;
+        move.what = "H4: reads the source's due";
+        return;
+      case kPassOn:
+        PassOn(t.due[kTarget], me.value);
+        NextSource(me, kReadDue, weak_.passed_on_before_frozen ? kFreezeFirst : kSwap);
+        move.what = "H5: lowers the target's due";
+        return;
+      default:
+        t.swapped = 1;
+        me.pc = me.back;
+        me.back = 0;
+        move.what = "H6: swaps";
+        return;
     }
-    if (me.pc == kPass) {
-      if (!weak_.passes_on_before_freezing) PassOn(s, t);
-      ++me.pc;
-      return "passes the word on";
+  }
+
+  // --- What holds when nobody puts ---
+
+  void FinishHelp(State& t) const {
+    for (int source = 0; source <= (scene_.merge ? 1 : 0); ++source) {
+      t.frozen[source] = 2;
+      Copy(t, source);
+      if (!weak_.passed_on_before_frozen) PassOn(t.due[kTarget], t.due[source]);
     }
-    if (me.pc == kPlace) {
-      t.in_place = 1;
-      ++me.pc;
-      return "puts the new one in place";
+    t.swapped = 1;
+  }
+
+  const char* CheckCovered(const State& s) const {
+    for (int key = 0; key < kKeys; ++key) {
+      const U8 segment = SegmentOf(s, scene_.home[key]);
+      const U8 expiry = ExpiryOf(s.slot[segment][key]);
+      if (expiry == 0) continue;
+      if (!Covers(s.due[segment], expiry)) return "the segment's due is later than a record";
+      if (!Covers(s.root, expiry)) return "the root's due is later than a record";
     }
     return nullptr;
   }
-  void PassOn(const State& s, State& t) const {
-    const U8 due = s.due[0];
-    if (due == 0 || (IsClaim(due) && weak_.claim_not_passed_on)) return;
-    Lower(t.due[1], IsClaim(due) ? kAtOnce : due);
+
+  static bool Covers(U8 due, U8 expiry) { return due != 0 && (IsClaim(due) || due <= expiry); }
+
+  const char* CheckSweeps(State& t) const {
+    for (int sweep = 0; sweep < kSweepsMax; ++sweep) SweepAlone(t);
+    U8 first = 0;
+    for (int key = 0; key < kKeys; ++key)
+      first = Earlier(first, ExpiryOf(t.slot[SegmentOf(t, scene_.home[key])][key]));
+    if (first != 0 && first <= t.now) return "sweeps leave what has expired";
+    if (IsDue(t.root, t.now)) return "sweeps find nothing, and do not end";
+    if (t.now == kLate && t.root != first) return "the root's due is not the next time";
+    return nullptr;
   }
 
-  void Sweep(const State& s, State& t, Sweeper& me, Move& move) const {
-    if (me.pc == kIdle) {
-      if (me.passes == kPasses || !IsDue(s.root_due)) return;
-      ++me.passes;
-      t.claims += weak_.one_claim_for_all ? 0 : 1;
-      me.claim = kClaim | t.claims;
-      t.root_due = me.claim;
-      me.pc = kFind;
-      move.what = "claims the root";
-    } else if (me.pc == kFind) {
-      me.segment = s.in_place;
-      const U8 due = s.due[me.segment];
-      if (IsDue(due)) {
-        t.due[me.segment] = me.claim;
-        me.pc = kLook;
-      } else {
-        me.next = Earlier(me.next, due);
-        me.pc = kTellRoot;
-      }
-      move.what = "looks at the segment's word";
-    } else if (me.pc < kTellSegment) {
-      const int k = me.pc - kLook;
-      const U8 expiry = s.slot[me.segment][k];
-      if (expiry != 0 && expiry <= kNow) {
-        me.listed |= static_cast<U8>(1U << k);
-        me.again = kAtOnce;
-      } else {
-        me.again = Earlier(me.again, expiry);
-      }
-      ++me.pc;
-      move.what = "looks at a slot";
-    } else if (me.pc == kTellSegment) {
-      const bool told = s.due[me.segment] == me.claim || weak_.segment_by_plain_store;
-      if (told) t.due[me.segment] = me.again;
-      me.next = Earlier(me.next, told ? me.again : kAtOnce);
-      me.again = 0;
-      ++me.pc;
-      move.what = "writes the segment's word";
-    } else if (me.pc == kTellRoot) {
-      if (s.root_due == me.claim || weak_.root_by_plain_store) t.root_due = me.next;
-      me.next = me.claim = me.segment = 0;
-      me.pc = me.listed == 0 ? kIdle : kDelete;
-      move.what = "writes the root's word";
-    } else {
-      if (s.frozen != 0 && s.in_place == 0) return;
-      const int k = (me.listed & 1) != 0 ? 0 : 1;
-      const U8 expiry = s.slot[s.in_place][k];
-      if (expiry > kNow && weak_.deletes_without_looking) move.wrong = "deletes a key that lives";
-      if (expiry != 0 && expiry <= kNow) t.slot[s.in_place][k] = 0;
-      me.listed &= static_cast<U8>(~(1U << k));
-      if (me.listed == 0) me.pc = kIdle;
-      move.what = "deletes a key";
+  void SweepAlone(State& t) const {
+    Actor& me = t.actor[kSweeper];
+    me = Actor{};
+    me.rounds = 1;
+    Move move;
+    for (bool more = true; more && me.rounds != 0;) {
+      move.what = nullptr;
+      const State s = t;
+      Sweep(s, t, kSweeper, move);
+      more = move.what != nullptr;
     }
   }
 
-  const Options weak_;
+  Options weak_;
+  Scene scene_;
 };
 
-// All of them at once are too many states; each two meet each other in one of these.
-constexpr struct {
-  int writers, helpers, sweepers;
-} kCasts[] = {{2, 0, 2}, {1, 2, 1}, {2, 1, 1}, {1, 1, 2}};
-
-TEST(ExpiryModelTest, WhatExpiresIsFound) {
-  for (const auto& cast : kCasts) {
-    const Options options{cast.writers, cast.helpers, cast.sweepers};
-    const Result result = Explorer<ExpiryModel>(ExpiryModel(options), Limits{}).Run();
-    EXPECT_TRUE(result.complete) << result.violation;
-    std::printf("%d writers, %d helpers, %d sweepers: %llu states\n", cast.writers, cast.helpers,
-                cast.sweepers, static_cast<unsigned long long>(result.states));
-    EXPECT_GT(result.states, 1000U);
-  }
+// Two writers of a key each, where something is over already; two sweepers.
+Scene Writers() {
+  Scene scene;
+  scene.there[0] = kEarly;
+  scene.puts[1] = 1;
+  scene.put[0][0] = {0, kLate};
+  scene.put[1][0] = {1, kEarly};
+  scene.sweeps[0] = 2;
+  scene.sweeps[1] = 1;
+  scene.ticks = true;
+  return scene;
 }
 
-TEST(ExpiryModelTest, EachWeakeningIsCaught) {
-  const struct {
-    const char* name;
-    Options weakened;
-  } all[] = {
-      {"root by a plain store", {.root_by_plain_store = true}},
-      {"segment by a plain store", {.segment_by_plain_store = true}},
-      {"one claim for all", {.one_claim_for_all = true}},
-      {"claims left alone", {.claims_left_alone = true}},
-      {"root only if the segment was lowered", {.segment_only_if_lowered = true}},
-      {"no look at frozen", {.no_look_at_frozen = true}},
-      {"passes on before freezing", {.passes_on_before_freezing = true}},
-      {"claim not passed on", {.claim_not_passed_on = true}},
-      {"dead not noted", {.dead_not_noted = true}},
-      {"deletes without looking", {.deletes_without_looking = true}},
-  };
-  for (const auto& weakening : all) {
-    std::string violation;
-    for (const auto& cast : kCasts) {
-      Options options = weakening.weakened;
-      options.writers = cast.writers;
-      options.helpers = cast.helpers;
-      options.sweepers = cast.sweepers;
-      if (violation.empty()) {
-        violation = Explorer<ExpiryModel>(ExpiryModel(options), Limits{}).Run().violation;
-      }
-    }
-    EXPECT_FALSE(violation.empty()) << weakening.name << " was not noticed";
-  }
+// A segment is replaced; with a late helper, or with a death.
+Scene Rebuild(int helpers, U8 deaths) {
+  Scene scene;
+  scene.there[0] = kEarly;
+  scene.put[0][0] = {1, kEarly};
+  scene.sweeps[0] = 2;
+  scene.helpers = helpers;
+  scene.deaths = deaths;
+  scene.ticks = deaths != 0;
+  return scene;
+}
+
+// Two leaves become one.
+Scene Merge() {
+  Scene scene;
+  scene.merge = true;
+  scene.home[1] = 1;
+  scene.there[0] = kLate;
+  scene.there[1] = kEarly;
+  scene.put[0][0] = {0, kEarly};
+  scene.sweeps[0] = 2;
+  scene.helpers = 1;
+  scene.ticks = true;
+  return scene;
+}
+
+// A key is put again and again, and in the end for good.
+Scene Again() {
+  Scene scene;
+  scene.there[0] = kEarly;
+  scene.puts[0] = 2;
+  scene.put[0][0] = {0, kLate};
+  scene.put[0][1] = {0, 0};
+  scene.sweeps[0] = 2;
+  scene.sweeps[1] = 1;
+  scene.ticks = true;
+  return scene;
+}
+
+TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsTimeIsOver) {
+  ExpectHolds(ExpirySweepModel({}, Writers()), "expiry sweep, two writers");
+}
+
+TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsSegmentIsReplaced) {
+  ExpectHolds(ExpirySweepModel({}, Rebuild(2, 0)), "expiry sweep, a segment is replaced");
+}
+
+TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsWriterDies) {
+  ExpectHolds(ExpirySweepModel({}, Rebuild(1, 1)), "expiry sweep, a writer dies");
+}
+
+TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsLeavesAreMerged) {
+  ExpectHolds(ExpirySweepModel({}, Merge()), "expiry sweep, two leaves become one");
+}
+
+TEST(ExpirySweepModelTest, WhatIsPutAgainStays) {
+  ExpectHolds(ExpirySweepModel({}, Again()), "expiry sweep, a key is put again");
+}
+
+TEST(ExpirySweepModelTest, PuttingTheRootsWordBackWithoutALookIsCaught) {
+  ExpectCaught(ExpirySweepModel({.root_stored = true}, Again()),
+               "expiry sweep, weakened: the root's word is stored");
+}
+
+TEST(ExpirySweepModelTest, PuttingASegmentsWordBackWithoutALookIsCaught) {
+  ExpectCaught(ExpirySweepModel({.segment_stored = true}, Again()),
+               "expiry sweep, weakened: the segment's word is stored");
+}
+
+TEST(ExpirySweepModelTest, OneClaimForAllIsCaught) {
+  ExpectCaught(ExpirySweepModel({.one_claim_for_all = true}, Again()),
+               "expiry sweep, weakened: one claim for all");
+}
+
+TEST(ExpirySweepModelTest, LeavingAClaimAloneIsCaught) {
+  ExpectCaught(ExpirySweepModel({.claim_left_alone = true}, Again()),
+               "expiry sweep, weakened: a claim is left alone");
+}
+
+TEST(ExpirySweepModelTest, PuttingATimeInPlaceOfAClaimIsCaught) {
+  ExpectCaught(ExpirySweepModel({.claim_replaced_by_the_time = true}, Writers()),
+               "expiry sweep, weakened: a time in place of a claim");
+}
+
+TEST(ExpirySweepModelTest, TakingAClaimForSomebodyWhoLivesIsCaught) {
+  ExpectCaught(ExpirySweepModel({.claim_not_due = true}, Writers()),
+               "expiry sweep, weakened: a claim is not due");
+}
+
+TEST(ExpirySweepModelTest, LeavingTheRootAloneIfTheSegmentIsLowIsCaught) {
+  ExpectCaught(ExpirySweepModel({.root_left_if_segment_is_low = true}, Rebuild(1, 1)),
+               "expiry sweep, weakened: the root is left alone");
+}
+
+TEST(ExpirySweepModelTest, LoweringTheRootFirstIsCaught) {
+  ExpectCaught(ExpirySweepModel({.root_first = true}, Again()),
+               "expiry sweep, weakened: the root first");
+}
+
+TEST(ExpirySweepModelTest, LoweringBeforePublishingIsCaught) {
+  ExpectCaught(ExpirySweepModel({.lowered_before_published = true}, Again()),
+               "expiry sweep, weakened: lowered before published");
+}
+
+TEST(ExpirySweepModelTest, NotLookingWhetherItFrozeIsCaught) {
+  ExpectCaught(ExpirySweepModel({.frozen_not_looked_at = true}, Rebuild(1, 0)),
+               "expiry sweep, weakened: no look at the frozen bit");
+}
+
+TEST(ExpirySweepModelTest, PassingOnBeforeFreezingIsCaught) {
+  ExpectCaught(ExpirySweepModel({.passed_on_before_frozen = true}, Rebuild(1, 0)),
+               "expiry sweep, weakened: passed on before frozen");
+}
+
+TEST(ExpirySweepModelTest, NotPassingAClaimOnIsCaught) {
+  ExpectCaught(ExpirySweepModel({.claim_not_passed_on = true}, Rebuild(1, 0)),
+               "expiry sweep, weakened: a claim is not passed on");
+}
+
+TEST(ExpirySweepModelTest, PassingAClaimOnAsItIsIsCaught) {
+  ExpectCaught(ExpirySweepModel({.claim_passed_on_as_it_is = true}, Merge()),
+               "expiry sweep, weakened: a claim is passed on as it is");
+}
+
+TEST(ExpirySweepModelTest, NotNotingWhatADeadWriterPutIsCaught) {
+  ExpectCaught(ExpirySweepModel({.not_noted_in_recovery = true}, Rebuild(1, 1)),
+               "expiry sweep, weakened: not noted in recovery");
+}
+
+TEST(ExpirySweepModelTest, DeletingWithoutALookIsCaught) {
+  ExpectCaught(ExpirySweepModel({.deleted_unseen = true}, Again()),
+               "expiry sweep, weakened: deleted without a look");
 }
 
 }  // namespace

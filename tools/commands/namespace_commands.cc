@@ -67,10 +67,9 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
     out.Report(ToJson(*namespaces));
     return Exit::kDone;
   }
-  const bool any_ttl =
-      std::any_of(namespaces->begin(), namespaces->end(), [](const NamespaceInfo& info) {
-        return info.default_ttl != absl::InfiniteDuration();
-      });
+  const bool any_ttl = std::any_of(
+      namespaces->begin(), namespaces->end(),
+      [](const NamespaceInfo& info) { return info.default_ttl != absl::InfiniteDuration(); });
   for (const NamespaceInfo& info : *namespaces) {
     std::string line;
     if (!arguments.paths_only) {
