@@ -15,6 +15,16 @@ constexpr std::int64_t kStepNs = 20'000'000;
 constexpr std::int64_t kReadNs = 1'000'000;
 constexpr int kReadAttempts = 8;
 
+// What the header says, which may be anything in a damaged file; implausible: 0. A store time later
+// than this would be 130 years away.
+constexpr std::int64_t kPlausibleMaxNs = 6'000'000'000'000'000'000;
+constexpr std::int64_t kSkewMaxNs = 2'000'000'000'000'000'000;
+
+std::int64_t ReadWord(const Shared64& word, std::int64_t least, std::int64_t most) {
+  const auto value = static_cast<std::int64_t>(word.load(std::memory_order_acquire));
+  return value < least || value > most ? 0 : value;
+}
+
 }  // namespace
 
 StoreClock::Reading StoreClock::Read() const {
@@ -30,7 +40,7 @@ StoreClock::Reading StoreClock::Read() const {
 }
 
 std::int64_t StoreClock::Skew() const {
-  return static_cast<std::int64_t>(region_.header().clock_skew_ns.load(std::memory_order_acquire));
+  return ReadWord(region_.header().clock_skew_ns, -kSkewMaxNs, kSkewMaxNs);
 }
 
 void StoreClock::SetSkew(std::int64_t skew_ns) {
@@ -41,12 +51,14 @@ void StoreClock::SetSkew(std::int64_t skew_ns) {
 }
 
 void StoreClock::RaiseSeen() {
-  Shared64& seen = region_.header().clock_seen_ns;
   const std::int64_t now = NowNs();
-  std::uint64_t before = seen.load(std::memory_order_relaxed);
-  while (
-      !read_only_ && static_cast<std::int64_t>(before) < now &&
-      !seen.compare_exchange(before, static_cast<std::uint64_t>(now), std::memory_order_seq_cst)) {
+  while (!read_only_) {
+    Shared64& seen = region_.header().clock_seen_ns;
+    const std::uint64_t before = seen.load(std::memory_order_relaxed);
+    if (ReadWord(seen, 0, kPlausibleMaxNs) >= now ||
+        seen.CompareAndSet(before, static_cast<std::uint64_t>(now), std::memory_order_seq_cst)) {
+      return;
+    }
   }
 }
 
@@ -54,8 +66,7 @@ StoreClock::StoreClock(region::Region& region, platform::Platform& platform, boo
     : region_(region), platform_(platform), read_only_(read_only) {
   const Reading now = Read();
   skew_at_start_ns_ = Skew();
-  const auto seen =
-      static_cast<std::int64_t>(region_.header().clock_seen_ns.load(std::memory_order_acquire));
+  const std::int64_t seen = ReadWord(region_.header().clock_seen_ns, 0, kPlausibleMaxNs);
   base_ns_.store(std::max(now.wall_ns + skew_at_start_ns_, seen) - now.boot_ns,
                  std::memory_order_relaxed);
   wall_less_boot_ns_ = now.wall_ns - now.boot_ns;

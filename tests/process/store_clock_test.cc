@@ -147,6 +147,20 @@ TEST_F(StoreClockTest, CountsTheTimeWhileNobodyHadItOpen) {
   EXPECT_EQ(Start()->NowNs(), last + kHourNs);
 }
 
+TEST_F(StoreClockTest, WordsThatMakeNoSenseAreNotHeeded) {
+  region::RegionHeader& header = region_->header();
+  for (const std::uint64_t word :
+       {UINT64_MAX, std::uint64_t{1} << 63U, (std::uint64_t{1} << 63U) - 1}) {
+    header.clock_skew_ns.store(word, std::memory_order_relaxed);
+    header.clock_seen_ns.store(word, std::memory_order_relaxed);
+    const auto clock = StartSettled();
+    EXPECT_LE(std::abs(clock->NowNs() - platform_.WallNs()), 1);
+    clock->Beat();
+    EXPECT_EQ(header.clock_seen_ns.load(std::memory_order_relaxed),
+              static_cast<std::uint64_t>(clock->NowNs()));
+  }
+}
+
 TEST_F(StoreClockTest, AReaderWritesNothing) {
   const auto reader = Start(true);
   const region::RegionHeader& header = region_->header();
