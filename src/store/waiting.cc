@@ -30,7 +30,7 @@ absl::StatusOr<std::uint64_t> Generation(const store::NamespaceState& ns) {
   std::uint64_t generation = 0;
   COMMY_RETURN_IF_ERROR(ns.store->Read(ns.key, [&](Lane&, const Anchor& anchor) -> absl::Status {
     generation = index::AwaitedGeneration(*anchor.object);
-    return absl::OkStatus();
+    return ns.store->IndexFor(ns.order).RootOffset(anchor).status();  // Aborted: being dropped.
   }));
   return generation;
 }

@@ -184,7 +184,6 @@ TEST_P(WaitingTest, AKilledWritersChangeIsToldByWhoRecoversHim) {
     // What a writer leaves that is killed before he looks whether anybody waits: an operation.
     const auto impl = ImplOf(const_cast<Store&>(*store));
     process::Lane* const lane = *impl->session().ThisLane();
-    index::Anchor anchor;
     const auto object = impl->catalog().Find("n");
     process::Operation op(*lane, process::OpKind::kWrite, *object);
     parent.Send("inside");
