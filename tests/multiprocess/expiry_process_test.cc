@@ -152,7 +152,8 @@ TEST_P(ExpiryProcessTest, AMillionKeysExpireInAMinute) {
     session.Beat();
   }
   EXPECT_EQ(*ns.Size(), static_cast<std::uint64_t>(kPermanent));
-  EXPECT_LT(store.Stats()->used_bytes, full_bytes / 5);
+  // What is left is mostly the segments, of which a hash namespace keeps its number.
+  EXPECT_LT(store.Stats()->used_bytes, full_bytes / 3);
   EXPECT_TRUE(IsSound(store));
 }
 
