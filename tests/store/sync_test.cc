@@ -11,6 +11,7 @@
 
 #include "support/child_process.h"
 #include "support/fault_platform.h"
+#include "support/seen_dead.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
 
@@ -152,8 +153,10 @@ TEST_F(SyncTest, OneThatDiedInsideAnOperationIsRecoveredFirst) {
   ASSERT_TRUE(store.OpenNamespace("n")->Put("k", "v").ok());
   ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
   ASSERT_EQ(child.Receive(), "inside");
-  child.Kill();
-  EXPECT_TRUE(store.Sync().ok());
+  ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(SeenDead(store, child.pid()));
+  const absl::Status status = store.Sync();
+  EXPECT_TRUE(status.ok()) << status;
   EXPECT_TRUE(Survives());
 }
 
