@@ -26,15 +26,30 @@ missing() {
   done
 }
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null 2>&1; then
-    sudo "$@"
-  else
-    die "these packages need root, and there is no sudo; as root: $*"
-  fi
+# find_root: sets $as_root to what runs a command as root: nothing, or sudo. Fails if there is no way.
+# A password is asked for here, and only if somebody is there to type it.
+find_root() {
+  as_root=''
+  [ "$(id -u)" -ne 0 ] || return 0
+  command -v sudo >/dev/null 2>&1 || return 1
+  as_root=sudo
+  sudo -n true 2>/dev/null || { (: </dev/tty) 2>/dev/null && sudo -v; }
 }
+
+# apt_install PACKAGE...: what apt-get prints is shown only if it fails. A subshell, for its traps.
+apt_install() (
+  log=$(mktemp) || exit 1
+  trap 'rm -f "$log"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  $as_root apt-get update -q </dev/null >"$log" 2>&1 &&
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "$@" </dev/null >>"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    exit 1
+  }
+)
 
 # install_needs KIND...: installs what is missing. Without the network if nothing is.
 install_needs() {
@@ -45,16 +60,15 @@ install_needs() {
     echo "$lines" | sed 's/^/  /' >&2
     exit 1
   fi
-  packages=$(echo "$lines" | cut -d' ' -f1)
-  say "installing" $packages
-  as_root apt-get update -q </dev/null >"${TMPDIR:-/tmp}/commy-apt.$$" 2>&1 &&
-    as_root env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -q -y --no-install-recommends $packages \
-      </dev/null >>"${TMPDIR:-/tmp}/commy-apt.$$" 2>&1 || {
-    tail -n 20 "${TMPDIR:-/tmp}/commy-apt.$$" >&2
-    die "the packages above could not be installed"
-  }
-  rm -f "${TMPDIR:-/tmp}/commy-apt.$$"
+  packages=$(echo "$lines" | cut -d' ' -f1 | sort -u | tr '\n' ' ')
+  packages=${packages% }
+  if ! find_root; then
+    echo './dev: packages are missing that only root can install. As root, run:' >&2
+    echo "apt-get update && apt-get install -y --no-install-recommends $packages" >&2
+    exit 1
+  fi
+  say "installing $packages"
+  apt_install $packages || die "could not be installed: $packages"
   lines=$(missing "$@")
   [ -z "$lines" ] || die "installed, but still not found: $lines"
 }
