@@ -1,9 +1,11 @@
 #!/usr/bin/env python3
-"""./dev where packages are missing: whom it asks, what it prints, and that no file stays behind. Its
-PATH has stubs for what is asked about and for apt-get, and nothing of this system is installed."""
+"""./dev where packages are missing: whom it asks, what it prints, and that no file stays behind; and what
+it shows of a build. Its PATH has stubs for what is asked about, for apt-get and for ninja, and nothing
+of this system is installed."""
 
 import os
 import pathlib
+import pty
 import shutil
 import signal
 import subprocess
@@ -22,7 +24,7 @@ INSTALLS = f"""echo "$@" >>"$CALLS"
 for name in c++ meson pkg-config ccache; do cp "$BIN/ninja" "$BIN/$name"; done"""
 
 
-class DevScriptTest(unittest.TestCase):
+class DevScriptFixture(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory(prefix="commy-dev-")
         self.addCleanup(folder.cleanup)
@@ -44,14 +46,16 @@ class DevScriptTest(unittest.TestCase):
         path.write_text(f"#!{shutil.which('sh')}\n{body}\n")
         path.chmod(0o755)
 
-    def start(self, *command, **options):
+    def start(self, *command, term="dumb", **options):
         environment = {"PATH": str(self.bin), "BIN": str(self.bin), "TMPDIR": str(self.tmp),
-                       "CALLS": str(self.calls)}
+                       "CALLS": str(self.calls), "TERM": term}
+        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
         # In a session of its own it has no terminal, whoever runs the test.
         return subprocess.Popen(command, cwd=SOURCE, env=environment, stdin=subprocess.DEVNULL,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-                                start_new_session=True, **options)
+                                text=True, start_new_session=True, **pipes)
 
+
+class InstallTest(DevScriptFixture):
     def install(self):
         dev = self.start("./dev", "install", "build")
         out, err = dev.communicate(timeout=50)
@@ -111,6 +115,66 @@ class DevScriptTest(unittest.TestCase):
         dev.communicate(timeout=50)
         self.assertNotEqual(dev.returncode, 0)
         self.assertEqual(list(self.tmp.iterdir()), [])
+
+
+class BuildTest(DevScriptFixture):
+    GOES = """echo "$@" >>"$CALLS"
+echo "ninja: Entering directory here"
+echo "[1/2] Compiling a"
+echo "a.cc:1: warning: [1/2] or so"
+echo "[2/2] Linking a\""""
+    FAILS = """echo "[1/2] Compiling a"
+echo "FAILED: a.o"
+echo "a.cc:1: error: two words   apart"
+echo "ninja: build stopped: subcommand failed."
+exit 1"""
+
+    def build(self, ninja, terminal_fds=(), term="xterm"):
+        """Exit status, what came on the terminal, and what came on standard output if that is none."""
+        self.stub("ninja", ninja)
+        ours, theirs = pty.openpty()
+        into = {1: subprocess.PIPE, 2: subprocess.PIPE} | {fd: theirs for fd in terminal_fds}
+        shell = self.start("sh", "-c", ". tools/dev/common.sh; build folder", term=term,
+                           stdout=into[1], stderr=into[2])
+        os.close(theirs)
+        out, _ = shell.communicate(timeout=50)
+        shown = b""
+        try:
+            while piece := os.read(ours, 4096):
+                shown += piece
+        except OSError:  # So a terminal says that nobody has it open any more.
+            pass
+        os.close(ours)
+        return shell.returncode, shown.decode().replace("\r\n", "\n"), out
+
+    def test_without_a_terminal_ninja_is_quiet(self):
+        self.assertEqual(self.build(self.GOES)[0], 0)
+        self.assertEqual(self.build(self.GOES, [1, 2], "dumb")[0], 0)
+        self.assertEqual(self.calls.read_text(), "-C folder --quiet\n" * 2)
+
+    def test_a_terminal_shows_the_count_on_one_line_that_goes_away(self):
+        self.assertEqual(
+            self.build(self.GOES, [1, 2]),
+            (0, "== building folder\n\r[1/2]\r\033[Ka.cc:1: warning: [1/2] or so\n\r[2/2]\r\033[K",
+             None))
+        self.assertEqual(self.calls.read_text(), "-C folder\n")
+
+    def test_what_is_said_goes_to_standard_output_and_the_count_to_the_terminal(self):
+        self.assertEqual(
+            self.build(self.GOES, [2]),
+            (0, "\r[1/2]\r\033[K\r[2/2]\r\033[K",
+             "== building folder\na.cc:1: warning: [1/2] or so\n"))
+
+    def test_a_failure_is_shown_in_full_and_is_one(self):
+        said = ("FAILED: a.o\na.cc:1: error: two words   apart\n"
+                "ninja: build stopped: subcommand failed.\n")
+        code, shown, _ = self.build(self.FAILS, [1, 2])
+        self.assertEqual(code, 1)
+        self.assertIn(said, shown.replace("\r\033[K", ""))
+        self.assertTrue(shown.endswith("./dev: the build failed\n"), shown)
+        code, _, out = self.build(self.FAILS)
+        self.assertEqual(code, 1)
+        self.assertIn(said, out)
 
 
 if __name__ == "__main__":

@@ -88,12 +88,42 @@ configure() {
   fi
 }
 
-# build DIR [target...]
+# show_progress FD: hands on what ninja prints. Of its steps, which begin with "[57/125] ", it shows the
+# count alone on FD, a terminal, on one line that is gone at the end.
+show_progress() {
+  failed=0
+  while IFS= read -r line; do
+    case $line in
+      '['[0-9]*/[0-9]*'] '*) printf '\r%s]' "${line%%]*}" >&"$1" ;;
+      'ninja: failed') failed=1 ;;
+      'ninja: Entering directory'* | 'ninja: no work to do.') ;;
+      *)
+        printf '\r\033[K' >&"$1"
+        printf '%s\n' "$line"
+        ;;
+    esac
+  done
+  printf '\r\033[K' >&"$1"
+  return "$failed"
+}
+
+# build DIR [target...]: shows how far it is if there is a terminal; else only what went wrong.
 build() {
   dir=$1
   say "building $*"
   shift
-  ninja -C "$dir" --quiet "$@" || die "the build failed"
+  terminal=''
+  case ${TERM:-dumb} in
+    dumb) ;;
+    *) if [ -t 2 ]; then terminal=2; elif [ -t 1 ]; then terminal=1; fi ;;
+  esac
+  if [ -n "$terminal" ]; then
+    # Ninja takes the colours out of what compilers say if it does not print to a terminal itself.
+    { CLICOLOR_FORCE=1 NINJA_STATUS='[%f/%t] ' ninja -C "$dir" "$@" || echo 'ninja: failed'; } |
+      show_progress "$terminal"
+  else
+    ninja -C "$dir" --quiet "$@"
+  fi || die "the build failed"
 }
 
 # run_tests DIR LOG [meson test argument...]: what ran is in DIR/meson-logs/LOG.json, and its path is
