@@ -6,6 +6,7 @@
 
 #include "nlohmann/json.hpp"
 
+#include "support/seen_dead.h"
 #include "support/wait_for.h"
 #include "tools/cli_fixture.h"
 
@@ -142,6 +143,7 @@ TEST_F(CliBenchTest, WhatAKilledOneLeftIsDroppedByTheNext) {
   Fails(3, small_, {store_, kPath, "is in use by a benchmark"});
   bench.Signal(SIGKILL);
   EXPECT_EQ(bench.Wait().signal, SIGKILL);
+  ASSERT_TRUE(SeenDead(store, bench.pid()));
   EXPECT_TRUE(AtWork(store, 2000));  // Its namespace is still there.
   EXPECT_EQ(RunCommy(small_).code, 0);
   ExpectNothingLeft();
