@@ -14,21 +14,30 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::string_view kVersion = "VERSION=3";
 constexpr std::string_view kHeaderEnd = "HEADER=END";
 constexpr std::string_view kDataEnd = "DATA=END";
+constexpr std::string_view kEscapedName = "commy-escaped:";
 
 void AppendHex(char byte, std::string& out) {
   out += kDigits[static_cast<unsigned char>(byte) >> 4U];
   out += kDigits[static_cast<unsigned char>(byte) & 15U];
 }
 
-void AppendData(std::string_view bytes, bool print, std::string& out) {
-  out += ' ';
+void AppendPrint(std::string_view bytes, std::string& out) {
   for (const char byte : bytes) {
-    if (!print) {
-      AppendHex(byte, out);
-    } else if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
       out += byte;
     } else {
       out += '\\';
+      AppendHex(byte, out);
+    }
+  }
+}
+
+void AppendData(std::string_view bytes, bool print, std::string& out) {
+  out += ' ';
+  if (print) {
+    AppendPrint(bytes, out);
+  } else {
+    for (const char byte : bytes) {
       AppendHex(byte, out);
     }
   }
@@ -100,13 +109,32 @@ absl::Status CheckType(std::string_view type) {
                                ": only btree and hash have keys that a namespace can take");
 }
 
+// The name that DumpName() made `text` of; `text` itself if it made it of none.
+std::string ParseName(std::string_view text) {
+  std::string name;
+  const bool escaped = text.starts_with(kEscapedName) &&
+                       ParsePrint(text.substr(kEscapedName.size()), name).ok() &&
+                       DumpName(name) == text;
+  return escaped ? name : std::string(text);
+}
+
 }  // namespace
+
+std::string DumpName(std::string_view name) {
+  constexpr std::string_view kBreaks("\n\r\0", 3);
+  if (name.find_first_of(kBreaks) == std::string_view::npos && !name.starts_with(kEscapedName)) {
+    return std::string(name);
+  }
+  std::string text(kEscapedName);
+  AppendPrint(name, text);
+  return text;
+}
 
 void AppendDumpHeader(const DumpHeader& header, std::string& out) {
   out += kVersion;
   out += header.print ? "\nformat=print\n" : "\nformat=bytevalue\n";
   if (!header.database.empty()) {
-    out += "database=" + header.database + "\n";
+    out += "database=" + DumpName(header.database) + "\n";
   }
   out += "type=btree\n";
   if (header.map_bytes != 0) {
@@ -149,7 +177,7 @@ absl::Status DumpReader::ReadHeaderLine(std::string_view line, DumpHeader& heade
   } else if (name == "type") {
     return CheckType(value);
   } else if (name == "database") {
-    header.database = std::string(value);
+    header.database = ParseName(value);
   } else if (name == "mapsize" && !absl::SimpleAtoi(base::ToAbsl(value), &header.map_bytes)) {
     return base::InvalidArgument("mapsize=", base::ToAbsl(value), " is not a number");
   }

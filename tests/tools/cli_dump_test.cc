@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include <unistd.h>
@@ -28,6 +29,18 @@ class CliDumpTest : public CliFixture {
     }
     EXPECT_TRUE(scan.status().ok()) << scan.status();
     return records;
+  }
+
+  static std::set<std::string> Paths(const std::string& store) {
+    std::set<std::string> paths;
+    const absl::StatusOr<Store> opened = Store::Open(store);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    const absl::StatusOr<std::vector<NamespaceInfo>> all = opened->ListNamespaces();
+    EXPECT_TRUE(all.ok()) << all.status();
+    for (const NamespaceInfo& info : *all) {
+      paths.insert(info.path);
+    }
+    return paths;
   }
 
   Records Fill(std::string_view path, std::size_t key_bytes_min, std::size_t key_bytes_max) {
@@ -115,6 +128,84 @@ TEST_F(CliDumpTest, AllNamespacesGoIntoOneFileAndBack) {
   EXPECT_EQ(Content(other_, "b"), second);
   Fails(3, {"load", other_, "one", temp_.File("all"), "--format", "dump"},
         {"another database", "\"b\"", "--all", "line "});
+}
+
+TEST_F(CliDumpTest, ANameWithALineFeedAddsNoHeaderNamespaceOrKey) {
+  const std::vector<std::string> names = {
+      "x\ntype=btree\nHEADER=END\n 61646d696e\n 79657321\nDATA=END\nVERSION=3\nformat=bytevalue\n"
+      "database=y",
+      "b\nb",
+      "b\n",
+      "\nHEADER=END",
+      "c\r",
+      std::string("d\0e", 3),
+      "plain",
+      "commy-escaped:",
+      "commy-escaped:b\\0ab",
+      "commy-escaped:plain",
+      "commy-escaped:\\zz",
+      "b\\0ab",
+      "\xff=\xfe "};
+  for (const std::string& name : names) {
+    ASSERT_TRUE(MustOpen(store_, name).Put("k", name).ok());
+  }
+  const ProgramEnd dumped = RunCommy({"dump", "--all", store_, temp_.File("all")});
+  EXPECT_EQ(dumped.code, 0);
+  EXPECT_NE(dumped.err.find("warning: 10 namespaces have a path that this format cannot hold"),
+            std::string::npos)
+      << dumped.err;
+  const std::string text = Read(temp_.File("all"));
+  EXPECT_NE(text.find("\ndatabase=commy-escaped:b\\0ab\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndatabase=b\\0ab\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndatabase=plain\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndatabase=\xff=\xfe \n"), std::string::npos) << text;
+  Done({"load", "--all", other_, temp_.File("all"), "--format", "dump"});
+  EXPECT_EQ(Paths(other_), std::set<std::string>(names.begin(), names.end()));
+  for (const std::string& name : names) {
+    EXPECT_EQ(Content(other_, name), (Records{{"k", name}}));
+  }
+}
+
+TEST_F(CliDumpTest, NamesOfRandomBytesRoundTrip) {
+  std::mt19937_64 random(Seed());
+  const std::vector<std::string> pieces = {"\n",        "\r",         std::string(1, '\0'),
+                                           "\\",        "\\0a",       "commy-escaped:",
+                                           "database=", "HEADER=END", "a",
+                                           "=",         "\xff"};
+  std::set<std::string> names;
+  for (int i = 0; i < 200; ++i) {
+    std::string name = random() % 4 == 0 ? "commy-escaped:" : "";
+    do {
+      name += random() % 2 == 0 ? pieces[random() % pieces.size()]
+                                : std::string(1, static_cast<char>(random()));
+    } while (random() % 5 != 0);
+    std::replace(name.begin(), name.end(), '/', '.');  // It parts a path.
+    names.insert(name);
+  }
+  for (const std::string& name : names) {
+    ASSERT_TRUE(MustOpen(store_, name).Put(name, "v").ok());
+  }
+  for (const std::string reader : {"lmdb", "bdb"}) {
+    EXPECT_EQ(RunCommy({"dump", "--all", store_, temp_.File("all"), "--for", reader}).code, 0);
+    const std::string other = temp_.File(reader);
+    Done({"load", "--all", other, temp_.File("all"), "--format", "dump"});
+    EXPECT_EQ(Paths(other), names);
+    for (const std::string& name : names) {
+      ASSERT_EQ(Content(other, name), (Records{{name, "v"}}));
+    }
+  }
+}
+
+TEST_F(CliDumpTest, ADatabaseThatOnlyLooksEscapedKeepsItsName) {
+  const std::string rest = "\nHEADER=END\n 6b\n 76\nDATA=END\n";
+  std::string text;
+  const std::set<std::string> names = {"commy-escaped:plain", "commy-escaped:\\0",
+                                       "commy-escaped:", "commy-escaped:a\\0A"};
+  for (const std::string& name : names) {
+    text += "VERSION=3\ndatabase=" + name + rest;
+  }
+  Done({"load", "--all", store_, File("foreign", text), "--format", "dump"});
+  EXPECT_EQ(Paths(store_), names);
 }
 
 TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
@@ -222,6 +313,26 @@ TEST_F(CliDumpTest, NamespacesGoThroughLmdbAsDatabases) {
   Done({"load", "--all", other_, dir + "/all.dump", "--format", "dump"});
   EXPECT_EQ(Content(other_, "acme/a"), first);
   EXPECT_EQ(Content(other_, "b"), second);
+}
+
+TEST_F(CliDumpTest, NamesWithLineFeedsComeBackThroughLmdb) {
+  if (!Has("mdb_load")) {
+    GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils)";
+  }
+  const std::set<std::string> names = {"a\nb", "a\\0ab", "\ntype=recno", "plain"};
+  for (const std::string& name : names) {
+    Done({"put", store_, name, "k", name});
+  }
+  const std::string dir = temp_.path();
+  EXPECT_EQ(RunCommy({"dump", "--all", store_, dir + "/ours.dump"}).code, 0);
+  ASSERT_EQ(Shell("cd " + dir +
+                  " && mdb_load -n -f ours.dump all.mdb && mdb_dump -n -a all.mdb > all.dump"),
+            0);
+  Done({"load", "--all", other_, dir + "/all.dump", "--format", "dump"});
+  EXPECT_EQ(Paths(other_), names);
+  for (const std::string& name : names) {
+    EXPECT_EQ(Content(other_, name), (Records{{"k", name}}));
+  }
 }
 
 TEST_F(CliDumpTest, BerkeleyDbReadsAndWritesBothForms) {
