@@ -157,6 +157,20 @@ void AppendDumpEnd(std::string& out) {
 absl::StatusOr<bool> DumpReader::NextLine(std::string_view& line) {
   COMMY_ASSIGN_OR_RETURN(const bool more, lines_.Next(line));
   line_ += more ? 1 : 0;
+  if (carriage_returns_ && line.ends_with('\r')) {
+    line.remove_suffix(1);
+  }
+  return more;
+}
+
+absl::StatusOr<bool> DumpReader::FirstLine(std::string_view& line) {
+  bool more = true;
+  for (line = ""; more && line.empty();) {
+    carriage_returns_ = false;
+    COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
+    carriage_returns_ = line.ends_with('\r');
+    line.remove_suffix(carriage_returns_ ? 1 : 0);
+  }
   return more;
 }
 
@@ -187,16 +201,19 @@ absl::Status DumpReader::ReadHeaderLine(std::string_view line, DumpHeader& heade
 absl::StatusOr<bool> DumpReader::NextSection(DumpHeader& header) {
   header = DumpHeader();
   std::string_view line;
-  COMMY_ASSIGN_OR_RETURN(bool more, NextLine(line));
+  COMMY_ASSIGN_OR_RETURN(bool more, FirstLine(line));
+  if (!more && !begun_) {
+    return base::InvalidArgument(line_ == 0 ? base::ToAbsl(lines_.name()) : "the file",
+                                 " is empty; a dump begins with ", kVersion.data());
+  }
   if (!more) {
-    return line_ == 0 ? absl::StatusOr<bool>(base::InvalidArgument(
-                            "the file is empty; a dump begins with ", kVersion.data()))
-                      : false;
+    return false;
   }
   if (line != kVersion) {
     return base::InvalidArgument("a dump begins with ", kVersion.data(),
                                  "; for other text give --format tsv or jsonl");
   }
+  begun_ = true;
   while (true) {
     COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
     if (!more) {

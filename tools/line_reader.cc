@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "signals.h"
+#include "utf8.h"
 
 namespace commy::tools {
 namespace {
@@ -49,6 +50,7 @@ LineReader::LineReader(LineReader&& other) noexcept
       bytes_total_(other.bytes_total_),
       bytes_read_(other.bytes_read_),
       bytes_prepared_(other.bytes_prepared_),
+      begun_(other.begun_),
       buffer_(std::move(other.buffer_)),
       start_(other.start_),
       filled_(std::exchange(other.filled_, 0)) {}
@@ -95,6 +97,14 @@ absl::StatusOr<bool> LineReader::Fill() {
 }
 
 absl::StatusOr<bool> LineReader::Next(std::string_view& line) {
+  COMMY_ASSIGN_OR_RETURN(const bool more, Take(line));
+  if (!std::exchange(begun_, true) && line.starts_with(kByteOrderMark)) {
+    line.remove_prefix(kByteOrderMark.size());
+  }
+  return more;
+}
+
+absl::StatusOr<bool> LineReader::Take(std::string_view& line) {
   std::size_t searched = 0;
   for (;;) {
     const std::string_view rest(buffer_.data() + start_, filled_ - start_);

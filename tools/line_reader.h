@@ -20,11 +20,14 @@ class LineReader {
   ~LineReader();
 
   // Sets `line` to the next line without its newline; good until the next call. False: no more.
-  // Cancelled: Ctrl-C. A last line may lack its newline.
+  // Cancelled: Ctrl-C. A last line may lack its newline. A byte order mark (UTF-8) before the first
+  // line is dropped.
   absl::StatusOr<bool> Next(std::string_view& line);
   // All that is left, up to `bytes_max`; longer input is cut one byte past that.
   absl::StatusOr<std::string> ReadRest(std::uint64_t bytes_max);
 
+  // The path, or "standard input".
+  [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
   // Of a file; 0: not known.
   [[nodiscard]] std::uint64_t bytes_total() const { return bytes_total_; }
@@ -36,14 +39,17 @@ class LineReader {
   LineReader(std::string name, int fd);
   // Moves what is left to the front, and grows the buffer if that fills it.
   void MakeRoom();
+  // Next(), with what stands before the first line.
+  absl::StatusOr<bool> Take(std::string_view& line);
   // Reads more behind what is in the buffer. False: the end.
   absl::StatusOr<bool> Fill();
 
-  std::string name_;  // For messages.
+  std::string name_;
   int fd_ = -1;
   std::uint64_t bytes_total_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_prepared_ = 0;
+  bool begun_ = false;      // A line was handed out.
   std::string buffer_;      // Its size is the room that there is.
   std::size_t start_ = 0;   // Of what was not handed out yet.
   std::size_t filled_ = 0;  // The end of it.

@@ -238,7 +238,10 @@ TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
 TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
   const std::string head = "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n";
   const std::vector<std::pair<std::string, std::string>> bad = {
-      {"", "line 0: the file is empty"},
+      {"\n\r\n", "line 2: the file is empty"},
+      {"VERSION=3\nHEADER=END\r\n", "line 2: the file ends before HEADER=END"},
+      {"VERSION=3\nHEADER=END\n 61\n 31\n\nDATA=END\n", "line 5: a line of data must begin"},
+      {"VERSION=3\nHEADER=END\n 6b\r\n", "line 3: an odd number"},
       {"a\tb\n", "line 1: a dump begins with VERSION=3"},
       {"VERSION=3\nformat=print\n", "line 2: the file ends before HEADER=END"},
       {"VERSION=3\n k\n", "line 2: a line of the header must be"},
@@ -257,6 +260,46 @@ TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
           {temp_.File("bad"), message, "records were loaded before it", "mend the line"});
   }
   EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}})) << "what stood before is there";
+}
+
+TEST_F(CliDumpTest, AnEmptyFileIsNamedWithoutALine) {
+  const ProgramEnd end = RunCommy({"load", store_, "n", File("none", ""), "--format", "dump"});
+  ExpectLine(end, 3, {temp_.File("none"), "is empty", "a dump begins with VERSION=3"});
+  EXPECT_EQ(end.err.find("line"), std::string::npos) << end.err;
+  Fails(3, {"load", store_, "n", "--format", "dump"}, {"standard input is empty"});
+}
+
+TEST_F(CliDumpTest, AByteOrderMarkCarriageReturnsAndBlankLinesMeanNothing) {
+  const auto with_carriage_returns = [](std::string text) {
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) {
+      text.insert(at, 1, '\r');
+    }
+    return text;
+  };
+  const std::string text =
+      "VERSION=3\nformat=print\ndatabase=a\ntype=btree\nmapsize=1048576\nHEADER=END\n k\n v\n \n \n"
+      "DATA=END\n";
+  std::string second = text;
+  second.replace(second.find("=a"), 2, "=b");
+  const std::string blank = "\n\n" + text + "\n\n" + second + "\n";
+  int number = 0;
+  for (const std::string& file :
+       {"\xef\xbb\xbf" + text + second, with_carriage_returns(text + second),
+        "\xef\xbb\xbf" + with_carriage_returns(blank), blank, text + with_carriage_returns(second),
+        with_carriage_returns(text) + second}) {
+    const std::string store = temp_.File("case" + std::to_string(number++));
+    Done({"load", "--all", store, File("text", file), "--format", "dump"});
+    EXPECT_EQ(Paths(store), (std::set<std::string>{"a", "b"}));
+    EXPECT_EQ(Content(store, "a"), (Records{{"k", "v"}, {"", ""}}));
+    EXPECT_EQ(Content(store, "b"), (Records{{"k", "v"}, {"", ""}}));
+  }
+}
+
+TEST_F(CliDumpTest, ACarriageReturnIsDataWhereTheOtherLinesHaveNone) {
+  Done({"load", "--all", store_, "--format", "dump"},
+       {.input = "VERSION=3\nformat=print\ndatabase=a\r\nHEADER=END\n k\r\n v\r\nDATA=END\n"});
+  EXPECT_EQ(Paths(store_), std::set<std::string>{"a\r"});
+  EXPECT_EQ(Content(store_, "a\r"), (Records{{"k\r", "v\r"}}));
 }
 
 TEST_F(CliDumpTest, WrongUsageIsSaid) {
