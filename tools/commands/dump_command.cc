@@ -45,6 +45,7 @@ struct DumpArguments {
 struct Losses {
   std::uint64_t keys_for_lmdb = 0;
   std::uint64_t names_for_lmdb = 0;  // A name of a database is a key, too.
+  std::uint64_t names_escaped = 0;
   std::uint64_t ttls = 0;
 };
 
@@ -120,7 +121,9 @@ absl::Status DumpNamespace(const Store& store, const std::string& path, std::uin
   COMMY_ASSIGN_OR_RETURN(const std::vector<Record> records,
                          SortedRecords(store, ns, arguments, then, progress));
   if (arguments.format == Format::kDump) {
-    losses.names_for_lmdb += arguments.all && path.size() > kLmdbKeyBytesMax ? 1 : 0;
+    const std::string name = DumpName(path);
+    losses.names_for_lmdb += arguments.all && name.size() > kLmdbKeyBytesMax ? 1 : 0;
+    losses.names_escaped += arguments.all && name != path ? 1 : 0;
     AppendDumpHeader({arguments.all ? path : "", arguments.print, map_bytes}, out.buffer());
   }
   for (const Record& record : records) {
@@ -147,6 +150,11 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
   if (losses.names_for_lmdb != 0 && arguments.reader == Reader::kLmdb) {
     PrintWarning(absl::StrCat(losses.names_for_lmdb, " namespaces have a path longer than ",
                               kLmdbKeyBytesMax, " bytes: LMDB cannot take it as a name"));
+  }
+  if (losses.names_escaped != 0) {
+    PrintWarning(absl::StrCat(losses.names_escaped,
+                              " namespaces have a path that this format cannot hold: it is escaped "
+                              "(commy-escaped:…), which only load --all turns back"));
   }
   if (losses.ttls != 0) {
     PrintWarning(absl::StrCat(losses.ttls,
