@@ -14,12 +14,6 @@ constexpr std::uint32_t kViewPinMask = (1U << region::kPinsPerLane) - 2U;  // No
 
 }  // namespace
 
-bool Lane::has_views() const {
-  return view_pins_.load(std::memory_order_acquire) != 0 ||
-         std::any_of(view_lanes_.begin(), view_lanes_.end(),
-                     [](const Lane* lane) { return lane->has_views(); });
-}
-
 int Lane::TakeViewPin(const Lane& pinned) {
   COMMY_DCHECK(pinned.index_ <= index_);
   std::uint32_t used = view_pins_.load(std::memory_order_relaxed);

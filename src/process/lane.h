@@ -102,10 +102,19 @@ class Lane {
   int TakeViewPin(const Lane& pinned);
   // Any thread.
   void ReleaseViewPin(int pin);
-  [[nodiscard]] bool has_views() const;
-  // The lane's thread has ended; who releases its last view gives it back.
-  void Orphan() { orphaned_.store(true, std::memory_order_seq_cst); }
-  [[nodiscard]] bool orphaned() const { return orphaned_.load(std::memory_order_seq_cst); }
+  // Views of this lane's thread, wherever their pins are.
+  [[nodiscard]] bool has_views() const {
+    return views_.load(std::memory_order_seq_cst) / kOneView != 0;
+  }
+  // Before the view's pin is taken, and after it was released. By the latter the last one learns
+  // whether the thread has ended meanwhile: then, and only then, the lane is its own to give back,
+  // and else it may be gone already.
+  void CountView() { views_.fetch_add(kOneView, std::memory_order_seq_cst); }
+  [[nodiscard]] bool DropView() {
+    return views_.fetch_sub(kOneView, std::memory_order_seq_cst) == kOneView + kOrphaned;
+  }
+  // The lane's thread has ended. True: no views are left, so that it gives the lane back itself.
+  [[nodiscard]] bool Orphan() { return views_.fetch_or(kOrphaned, std::memory_order_seq_cst) == 0; }
   // Further lanes that hold only view pins of this one's thread, when its own do not suffice.
   [[nodiscard]] std::vector<Lane*>& view_lanes() { return view_lanes_; }
 
@@ -123,7 +132,9 @@ class Lane {
   std::uint64_t operations_ = 0;
   std::uint64_t next_seq_ = 0;
   std::atomic<std::uint32_t> view_pins_{0};
-  std::atomic<bool> orphaned_{false};
+  static constexpr std::uint32_t kOrphaned = 1;
+  static constexpr std::uint32_t kOneView = 2;
+  std::atomic<std::uint32_t> views_{0};  // {views:31, orphaned:1}
   std::vector<Lane*> view_lanes_;
 };
 

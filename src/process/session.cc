@@ -96,11 +96,7 @@ absl::Status Session::Start(Hooks hooks) {
   words.state.store((generation << 8U) | kAttached, std::memory_order_release);
   COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   COMMY_RETURN_IF_ERROR(RecoverDead());
-  if (options_.background) {
-    heartbeat_.thread = std::thread(
-        [this, work = platform::BackgroundWork()]() mutable { HeartbeatLoop(std::move(work)); });
-  }
-  return absl::OkStatus();
+  return options_.background ? StartHeartbeat() : absl::OkStatus();
 }
 
 void Session::Announce() {

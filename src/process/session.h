@@ -190,6 +190,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // A lane of at least `first`.
   absl::StatusOr<Lane*> ClaimLane(std::uint32_t first, LaneUse use);
   Lane* TryClaimLane(std::uint32_t first, std::uint32_t end);
+  absl::StatusOr<ViewPin> FindViewPin(Lane& lane);
+  // Requires: its thread has ended, and no view of it is left.
+  void GiveBackWithViewLanes(Lane* lane);
   void GiveLaneBack(Lane* lane) ABSL_EXCLUSIVE_LOCKS_REQUIRED(lanes_mutex_);
   void ChooseBarrier();
   void Announce();
@@ -201,6 +204,7 @@ class Session : public std::enable_shared_from_this<Session> {
   static bool FreeIfIdle(region::LaneLayout& dead);
   absl::Status RecoverIfDead(std::uint32_t slot);
   void LookAround();
+  absl::Status StartHeartbeat();
   void HeartbeatLoop(platform::BackgroundWork beginning);
   void StopHeartbeat();
   bool HasViews();

@@ -1,9 +1,12 @@
 // The heartbeat of a session, and its watch over those of others.
 #include <chrono>
 #include <optional>
+#include <system_error>
+#include <thread>
 #include <utility>
 #include <vector>
 
+#include "base/status.h"
 #include "process/session.h"
 
 namespace commy::process {
@@ -92,6 +95,19 @@ void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
     work.emplace();
     lock.lock();
   }
+}
+
+absl::Status Session::StartHeartbeat() {
+  try {
+    heartbeat_.thread = std::thread(
+        [this, work = platform::BackgroundWork()]() mutable { HeartbeatLoop(std::move(work)); });
+  } catch (const std::system_error& error) {
+    return base::ResourceExhausted(
+        region_->path(),
+        ": the thread of its heartbeat cannot be started: ", error.code().message(),
+        "; allow more threads (`ulimit -u`, a container's pids limit)");
+  }
+  return absl::OkStatus();
 }
 
 void Session::StopHeartbeat() {

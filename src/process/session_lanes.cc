@@ -65,6 +65,15 @@ absl::StatusOr<Lane*> Session::ClaimLane(std::uint32_t first, LaneUse use) {
 }
 
 absl::StatusOr<Session::ViewPin> Session::TakeViewPin(Lane& lane) {
+  lane.CountView();
+  absl::StatusOr<ViewPin> taken = FindViewPin(lane);
+  if (!taken.ok()) {
+    (void)lane.DropView();  // Its thread is here, and has not ended.
+  }
+  return taken;
+}
+
+absl::StatusOr<Session::ViewPin> Session::FindViewPin(Lane& lane) {
   if (const int pin = lane.TakeViewPin(lane); pin >= 0) {
     return ViewPin{&lane, &lane, pin};
   }
@@ -86,8 +95,8 @@ void Session::ReleaseView(const ViewPin& view) {
     return;
   }
   view.lane->ReleaseViewPin(view.pin);
-  if (view.owner->orphaned()) {
-    ReturnLane(view.owner);
+  if (view.owner->DropView()) {
+    GiveBackWithViewLanes(view.owner);
   }
 }
 
@@ -95,15 +104,23 @@ void Session::ReturnLane(Lane* lane) {
   if (!SameProcess()) {
     return;
   }
+  {
+    const std::lock_guard<std::mutex> lock(lanes_mutex_);
+    const bool held = std::any_of(lanes_.begin(), lanes_.end(),
+                                  [lane](const auto& each) { return each.get() == lane; });
+    // With views left, the last one's release gives the lane back.
+    if (!held || !lane->Orphan()) {
+      return;
+    }
+  }
+  GiveBackWithViewLanes(lane);
+}
+
+void Session::GiveBackWithViewLanes(Lane* lane) {
   const std::lock_guard<std::mutex> lock(lanes_mutex_);
   const bool held = std::any_of(lanes_.begin(), lanes_.end(),
                                 [lane](const auto& each) { return each.get() == lane; });
   if (!held || closed_.load(std::memory_order_acquire)) {
-    return;
-  }
-  // With views left, the last one's release gives the lane back.
-  lane->Orphan();
-  if (lane->has_views()) {
     return;
   }
   const std::vector<Lane*> further = lane->view_lanes();

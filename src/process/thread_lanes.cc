@@ -1,28 +1,41 @@
 #include "process/thread_lanes.h"
 
+#include <memory>
 #include <utility>
 
+#include <pthread.h>
+
+#include "base/check.h"
 #include "process/session.h"
 
 namespace commy::process {
+namespace {
 
-ThreadLanes::Entries::~Entries() {
+pthread_key_t MakeKey(void (*destroy)(void*)) {
+  pthread_key_t key{};
+  COMMY_CHECK(::pthread_key_create(&key, destroy) == 0);
+  return key;
+}
+
+}  // namespace
+
+void ThreadLanes::GiveBack(void* entries) {
+  const std::unique_ptr<Entries> mine(static_cast<Entries*>(entries));
+  entries_ = nullptr;
   last_id_ = 0;
   last_lane_ = nullptr;
-  for (const Entry& entry : list) {
+  for (const Entry& entry : *mine) {
     if (const std::shared_ptr<Session> session = entry.session.lock(); session != nullptr) {
       session->ReturnLane(entry.lane);
     }
   }
 }
 
-ThreadLanes::Entries& ThreadLanes::Mine() {
-  static thread_local Entries entries;
-  return entries;
-}
-
 Lane* ThreadLanes::FindSlow(std::uint64_t session_id) {
-  for (const Entry& entry : Mine().list) {
+  if (entries_ == nullptr) {
+    return nullptr;
+  }
+  for (const Entry& entry : *entries_) {
     if (entry.session_id == session_id) {
       last_id_ = session_id;
       last_lane_ = entry.lane;
@@ -33,9 +46,13 @@ Lane* ThreadLanes::FindSlow(std::uint64_t session_id) {
 }
 
 void ThreadLanes::Add(std::uint64_t session_id, std::weak_ptr<Session> session, Lane* lane) {
-  std::vector<Entry>& list = Mine().list;
-  std::erase_if(list, [](const Entry& entry) { return entry.session.expired(); });
-  list.push_back({session_id, std::move(session), lane});
+  static const pthread_key_t key = MakeKey(GiveBack);  // One for all sessions, kept for good.
+  if (entries_ == nullptr) {
+    entries_ = new Entries;
+    COMMY_CHECK(::pthread_setspecific(key, entries_) == 0);
+  }
+  std::erase_if(*entries_, [](const Entry& entry) { return entry.session.expired(); });
+  entries_->push_back({session_id, std::move(session), lane});
   last_id_ = session_id;
   last_lane_ = lane;
 }

@@ -1,4 +1,9 @@
 // The lanes that the calling thread has, one a session, and their return when it ends.
+//
+// They are kept by a pthread key, not by a thread_local with a destructor: keys are destroyed after
+// all thread_locals, so an older thread_local's destructor may still use the store; and again, some
+// times, if a later destructor of a key has used it once more. The main thread keeps its lanes while
+// static objects and atexit() handlers use the store; the end of the session gives them back.
 #pragma once
 
 #include <cstdint>
@@ -24,18 +29,16 @@ class ThreadLanes {
     std::weak_ptr<Session> session;
     Lane* lane;
   };
-  // Gives the lanes back when the thread ends.
-  struct Entries {
-    std::vector<Entry> list;
-    ~Entries();
-  };
+  using Entries = std::vector<Entry>;
 
   static Lane* FindSlow(std::uint64_t session_id);
-  static Entries& Mine();
+  // Gives the lanes back; called when the thread ends.
+  static void GiveBack(void* entries);
 
-  // Constant-initialised, so that Find needs no guard.
+  // All trivially destroyed, so that they may be looked at to the very end of the thread.
   static inline thread_local std::uint64_t last_id_ = 0;
   static inline thread_local Lane* last_lane_ = nullptr;
+  static inline thread_local Entries* entries_ = nullptr;
 };
 
 }  // namespace commy::process

@@ -25,10 +25,25 @@ using store::CheckValue;
 using store::ExpiryOf;
 using store::NamespaceState;
 
+// The thread ends, and keeps nothing any more.
+constinit thread_local bool no_such_key_is_gone = false;
+
+struct KeptNoSuchKey {
+  KeptNoSuchKey() = default;
+  KeptNoSuchKey(const KeptNoSuchKey&) = delete;
+  KeptNoSuchKey& operator=(const KeptNoSuchKey&) = delete;
+  ~KeptNoSuchKey() { no_such_key_is_gone = true; }
+
+  const absl::Status status = absl::NotFoundError("no such key");
+};
+
 // A copy of one that each thread keeps: a miss is an everyday answer, and allocates nothing.
 absl::Status NoSuchKey() {
-  static thread_local const absl::Status status = absl::NotFoundError("no such key");
-  return status;
+  if (no_such_key_is_gone) [[unlikely]] {
+    return absl::NotFoundError("no such key");
+  }
+  static thread_local const KeptNoSuchKey kept;
+  return kept.status;
 }
 
 absl::Status WriteKey(const NamespaceState& ns, std::string_view key, index::Decider decide,

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <limits>
 #include <thread>
+#include <type_traits>
 #include <utility>
 
 #include "absl/random/random.h"
@@ -33,6 +34,8 @@ absl::Status Overdue() {
 // Sleeps for a random time, longer from attempt to attempt, and not past the deadline.
 void BackOff(platform::Platform& platform, int attempt, std::int64_t deadline_ns) {
   static thread_local absl::InsecureBitGen random;
+  static_assert(
+      std::is_trivially_destructible_v<absl::InsecureBitGen>);  // The thread may be ending.
   const std::int64_t most =
       std::min(kBackoffFirstNs << std::min(attempt, kBackoffDoublings), kBackoffMaxNs);
   const std::int64_t left = deadline_ns - platform.MonotonicNs();
