@@ -195,7 +195,7 @@ absl::StatusOr<OutputFile> OutputFile::Open(const std::string& path, const std::
 }
 
 absl::Status OutputFile::Finish() {
-  if (const absl::Status flushed = out_->Flush(); !flushed.ok()) {
+  if (absl::Status flushed = out_->Flush(); !flushed.ok()) {
     if (absl::IsCancelled(flushed)) {
       return flushed;
     }
