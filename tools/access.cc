@@ -1,6 +1,10 @@
 #include "access.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include "base/status.h"
+#include "output_file.h"
 #include "tsv.h"
 
 namespace commy::tools {
@@ -86,7 +90,23 @@ absl::Status NoKey(const Store& store, std::string_view path, std::string_view k
   return absl::NotFoundError(text);
 }
 
+absl::Status KeepPrintsOut(const std::string& path) {
+  if (IsSameFile(STDERR_FILENO, path)) {
+    // Not even that can be said.
+    const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
+    (void)::dup2(nowhere, STDERR_FILENO);
+    ::close(nowhere);
+    return base::FailedPrecondition(path, ": standard error is the store itself");
+  }
+  if (IsSameFile(STDOUT_FILENO, path)) {
+    return base::FailedPrecondition(
+        path, ": standard output is the store itself; nothing was changed. Give another file");
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<Store> OpenStore(const std::string& path, Use use, std::string_view command) {
+  COMMY_RETURN_IF_ERROR(KeepPrintsOut(path));
   Options options;
   options.create_if_missing = use == Use::kCreate;
   options.read_only = use == Use::kRead;

@@ -21,6 +21,9 @@ enum class Use {
 // NotFound (see ExitFor).
 absl::StatusOr<Store> OpenStore(const std::string& path, Use use, std::string_view command);
 
+// FailedPrecondition: what is printed would go into the store at `path`.
+absl::Status KeepPrintsOut(const std::string& path);
+
 // NotFound says that the store has no such namespace. With kCreate it is created.
 absl::StatusOr<Namespace> OpenNamespace(const Store& store, const std::string& path, Use use,
                                         bool ordered = false);

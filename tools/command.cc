@@ -1,6 +1,7 @@
 #include "command.h"
 
 #include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
 
 #include "base/status.h"
 #include "units.h"
@@ -48,6 +49,28 @@ CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t&
   return AddNumber(command, name, number, about, "a count");
 }
 
+void AddLimited(CLI::App& command, const std::string& name, std::uint64_t& number,
+                std::uint64_t least, std::uint64_t most, const std::string& about) {
+  AddCount(command, name, number, about).check([least, most](const std::string& text) {
+    std::uint64_t given = 0;
+    const bool fits = absl::SimpleAtoi(text, &given) && given >= least && given <= most;
+    return fits ? std::string() : absl::StrCat("\"", text, "\" is not from ", least, " to ", most);
+  });
+}
+
+void AddSeconds(CLI::App& command, const std::string& name, double& seconds, double least,
+                double most, const std::string& about) {
+  const auto parse = [name, &seconds, least, most](const std::string& text) {
+    double given = 0;
+    if (!absl::SimpleAtod(text, &given) || !(given >= least && given <= most)) {
+      throw CLI::ValidationError(
+          name, absl::StrCat("\"", text, "\" is not from ", least, " to ", most, " seconds"));
+    }
+    seconds = given;
+  };
+  command.add_option_function<std::string>(name, parse, about)->type_name("SECONDS");
+}
+
 void AddTtl(CLI::App& command, std::optional<absl::Duration>& ttl, const std::string& about) {
   const auto parse = [&ttl](const std::string& text) {
     const absl::StatusOr<absl::Duration> parsed = ParseDuration(text);
@@ -72,11 +95,15 @@ void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
 }
 
 void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
-                 const std::string& about) {
-  const auto parse = [name, &duration](const std::string& text) {
+                 const std::string& about, absl::Duration most) {
+  const auto parse = [name, &duration, most](const std::string& text) {
     const absl::StatusOr<absl::Duration> parsed = ParseDuration(text);
     if (!parsed.ok()) {
       throw CLI::ValidationError(name, std::string(base::ToStd(parsed.status().message())));
+    }
+    if (*parsed > most) {
+      throw CLI::ValidationError(name, absl::StrCat("\"", text, "\" is not above zero and at most ",
+                                                    absl::FormatDuration(most)));
     }
     duration = *parsed;
   };

@@ -58,12 +58,19 @@ CLI::Option& AddInteger(CLI::App& command, const std::string& name, std::int64_t
                         const std::string& about);
 CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t& number,
                       const std::string& about);
+// The same within limits, which the error names.
+void AddLimited(CLI::App& command, const std::string& name, std::uint64_t& number,
+                std::uint64_t least, std::uint64_t most, const std::string& about);
+// Seconds with a fraction, within limits; "nan" is not.
+void AddSeconds(CLI::App& command, const std::string& name, double& seconds, double least,
+                double most, const std::string& about);
 void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
              const std::string& about);
 // --ttl: a time to live, "inf" for never; left as it is if not given.
 void AddTtl(CLI::App& command, std::optional<absl::Duration>& ttl, const std::string& about);
+// Above zero and at most `most`, with which the error names the range; infinite: no limit.
 void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
-                 const std::string& about);
+                 const std::string& about, absl::Duration most = absl::InfiniteDuration());
 
 // "Examples:" and these lines, below the command's help.
 void SetExamples(CLI::App& command, std::initializer_list<std::string_view> lines);

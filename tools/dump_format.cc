@@ -14,21 +14,30 @@ constexpr std::string_view kDigits = "0123456789abcdef";
 constexpr std::string_view kVersion = "VERSION=3";
 constexpr std::string_view kHeaderEnd = "HEADER=END";
 constexpr std::string_view kDataEnd = "DATA=END";
+constexpr std::string_view kEscapedName = "commy-escaped:";
 
 void AppendHex(char byte, std::string& out) {
   out += kDigits[static_cast<unsigned char>(byte) >> 4U];
   out += kDigits[static_cast<unsigned char>(byte) & 15U];
 }
 
-void AppendData(std::string_view bytes, bool print, std::string& out) {
-  out += ' ';
+void AppendPrint(std::string_view bytes, std::string& out) {
   for (const char byte : bytes) {
-    if (!print) {
-      AppendHex(byte, out);
-    } else if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
+    if (byte >= 0x20 && byte < 0x7f && byte != '\\') {
       out += byte;
     } else {
       out += '\\';
+      AppendHex(byte, out);
+    }
+  }
+}
+
+void AppendData(std::string_view bytes, bool print, std::string& out) {
+  out += ' ';
+  if (print) {
+    AppendPrint(bytes, out);
+  } else {
+    for (const char byte : bytes) {
       AppendHex(byte, out);
     }
   }
@@ -100,13 +109,32 @@ absl::Status CheckType(std::string_view type) {
                                ": only btree and hash have keys that a namespace can take");
 }
 
+// The name that DumpName() made `text` of; `text` itself if it made it of none.
+std::string ParseName(std::string_view text) {
+  std::string name;
+  const bool escaped = text.starts_with(kEscapedName) &&
+                       ParsePrint(text.substr(kEscapedName.size()), name).ok() &&
+                       DumpName(name) == text;
+  return escaped ? name : std::string(text);
+}
+
 }  // namespace
+
+std::string DumpName(std::string_view name) {
+  constexpr std::string_view kBreaks("\n\r\0", 3);
+  if (name.find_first_of(kBreaks) == std::string_view::npos && !name.starts_with(kEscapedName)) {
+    return std::string(name);
+  }
+  std::string text(kEscapedName);
+  AppendPrint(name, text);
+  return text;
+}
 
 void AppendDumpHeader(const DumpHeader& header, std::string& out) {
   out += kVersion;
   out += header.print ? "\nformat=print\n" : "\nformat=bytevalue\n";
   if (!header.database.empty()) {
-    out += "database=" + header.database + "\n";
+    out += "database=" + DumpName(header.database) + "\n";
   }
   out += "type=btree\n";
   if (header.map_bytes != 0) {
@@ -129,6 +157,20 @@ void AppendDumpEnd(std::string& out) {
 absl::StatusOr<bool> DumpReader::NextLine(std::string_view& line) {
   COMMY_ASSIGN_OR_RETURN(const bool more, lines_.Next(line));
   line_ += more ? 1 : 0;
+  if (carriage_returns_ && line.ends_with('\r')) {
+    line.remove_suffix(1);
+  }
+  return more;
+}
+
+absl::StatusOr<bool> DumpReader::FirstLine(std::string_view& line) {
+  bool more = true;
+  for (line = ""; more && line.empty();) {
+    carriage_returns_ = false;
+    COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
+    carriage_returns_ = line.ends_with('\r');
+    line.remove_suffix(carriage_returns_ ? 1 : 0);
+  }
   return more;
 }
 
@@ -149,7 +191,7 @@ absl::Status DumpReader::ReadHeaderLine(std::string_view line, DumpHeader& heade
   } else if (name == "type") {
     return CheckType(value);
   } else if (name == "database") {
-    header.database = std::string(value);
+    header.database = ParseName(value);
   } else if (name == "mapsize" && !absl::SimpleAtoi(base::ToAbsl(value), &header.map_bytes)) {
     return base::InvalidArgument("mapsize=", base::ToAbsl(value), " is not a number");
   }
@@ -159,16 +201,19 @@ absl::Status DumpReader::ReadHeaderLine(std::string_view line, DumpHeader& heade
 absl::StatusOr<bool> DumpReader::NextSection(DumpHeader& header) {
   header = DumpHeader();
   std::string_view line;
-  COMMY_ASSIGN_OR_RETURN(bool more, NextLine(line));
+  COMMY_ASSIGN_OR_RETURN(bool more, FirstLine(line));
+  if (!more && !begun_) {
+    return base::InvalidArgument(line_ == 0 ? base::ToAbsl(lines_.name()) : "the file",
+                                 " is empty; a dump begins with ", kVersion.data());
+  }
   if (!more) {
-    return line_ == 0 ? absl::StatusOr<bool>(base::InvalidArgument(
-                            "the file is empty; a dump begins with ", kVersion.data()))
-                      : false;
+    return false;
   }
   if (line != kVersion) {
     return base::InvalidArgument("a dump begins with ", kVersion.data(),
                                  "; for other text give --format tsv or jsonl");
   }
+  begun_ = true;
   while (true) {
     COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
     if (!more) {

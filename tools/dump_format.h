@@ -9,9 +9,11 @@
 //    76616c7565
 //   DATA=END
 //
-// A file has one section a database. bytevalue is two hexadecimal digits a byte; print has printable
+// A file has one section a database, perhaps with blank lines before, between and after them; the lines
+// of one that begins so may end in CR LF. bytevalue is two hexadecimal digits a byte; print has printable
 // bytes as they are and \HH for others. A backslash is written as \5c, since mdb_load misreads \\;
-// both are read. The format has no place for a time to live.
+// both are read. The format has no place for a time to live, and none for the end of a line in the
+// name of a database: such a name is escaped (see DumpName()).
 #pragma once
 
 #include <cstdint>
@@ -31,6 +33,11 @@ struct DumpHeader {
   bool print = false;
   std::uint64_t map_bytes = 0;  // For mdb_load, which makes its file that large; 0: not said.
 };
+
+// What stands in a dump for a name: itself, or "commy-escaped:" and the name in the form print, if it
+// has a line feed, a carriage return or a NUL, or begins as an escaped one does. Different names
+// stay different, for other readers too, which take it for the name; a DumpReader turns it back.
+std::string DumpName(std::string_view name);
 
 void AppendDumpHeader(const DumpHeader& header, std::string& out);
 void AppendDumpRecord(std::string_view key, std::string_view value, bool print, std::string& out);
@@ -52,11 +59,15 @@ class DumpReader {
 
  private:
   absl::StatusOr<bool> NextLine(std::string_view& line);
+  // The first line of a section that is not blank. False: there is none.
+  absl::StatusOr<bool> FirstLine(std::string_view& line);
   absl::Status ReadHeaderLine(std::string_view line, DumpHeader& header);
 
   LineReader& lines_;
   std::uint64_t line_ = 0;
   bool print_ = false;
+  bool begun_ = false;             // There was a section.
+  bool carriage_returns_ = false;  // One before each newline of this section.
 };
 
 }  // namespace commy::tools

@@ -12,6 +12,7 @@
 
 #include "base/status.h"
 #include "signals.h"
+#include "utf8.h"
 
 namespace commy::tools {
 namespace {
@@ -48,8 +49,11 @@ LineReader::LineReader(LineReader&& other) noexcept
       fd_(std::exchange(other.fd_, -1)),
       bytes_total_(other.bytes_total_),
       bytes_read_(other.bytes_read_),
+      bytes_prepared_(other.bytes_prepared_),
+      begun_(other.begun_),
       buffer_(std::move(other.buffer_)),
-      start_(other.start_) {}
+      start_(other.start_),
+      filled_(std::exchange(other.filled_, 0)) {}
 
 LineReader::~LineReader() {
   if (fd_ > STDIN_FILENO) {
@@ -57,38 +61,53 @@ LineReader::~LineReader() {
   }
 }
 
-absl::StatusOr<bool> LineReader::Fill() {
+void LineReader::MakeRoom() {
   if (start_ > 0) {
-    buffer_.erase(0, std::exchange(start_, 0));
+    std::memmove(buffer_.data(), buffer_.data() + start_, filled_ - start_);
+    filled_ -= std::exchange(start_, 0);
+    bytes_prepared_ += filled_;
   }
-  if (buffer_.size() > kLineBytesMax) {
+  if (filled_ == buffer_.size()) {
+    buffer_.resize(std::max(kReadBytes, 2 * filled_));
+    bytes_prepared_ += buffer_.size();
+  }
+}
+
+absl::StatusOr<bool> LineReader::Fill() {
+  if (filled_ - start_ > kLineBytesMax) {
     return base::InvalidArgument(name_, ": a line of more than ", kLineBytesMax, " bytes");
   }
-  const std::size_t filled = buffer_.size();
-  buffer_.resize(filled + std::max(kReadBytes, filled));
+  MakeRoom();
   for (;;) {
     if (Interrupted()) {
       return absl::CancelledError("interrupted");
     }
-    const ssize_t got = ::read(fd_, buffer_.data() + filled, buffer_.size() - filled);
+    const ssize_t got = ::read(fd_, buffer_.data() + filled_, buffer_.size() - filled_);
     if (got < 0 && errno == EINTR) {
       continue;
     }
-    const int error = errno;
-    buffer_.resize(filled + static_cast<std::size_t>(std::max(got, ssize_t{0})));
     if (got < 0) {
-      return base::FailedPrecondition(name_, ": cannot read it: ", std::strerror(error),
+      return base::FailedPrecondition(name_, ": cannot read it: ", std::strerror(errno),
                                       "; give a file to read, or - for standard input");
     }
+    filled_ += static_cast<std::size_t>(got);
     bytes_read_ += static_cast<std::uint64_t>(got);
     return got > 0;
   }
 }
 
 absl::StatusOr<bool> LineReader::Next(std::string_view& line) {
+  COMMY_ASSIGN_OR_RETURN(const bool more, Take(line));
+  if (!std::exchange(begun_, true) && line.starts_with(kByteOrderMark)) {
+    line.remove_prefix(kByteOrderMark.size());
+  }
+  return more;
+}
+
+absl::StatusOr<bool> LineReader::Take(std::string_view& line) {
   std::size_t searched = 0;
   for (;;) {
-    const std::string_view rest = std::string_view(buffer_).substr(start_);
+    const std::string_view rest(buffer_.data() + start_, filled_ - start_);
     const std::size_t newline = rest.find('\n', searched);
     if (newline != std::string_view::npos) {
       line = rest.substr(0, newline);
@@ -98,8 +117,8 @@ absl::StatusOr<bool> LineReader::Next(std::string_view& line) {
     searched = rest.size();
     COMMY_ASSIGN_OR_RETURN(const bool more, Fill());
     if (!more) {
-      line = std::string_view(buffer_).substr(start_);
-      start_ = buffer_.size();
+      line = std::string_view(buffer_.data() + start_, filled_ - start_);
+      start_ = filled_;
       return !line.empty();
     }
   }
@@ -108,8 +127,8 @@ absl::StatusOr<bool> LineReader::Next(std::string_view& line) {
 absl::StatusOr<std::string> LineReader::ReadRest(std::uint64_t bytes_max) {
   for (;;) {
     COMMY_ASSIGN_OR_RETURN(const bool more, Fill());
-    if (!more || buffer_.size() > bytes_max) {
-      buffer_.resize(std::min<std::uint64_t>(buffer_.size(), bytes_max + 1));
+    if (!more || filled_ > bytes_max) {
+      buffer_.resize(std::min<std::uint64_t>(std::exchange(filled_, 0), bytes_max + 1));
       return std::exchange(buffer_, std::string());
     }
   }

@@ -12,6 +12,7 @@
 #include "commy/store.h"
 #include "output.h"
 #include "signals.h"
+#include "standard_streams.h"
 
 namespace commy::tools {
 namespace {
@@ -115,6 +116,7 @@ Exit Run(int argc, char** argv) {
 }  // namespace commy::tools
 
 int main(int argc, char** argv) {
+  commy::tools::FillStandardStreams();
   commy::tools::IgnoreBrokenPipes();
   try {
     return static_cast<int>(commy::tools::Run(argc, argv));

@@ -14,16 +14,18 @@ namespace {
 
 using Labels = std::vector<std::pair<std::string_view, std::string>>;
 
-// A label's value is UTF-8 with three escapes; a byte that is neither is shown as \xHH.
+// A label's value is UTF-8 with three escapes of its own. Before these, a byte that is not UTF-8
+// becomes \xHH and a backslash two of them: different names have different labels.
 void AppendLabelValue(std::string_view value, std::string& out) {
   while (!value.empty()) {
     const std::size_t bytes = Utf8SequenceBytes(value);
     if (bytes == 0) {
       absl::StrAppend(&out, "\\\\x",
                       absl::Hex(static_cast<unsigned char>(value[0]), absl::kZeroPad2));
-    } else if (value[0] == '\\' || value[0] == '"') {
-      out += '\\';
-      out += value[0];
+    } else if (value[0] == '\\') {
+      out += R"(\\\\)";
+    } else if (value[0] == '"') {
+      out += R"(\")";
     } else if (value[0] == '\n') {
       out += "\\n";
     } else {

@@ -46,7 +46,7 @@ absl::Status Output::Flush() {
       rest.remove_prefix(static_cast<std::size_t>(written));
     } else if (errno != EINTR) {
       broken_pipe_ = errno == EPIPE;
-      status_ = base::ErrnoStatus(errno, "standard output: cannot write");
+      status_ = base::ErrnoStatus(errno, name_ + ": cannot write");
     } else if (Interrupted()) {
       status_ = absl::CancelledError("interrupted");
     }

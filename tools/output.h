@@ -1,8 +1,10 @@
-// Standard output, with every error seen; and the one line on standard error.
+// What a command prints, to standard output or a file, with every error seen; and the one line on
+// standard error.
 #pragma once
 
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 
@@ -14,7 +16,8 @@ namespace commy::tools {
 // must not look like success.
 class Output {
  public:
-  explicit Output(int fd) : fd_(fd) {}
+  // `name` is what errors call it.
+  explicit Output(int fd, std::string name = "standard output") : fd_(fd), name_(std::move(name)) {}
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
   ~Output() = default;  // What was not flushed is dropped: the command has failed.
@@ -38,6 +41,7 @@ class Output {
 
  private:
   const int fd_;
+  const std::string name_;
   std::string buffer_;
   absl::Status status_;
   bool broken_pipe_ = false;

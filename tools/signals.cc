@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <initializer_list>
 
 namespace commy::tools {
 namespace {
@@ -28,8 +29,13 @@ void Handle(int signal_number, void (*handler)(int)) {
 }  // namespace
 
 void CatchInterrupts() {
-  Handle(SIGINT, OnInterrupt);
-  Handle(SIGTERM, OnInterrupt);
+  for (const int signal_number : {SIGHUP, SIGINT, SIGTERM}) {
+    // `nohup` and a shell's background jobs ignore some of them, and mean it.
+    struct sigaction now = {};
+    if (sigaction(signal_number, nullptr, &now) != 0 || now.sa_handler != SIG_IGN) {
+      Handle(signal_number, OnInterrupt);
+    }
+  }
 }
 
 bool Interrupted() {

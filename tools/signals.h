@@ -1,4 +1,4 @@
-// Ctrl-C, and readers of our output that go away.
+// Ctrl-C, a terminal that is closed, and readers of our output that go away.
 //
 // A command that works in a loop calls CatchInterrupts() first and looks at Interrupted() between
 // two records; it then ends as it would after an error. A second Ctrl-C ends the process at once,
@@ -7,7 +7,8 @@
 
 namespace commy::tools {
 
-// From now on SIGINT and SIGTERM only set a flag, and interrupt a read() or write() that waits.
+// From now on SIGHUP, SIGINT and SIGTERM only set a flag, and interrupt a read() or write() that
+// waits. One that the process was started to ignore stays ignored.
 void CatchInterrupts();
 bool Interrupted();
 

@@ -112,6 +112,10 @@ void AppendTsvField(std::string_view bytes, std::string& out) {
       out += letter;
     } else if (sequence == 0 || IsControl(first)) {
       AppendHex(static_cast<std::uint8_t>(first), out);
+    } else if (bytes.starts_with(kByteOrderMark)) {  // At the start of a file it would be dropped.
+      for (const char byte : kByteOrderMark) {
+        AppendHex(static_cast<std::uint8_t>(byte), out);
+      }
     } else {
       out += bytes.substr(0, sequence);
     }

@@ -4,8 +4,10 @@
 //   escapes = \t \n \r \\ and \xHH (two hexadecimal digits), in key and value
 //
 // The writer escapes tab, newline, carriage return and backslash by name, and as \xHH every other
-// control character and every byte that is not UTF-8, so that its output is always readable text.
-// The reader takes any byte that is not an escape as it is. What was written reads back exactly.
+// control character, the byte order mark and every byte that is not UTF-8, so that its output is
+// always readable text. The reader takes any byte that is not an escape as it is. What was written
+// reads back exactly. Since no carriage return is written as it is, `load` takes one before the
+// newline for a part of that.
 // A time to live has no place in a line: jsonl.h keeps it.
 #pragma once
 

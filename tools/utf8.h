@@ -6,6 +6,9 @@
 
 namespace commy::tools {
 
+// U+FEFF, which some editors put before a text, and which nobody sees.
+inline constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
+
 // How many bytes the well-formed UTF-8 sequence at the start of `text` has; 0: none starts there.
 // Overlong forms, surrogates and code points past U+10FFFF are not well-formed.
 std::size_t Utf8SequenceBytes(std::string_view text);

@@ -1,4 +1,4 @@
-// Creating a file that appears under its name complete, or not at all.
+// Creating a file that appears under its name complete, or not at all; also in the place of another.
 //
 // The file is made without a name in the directory it will live in, filled by the caller, and then
 // linked. If the process dies before, nothing is left. Where the file system has no nameless files
@@ -9,6 +9,7 @@
 
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/status.h"
@@ -74,14 +75,19 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<Descriptor> CreateProvisional(Platform& platform, const std::string& path) {
+// A hidden name beside `path` that nobody else has.
+std::string ProvisionalName(Platform& platform, const std::string& path) {
+  std::uint64_t random = 0;
+  platform.RandomBytes(&random, sizeof random);
+  return absl::StrCat(DirectoryOf(path), "/.commy-", absl::Hex(random, absl::kZeroPad16));
+}
+
+absl::StatusOr<Descriptor> CreateProvisional(Platform& platform, const std::string& path,
+                                             mode_t mode) {
   for (int attempt = 0; attempt < kNameTries; ++attempt) {
-    std::uint64_t random = 0;
-    platform.RandomBytes(&random, sizeof random);
-    const std::string name =
-        absl::StrCat(DirectoryOf(path), "/.commy-", absl::Hex(random, absl::kZeroPad16));
+    const std::string name = ProvisionalName(platform, path);
     Descriptor made(OpenRegistered(
-        [&] { return ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, kMode); }));
+        [&] { return ::open(name.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode); }));
     if (made.valid()) {
       ForkGuard().RemoveOnClose(made.fd(), name);
       return made;
@@ -108,9 +114,67 @@ absl::StatusOr<Descriptor> LinuxPlatform::CreateUnlinked(const std::string& path
   }
   const int error = errno;
   if (error == EOPNOTSUPP || error == EISDIR) {
-    return CreateProvisional(*this, path);
+    return CreateProvisional(*this, path, kMode);
   }
   return base::ErrnoStatus(error, "create " + path);
+}
+
+absl::StatusOr<Descriptor> LinuxPlatform::CreateReplacement(const std::string& path) {
+  struct stat old {};
+  if (::lstat(path.c_str(), &old) != 0) {
+    return errno == ENOENT
+               ? CreateUnlinked(path)
+               : absl::StatusOr<Descriptor>(base::ErrnoStatus(errno, "look up " + path));
+  }
+  if (!S_ISREG(old.st_mode)) {
+    return base::InvalidArgument("replace ", path, ": is not a regular file");
+  }
+  const std::string directory = DirectoryOf(path);
+  Descriptor made(OpenRegistered([&] { return OpenUnnamed(directory); }));
+  if (!made.valid()) {
+    if (errno != EOPNOTSUPP && errno != EISDIR) {
+      return base::ErrnoStatus(errno, "create a file beside " + path);
+    }
+    // It has a name, by which nobody shall open it before it has its mode.
+    COMMY_ASSIGN_OR_RETURN(made, CreateProvisional(*this, path, S_IRUSR | S_IWUSR));
+  }
+  struct stat now {};
+  if (::fstat(made.fd(), &now) != 0) {
+    return base::ErrnoStatus(errno, "describe the new file for " + path);
+  }
+  const bool same_owner = now.st_uid == old.st_uid && now.st_gid == old.st_gid;
+  if (!same_owner && ::fchown(made.fd(), old.st_uid, old.st_gid) != 0) {
+    return base::FailedPrecondition("replace ", path, ": it belongs to user ", old.st_uid,
+                                    " and group ", old.st_gid,
+                                    ", to whom this process may not give a new file");
+  }
+  // After the owner, whose change takes some bits away.
+  constexpr mode_t kModeBits = 07777;
+  if (::fchmod(made.fd(), old.st_mode & kModeBits) != 0) {
+    return base::ErrnoStatus(errno, "set the mode of the new file for " + path);
+  }
+  return made;
+}
+
+absl::Status LinuxPlatform::Replace(int fd, const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckFileName(path));
+  if (RetryInterrupted([&] { return ::fsync(fd); }) != 0) {
+    return base::ErrnoStatus(errno, "sync the new file for " + path);
+  }
+  std::string provisional = ForkGuard().ProvisionalName(fd);
+  if (provisional.empty()) {
+    // No system call gives a nameless file a name that is taken.
+    provisional = ProvisionalName(*this, path);
+    if (LinkNameless(fd, provisional) != 0) {
+      return base::ErrnoStatus(errno, "link the new file for " + path);
+    }
+    ForkGuard().RemoveOnClose(fd, provisional);
+  }
+  if (::rename(provisional.c_str(), path.c_str()) != 0) {
+    return base::ErrnoStatus(errno, "replace " + path);
+  }
+  ForkGuard().Keep(fd);
+  return SyncDirectory(DirectoryOf(path));
 }
 
 absl::Status LinuxPlatform::Link(int fd, const std::string& path) {

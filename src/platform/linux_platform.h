@@ -21,6 +21,8 @@ class LinuxPlatform : public Platform {
   absl::StatusOr<Descriptor> CreateUnlinked(const std::string& path) override;
   absl::Status Link(int fd, const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::StatusOr<Descriptor> CreateReplacement(const std::string& path) override;
+  absl::Status Replace(int fd, const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
   absl::StatusOr<FileFacts> Describe(int fd) override;
   absl::StatusOr<FileFacts> DescribePath(const std::string& path) override;

@@ -85,6 +85,13 @@ class Platform {
   // Gives a finished file its final name in the same directory. AlreadyExists if there is a file of
   // that name; it is left alone. Syncs the directory.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
+  // A new file to take the place of `path`, in its directory, that nobody else can see yet. If there
+  // is a file of that name, a regular one, the new one gets its mode and owner.
+  // FailedPrecondition: the owner cannot be kept.
+  virtual absl::StatusOr<Descriptor> CreateReplacement(const std::string& path) = 0;
+  // Gives a file from CreateReplacement its name, for which there is at every moment, also after a
+  // power cut, either what was there before or the whole new file. `path` must be no symbolic link.
+  virtual absl::Status Replace(int fd, const std::string& path) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
   virtual absl::StatusOr<FileFacts> Describe(int fd) = 0;
   virtual absl::StatusOr<FileFacts> DescribePath(const std::string& path) = 0;

@@ -10,6 +10,7 @@
 
 #include "platform/fork_guard.h"
 #include "platform/platform.h"
+#include "platform/standard_descriptors.h"
 
 namespace commy::platform {
 
@@ -36,11 +37,13 @@ std::string ProcPath(int fd);
 std::string NameOf(int fd);
 
 // Runs `open_call`, which returns a descriptor or -1 with errno, such that a concurrent fork()
-// comes before or after both the opening and the registration. -1 with errno on failure.
+// comes before or after both the opening and the registration. -1 with errno on failure. The
+// descriptor is never 0, 1 or 2, whatever the process has closed.
 template <typename OpenCall>
 int OpenRegistered(OpenCall open_call) {
   ForkGuard guard;
-  const int fd = RetryInterrupted(open_call);
+  const StandardDescriptorGuard standard;
+  const int fd = AboveStandardDescriptors(RetryInterrupted(open_call));
   if (fd >= 0) {
     guard.Register(fd);
   }

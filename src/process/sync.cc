@@ -12,6 +12,7 @@ namespace commy::process {
 namespace {
 
 constexpr int kAttempts = 5;
+constexpr std::int64_t kLookAgainNs = 1'000'000;
 
 bool IsAtWork(std::uint64_t op_word) {
   return UnpackOp(op_word).kind != OpKind::kNone;
@@ -71,18 +72,20 @@ absl::Status Session::WaitForOperation(std::uint32_t lane_index, std::int64_t de
   };
   const std::uint32_t slot = OwnerSlot(owner);
   const bool other = slot != region_->slot_index() && slot < region_->geometry().participant_count;
-  // Of one who is dead the operation is over when he is recovered.
-  bool may_be_dead = other;
+  // Of a dead process the operation is over once it is recovered. Its death shows when the kernel has
+  // freed its lock, which may be some time after the kill: that is asked again and again.
+  std::int64_t next_look_ns = platform_.MonotonicNs();
   while (!over()) {
-    if (may_be_dead) {
+    const std::int64_t now_ns = platform_.MonotonicNs();
+    const bool late = now_ns > deadline_ns;
+    if (other && (late || now_ns >= next_look_ns)) {
       COMMY_RETURN_IF_ERROR(RecoverIfDead(slot));
-      may_be_dead = false;
-    } else if (platform_.MonotonicNs() <= deadline_ns) {
-      std::this_thread::yield();
-    } else {
-      COMMY_RETURN_IF_ERROR(other ? RecoverIfDead(slot) : absl::OkStatus());
+      next_look_ns = now_ns + kLookAgainNs;
+    }
+    if (late) {
       return over() ? absl::OkStatus() : Busy(slot);
     }
+    std::this_thread::yield();
   }
   return absl::OkStatus();
 }

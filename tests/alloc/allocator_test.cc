@@ -14,6 +14,7 @@
 
 #include "support/child_process.h"
 #include "support/seed.h"
+#include "support/seen_dead.h"
 #include "support/temp_dir.h"
 
 namespace commy::alloc {
@@ -310,6 +311,7 @@ TEST_F(AllocatorTest, BlocksAndRunsOfAKilledProcessComeBack) {
   ASSERT_TRUE(party_.session->RecoverDead().ok());
   EXPECT_EQ(party_.allocator->Stats().blocks_used, 4U) << "it lives";
   ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(test::SeenDead(*party_.session, child.pid()));
   ASSERT_TRUE(party_.session->RecoverDead().ok());
   EXPECT_EQ(party_.allocator->Stats().blocks_used, 0U);
   ASSERT_TRUE(party_.session->RecoverDead().ok());

@@ -12,6 +12,7 @@
 #include "support/child_process.h"
 #include "support/process_crew.h"
 #include "support/seed.h"
+#include "support/seen_dead.h"
 #include "support/transaction_fixture.h"
 
 namespace commy::test {
@@ -145,6 +146,7 @@ TEST_F(LargeTransactionTest, IsThereWholeOrNotAtAllWhereverItsOwnerIsLost) {
     owner.Send("go");
     WaitUntil(part);
     ASSERT_TRUE(owner.KillAndWait());
+    ASSERT_TRUE(SeenDead(store_, owner.pid()));
     // Before anybody recovers it.
     const bool done = *spaces_[0].Get(KeyAt(0)) == value;
     ASSERT_TRUE(spaces_[1].Put("other", "x").ok());

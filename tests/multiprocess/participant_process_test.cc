@@ -12,6 +12,7 @@
 #include "process/owner.h"
 #include "support/child_process.h"
 #include "support/lane_state.h"
+#include "support/seen_dead.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
 
@@ -95,6 +96,7 @@ TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRec
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
   ASSERT_EQ(child.Receive(), "holding");
   ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(SeenDead(store, child.pid()));
   ASSERT_TRUE(Of(store, child.pid()).has_value());
   EXPECT_EQ(Of(store, child.pid())->liveness, Liveness::kDead);
   const std::vector<std::uint32_t> lanes = LanesOf(store, Of(store, child.pid())->slot);
@@ -142,6 +144,7 @@ TEST_F(ParticipantProcessTest, WhatADeadOnesSnapshotKeptIsFoundWhenTheStoreIsFul
   const Namespace more = MustOpenNamespace(store, "more");
   ASSERT_LT(fill(more, part), part) << "the snapshot kept nothing";
   ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(SeenDead(store, child.pid()));
   EXPECT_EQ(fill(more, part), part);
   EXPECT_TRUE(IsSound(store));
 }

@@ -121,7 +121,7 @@ TEST_F(LockTest, IsFreeAfterItsProcessReturned) {
   ASSERT_EQ(holder->Receive(), "locked");
   holder->Send("end");
   ASSERT_TRUE(holder->Succeeded());
-  EXPECT_FALSE(IsLocked(kFar));
+  EXPECT_TRUE(test::WaitFor([&] { return !IsLocked(kFar); }));
 }
 
 TEST_F(LockTest, AStoppedProcessKeepsItUntilItIsKilled) {
@@ -167,7 +167,7 @@ TEST_P(LockForkTest, AForkedChildThatLivesOnDoesNotKeepIt) {
   ASSERT_TRUE(grandchild.has_value());
   EXPECT_TRUE(IsLocked(kFar));
   ASSERT_TRUE(child.KillAndWait());
-  EXPECT_FALSE(IsLocked(kFar));
+  EXPECT_TRUE(test::WaitFor([&] { return !IsLocked(kFar); }));
   // It was alive all the while: it still answers to signal 0, and ends when told so.
   EXPECT_EQ(::kill(std::stoi(*grandchild), 0), 0);
   EXPECT_TRUE(child.Send("end"));

@@ -12,6 +12,7 @@
 #include "region/region.h"
 #include "support/child_process.h"
 #include "support/fault_platform.h"
+#include "support/seen_dead.h"
 #include "support/store_fixture.h"
 
 namespace commy::region {
@@ -123,6 +124,7 @@ TEST_F(CleanWordTest, WhoDiesLeavesItDirtyAndTheNextOneOutCleans) {
   });
   ASSERT_EQ(child.Receive(), "dirty");
   ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(test::NobodyIsAttached(path_));
   EXPECT_TRUE(IsDirty());
   EXPECT_FALSE(SurvivesReboot());
   MustOpen().reset();
@@ -203,6 +205,7 @@ TEST_F(CleanWordTest, WhoComesAndGoesWhileTheLastOneLeavesIsNoLieEither) {
     });
     EXPECT_EQ(child.Receive(), "dirty");
     EXPECT_TRUE(child.KillAndWait());
+    EXPECT_TRUE(test::NobodyIsAttached(path_));
   };
   goes.reset();
   EXPECT_TRUE(IsDirty());

@@ -14,6 +14,7 @@
 #include "region/layout.h"
 #include "support/child_process.h"
 #include "support/fault_platform.h"
+#include "support/seen_dead.h"
 #include "support/store_fixture.h"
 
 namespace commy::test {
@@ -279,6 +280,7 @@ TEST_F(OpenFaultsTest, AStoreThatWasInUseInAnotherBootIsRefusedAndACleanOneOpens
   });
   ASSERT_EQ(child.Receive(), "written");
   ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(NobodyIsAttached(path_));
   const std::string before = FileBytes(path_);
   const absl::Status status = OpenOn(platform, path_, QuietOptions()).status();
   EXPECT_TRUE(Says(status, Code::kDataLoss, "commy recover"));

@@ -11,6 +11,7 @@
 
 #include "support/child_process.h"
 #include "support/fault_platform.h"
+#include "support/seen_dead.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
 
@@ -152,8 +153,46 @@ TEST_F(SyncTest, OneThatDiedInsideAnOperationIsRecoveredFirst) {
   ASSERT_TRUE(store.OpenNamespace("n")->Put("k", "v").ok());
   ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
   ASSERT_EQ(child.Receive(), "inside");
-  child.Kill();
-  EXPECT_TRUE(store.Sync().ok());
+  ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(SeenDead(store, child.pid()));
+  const absl::Status status = store.Sync();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_TRUE(Survives());
+}
+
+// A kernel that is slow to free the locks of the dead, and a clock that goes on by being asked.
+class SlowRelease : public FaultPlatform {
+ public:
+  std::atomic<int> looks_that_find_it{0};
+  absl::StatusOr<bool> TryLock(int fd, std::uint64_t byte_offset, bool exclusive) override {
+    if (exclusive && byte_offset >= region::kSlotLockBase && looks_that_find_it > 0) {
+      --looks_that_find_it;
+      return false;
+    }
+    return FaultPlatform::TryLock(fd, byte_offset, exclusive);
+  }
+  std::int64_t MonotonicNs() override { return now_ns_ += 100'000; }
+
+ private:
+  std::atomic<std::int64_t> now_ns_{0};
+};
+
+TEST_F(SyncTest, OneWhoseLockIsFreedSomeTimeAfterItsDeathIsRecoveredOnceItIs) {
+  SlowRelease platform;
+  absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
+  ASSERT_TRUE(store.ok()) << store.status();
+  ASSERT_TRUE(store->OpenNamespace("n")->Put("k", "v").ok());
+  ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
+  ASSERT_EQ(child.Receive(), "inside");
+  ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(SeenDead(*store, child.pid()));
+  platform.looks_that_find_it = 5;
+  const std::int64_t start_ns = platform.MonotonicNs();
+  const absl::Status status = store->Sync();
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(platform.looks_that_find_it, 0);
+  EXPECT_LT(platform.MonotonicNs() - start_ns,
+            absl::ToInt64Nanoseconds(QuietOptions().stale_after) / 2);
   EXPECT_TRUE(Survives());
 }
 

@@ -11,6 +11,7 @@
 #include "support/child_process.h"
 #include "support/fault_platform.h"
 #include "support/ordered_fixture.h"
+#include "support/seen_dead.h"
 #include "support/wait_for.h"
 
 namespace commy::test {
@@ -193,6 +194,7 @@ TEST_P(WaitingTest, AKilledWritersChangeIsToldByWhoRecoversHim) {
   ASSERT_EQ(child.Receive(), "inside");
   EXPECT_TRUE(EndsAWait([&] {
     ASSERT_TRUE(child.KillAndWait());
+    ASSERT_TRUE(SeenDead(*store_, child.pid()));
     ASSERT_TRUE(ImplOf(*store_)->session().RecoverDead().ok());
   }));
 }

@@ -73,7 +73,7 @@ class ChildProcess {
   std::optional<ChildEnd> Wait();
   // Wait(), and whether the child returned 0.
   [[nodiscard]] bool Succeeded();
-  // Kill() and Wait(): gone when it returns true.
+  // Kill() and Wait(): gone when it returns true; but see seen_dead.h.
   bool KillAndWait();
 
  private:

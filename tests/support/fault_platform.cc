@@ -95,6 +95,14 @@ absl::Status FaultPlatform::Rename(const std::string& from, const std::string& t
   return real_->Rename(from, to);
 }
 
+absl::StatusOr<platform::Descriptor> FaultPlatform::CreateReplacement(const std::string& path) {
+  return real_->CreateReplacement(path);
+}
+
+absl::Status FaultPlatform::Replace(int fd, const std::string& path) {
+  return real_->Replace(fd, path);
+}
+
 absl::Status FaultPlatform::Remove(const std::string& path) {
   return real_->Remove(path);
 }

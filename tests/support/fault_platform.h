@@ -75,6 +75,8 @@ class FaultPlatform : public platform::Platform {
   absl::StatusOr<platform::Descriptor> CreateUnlinked(const std::string& path) override;
   absl::Status Link(int fd, const std::string& path) override;
   absl::Status Rename(const std::string& from, const std::string& to) override;
+  absl::StatusOr<platform::Descriptor> CreateReplacement(const std::string& path) override;
+  absl::Status Replace(int fd, const std::string& path) override;
   absl::Status Remove(const std::string& path) override;
   absl::StatusOr<platform::FileFacts> Describe(int fd) override;
   absl::StatusOr<platform::FileFacts> DescribePath(const std::string& path) override;

@@ -6,6 +6,7 @@
 
 #include "nlohmann/json.hpp"
 
+#include "support/seen_dead.h"
 #include "support/wait_for.h"
 #include "tools/cli_fixture.h"
 
@@ -142,6 +143,7 @@ TEST_F(CliBenchTest, WhatAKilledOneLeftIsDroppedByTheNext) {
   Fails(3, small_, {store_, kPath, "is in use by a benchmark"});
   bench.Signal(SIGKILL);
   EXPECT_EQ(bench.Wait().signal, SIGKILL);
+  ASSERT_TRUE(SeenDead(store, bench.pid()));
   EXPECT_TRUE(AtWork(store, 2000));  // Its namespace is still there.
   EXPECT_EQ(RunCommy(small_).code, 0);
   ExpectNothingLeft();
@@ -166,7 +168,19 @@ TEST_F(CliBenchTest, WrongUsage) {
   Fails(2, {"bench", store_, "--keys", "0"}, {"--keys"});
   Fails(2, {"bench", store_, "--value-bytes", "15"}, {"--value-bytes"});
   Fails(2, {"bench", store_, "--processes", "65"}, {"--processes"});
-  Fails(2, {"bench", store_, "--seconds", "0"}, {"--seconds"});
+  for (const std::string text :
+       {"0", "0.0009", "3601", "-1", "nan", "-nan", "inf", "1e400", "", " ", "1s", "1e"}) {
+    Fails(2, {"bench", store_, "--keys", "10", "--seconds", text},
+          {"--seconds", "\"" + text + "\"", "from 0.001 to 3600"});
+  }
+  for (const std::string text : {"0", "-1", "nan", "inf", "1e400", "", " ", "1.5", "4294967297"}) {
+    const std::string quoted = "\"" + text + "\"";
+    Fails(2, {"bench", store_, "--keys", text}, {"--keys", quoted, "from 1 to 4294967296"});
+    Fails(2, {"bench", store_, "--processes", text}, {"--processes", quoted, "from 1 to 64"});
+    Fails(2, {"bench", store_, "--value-bytes", text},
+          {"--value-bytes", quoted, "from 16 to 1073741824"});
+  }
+  Fails(2, {"demo", temp_.File("demo"), "--length", "inf"}, {"--length", "\"inf\"", "at most 24h"});
   Fails(3, {"bench", temp_.File("none.commy")}, {"none.commy"});
 }
 

@@ -4,6 +4,7 @@
 #include <fstream>
 #include <map>
 #include <random>
+#include <set>
 #include <sstream>
 
 #include <unistd.h>
@@ -28,6 +29,18 @@ class CliDumpTest : public CliFixture {
     }
     EXPECT_TRUE(scan.status().ok()) << scan.status();
     return records;
+  }
+
+  static std::set<std::string> Paths(const std::string& store) {
+    std::set<std::string> paths;
+    const absl::StatusOr<Store> opened = Store::Open(store);
+    EXPECT_TRUE(opened.ok()) << opened.status();
+    const absl::StatusOr<std::vector<NamespaceInfo>> all = opened->ListNamespaces();
+    EXPECT_TRUE(all.ok()) << all.status();
+    for (const NamespaceInfo& info : *all) {
+      paths.insert(info.path);
+    }
+    return paths;
   }
 
   Records Fill(std::string_view path, std::size_t key_bytes_min, std::size_t key_bytes_max) {
@@ -117,6 +130,84 @@ TEST_F(CliDumpTest, AllNamespacesGoIntoOneFileAndBack) {
         {"another database", "\"b\"", "--all", "line "});
 }
 
+TEST_F(CliDumpTest, ANameWithALineFeedAddsNoHeaderNamespaceOrKey) {
+  const std::vector<std::string> names = {
+      "x\ntype=btree\nHEADER=END\n 61646d696e\n 79657321\nDATA=END\nVERSION=3\nformat=bytevalue\n"
+      "database=y",
+      "b\nb",
+      "b\n",
+      "\nHEADER=END",
+      "c\r",
+      std::string("d\0e", 3),
+      "plain",
+      "commy-escaped:",
+      "commy-escaped:b\\0ab",
+      "commy-escaped:plain",
+      "commy-escaped:\\zz",
+      "b\\0ab",
+      "\xff=\xfe "};
+  for (const std::string& name : names) {
+    ASSERT_TRUE(MustOpen(store_, name).Put("k", name).ok());
+  }
+  const ProgramEnd dumped = RunCommy({"dump", "--all", store_, temp_.File("all")});
+  EXPECT_EQ(dumped.code, 0);
+  EXPECT_NE(dumped.err.find("warning: 10 namespaces have a path that this format cannot hold"),
+            std::string::npos)
+      << dumped.err;
+  const std::string text = Read(temp_.File("all"));
+  EXPECT_NE(text.find("\ndatabase=commy-escaped:b\\0ab\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndatabase=b\\0ab\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndatabase=plain\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("\ndatabase=\xff=\xfe \n"), std::string::npos) << text;
+  Done({"load", "--all", other_, temp_.File("all"), "--format", "dump"});
+  EXPECT_EQ(Paths(other_), std::set<std::string>(names.begin(), names.end()));
+  for (const std::string& name : names) {
+    EXPECT_EQ(Content(other_, name), (Records{{"k", name}}));
+  }
+}
+
+TEST_F(CliDumpTest, NamesOfRandomBytesRoundTrip) {
+  std::mt19937_64 random(Seed());
+  const std::vector<std::string> pieces = {"\n",        "\r",         std::string(1, '\0'),
+                                           "\\",        "\\0a",       "commy-escaped:",
+                                           "database=", "HEADER=END", "a",
+                                           "=",         "\xff"};
+  std::set<std::string> names;
+  for (int i = 0; i < 200; ++i) {
+    std::string name = random() % 4 == 0 ? "commy-escaped:" : "";
+    do {
+      name += random() % 2 == 0 ? pieces[random() % pieces.size()]
+                                : std::string(1, static_cast<char>(random()));
+    } while (random() % 5 != 0);
+    std::replace(name.begin(), name.end(), '/', '.');  // It parts a path.
+    names.insert(name);
+  }
+  for (const std::string& name : names) {
+    ASSERT_TRUE(MustOpen(store_, name).Put(name, "v").ok());
+  }
+  for (const std::string reader : {"lmdb", "bdb"}) {
+    EXPECT_EQ(RunCommy({"dump", "--all", store_, temp_.File("all"), "--for", reader}).code, 0);
+    const std::string other = temp_.File(reader);
+    Done({"load", "--all", other, temp_.File("all"), "--format", "dump"});
+    EXPECT_EQ(Paths(other), names);
+    for (const std::string& name : names) {
+      ASSERT_EQ(Content(other, name), (Records{{name, "v"}}));
+    }
+  }
+}
+
+TEST_F(CliDumpTest, ADatabaseThatOnlyLooksEscapedKeepsItsName) {
+  const std::string rest = "\nHEADER=END\n 6b\n 76\nDATA=END\n";
+  std::string text;
+  const std::set<std::string> names = {"commy-escaped:plain", "commy-escaped:\\0",
+                                       "commy-escaped:", "commy-escaped:a\\0A"};
+  for (const std::string& name : names) {
+    text += "VERSION=3\ndatabase=" + name + rest;
+  }
+  Done({"load", "--all", store_, File("foreign", text), "--format", "dump"});
+  EXPECT_EQ(Paths(store_), names);
+}
+
 TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
   Done({"put", store_, "n", "k", "v", "--ttl", "1h"});
   Done({"put", store_, "n", "", "empty"});
@@ -147,7 +238,10 @@ TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
 TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
   const std::string head = "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n";
   const std::vector<std::pair<std::string, std::string>> bad = {
-      {"", "line 0: the file is empty"},
+      {"\n\r\n", "line 2: the file is empty"},
+      {"VERSION=3\nHEADER=END\r\n", "line 2: the file ends before HEADER=END"},
+      {"VERSION=3\nHEADER=END\n 61\n 31\n\nDATA=END\n", "line 5: a line of data must begin"},
+      {"VERSION=3\nHEADER=END\n 6b\r\n", "line 3: an odd number"},
       {"a\tb\n", "line 1: a dump begins with VERSION=3"},
       {"VERSION=3\nformat=print\n", "line 2: the file ends before HEADER=END"},
       {"VERSION=3\n k\n", "line 2: a line of the header must be"},
@@ -166,6 +260,46 @@ TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
           {temp_.File("bad"), message, "records were loaded before it", "mend the line"});
   }
   EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}})) << "what stood before is there";
+}
+
+TEST_F(CliDumpTest, AnEmptyFileIsNamedWithoutALine) {
+  const ProgramEnd end = RunCommy({"load", store_, "n", File("none", ""), "--format", "dump"});
+  ExpectLine(end, 3, {temp_.File("none"), "is empty", "a dump begins with VERSION=3"});
+  EXPECT_EQ(end.err.find("line"), std::string::npos) << end.err;
+  Fails(3, {"load", store_, "n", "--format", "dump"}, {"standard input is empty"});
+}
+
+TEST_F(CliDumpTest, AByteOrderMarkCarriageReturnsAndBlankLinesMeanNothing) {
+  const auto with_carriage_returns = [](std::string text) {
+    for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) {
+      text.insert(at, 1, '\r');
+    }
+    return text;
+  };
+  const std::string text =
+      "VERSION=3\nformat=print\ndatabase=a\ntype=btree\nmapsize=1048576\nHEADER=END\n k\n v\n \n \n"
+      "DATA=END\n";
+  std::string second = text;
+  second.replace(second.find("=a"), 2, "=b");
+  const std::string blank = "\n\n" + text + "\n\n" + second + "\n";
+  int number = 0;
+  for (const std::string& file :
+       {"\xef\xbb\xbf" + text + second, with_carriage_returns(text + second),
+        "\xef\xbb\xbf" + with_carriage_returns(blank), blank, text + with_carriage_returns(second),
+        with_carriage_returns(text) + second}) {
+    const std::string store = temp_.File("case" + std::to_string(number++));
+    Done({"load", "--all", store, File("text", file), "--format", "dump"});
+    EXPECT_EQ(Paths(store), (std::set<std::string>{"a", "b"}));
+    EXPECT_EQ(Content(store, "a"), (Records{{"k", "v"}, {"", ""}}));
+    EXPECT_EQ(Content(store, "b"), (Records{{"k", "v"}, {"", ""}}));
+  }
+}
+
+TEST_F(CliDumpTest, ACarriageReturnIsDataWhereTheOtherLinesHaveNone) {
+  Done({"load", "--all", store_, "--format", "dump"},
+       {.input = "VERSION=3\nformat=print\ndatabase=a\r\nHEADER=END\n k\r\n v\r\nDATA=END\n"});
+  EXPECT_EQ(Paths(store_), std::set<std::string>{"a\r"});
+  EXPECT_EQ(Content(store_, "a\r"), (Records{{"k\r", "v\r"}}));
 }
 
 TEST_F(CliDumpTest, WrongUsageIsSaid) {
@@ -222,6 +356,26 @@ TEST_F(CliDumpTest, NamespacesGoThroughLmdbAsDatabases) {
   Done({"load", "--all", other_, dir + "/all.dump", "--format", "dump"});
   EXPECT_EQ(Content(other_, "acme/a"), first);
   EXPECT_EQ(Content(other_, "b"), second);
+}
+
+TEST_F(CliDumpTest, NamesWithLineFeedsComeBackThroughLmdb) {
+  if (!Has("mdb_load")) {
+    GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils)";
+  }
+  const std::set<std::string> names = {"a\nb", "a\\0ab", "\ntype=recno", "plain"};
+  for (const std::string& name : names) {
+    Done({"put", store_, name, "k", name});
+  }
+  const std::string dir = temp_.path();
+  EXPECT_EQ(RunCommy({"dump", "--all", store_, dir + "/ours.dump"}).code, 0);
+  ASSERT_EQ(Shell("cd " + dir +
+                  " && mdb_load -n -f ours.dump all.mdb && mdb_dump -n -a all.mdb > all.dump"),
+            0);
+  Done({"load", "--all", other_, dir + "/all.dump", "--format", "dump"});
+  EXPECT_EQ(Paths(other_), names);
+  for (const std::string& name : names) {
+    EXPECT_EQ(Content(other_, name), (Records{{"k", name}}));
+  }
 }
 
 TEST_F(CliDumpTest, BerkeleyDbReadsAndWritesBothForms) {

@@ -173,6 +173,41 @@ TEST_F(CliRecordsTest, ALastLineWithoutNewlineCounts) {
   EXPECT_TRUE(Done({"load", other_, "n"}, {.input = ""}).starts_with("loaded 0 records"));
 }
 
+TEST_F(CliRecordsTest, AByteOrderMarkCarriageReturnsAndBlankLinesAreNotOfTheRecords) {
+  Done({"load", store_, "n"},
+       {.input = "\xef\xbb\xbfvisits\t41\r\nr\t1\\r\r\n\r\n\nrr\ta\r\r\nl\t2\r"});
+  EXPECT_EQ(Content(store_, "n"),
+            (Records{{"visits", "41"}, {"r", "1\r"}, {"rr", "a\r"}, {"l", "2"}}));
+  EXPECT_EQ(Done({"add", store_, "n", "visits", "1"}), "42\n");
+  Done({"load", store_, "j", "--format", "jsonl"},
+       {.input = "\xef\xbb\xbf{\"key\":\"a\",\"value\":\"1\"}\r\n\r\n{\"key\":\"b\",\"value\":"
+                 "\"2\"}\n\n"});
+  EXPECT_EQ(Content(store_, "j"), (Records{{"a", "1"}, {"b", "2"}}));
+  Fails(3, {"load", store_, "n"}, {"line 4", "no tab", "2 records"},
+        {.input = "a\t1\n\nb\t2\nc\n"});
+}
+
+TEST_F(CliRecordsTest, AByteOrderMarkThatIsOfAKeyOrAValueIsKept) {
+  const Records records = {{"\xef\xbb\xbf", "\xef\xbb\xbf"}};
+  Done({"put", store_, "n", "\xef\xbb\xbf", "-"}, {.input = "\xef\xbb\xbf"});
+  EXPECT_EQ(Content(store_, "n"), records);
+  for (const std::string format : {"tsv", "jsonl"}) {
+    Done({"load", other_, format, "--format", format},
+         {.input = Done({"scan", store_, "n", "--format", format})});
+    EXPECT_EQ(Content(other_, format), records);
+  }
+}
+
+TEST_F(CliRecordsTest, WhatIsWrongBeforeTheFirstLineHasNoLine) {
+  Done({"put", store_, "hash", "k", "v"});
+  for (const ProgramEnd& end :
+       {RunCommy({"load", store_, "hash", "--ordered"}, {.input = "k\tw\n"}),
+        RunCommy({"load", store_, "n", temp_.path()})}) {
+    ExpectLine(end, 3, {});
+    EXPECT_EQ(end.err.find("line 0"), std::string::npos) << end.err;
+  }
+}
+
 TEST_F(CliRecordsTest, AnInputFileThatCannotBeReadIsNamed) {
   Fails(3, {"load", store_, "n", temp_.File("none.tsv")}, {temp_.File("none.tsv"), "No such file"});
   Fails(3, {"load", store_, "n", temp_.path()}, {temp_.path(), "directory"});

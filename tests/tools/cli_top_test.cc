@@ -225,6 +225,13 @@ TEST_F(CliTopTest, ChangesNothingAndMakesNoStore) {
   Fails(3, {"top", temp_.File("none.commy")}, {"none.commy"});
   EXPECT_NE(::access(temp_.File("none.commy").c_str(), F_OK), 0);
   Fails(2, {"top", store_, "--interval", "0s"}, {"--interval"});
+  for (const std::string text : {"inf", "25h"}) {
+    Fails(2, {"top", store_, "--interval", text}, {"--interval", text, "at most 24h"});
+  }
+  for (const std::string text : {"0", "-1", "nan", "inf", "1e400", "", "1.5"}) {
+    Fails(2, {"top", store_, "--count", text},
+          {"--count", "\"" + text + "\"", "from 1 to 18446744073709551615"});
+  }
 }
 
 }  // namespace

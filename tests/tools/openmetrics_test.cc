@@ -1,10 +1,14 @@
 // `commy stat --format openmetrics`, read as strictly as its standard says.
+#include <algorithm>
 #include <map>
+#include <random>
 #include <regex>
 #include <set>
 #include <sstream>
 
+#include "support/seed.h"
 #include "tools/cli_fixture.h"
+#include "utf8.h"
 
 namespace commy::test {
 namespace {
@@ -60,7 +64,48 @@ std::map<std::string, std::vector<Sample>> Parse(const std::string& text) {
   return families;
 }
 
-class OpenMetricsTest : public CliFixture {};
+// The bytes that a label stands for: the format's escapes, and then \\ and \xHH.
+std::string Unescape(const std::string& label) {
+  std::string text;
+  for (std::size_t i = 0; i < label.size(); ++i) {
+    const bool escape = label[i] == '\\';
+    i += escape ? 1 : 0;
+    text += escape && label[i] == 'n' ? '\n' : label[i];
+  }
+  std::string bytes;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '\\') {
+      bytes += text[i];
+    } else if (text.at(i + 1) == 'x') {
+      bytes += static_cast<char>(std::stoi(text.substr(i + 2, 2), nullptr, 16));
+      i += 3;
+    } else {
+      EXPECT_EQ(text.at(i + 1), '\\') << label;
+      bytes += text[++i];
+    }
+  }
+  return bytes;
+}
+
+class OpenMetricsTest : public CliFixture {
+ protected:
+  // Puts a key into each, and expects a label for each from which its name can be read.
+  void ExpectLabels(const std::set<std::string>& names) {
+    for (const std::string& name : names) {
+      ASSERT_TRUE(MustOpen(store_, name).Put("k", "v").ok());
+    }
+    auto families = Parse(Done({"stat", store_, "--format", "openmetrics"}));
+    std::set<std::string> labels;
+    std::set<std::string> read;
+    for (Sample& sample : families["commy_namespace_keys"]) {
+      const std::string& label = sample.labels["namespace"];
+      EXPECT_TRUE(tools::IsUtf8(label)) << label;
+      EXPECT_TRUE(labels.insert(label).second) << "twice: " << label;
+      read.insert(Unescape(label));
+    }
+    EXPECT_EQ(read, names);
+  }
+};
 
 TEST_F(OpenMetricsTest, SaysOfStoreParticipantsAndNamespacesWhatTheOtherCommandsSay) {
   Done({"load", store_, "acme/a"}, {.input = "1\tx\n2\ty\n3\tz\n"});
@@ -98,7 +143,29 @@ TEST_F(OpenMetricsTest, NamesOfAnyBytesAreEscaped) {
   for (Sample& sample : families["commy_namespace_keys"]) {
     names.insert(sample.labels["namespace"]);
   }
-  EXPECT_EQ(names, (std::set<std::string>{"a\\\"b\\\\c\\nd", "\\\\xff"}));
+  EXPECT_EQ(names, (std::set<std::string>{R"(a\"b\\\\c\nd)", R"(\\xff)"}));
+}
+
+TEST_F(OpenMetricsTest, BytesAndTheirEscapesAsTextAreDifferentLabels) {
+  ExpectLabels({"\xff\xfe", R"(\xff\xfe)", R"(\\xff\xfe)", "\\\xff", R"(\\)", R"(\)", R"(\n)", "\n",
+                R"(\")", "\"", "\r", std::string(1, '\0')});
+}
+
+TEST_F(OpenMetricsTest, RandomNamesHaveLabelsThatCanBeReadBack) {
+  std::mt19937_64 random(Seed());
+  const std::vector<std::string> pieces = {"\\", "x",  "\\xff",    "\xff", "\n",
+                                           "n",  "\"", "\xc3\xa9", "f"};
+  std::set<std::string> names;
+  for (int i = 0; i < 200; ++i) {
+    std::string name;
+    do {
+      name += random() % 4 != 0 ? pieces[random() % pieces.size()]
+                                : std::string(1, static_cast<char>(random()));
+    } while (random() % 5 != 0);
+    std::replace(name.begin(), name.end(), '/', '.');  // It parts a path.
+    names.insert(name);
+  }
+  ExpectLabels(names);
 }
 
 TEST_F(OpenMetricsTest, TheOtherFormatsAreTheOldOnes) {

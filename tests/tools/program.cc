@@ -71,6 +71,9 @@ Program::Program(const std::vector<std::string>& arguments, const ProgramOptions
     ::dup2(in, STDIN_FILENO);
     ::dup2(out, STDOUT_FILENO);
     ::dup2(err_fd_, STDERR_FILENO);
+    for (const int fd : options.closed) {
+      ::close(fd);
+    }
     std::signal(SIGPIPE, SIG_DFL);
     if (TakeTerminal(options.terminal_fd) && (!options.user.has_value() || Become(*options.user))) {
       ::execv(argv[0], argv.data());

@@ -23,6 +23,7 @@ struct ProgramOptions {
   int out_fd = -1;                       // The same.
   int terminal_fd = -1;                  // The same, and input: its terminal, for signals too.
   std::optional<uid_t> user = std::nullopt;  // Become this user and group first.
+  std::vector<int> closed = {};              // Of 0, 1 and 2.
 };
 
 class Program {

@@ -51,6 +51,7 @@ TEST(TsvTest, EscapesByNameWhatHasOneAndAsHexWhatIsNotText) {
   EXPECT_EQ(Tsv("a\tb", "\n\r\\"), "a\\tb\t\\n\\r\\\\\n");
   EXPECT_EQ(Tsv(std::string(1, '\0'), "\x1f\x7f"), "\\x00\t\\x1f\\x7f\n");
   EXPECT_EQ(Tsv("\xc3\xa9", "\xc3"), "\xc3\xa9\t\\xc3\n");
+  EXPECT_EQ(Tsv("\xef\xbb\xbf", "a\xef\xbb\xbf"), "\\xef\\xbb\\xbf\ta\\xef\\xbb\\xbf\n");
   EXPECT_EQ(Tsv("", ""), "\t\n");
 }
 
@@ -119,9 +120,9 @@ TEST(RecordLinesTest, EveryByteRoundTrips) {
 
 TEST(RecordLinesTest, RandomBytesRoundTrip) {
   std::mt19937_64 random(test::Seed());
-  const std::vector<std::string> pieces = {"\\",       "\t",   "\n",          "\r",       "x41",
-                                           "\xc3\xa9", "\xc3", "\xf0\x9f",    "\xed\xa0", "\"",
-                                           "{}",       "n",    "\xe2\x82\xac"};
+  const std::vector<std::string> pieces = {"\\",       "\t",   "\n",           "\r",          "x41",
+                                           "\xc3\xa9", "\xc3", "\xf0\x9f",     "\xed\xa0",    "\"",
+                                           "{}",       "n",    "\xe2\x82\xac", "\xef\xbb\xbf"};
   for (int i = 0; i < 2000; ++i) {
     std::string key;
     std::string value;

@@ -3,7 +3,6 @@
 #include <string>
 #include <utility>
 
-#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
 #include "access.h"
@@ -125,16 +124,6 @@ absl::StatusOr<Exit> RunBenchWorker(const BenchWorkerArguments& arguments, Outpu
   return Exit::kDone;
 }
 
-// A count within its limits.
-void AddLimited(CLI::App& command, const std::string& name, std::uint64_t& number,
-                std::uint64_t least, std::uint64_t most, const std::string& about) {
-  AddCount(command, name, number, about).check([least, most](const std::string& text) {
-    std::uint64_t given = 0;
-    const bool fits = absl::SimpleAtoi(text, &given) && given >= least && given <= most;
-    return fits ? std::string() : absl::StrCat("\"", text, "\" is not from ", least, " to ", most);
-  });
-}
-
 void AddWorker(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand("bench-worker", "One process of the benchmark");
   command.group("");  // Not in the help.
@@ -166,11 +155,8 @@ void AddBenchCommand(CLI::App& app, Action& action) {
   AddLimited(command, "--value-bytes", plan.value_bytes, bench::kValueBytesMin, kValueBytesMax,
              "Bytes of a value (100)");
   AddLimited(command, "--processes", plan.processes, 1, kProcessesMax, "How many at once (1)");
-  command
-      .add_option("--seconds", plan.seconds,
-                  "Time of each of the rows that repeat, in each of three rounds (0.5)")
-      ->check(CLI::Range(0.001, 3600.0).description(""))
-      ->type_name("SECONDS");
+  AddSeconds(command, "--seconds", plan.seconds, 0.001, 3600,
+             "Time of each of the rows that repeat, in each of three rounds (0.5)");
   command.add_flag("--ordered", arguments->ordered, "In an ordered namespace");
   AddJson(command, arguments->json);
   SetExamples(command, {"commy bench fleet.commy", "commy bench fleet.commy --processes 4 --json",

@@ -1,17 +1,12 @@
 // dump: the keys of a namespace, or of all, as a file that can be loaded again.
 
 #include <algorithm>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
-
-#include <fcntl.h>
-#include <unistd.h>
 
 #include "absl/strings/str_cat.h"
 
@@ -20,6 +15,7 @@
 #include "command.h"
 #include "dump_format.h"
 #include "jsonl.h"
+#include "output_file.h"
 #include "progress.h"
 #include "signals.h"
 #include "tsv.h"
@@ -49,68 +45,8 @@ struct DumpArguments {
 struct Losses {
   std::uint64_t keys_for_lmdb = 0;
   std::uint64_t names_for_lmdb = 0;  // A name of a database is a key, too.
+  std::uint64_t names_escaped = 0;
   std::uint64_t ttls = 0;
-};
-
-// Where the dump goes: standard output, or a file that takes its name when it is whole.
-class Target {
- public:
-  static absl::StatusOr<Target> Open(const std::string& file) {
-    Target target;
-    if (file.empty() || file == "-") {
-      return target;
-    }
-    target.file_ = file;
-    target.draft_ = absl::StrCat(file, ".", ::getpid(), ".tmp");
-    target.fd_ = ::open(target.draft_.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (target.fd_ < 0) {
-      return base::FailedPrecondition(
-          target.draft_, ": cannot create it: ", std::strerror(errno),
-          "; give the path of a file in a directory that you may write");
-    }
-    target.out_ = std::make_unique<Output>(target.fd_);
-    return target;
-  }
-  Target(Target&& other) noexcept
-      : file_(std::move(other.file_)),
-        draft_(std::exchange(other.draft_, "")),
-        fd_(std::exchange(other.fd_, -1)),
-        out_(std::move(other.out_)) {}
-  Target& operator=(Target&&) = delete;
-  Target(const Target&) = delete;
-  Target& operator=(const Target&) = delete;
-  ~Target() {
-    if (fd_ >= 0) {
-      ::close(fd_);
-    }
-    if (!draft_.empty()) {
-      ::unlink(draft_.c_str());
-    }
-  }
-
-  [[nodiscard]] Output& Or(Output& standard) const { return out_ == nullptr ? standard : *out_; }
-
-  absl::Status Finish() {
-    if (out_ == nullptr) {
-      return absl::OkStatus();
-    }
-    if (const absl::Status flushed = out_->Flush(); !flushed.ok()) {
-      return base::FailedPrecondition(file_, ": ", flushed.message(), "; nothing was left there");
-    }
-    if (std::rename(draft_.c_str(), file_.c_str()) != 0) {
-      return base::FailedPrecondition(file_, ": cannot put the dump there: ", std::strerror(errno));
-    }
-    draft_.clear();
-    return absl::OkStatus();
-  }
-
- private:
-  Target() = default;
-
-  std::string file_;
-  std::string draft_;
-  int fd_ = -1;
-  std::unique_ptr<Output> out_;
 };
 
 absl::Status Interruption(const DumpArguments& arguments) {
@@ -185,7 +121,9 @@ absl::Status DumpNamespace(const Store& store, const std::string& path, std::uin
   COMMY_ASSIGN_OR_RETURN(const std::vector<Record> records,
                          SortedRecords(store, ns, arguments, then, progress));
   if (arguments.format == Format::kDump) {
-    losses.names_for_lmdb += arguments.all && path.size() > kLmdbKeyBytesMax ? 1 : 0;
+    const std::string name = DumpName(path);
+    losses.names_for_lmdb += arguments.all && name.size() > kLmdbKeyBytesMax ? 1 : 0;
+    losses.names_escaped += arguments.all && name != path ? 1 : 0;
     AppendDumpHeader({arguments.all ? path : "", arguments.print, map_bytes}, out.buffer());
   }
   for (const Record& record : records) {
@@ -212,6 +150,11 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
   if (losses.names_for_lmdb != 0 && arguments.reader == Reader::kLmdb) {
     PrintWarning(absl::StrCat(losses.names_for_lmdb, " namespaces have a path longer than ",
                               kLmdbKeyBytesMax, " bytes: LMDB cannot take it as a name"));
+  }
+  if (losses.names_escaped != 0) {
+    PrintWarning(absl::StrCat(losses.names_escaped,
+                              " namespaces have a path that this format cannot hold: it is escaped "
+                              "(commy-escaped:…), which only load --all turns back"));
   }
   if (losses.ttls != 0) {
     PrintWarning(absl::StrCat(losses.ttls,
@@ -260,6 +203,13 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
   CatchInterrupts();
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "dump"));
   COMMY_ASSIGN_OR_RETURN(const std::vector<std::string> paths, PathsOf(store, arguments));
+  std::optional<OutputFile> file;
+  if (!arguments.file.empty() && arguments.file != "-") {
+    // Before the snapshot: a FIFO may wait long for its reader.
+    COMMY_ASSIGN_OR_RETURN(OutputFile opened, OutputFile::Open(arguments.file, arguments.store));
+    file.emplace(std::move(opened));
+  }
+  Output& out = file.has_value() ? file->out() : standard;
   // All that is dumped is of one moment.
   const absl::StatusOr<Snapshot> then = store.TakeSnapshot();
   COMMY_RETURN_IF_ERROR(Explain(store, then.status()));
@@ -267,8 +217,6 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
   if (arguments.format == Format::kDump && arguments.reader == Reader::kLmdb) {
     COMMY_ASSIGN_OR_RETURN(map_bytes, MapBytes(store, arguments, paths, *then));
   }
-  COMMY_ASSIGN_OR_RETURN(Target target, Target::Open(arguments.file));
-  Output& out = target.Or(standard);
   Losses losses;
   for (const std::string& path : paths) {
     const absl::Status dumped =
@@ -279,9 +227,14 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
     if (arguments.all && absl::IsNotFound(dumped)) {
       continue;  // Dropped since they were listed.
     }
+    if (file.has_value() && !out.status().ok()) {
+      break;  // Finish() says what that means for the file.
+    }
     COMMY_RETURN_IF_ERROR(dumped);
   }
-  COMMY_RETURN_IF_ERROR(target.Finish());
+  if (file.has_value()) {
+    COMMY_RETURN_IF_ERROR(file->Finish());
+  }
   Warn(arguments, losses);
   return Exit::kDone;
 }
@@ -318,7 +271,11 @@ void AddDumpCommand(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<DumpArguments>();
   AddStore(command, arguments->store);
   command.add_option("NS", arguments->path, "Namespace: parts separated by '/'")->type_name("");
-  command.add_option("FILE", arguments->file, "File to write; none or -: standard output")
+  command
+      .add_option(
+          "FILE", arguments->file,
+          "File to write; none or -: standard output. What was there stays until the dump is "
+          "whole; a device, FIFO or socket is written straight into")
       ->type_name("");
   command.add_flag("--all", arguments->all,
                    "Every namespace, as a database of its name; without NS");

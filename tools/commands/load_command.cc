@@ -56,7 +56,7 @@ class Loader {
                                                loaded_.records,
                                                " records; load again to have them all"));
     }
-    if (status.ok()) {
+    if (status.ok() || loaded_.line == 0) {  // Before the first line it names what it is about.
       return status;
     }
     const std::string message = absl::StrCat(
@@ -77,6 +77,10 @@ class Loader {
         return absl::OkStatus();
       }
       ++loaded_.line;
+      line.remove_suffix(line.ends_with('\r') ? 1 : 0);
+      if (line.empty()) {
+        continue;
+      }
       COMMY_ASSIGN_OR_RETURN(const Record record, arguments_.format == Format::kTsv
                                                       ? ParseTsvLine(line)
                                                       : ParseJsonLine(line));
@@ -214,7 +218,8 @@ void AddLoadCommand(CLI::App& app, Action& action) {
       {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"dump", Format::kDump}};
   command
       .add_option("--format", arguments->format,
-                  "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH; jsonl: "
+                  "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH, lines that "
+                  "end in LF or CR LF; jsonl: "
                   "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64; dump: what "
                   "dump, mdb_dump and db_dump write")
       ->transform(CLI::CheckedTransformer(formats).description(""))

@@ -69,6 +69,7 @@ std::string ToText(const RecoverArguments& arguments, const RecoverReport& repor
 
 absl::StatusOr<Exit> RunRecover(const RecoverArguments& arguments, Output& out) {
   CatchInterrupts();
+  COMMY_RETURN_IF_ERROR(KeepPrintsOut(arguments.source));
   RecoverOptions options;
   absl::StatusOr<RecoverReport> report = absl::UnknownError("not run");
   {

@@ -67,7 +67,8 @@ void AddDemoCommands(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<DemoArguments>();
   command.add_option("STORE", arguments->options.store, "Path of its store (demo.commy)")
       ->type_name("");
-  AddDuration(command, "--length", arguments->options.length, "How long they work (15s)");
+  AddDuration(command, "--length", arguments->options.length, "How long they work (15s)",
+              absl::Hours(24));
   command
       .add_option("--unicode", arguments->options.files.unicode,
                   "UnicodeData.txt (package unicode-data)")

@@ -26,15 +26,30 @@ missing() {
   done
 }
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null 2>&1; then
-    sudo "$@"
-  else
-    die "these packages need root, and there is no sudo; as root: $*"
-  fi
+# find_root: sets $as_root to what runs a command as root: nothing, or sudo. Fails if there is no way.
+# A password is asked for here, and only if somebody is there to type it.
+find_root() {
+  as_root=''
+  [ "$(id -u)" -ne 0 ] || return 0
+  command -v sudo >/dev/null 2>&1 || return 1
+  as_root=sudo
+  sudo -n true 2>/dev/null || { (: </dev/tty) 2>/dev/null && sudo -v; }
 }
+
+# apt_install PACKAGE...: what apt-get prints is shown only if it fails. A subshell, for its traps.
+apt_install() (
+  log=$(mktemp) || exit 1
+  trap 'rm -f "$log"' EXIT
+  trap 'exit 129' HUP
+  trap 'exit 130' INT
+  trap 'exit 143' TERM
+  $as_root apt-get update -q </dev/null >"$log" 2>&1 &&
+    $as_root env DEBIAN_FRONTEND=noninteractive \
+      apt-get install -q -y --no-install-recommends "$@" </dev/null >>"$log" 2>&1 || {
+    tail -n 20 "$log" >&2
+    exit 1
+  }
+)
 
 # install_needs KIND...: installs what is missing. Without the network if nothing is.
 install_needs() {
@@ -45,16 +60,15 @@ install_needs() {
     echo "$lines" | sed 's/^/  /' >&2
     exit 1
   fi
-  packages=$(echo "$lines" | cut -d' ' -f1)
-  say "installing" $packages
-  as_root apt-get update -q </dev/null >"${TMPDIR:-/tmp}/commy-apt.$$" 2>&1 &&
-    as_root env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -q -y --no-install-recommends $packages \
-      </dev/null >>"${TMPDIR:-/tmp}/commy-apt.$$" 2>&1 || {
-    tail -n 20 "${TMPDIR:-/tmp}/commy-apt.$$" >&2
-    die "the packages above could not be installed"
-  }
-  rm -f "${TMPDIR:-/tmp}/commy-apt.$$"
+  packages=$(echo "$lines" | cut -d' ' -f1 | sort -u | tr '\n' ' ')
+  packages=${packages% }
+  if ! find_root; then
+    echo './dev: packages are missing that only root can install. As root, run:' >&2
+    echo "apt-get update && apt-get install -y --no-install-recommends $packages" >&2
+    exit 1
+  fi
+  say "installing $packages"
+  apt_install $packages || die "could not be installed: $packages"
   lines=$(missing "$@")
   [ -z "$lines" ] || die "installed, but still not found: $lines"
 }
@@ -74,12 +88,42 @@ configure() {
   fi
 }
 
-# build DIR [target...]
+# show_progress FD: hands on what ninja prints. Of its steps, which begin with "[57/125] ", it shows the
+# count alone on FD, a terminal, on one line that is gone at the end.
+show_progress() {
+  failed=0
+  while IFS= read -r line; do
+    case $line in
+      '['[0-9]*/[0-9]*'] '*) printf '\r%s]' "${line%%]*}" >&"$1" ;;
+      'ninja: failed') failed=1 ;;
+      'ninja: Entering directory'* | 'ninja: no work to do.') ;;
+      *)
+        printf '\r\033[K' >&"$1"
+        printf '%s\n' "$line"
+        ;;
+    esac
+  done
+  printf '\r\033[K' >&"$1"
+  return "$failed"
+}
+
+# build DIR [target...]: shows how far it is if there is a terminal; else only what went wrong.
 build() {
   dir=$1
   say "building $*"
   shift
-  ninja -C "$dir" --quiet "$@" || die "the build failed"
+  terminal=''
+  case ${TERM:-dumb} in
+    dumb) ;;
+    *) if [ -t 2 ]; then terminal=2; elif [ -t 1 ]; then terminal=1; fi ;;
+  esac
+  if [ -n "$terminal" ]; then
+    # Ninja takes the colours out of what compilers say if it does not print to a terminal itself.
+    { CLICOLOR_FORCE=1 NINJA_STATUS='[%f/%t] ' ninja -C "$dir" "$@" || echo 'ninja: failed'; } |
+      show_progress "$terminal"
+  else
+    ninja -C "$dir" --quiet "$@"
+  fi || die "the build failed"
 }
 
 # run_tests DIR LOG [meson test argument...]: what ran is in DIR/meson-logs/LOG.json, and its path is

@@ -1,6 +1,7 @@
 // top: who does what in a store, again and again on a terminal, or once into a pipe.
 
 #include <algorithm>
+#include <cstdint>
 #include <cstdlib>
 #include <optional>
 #include <string>
@@ -171,9 +172,10 @@ void AddTopCommand(CLI::App& app, Action& action) {
       "namespace gained or lost; PINNED: epochs that a participant's oldest reader holds back");
   auto arguments = std::make_shared<TopArguments>();
   AddStore(command, arguments->store);
-  AddDuration(command, "--interval", arguments->interval, "Time between two looks (1s)");
-  AddCount(command, "--count", arguments->count,
-           "End after so many pictures (unless given: 1, or without end on a terminal)");
+  AddDuration(command, "--interval", arguments->interval, "Time between two looks (1s)",
+              absl::Hours(24));
+  AddLimited(command, "--count", arguments->count, 1, UINT64_MAX,
+             "End after so many pictures (unless given: 1, or without end on a terminal)");
   AddJson(command, arguments->json);
   SetExamples(command, {"commy top fleet.commy", "commy top fleet.commy --interval 5s | mail ops",
                         "commy top fleet.commy --json --count 10"});
