@@ -31,6 +31,9 @@ struct RecoverReport {
   std::uint64_t keys_lost = 0;
   // In use, but they do not verify. Old versions are among them.
   std::uint64_t records_damaged = 0;
+  // Transactions and batches that were being committed, of which a part is lost or of which it is not
+  // known whether they were committed. Some of their keys may have their former values.
+  std::uint64_t transactions_torn = 0;
   // What was found wrong; at most 100. Keys and paths in them are as they are: any bytes.
   std::vector<std::string> faults;
   std::uint64_t fault_count = 0;
@@ -44,6 +47,11 @@ struct RecoverReport {
 // their paths and orders, keys the end of their time to live; a namespace whose path is lost becomes
 // "recovered/<number>". The source is only read. It may be a sound store, and in use: then the keys
 // are those of different moments.
+//
+// If all of the file is of one moment, each transaction is saved whole or not at all. If its pages are
+// of different moments (after a power cut, or in a copy of a store that was in use meanwhile), that holds
+// for those that were being committed, or `transactions_torn` counts them. One that was over by then may
+// be there in part without a trace in the file.
 //
 // The destination gets its name when it is whole; until then it is `destination` + ".recovering",
 // which an interrupted call leaves behind. AlreadyExists: either is there. NotFound,

@@ -34,18 +34,31 @@ constexpr bool IsPrepared(std::uint64_t status) {
 //
 //   offset  size  field
 //   0x00       8  status
-//   0x08       8  isolation       1 snapshot, 2 serializable
-//   0x10       8  total_capacity  room for totals
-//   0x18       8  total_count     totals in use; set before the status leaves active
-//   0x20          totals, 24 bytes each; then, at the next multiple of 16, the first page
+//   0x08       8  list_sum        the ListSum of all entries; 0: the list is not complete and nothing was
+//                                 installed, or all is over
+//   0x10       4  isolation       1 snapshot, 2 serializable
+//   0x14       4  magic           kTransactionMagic
+//   0x18       8  total_capacity  room for totals
+//   0x20       8  total_count     totals in use; set before the status leaves active
+//   0x28          totals, 24 bytes each; then, at the next multiple of 16, the first page
+//
+// `list_sum` and `magic` are for `commy recover`, which may find pages of different moments. A block
+// begins at a multiple of 16, so `status` and `list_sum` are of one moment.
 struct TransactionHead {
   Shared64 status;
-  std::uint64_t isolation;
+  Shared64 list_sum;
+  std::uint32_t isolation;
+  std::uint32_t magic;
   std::uint64_t total_capacity;
   Shared64 total_count;
 };
-static_assert(sizeof(TransactionHead) == 0x20);
-static_assert(offsetof(TransactionHead, total_count) == 0x18);
+static_assert(sizeof(TransactionHead) == 0x28);
+static_assert(offsetof(TransactionHead, list_sum) == 0x08);
+static_assert(offsetof(TransactionHead, isolation) == 0x10);
+static_assert(offsetof(TransactionHead, magic) == 0x14);
+static_assert(offsetof(TransactionHead, total_count) == 0x20);
+
+inline constexpr std::uint32_t kTransactionMagic = 0x6e787403;
 
 // By how much the transaction changes the number of keys of one namespace: the counter cell of its
 // lane, before and after.
@@ -87,6 +100,31 @@ struct TransactionEntry {
   std::uint64_t object;
 };
 static_assert(sizeof(TransactionEntry) == 0x10);
+
+// The sum over a list, in its order. The checksums of the records are in it, so it is right only if
+// every record is what the transaction wrote.
+class ListSum {
+ public:
+  constexpr ListSum(std::uint64_t head_offset, std::uint64_t isolation) {
+    Mix(head_offset);
+    Mix(isolation);
+  }
+  constexpr void Add(const TransactionEntry& entry, std::uint64_t record_checksum) {
+    Mix(entry.record);
+    Mix(entry.object);
+    Mix(record_checksum);
+  }
+  // Never 0, which means "none".
+  [[nodiscard]] constexpr std::uint64_t value() const { return sum_ == 0 ? 1 : sum_; }
+
+ private:
+  constexpr void Mix(std::uint64_t word) {
+    sum_ = (sum_ ^ word) * 0x9e3779b97f4a7c15U;
+    sum_ ^= sum_ >> 32U;
+  }
+
+  std::uint64_t sum_ = kTransactionMagic;
+};
 
 inline constexpr std::uint64_t kEntriesPerPage = 1000;
 

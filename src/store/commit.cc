@@ -96,7 +96,9 @@ absl::Status Commit::BuildHead(Operation& op) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(head_offset_));
   }
   base::ZeroIn(head, index::FirstPageStart(totals) + sizeof(TransactionPage));
-  head->isolation = terms_.isolation;
+  head->isolation = static_cast<std::uint32_t>(terms_.isolation);
+  head->magic = index::kTransactionMagic;
+  list_sum_ = index::ListSum(head_offset_, terms_.isolation);
   head->total_capacity = totals;
   page_ = region_.At<TransactionPage>(head_offset_ + index::FirstPageStart(totals));
   page_->capacity = static_cast<std::uint32_t>(capacity);
@@ -140,7 +142,9 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
        write.tombstone ? index::kRecordTombstone : std::uint8_t{0}, index::IntentOf(head_offset_)});
   // Entered, it needs no note of its own.
   const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
-  reinterpret_cast<TransactionEntry*>(page_ + 1)[count] = {offset, writes.ns->key.object};
+  const TransactionEntry entry{offset, writes.ns->key.object};
+  reinterpret_cast<TransactionEntry*>(page_ + 1)[count] = entry;
+  list_sum_.Add(entry, reinterpret_cast<const index::Record*>(block)->checksum);
   page_->count.store(count + 1, std::memory_order_release);
   op.DropNotes(1);
   records_.push_back(offset);
@@ -161,6 +165,7 @@ absl::Status Commit::Build(Operation& op) {
       }
     }
   }
+  head_->list_sum.store(list_sum_.value(), std::memory_order_release);
   return absl::OkStatus();
 }
 
@@ -271,6 +276,8 @@ void Commit::Tidy(Operation& op) {
     TidyIn(op, writes, first);
     first += writes.keys.size();
   }
+  // Whoever gets this memory next may die before it is overwritten.
+  head_->list_sum.store(0, std::memory_order_release);
   alloc::Allocator& allocator = store_.allocator();
   (void)intents_.ForEachPage(head_offset_, [&](std::uint64_t page) { allocator.Retire(op, page); });
   allocator.Retire(op, head_offset_);

@@ -74,6 +74,7 @@ class Commit {
   std::uint64_t head_offset_ = 0;
   index::TransactionHead* head_ = nullptr;
   index::TransactionPage* page_ = nullptr;
+  index::ListSum list_sum_{0, 0};
   std::vector<std::uint64_t> records_;  // Offsets, in the order of the writes.
   std::size_t installed_ = 0;           // Of them.
   const NamespaceState* dropped_ = nullptr;

@@ -58,6 +58,7 @@ absl::Status StoreImpl::RecoverTransaction(Operation& own, std::uint64_t head_of
         }
         return RecoverIntent(own, intents, entry, at->second);
       }));
+  head->list_sum.store(0, std::memory_order_release);
   // Under the dead one's pin, what was retired stays readable for who may have to do this again.
   COMMY_RETURN_IF_ERROR(
       intents.ForEachPage(head_offset, [&](std::uint64_t page) { allocator_.Retire(own, page); }));

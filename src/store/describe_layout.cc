@@ -190,7 +190,9 @@ void DescribeTransactions(std::string* text) {
   using index::TransactionTotal;
   COMMY_WHOLE(TransactionHead);
   COMMY_FIELD(TransactionHead, status);
+  COMMY_FIELD(TransactionHead, list_sum);
   COMMY_FIELD(TransactionHead, isolation);
+  COMMY_FIELD(TransactionHead, magic);
   COMMY_FIELD(TransactionHead, total_capacity);
   COMMY_FIELD(TransactionHead, total_count);
   COMMY_WHOLE(TransactionTotal);

@@ -74,6 +74,7 @@ class Recovery {
     report_.keys_lost =
         counts.slots_to_nothing - std::min(counts.slots_to_nothing, counts.older_taken);
     report_.records_damaged = counts.damaged;
+    report_.transactions_torn = counts.transactions_torn;
     report_.faults = salvage.faults();
     report_.fault_count = salvage.fault_count();
     if (counts.versions == 0 && salvage.namespaces().empty() && !report_.whole()) {

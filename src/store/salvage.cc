@@ -29,7 +29,7 @@ bool IsId(std::uint64_t word) {
 
 }  // namespace
 
-Salvage::Salvage(const Image& image) : image_(image) {}
+Salvage::Salvage(const Image& image) : image_(image), transactions_(image) {}
 
 void Salvage::Fault(std::string text) {
   ++fault_count_;
@@ -69,16 +69,21 @@ void Salvage::Run(absl::FunctionRef<void(std::uint64_t)> progress) {
     by_id_.emplace(namespaces_[i].id, i);
   }
   CollectRecords(progress);
+  ExamineTransactions();
   if (image_.geometry().has_value()) {  // Without it, hashes are not known.
     ReadSlots(progress);
   }
   Choose();
+  CountTorn();
 }
 
 // --- Records ---------------------------------------------------------------------------------------
 
 std::uint64_t Salvage::CollectAt(std::uint64_t offset, const Area& area) {
   if (!LooksLikeRecord(offset)) {
+    if (area.block && area.use == Use::kUsed && transactions_.LooksLikeBlock(offset)) {
+      blocks_in_use_.push_back(offset);
+    }
     return region::kBlockAlignBytes;
   }
   const RecordView view = View(offset);
@@ -121,6 +126,57 @@ Salvage::Candidate* Salvage::Find(std::uint64_t offset) {
   return at != candidates_.end() && (*at & ~kFlags) == offset ? &*at : nullptr;
 }
 
+// --- Transactions ----------------------------------------------------------------------------------
+
+void Salvage::ExamineTransactions() {
+  for (const std::uint64_t offset : blocks_in_use_) {
+    transactions_.ExamineInUse(offset);
+  }
+  for (const Candidate candidate : candidates_) {
+    const std::uint64_t commit =
+        View(candidate & ~kFlags).record->commit.load(std::memory_order_relaxed);
+    if (index::IsIntent(commit)) {
+      transactions_.Examine(index::TransactionOffset(commit));
+    }
+  }
+  torn_ = transactions_.torn();
+}
+
+std::uint64_t Salvage::CommitOf(const RecordView& view) const {
+  const std::uint64_t commit = view.record->commit.load(std::memory_order_relaxed);
+  return index::IsIntent(commit) ? transactions_.FateOf(view.offset).value_or(index::kCommitAborted)
+                                 : commit;
+}
+
+void Salvage::NoteIfUnknown(const RecordView& view) {
+  const std::uint64_t commit = view.record->commit.load(std::memory_order_relaxed);
+  if (index::IsIntent(commit) && !transactions_.FateOf(view.offset).has_value()) {
+    torn_.insert(index::TransactionOffset(commit));
+  }
+}
+
+void Salvage::MarkBelow(const SalvagedNamespace& ns, std::uint64_t word, const RecordView& view) {
+  const std::uint64_t below =
+      view.record->prev.load(std::memory_order_relaxed) & ~index::kPrevFrozen;
+  if (CommitOf(view) != index::kCommitAborted || below == 0) {
+    return;
+  }
+  Candidate* const found = Find(below);
+  if (found != nullptr && IdOf(View(below)) == ns.id && View(below).key == view.key) {
+    *found |= kNamedBySlot;
+  } else {
+    NoteLost(ns, word, below);
+  }
+}
+
+void Salvage::CountTorn() {
+  counts_.transactions_torn = torn_.size();
+  for (const std::uint64_t offset : std::set<std::uint64_t>(torn_.begin(), torn_.end())) {
+    Fault(absl::StrCat("the transaction of the block at ", base::Hex(offset),
+                       " is torn: some of its keys may be as they were before it"));
+  }
+}
+
 // --- Slots -----------------------------------------------------------------------------------------
 
 void Salvage::ReadSlots(absl::FunctionRef<void(std::uint64_t)> progress) {
@@ -153,6 +209,14 @@ Salvage::Candidate* Salvage::NamedBy(std::uint64_t word) {
   return index::SlotHasTag(word, hash) ? found : nullptr;
 }
 
+void Salvage::NoteLost(const SalvagedNamespace& ns, std::uint64_t word, std::uint64_t offset) {
+  if (lost_.emplace(ns.id, index::SlotTagOf(word)).second) {
+    ++counts_.slots_to_nothing;
+    Fault(absl::StrCat("the newest version of a key in ", ns.path, " is lost; it was at ",
+                       base::Hex(offset)));
+  }
+}
+
 void Salvage::ReadSlotsOf(const SalvagedNamespace& ns) {
   const bool whole =
       ForEachSlots(image_, ns, [&](const region::Shared64* slots, std::uint64_t count) {
@@ -160,11 +224,9 @@ void Salvage::ReadSlotsOf(const SalvagedNamespace& ns) {
           const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
           if (Candidate* const found = NamedBy(word); found != nullptr) {
             *found |= kNamedBySlot;
-          } else if (!index::SlotIsEmpty(word) && !index::SlotIsDead(word) &&
-                     lost_.emplace(ns.id, index::SlotTagOf(word)).second) {
-            ++counts_.slots_to_nothing;
-            Fault(absl::StrCat("the newest version of a key in ", ns.path, " is lost; it was at ",
-                               base::Hex(index::SlotOffset(word))));
+            MarkBelow(ns, word, View(*found & ~kFlags));
+          } else if (!index::SlotIsEmpty(word) && !index::SlotIsDead(word)) {
+            NoteLost(ns, word, index::SlotOffset(word));
           }
         }
       });
@@ -193,11 +255,15 @@ void Salvage::SearchSlotsIn(std::uint64_t begin, std::uint64_t end) {
 void Salvage::Offer(Candidate candidate) {
   const RecordView view = View(candidate & ~kFlags);
   const std::uint64_t id = IdOf(view);
-  const std::uint64_t commit = view.record->commit.load(std::memory_order_relaxed);
   if (dropped_ids_.contains(id)) {
     return;
   }
-  // Of a transaction that was under way: it was not synced, and the version below is offered too.
+  // An intent that no slot names was never installed, or is superseded.
+  if ((candidate & kNamedBySlot) != 0 || !whole_ids_.contains(id)) {
+    NoteIfUnknown(view);
+  }
+  const std::uint64_t commit = CommitOf(view);
+  // Of a transaction that is not known to be committed: the version below is offered too.
   if (commit > index::kCommitTimeMax) {
     return;
   }
@@ -214,7 +280,7 @@ void Salvage::Offer(Candidate candidate) {
     return;
   }
   const RecordView other = View(at->second & ~kFlags);
-  const std::uint64_t other_commit = other.record->commit.load(std::memory_order_relaxed);
+  const std::uint64_t other_commit = CommitOf(other);
   if (other_commit != index::kUndecided && (commit == index::kUndecided || commit > other_commit)) {
     at->second = candidate;
   }

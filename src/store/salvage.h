@@ -9,6 +9,8 @@
 //                            last, whatever the allocator says; a slot that names no record which
 //                            verifies says that the newest version of a key with these hash bits is
 //                            lost, and an older one may be taken even from a block not in use
+//   transaction blocks       whether an intent is a version: see salvage_transactions.h. Where that is
+//                            not known the version below is taken, and the transaction said to be torn
 //   roots                    what is older than a namespace's last clear is gone
 //   the catalog              names
 #pragma once
@@ -25,6 +27,7 @@
 #include "index/record.h"
 #include "store/image.h"
 #include "store/salvage_names.h"
+#include "store/salvage_transactions.h"
 
 namespace commy::store {
 
@@ -35,6 +38,7 @@ struct SalvageCounts {
   std::uint64_t deleted = 0;           // Keys whose newest version is a tombstone.
   std::uint64_t damaged = 0;           // Records in use that do not verify.
   std::uint64_t slots_to_nothing = 0;  // Slots that name no record which verifies.
+  std::uint64_t transactions_torn = 0;
 };
 
 class Salvage {
@@ -70,11 +74,24 @@ class Salvage {
   void CollectRecords(absl::FunctionRef<void(std::uint64_t)> progress);
   // Returns how many bytes were looked at: 16, or the record.
   std::uint64_t CollectAt(std::uint64_t offset, const Area& area);
+  // Asks the blocks of transactions that are in use or that intents refer to.
+  void ExamineTransactions();
+  // The commit time of a record, or kUndecided. kCommitAborted: an intent that does not count, or of
+  // which it is not known whether it does.
+  [[nodiscard]] std::uint64_t CommitOf(const index::RecordView& view) const;
+  // Of what may be the newest version of its key: if it is an intent of unknown fate, its transaction
+  // is torn.
+  void NoteIfUnknown(const index::RecordView& view);
+  // A slot names this record: if it is an intent that does not count, the version below is the newest.
+  void MarkBelow(const SalvagedNamespace& ns, std::uint64_t word, const index::RecordView& view);
+  void CountTorn();
   // The candidate at an offset; null: none.
   Candidate* Find(std::uint64_t offset);
   void ReadSlots(absl::FunctionRef<void(std::uint64_t)> progress);
   // The candidate that a slot word names; null: none that verifies and has these hash bits.
   Candidate* NamedBy(std::uint64_t word);
+  // A version with the hash bits of a slot word, which was at an offset.
+  void NoteLost(const SalvagedNamespace& ns, std::uint64_t word, std::uint64_t offset);
   void ReadSlotsOf(const SalvagedNamespace& ns);
   void SearchSlotsIn(std::uint64_t begin, std::uint64_t end);
   void NameNamespaces();
@@ -84,6 +101,9 @@ class Salvage {
   void Keep();
 
   const Image& image_;
+  SalvageTransactions transactions_;
+  std::vector<std::uint64_t> blocks_in_use_;  // That look like transaction blocks.
+  absl::flat_hash_set<std::uint64_t> torn_;   // Offsets of transaction blocks, or where they were.
   SalvageCounts counts_;
   std::vector<std::string> faults_;
   std::uint64_t fault_count_ = 0;

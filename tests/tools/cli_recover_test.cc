@@ -49,6 +49,7 @@ TEST_F(CliRecoverTest, SaysWhatWasLostAndEndsWithOne) {
   EXPECT_EQ(end.code, 1);
   EXPECT_EQ(end.err, "");
   EXPECT_NE(end.out.find("known to be lost: 1 keys;"), std::string::npos) << end.out;
+  EXPECT_NE(end.out.find("; 0 transactions are torn\n"), std::string::npos) << end.out;
   EXPECT_NE(end.out.find("its key was perhaps \"it's\"\n"), std::string::npos) << end.out;
   EXPECT_TRUE(end.out.ends_with("NOT whole\n")) << end.out;
   EXPECT_EQ(Done({"get", saved_, "acme/config", "one"}), "value of one");
@@ -60,6 +61,7 @@ TEST_F(CliRecoverTest, SaysWhatWasLostAndEndsWithOne) {
   EXPECT_EQ(report["keys"], 1);
   EXPECT_EQ(report["keys_lost"], 1);
   EXPECT_EQ(report["records_damaged"], 1);
+  EXPECT_EQ(report["transactions_torn"], 0);
 }
 
 TEST_F(CliRecoverTest, FailsWithALineThatSaysWhatToDo) {

@@ -40,6 +40,7 @@ Json ToJson(const RecoverReport& report) {
               {"keys_older", report.keys_older},
               {"keys_lost", report.keys_lost},
               {"records_damaged", report.records_damaged},
+              {"transactions_torn", report.transactions_torn},
               {"fault_count", report.fault_count},
               {"faults", std::move(faults)}};
 }
@@ -48,11 +49,12 @@ std::string ToText(const RecoverArguments& arguments, const RecoverReport& repor
   std::string text = absl::StrFormat(
       "saved %s keys in %s namespaces to %s (%s, from %s)\n"
       "not saved: %s deleted, %s expired\n"
-      "known to be lost: %s keys; %s have an older value; %s records do not verify\n",
+      "known to be lost: %s keys; %s have an older value; %s records do not verify; "
+      "%s transactions are torn\n",
       ShowCount(report.keys), ShowCount(report.namespaces), arguments.destination,
       ShowSize(report.destination_bytes), ShowSize(report.source_bytes), ShowCount(report.deleted),
       ShowCount(report.expired), ShowCount(report.keys_lost), ShowCount(report.keys_older),
-      ShowCount(report.records_damaged));
+      ShowCount(report.records_damaged), ShowCount(report.transactions_torn));
   for (const std::string& fault : report.faults) {
     text += "fault: ";
     AppendTsvField(fault, text);
