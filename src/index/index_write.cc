@@ -1,4 +1,6 @@
 // Changing keys, whatever their order: find the slot, CAS it, count, prune.
+#include "absl/cleanup/cleanup.h"
+
 #include "base/status.h"
 #include "index/index.h"
 
@@ -175,16 +177,19 @@ absl::Status Index::Write(Operation& op, const Anchor& anchor, std::string_view 
   // record that it replaces; notes of structural changes come behind and go again.
   const std::uint32_t first_note = op.notes_used();
   Draft draft;
+  // Also if `decide` throws.
+  const absl::Cleanup retire_draft = [&] {
+    if (draft.record != nullptr) {
+      op.Disarm();
+      allocator_.Retire(op, draft.offset);  // Never published.
+    }
+  };
   for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
     const absl::StatusOr<bool> done =
         TryWrite(op, anchor, key, hash, decide, first_note, &draft, outcome);
-    if (done.ok() && !*done) {
-      continue;
+    if (!done.ok() || *done) {
+      return done.status();
     }
-    if (draft.record != nullptr) {
-      allocator_.Retire(op, draft.offset);  // Never published.
-    }
-    return done.status();
   }
   return base::DataLoss(region_.path(), ": a key of namespace ", anchor.id & kIdMask,
                         " cannot be changed; `commy check` tells more");

@@ -31,6 +31,7 @@ std::string DirectoryOf(const std::string& path) {
 }
 
 absl::Status CheckFileName(const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckNoNul(path));
   const std::string name = path.substr(path.rfind('/') + 1);
   if (name.empty() || name == "." || name == "..") {
     return base::InvalidArgument("create \"", path, "\": the path does not end in a file name");
@@ -120,6 +121,7 @@ absl::StatusOr<Descriptor> LinuxPlatform::CreateUnlinked(const std::string& path
 }
 
 absl::StatusOr<Descriptor> LinuxPlatform::CreateReplacement(const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckFileName(path));
   struct stat old {};
   if (::lstat(path.c_str(), &old) != 0) {
     return errno == ENOENT
@@ -202,6 +204,7 @@ absl::Status LinuxPlatform::Rename(const std::string& from, const std::string& t
 }
 
 absl::Status LinuxPlatform::Remove(const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckNoNul(path));
   if (::unlink(path.c_str()) != 0) {
     return base::ErrnoStatus(errno, "remove " + path);
   }

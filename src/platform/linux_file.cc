@@ -7,6 +7,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "absl/strings/escaping.h"
+
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -61,6 +63,14 @@ std::string NameOf(int fd) {
   return std::string(target.data(), static_cast<std::size_t>(length));
 }
 
+absl::Status CheckNoNul(const std::string& path) {
+  if (path.find('\0') == std::string::npos) {
+    return absl::OkStatus();
+  }
+  return base::InvalidArgument("\"", absl::CHexEscape(base::ToAbsl(path)),
+                               "\": a path cannot have a NUL byte in it");
+}
+
 absl::StatusOr<Descriptor> LinuxPlatform::Open(const std::string& path, Access access) {
   // Looked at before it is opened, since opening a device may have effects, and again after, since
   // the name may have changed hands. O_NONBLOCK, because opening a FIFO would wait for a writer.
@@ -100,6 +110,7 @@ absl::StatusOr<FileFacts> LinuxPlatform::Describe(int fd) {
 }
 
 absl::StatusOr<FileFacts> LinuxPlatform::DescribePath(const std::string& path) {
+  COMMY_RETURN_IF_ERROR(CheckNoNul(path));
   struct statx found {};
   if (::statx(AT_FDCWD, path.c_str(), 0, kFacts, &found) != 0) {
     return base::ErrnoStatus(errno, "look up " + path);

@@ -79,6 +79,16 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
   return static_cast<std::byte*>(address);
 }
 
+absl::StatusOr<std::byte*> LinuxPlatform::MapMemory(std::uint64_t size_bytes) {
+  void* const address = ::mmap(nullptr, size_bytes, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (address == MAP_FAILED) {
+    return base::ErrnoStatus(errno, "map " + base::HumanBytes(size_bytes) + " of memory");
+  }
+  ::madvise(address, size_bytes, MADV_DONTFORK);  // As of a mapped file, whose place it takes.
+  return static_cast<std::byte*>(address);
+}
+
 void LinuxPlatform::Unmap(std::byte* address, std::uint64_t size_bytes) {
   COMMY_CHECK(::munmap(address, size_bytes) == 0);
 }

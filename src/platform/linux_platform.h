@@ -34,6 +34,7 @@ class LinuxPlatform : public Platform {
   absl::Status Punch(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) override;
 
   absl::StatusOr<std::byte*> Map(int fd, std::uint64_t size_bytes, Access access) override;
+  absl::StatusOr<std::byte*> MapMemory(std::uint64_t size_bytes) override;
   void Unmap(std::byte* address, std::uint64_t size_bytes) override;
   absl::Status Populate(std::byte* address, std::uint64_t size_bytes) override;
   absl::Status Sync(std::byte* address, std::uint64_t size_bytes) override;

@@ -1,6 +1,8 @@
 // Disk blocks: reserving them, giving them back.
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -14,6 +16,23 @@ namespace {
 std::string What(const char* action, int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) {
   return absl::StrCat(action, " ", base::HumanBytes(size_bytes), " at ", base::Hex(offset_bytes),
                       " of ", NameOf(fd));
+}
+
+// A file that grows past `ulimit -f` is a signal, which ends the process: so it is asked before.
+absl::Status CheckFileSizeLimit(int fd, std::uint64_t end_bytes) {
+  struct rlimit limit {};
+  if (::getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY ||
+      end_bytes <= limit.rlim_cur) {
+    return absl::OkStatus();
+  }
+  struct stat now {};
+  if (::fstat(fd, &now) == 0 && end_bytes <= static_cast<std::uint64_t>(now.st_size)) {
+    return absl::OkStatus();  // It does not grow.
+  }
+  return base::ErrnoStatus(
+      EFBIG, absl::StrCat("extend ", NameOf(fd), " to ", base::HumanBytes(end_bytes),
+                          " (this process may make files of ", base::HumanBytes(limit.rlim_cur),
+                          ", see `ulimit -f`)"));
 }
 
 absl::Status Fallocate(int fd, int mode, const char* action, std::uint64_t offset_bytes,
@@ -39,6 +58,7 @@ absl::Status Fallocate(int fd, int mode, const char* action, std::uint64_t offse
 absl::Status LinuxPlatform::Allocate(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) {
   // No posix_fallocate() where the file system cannot do this: the library then reads and writes
   // back a byte of each block, which would undo stores that other processes make meanwhile.
+  COMMY_RETURN_IF_ERROR(CheckFileSizeLimit(fd, offset_bytes + size_bytes));
   return Fallocate(fd, 0, "reserve", offset_bytes, size_bytes);
 }
 
@@ -51,6 +71,7 @@ absl::Status LinuxPlatform::Truncate(int fd, std::uint64_t size_bytes) {
   if (!FitsOffT(size_bytes, 0)) {
     return base::InvalidArgument("truncate ", NameOf(fd), " to ", size_bytes, ": out of range");
   }
+  COMMY_RETURN_IF_ERROR(CheckFileSizeLimit(fd, size_bytes));
   if (RetryInterrupted([&] { return ::ftruncate(fd, static_cast<off_t>(size_bytes)); }) != 0) {
     const int error = errno;
     return base::ErrnoStatus(

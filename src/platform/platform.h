@@ -114,6 +114,8 @@ class Platform {
   // Maps `size_bytes` from the start of the file, shared, without reserving swap, and not
   // inherited by a forked child. May reach past the end of the file.
   virtual absl::StatusOr<std::byte*> Map(int fd, std::uint64_t size_bytes, Access access) = 0;
+  // Memory of this process alone, zeros, without reserving swap.
+  virtual absl::StatusOr<std::byte*> MapMemory(std::uint64_t size_bytes) = 0;
   virtual void Unmap(std::byte* address, std::uint64_t size_bytes) = 0;
   // Makes the pages of a range present and writable, so that a full disk or a bad block is an
   // error here and not a signal later.

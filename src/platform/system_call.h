@@ -6,6 +6,7 @@
 #include <limits>
 #include <string>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "platform/fork_guard.h"
@@ -35,6 +36,9 @@ std::string ProcPath(int fd);
 
 // What messages call the file behind `fd`: its path if the kernel tells it.
 std::string NameOf(int fd);
+
+// InvalidArgument: there is a NUL byte in `path`, where the kernel would take it to end.
+absl::Status CheckNoNul(const std::string& path);
 
 // Runs `open_call`, which returns a descriptor or -1 with errno, such that a concurrent fork()
 // comes before or after both the opening and the registration. -1 with errno on failure. The

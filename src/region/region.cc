@@ -95,7 +95,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
       COMMY_RETURN_IF_ERROR(About(path, Create(platform, path, options.create)));
       created = true;
     }
-    absl::StatusOr<std::unique_ptr<Region>> region = TryOpen(platform, path);
+    absl::StatusOr<std::unique_ptr<Region>> region = TryOpen(platform, path, options.read_only);
     if (absl::IsNotFound(region.status()) && options.create_if_missing) {
       if (attempt >= kDanglingAttempts) {
         return base::NotFound(path,
@@ -122,12 +122,12 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
 }
 
 absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& platform,
-                                                        const std::string& path) {
+                                                        const std::string& path, bool read_only) {
   std::unique_ptr<Region> region(new Region(platform, path));
   COMMY_ASSIGN_OR_RETURN(region->fd_, platform.Open(path, Access::kReadWrite));
   RegionHeader header{};
   COMMY_ASSIGN_OR_RETURN(region->geometry_, Inspect(platform, region->fd_.fd(), header));
-  COMMY_RETURN_IF_ERROR(region->LockAndMap());
+  COMMY_RETURN_IF_ERROR(region->LockAndMap(header, read_only));
   COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform.Describe(region->fd_.fd()));
   const absl::StatusOr<platform::FileFacts> named = platform.DescribePath(path);
   if (!named.ok() || named->identity != opened.identity) {
@@ -136,14 +136,72 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
   region->length_bytes_.store(opened.size_bytes, std::memory_order_relaxed);
   COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
   CountAttach(region->header());
-  region->attached_ = true;
+  region->attached_ = !region->alone_.valid();  // A copy leaves the file as it is.
   return region;
 }
 
-absl::Status Region::LockAndMap() {
+std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const RegionHeader& header,
+                                               std::uint64_t length_bytes) {
+  const std::uint64_t lanes = std::min<std::uint64_t>(
+      header.lanes_ready.load(std::memory_order_relaxed), geometry.lane_count);
+  const std::uint64_t data_end =
+      std::clamp(header.size_bytes.load(std::memory_order_relaxed), geometry.data_offset,
+                 std::max(length_bytes, geometry.data_offset));
+  const std::uint64_t spans = (data_end - geometry.data_offset) >> geometry.span_shift;
+  return {{0, base::AlignUp(geometry.lanes_offset + lanes * sizeof(LaneLayout), kPageBytes)},
+          {geometry.snapshots_offset, geometry.span_words_offset},
+          {geometry.span_words_offset & ~(kPageBytes - 1),
+           base::AlignUp(geometry.span_words_offset + spans * sizeof(Shared64), kPageBytes)},
+          {geometry.data_offset, data_end}};
+}
+
+absl::Status Region::ReserveAgain(const RegionHeader& header) {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
+  const std::vector<Range> ranges = RangesInUse(geometry_, header, facts.size_bytes);
+  std::uint64_t in_use_bytes = 0;
+  for (const Range& range : ranges) {
+    in_use_bytes += range.end - range.begin;
+  }
+  if (facts.disk_bytes >= in_use_bytes) {
+    return absl::OkStatus();
+  }
+  for (const Range& range : ranges) {
+    COMMY_RETURN_IF_ERROR(platform_.Allocate(fd_.fd(), range.begin,
+                                             std::min(range.end, facts.size_bytes) - range.begin));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header) {
+  COMMY_ASSIGN_OR_RETURN(const bool alone,
+                         platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/true));
+  if (!alone) {
+    return base::ResourceExhausted(
+        "the disk is full, the file has holes where space was reserved ",
+        "(it was copied without them), and somebody else has it open; free ", "disk space");
+  }
+  COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
+  COMMY_ASSIGN_OR_RETURN(base_, platform_.MapMemory(geometry_.max_size_bytes));
+  mapped_bytes_ = geometry_.max_size_bytes;
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
+  for (const Range& range : RangesInUse(geometry_, header, facts.size_bytes)) {
+    COMMY_RETURN_IF_ERROR(
+        platform_.ReadAt(fd_.fd(), base_ + range.begin, range.end - range.begin, range.begin)
+            .status());
+  }
+  alone_ = std::move(lock_fd);
+  return absl::OkStatus();
+}
+
+absl::Status Region::LockAndMap(const RegionHeader& header, bool read_only) {
   // The locks belong to this description. The mapping keeps it alive after the descriptor is
   // closed at the end of this function.
   COMMY_ASSIGN_OR_RETURN(Descriptor lock_fd, platform_.Reopen(fd_.fd(), Access::kReadWrite));
+  if (const absl::Status reserved = ReserveAgain(header); !reserved.ok()) {
+    return read_only && absl::IsResourceExhausted(reserved)
+               ? LockAndCopy(std::move(lock_fd), header)
+               : reserved;
+  }
   COMMY_ASSIGN_OR_RETURN(const bool attached,
                          platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
   if (!attached) {
@@ -220,6 +278,9 @@ std::uint64_t Region::span_count() const {
 }
 
 absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
+  if (alone_.valid()) {
+    return base::ResourceExhausted(path_, ": the disk is full");
+  }
   const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
   const std::uint64_t want_bytes =
       base::AlignUp(span_count << geometry_.span_shift, geometry_.chunk_bytes);
@@ -246,7 +307,10 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
 absl::Status Region::GrowLanes(std::uint32_t count) {
   COMMY_CHECK(count <= geometry_.lane_count);
   const std::uint64_t bytes = std::uint64_t{count} * sizeof(LaneLayout);
-  COMMY_RETURN_IF_ERROR(About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
+  if (!alone_.valid()) {
+    COMMY_RETURN_IF_ERROR(
+        About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
+  }
   const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,7 @@ namespace commy::region {
 struct RegionOptions {
   bool create_if_missing = true;
   bool error_if_exists = false;
+  bool read_only = false;
   CreateOptions create;  // Used only if the file is created.
 };
 
@@ -162,8 +164,21 @@ class Region {
                              const CreateOptions& options);
   // One attempt; an invalid pointer in an OK result means that the path now names another file.
   static absl::StatusOr<std::unique_ptr<Region>> TryOpen(platform::Platform& platform,
-                                                         const std::string& path);
-  absl::Status LockAndMap();
+                                                         const std::string& path, bool read_only);
+  // What of the file is in use and must have blocks on disk.
+  struct Range {
+    std::uint64_t begin;
+    std::uint64_t end;
+  };
+  static std::vector<Range> RangesInUse(const Geometry& geometry, const RegionHeader& header,
+                                        std::uint64_t length_bytes);
+  // Reserves again what a copy that leaves out zeros has lost: a store into a hole would be a signal
+  // on a full disk. ResourceExhausted: the disk is full.
+  absl::Status ReserveAgain(const RegionHeader& header);
+  absl::Status LockAndMap(const RegionHeader& header, bool read_only);
+  // For a read-only participant where the disk is full and the file has holes, of which even a load
+  // may be a signal: a copy of it in memory, while nobody else has the store open.
+  absl::Status LockAndCopy(platform::Descriptor lock_fd, const RegionHeader& header);
   absl::Status MakeDirty();
   absl::Status TakeSlot(int lock_fd);
   bool RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const;
@@ -177,7 +192,8 @@ class Region {
   mutable std::atomic<std::uint64_t> length_bytes_{0};
   std::atomic<std::uint32_t> synced_dirty_{kNeverSynced};  // See region/clean_word.h.
   std::uint32_t slot_index_ = 0;
-  bool attached_ = false;  // Open went through.
+  bool attached_ = false;       // Open went through.
+  platform::Descriptor alone_;  // Of a copy in memory: holds the attach byte alone.
 };
 
 }  // namespace commy::region

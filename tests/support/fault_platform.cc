@@ -146,6 +146,10 @@ absl::StatusOr<std::byte*> FaultPlatform::Map(int fd, std::uint64_t size_bytes, 
   return real_->Map(fd, size_bytes, access);
 }
 
+absl::StatusOr<std::byte*> FaultPlatform::MapMemory(std::uint64_t size_bytes) {
+  return real_->MapMemory(size_bytes);
+}
+
 void FaultPlatform::Unmap(std::byte* address, std::uint64_t size_bytes) {
   real_->Unmap(address, size_bytes);
 }
