@@ -125,9 +125,14 @@ void WriteParticipants(const std::vector<ParticipantInfo>& participants, Writer&
   });
   out.Family("commy_participant_lanes", "gauge", "", "Threads that use the store.");
   family([](const ParticipantInfo& info) { return std::to_string(info.lanes); });
-  out.Family("commy_participant_pinned_epochs", "gauge", "",
-             "How many epochs its oldest reader holds back.");
-  family([](const ParticipantInfo& info) { return std::to_string(info.pinned_epochs); });
+  out.Family("commy_participant_pinned_seconds", "gauge", "seconds",
+             "For how long it has held back the reuse of memory; 0: it does not.");
+  family([](const ParticipantInfo& info) {
+    return absl::StrCat(absl::ToDoubleSeconds(info.pinned_for));
+  });
+  out.Family("commy_participant_held_back_bytes", "gauge", "bytes",
+             "What was replaced or deleted and waits for it.");
+  family([](const ParticipantInfo& info) { return std::to_string(info.held_back_bytes); });
   out.Family("commy_participant_snapshots", "gauge", "", "Snapshots that it holds.");
   family([](const ParticipantInfo& info) { return std::to_string(info.snapshots); });
   out.Family("commy_participant_snapshot_kept_bytes", "gauge", "bytes",

@@ -3,6 +3,10 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "absl/time/time.h"
+
+#include "units.h"
+
 namespace commy::tools {
 
 std::string Table(const std::vector<std::vector<std::string>>& rows,
@@ -37,6 +41,14 @@ std::string_view LivenessName(Liveness liveness) {
       return "dead";
   }
   return "unknown";
+}
+
+std::string ShowPinnedFor(const ParticipantInfo& info) {
+  return info.pinned_for == absl::ZeroDuration() ? "-" : ShowDuration(info.pinned_for);
+}
+
+std::string ShowHeldBack(const ParticipantInfo& info) {
+  return info.pinned_for == absl::ZeroDuration() ? "-" : ShowSize(info.held_back_bytes);
 }
 
 }  // namespace commy::tools

@@ -16,4 +16,8 @@ std::string Table(const std::vector<std::vector<std::string>>& rows,
 // "live", "stalled" or "dead".
 std::string_view LivenessName(Liveness liveness);
 
+// For how long a participant has held back memory, and how much; "-": it does not.
+std::string ShowPinnedFor(const ParticipantInfo& info);
+std::string ShowHeldBack(const ParticipantInfo& info);
+
 }  // namespace commy::tools

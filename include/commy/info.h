@@ -33,12 +33,14 @@ struct ParticipantInfo {
   absl::Duration heartbeat_age;
   Liveness liveness = Liveness::kLive;
   bool read_only = false;
-  std::uint32_t lanes = 0;          // Threads that use the store.
-  std::uint64_t operations = 0;     // Begun by these threads' lanes, also under earlier owners.
-  std::string doing;                // "idle", or the kind of its longest running operation.
-  std::uint64_t pinned_epochs = 0;  // How many epochs its oldest pin is behind; what was retired
-                                    // since cannot be reused before it moves on.
-  std::uint64_t snapshots = 0;      // That it holds, those of scans included.
+  std::uint32_t lanes = 0;       // Threads that use the store.
+  std::uint64_t operations = 0;  // Begun by these threads' lanes, also under earlier owners.
+  std::string doing;             // "idle", or the kind of its longest running operation.
+  // For how long, at least, it has kept replaced and deleted values from being reused, because it
+  // has been reading since before; zero: it does not. Some milliseconds are normal.
+  absl::Duration pinned_for;
+  std::uint64_t held_back_bytes = 0;  // What waits for that. Another one may hold it back as well.
+  std::uint64_t snapshots = 0;        // That it holds, those of scans included.
   absl::Duration oldest_snapshot_age;
   std::uint64_t snapshot_kept_bytes = 0;  // As in StoreStats, of its own snapshots. What another
                                           // one's snapshot sees too counts for both.

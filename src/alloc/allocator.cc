@@ -20,6 +20,12 @@ std::uint64_t EpochNow(const region::Region& region) {
   return region.header().epoch.load(std::memory_order_seq_cst);
 }
 
+// Of a retired span or run. Its tag is read before the CAS that gives it up, so it may be one behind:
+// one epoch more than for a block.
+bool IsSpanOldEnough(const SpanWord& word, std::uint64_t epoch) {
+  return IsOldEnough(word.size_class, epoch) && IsOldEnough(word.size_class, epoch - 1);
+}
+
 }  // namespace
 
 Allocator::Allocator(process::Session& session)
@@ -135,10 +141,7 @@ void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
     return;
   }
-  // A span's tag is read before the CAS that gives the span up, so it may be one behind: one epoch
-  // more.
-  const std::uint64_t epoch = EpochNow(region_);
-  if (!IsOldEnough(word.size_class, epoch) || !IsOldEnough(word.size_class, epoch - 1)) {
+  if (!IsSpanOldEnough(word, EpochNow(region_))) {
     return;
   }
   if (word.kind == SpanKind::kSpanRetired) {
@@ -296,12 +299,14 @@ void Allocator::KeepRoom() {
 
 void Allocator::ForEachBlock(const std::function<void(const BlockInfo&)>& visit) const {
   const std::uint64_t count = region_.span_count();
+  const std::uint64_t epoch = region_.header().epoch.load(std::memory_order_acquire);
   for (std::uint64_t span = 0; span < count; ++span) {
     const SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
     const std::uint64_t start = region_.SpanOffset(span);
     if (word.kind == SpanKind::kRunHead || word.kind == SpanKind::kRunRetired) {
-      visit({start, std::uint64_t{word.number} << region_.geometry().span_shift,
-             word.kind == SpanKind::kRunHead, word.kind == SpanKind::kRunRetired});
+      const bool retired = word.kind == SpanKind::kRunRetired;
+      visit({start, std::uint64_t{word.number} << region_.geometry().span_shift, !retired, retired,
+             retired && !IsSpanOldEnough(word, epoch)});
     }
     if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count()) {
       continue;
@@ -311,7 +316,7 @@ void Allocator::ForEachBlock(const std::function<void(const BlockInfo&)>& visit)
     for (std::uint32_t i = 0; states != nullptr && i < sizes.block_count; ++i) {
       const BlockState state = states[i].load(std::memory_order_acquire);
       visit({start + sizes.data_start + std::uint64_t{i} * sizes.block_bytes, sizes.block_bytes,
-             state == kUsed, IsRetired(state)});
+             state == kUsed, IsRetired(state), IsRetired(state) && !IsReusable(state, epoch)});
     }
   }
 }
@@ -375,6 +380,7 @@ AllocatorStats Allocator::Stats() const {
     } else if (block.retired) {
       ++stats.blocks_retired;
       stats.bytes_retired += block.size_bytes;
+      stats.bytes_waiting += block.waits ? block.size_bytes : 0;
     } else {
       stats.bytes_free += block.size_bytes;
     }

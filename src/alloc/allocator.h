@@ -43,7 +43,8 @@ struct AllocatorStats {
   std::uint64_t blocks_used = 0;
   std::uint64_t blocks_retired = 0;
   std::uint64_t bytes_used = 0;     // Of blocks in use, their class sizes.
-  std::uint64_t bytes_retired = 0;  // Waiting for the epoch.
+  std::uint64_t bytes_retired = 0;  // Whether the epoch has moved since or not.
+  std::uint64_t bytes_waiting = 0;  // Of these: it has not moved far enough for them to be reused.
   std::uint64_t bytes_free = 0;     // In free spans and free blocks.
 };
 
@@ -52,6 +53,7 @@ struct BlockInfo {
   std::uint64_t size_bytes = 0;  // What the block has room for.
   bool used = false;
   bool retired = false;
+  bool waits = false;  // Retired, and not reusable in the present epoch.
 };
 
 class Allocator {

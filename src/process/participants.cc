@@ -1,4 +1,5 @@
 // Who is attached, for people.
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -18,6 +19,11 @@ using region::ParticipantSlot;
 std::vector<ParticipantInfo> Session::Participants() {
   std::vector<ParticipantInfo> all;
   const auto stale_after = static_cast<std::int64_t>(region_->geometry().stale_after_ns);
+  const region::RegionHeader& header = region_->header();
+  // In this order: a move in between makes the pins look younger than they are, never older.
+  const std::uint64_t epoch = header.epoch.load(std::memory_order_acquire);
+  const auto moved_ns =
+      static_cast<std::int64_t>(header.epoch_moved_ns.load(std::memory_order_acquire));
   for (std::uint32_t slot = 0; slot < region_->geometry().participant_count; ++slot) {
     const ParticipantSlot& words = region_->participant(slot);
     const std::uint64_t state = words.state.load(std::memory_order_acquire);
@@ -63,6 +69,10 @@ std::vector<ParticipantInfo> Session::Participants() {
           info.doing = UnpackOp(lane.op.load(std::memory_order_relaxed)).kind;
         }
       }
+    }
+    // The epoch last moved while a pin of before was already there.
+    if (info.oldest_pin_epoch != 0 && info.oldest_pin_epoch < epoch) {
+      info.pinned_for_ns = std::max<std::int64_t>(0, clock_.NowNs() - moved_ns);
     }
     all.push_back(std::move(info));
   }

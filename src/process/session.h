@@ -58,7 +58,9 @@ struct ParticipantInfo {
   std::uint64_t operations = 0;        // Of the lanes that it holds now.
   OpKind doing = OpKind::kNone;        // Of the lane with the oldest pin.
   std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
-  std::uint64_t owner = 0;             // What its lanes and snapshots name.
+  // For how long that pin has kept the epoch from moving, at least; 0: it does not.
+  std::int64_t pinned_for_ns = 0;
+  std::uint64_t owner = 0;  // What its lanes and snapshots name.
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -205,6 +207,7 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status RecoverIfDead(std::uint32_t slot);
   void LookAround();
   absl::Status StartHeartbeat();
+  void NoteEpochMoved();
   void HeartbeatLoop(platform::BackgroundWork beginning);
   void StopHeartbeat();
   bool HasViews();

@@ -47,7 +47,20 @@ bool Session::TryAdvanceEpoch(int* blocker) {
       }
     }
   }
-  return epoch_word.CompareAndSet(epoch, epoch + 1, std::memory_order_seq_cst);
+  if (!epoch_word.CompareAndSet(epoch, epoch + 1, std::memory_order_seq_cst)) {
+    return false;
+  }
+  NoteEpochMoved();
+  return true;
+}
+
+// For people only: whoever dies before this leaves the time of an earlier move.
+void Session::NoteEpochMoved() {
+  region::Shared64& moved = region_->header().epoch_moved_ns;
+  const auto now = static_cast<std::uint64_t>(clock_.NowNs());
+  std::uint64_t seen = moved.load(std::memory_order_relaxed);
+  while (seen < now && !moved.compare_exchange(seen, now, std::memory_order_relaxed)) {
+  }
 }
 
 bool Session::PushEpoch() {

@@ -82,6 +82,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x340      8  clock_skew_ns          store time less wall clock, signed; see process/store_clock.h
 //   0x348      8  clock_seen_ns          a store time that was; only grows
 //   0x350      8  due_claims             last number given to a claim of the expiry sweep
+//   0x358      8  epoch_moved_ns         store time at which `epoch` last moved; only grows, for people
 //   all other bytes are reserved: written as zero, ignored on read
 struct RegionHeader {
   std::uint64_t magic;
@@ -133,7 +134,8 @@ struct RegionHeader {
   Shared64 clock_skew_ns;
   Shared64 clock_seen_ns;
   Shared64 due_claims;
-  std::uint8_t reserved_9[0xca8];
+  Shared64 epoch_moved_ns;
+  std::uint8_t reserved_9[0xca0];
 };
 
 inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // What `checksum` covers.
@@ -250,6 +252,7 @@ static_assert(offsetof(RegionHeader, snapshots_ready) == 0x2d0);
 static_assert(offsetof(RegionHeader, span_hint) == 0x300);
 static_assert(offsetof(RegionHeader, clock_skew_ns) == 0x340);
 static_assert(offsetof(RegionHeader, due_claims) == 0x350);
+static_assert(offsetof(RegionHeader, epoch_moved_ns) == 0x358);
 static_assert(sizeof(ParticipantSlot) == 256);
 static_assert(offsetof(ParticipantSlot, name) == 0x40);
 static_assert(std::has_unique_object_representations_v<ParticipantSlot>);

@@ -62,6 +62,7 @@ void DescribeHeader(std::string* text) {
   COMMY_FIELD(RegionHeader, clock_skew_ns);
   COMMY_FIELD(RegionHeader, clock_seen_ns);
   COMMY_FIELD(RegionHeader, due_claims);
+  COMMY_FIELD(RegionHeader, epoch_moved_ns);
 }
 
 void DescribeRegion(std::string* text) {

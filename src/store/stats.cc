@@ -1,5 +1,6 @@
 // What a store tells about itself.
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/escaping.h"
 
@@ -55,9 +56,9 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
   const process::Session::Call call(*session_);
   COMMY_RETURN_IF_ERROR(call.status());
   const std::int64_t now = session_->platform().WallNs();
-  const std::uint64_t epoch = region().header().epoch.load(std::memory_order_acquire);
   // Without it the rest is still worth knowing: that all lanes are taken, say.
   const SnapshotUses uses = UsesOfSnapshots().value_or(SnapshotUses());
+  std::optional<std::uint64_t> waiting_bytes;  // Looked up only if somebody holds them back.
   std::vector<ParticipantInfo> all;
   for (const process::ParticipantInfo& found : session_->Participants()) {
     ParticipantInfo info;
@@ -72,9 +73,13 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
     info.lanes = found.lanes;
     info.operations = found.operations;
     info.doing = found.oldest_pin_epoch == 0 ? "idle" : std::string(Describe(found.doing));
-    info.pinned_epochs = found.oldest_pin_epoch == 0 || found.oldest_pin_epoch > epoch
-                             ? 0
-                             : epoch - found.oldest_pin_epoch;
+    info.pinned_for = absl::Nanoseconds(found.pinned_for_ns);
+    if (found.pinned_for_ns != 0) {
+      if (!waiting_bytes.has_value()) {
+        waiting_bytes = WaitingBytes();
+      }
+      info.held_back_bytes = *waiting_bytes;
+    }
     const auto held =
         std::find_if(uses.owners.begin(), uses.owners.end(),
                      [&](const SnapshotUse& use) { return use.owner == found.owner; });
@@ -87,6 +92,15 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
     all.push_back(std::move(info));
   }
   return all;
+}
+
+std::uint64_t StoreImpl::WaitingBytes() {
+  const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
+  if (!lane.ok()) {
+    return 0;  // As above: the rest is worth knowing.
+  }
+  const process::Pin pin(**lane);
+  return pin.entered() ? allocator_.Stats().bytes_waiting : 0;
 }
 
 absl::StatusOr<StoreStats> StoreImpl::Stats() {

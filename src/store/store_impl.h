@@ -88,6 +88,8 @@ class StoreImpl {
   absl::StatusOr<StoreStats> Stats();
   absl::StatusOr<CheckReport> Check();
   absl::StatusOr<std::vector<ParticipantInfo>> Participants();
+  // Retired blocks that the present epoch does not let anybody reuse; 0 where no lane is left.
+  std::uint64_t WaitingBytes();
 
   [[nodiscard]] process::Session& session() { return *session_; }
   [[nodiscard]] region::Region& region() { return session_->region(); }

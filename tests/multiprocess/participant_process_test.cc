@@ -191,10 +191,17 @@ TEST_F(ParticipantProcessTest, AStoppedPinHoldsTheEpochAndAfterwardsMemoryIsUsed
   }
   EXPECT_LE(store.Stats()->epoch, epoch + 1);
   EXPECT_GE(store.Stats()->retired_bytes, 2'900'000U);
-  EXPECT_GE(Of(store, child.pid())->pinned_epochs, 1U);
+  // Who holds it back, for how long, and how much: of the one that stands, and of nobody else.
+  ASSERT_TRUE(
+      WaitFor([&] { return Of(store, child.pid())->pinned_for > absl::Milliseconds(300); }));
+  EXPECT_GE(Of(store, child.pid())->held_back_bytes, 2'900'000U);
+  EXPECT_LE(Of(store, child.pid())->held_back_bytes, store.Stats()->retired_bytes);
+  EXPECT_EQ(Of(store, ::getpid())->pinned_for, absl::ZeroDuration());
+  EXPECT_EQ(Of(store, ::getpid())->held_back_bytes, 0U);
   ASSERT_TRUE(child.Continue());
   child.Send("go on");
   EXPECT_EQ(child.Receive(), "released");
+  EXPECT_TRUE(WaitFor([&] { return Of(store, child.pid())->pinned_for == absl::ZeroDuration(); }));
   ASSERT_TRUE(WaitFor([&] { return store.Stats()->epoch > epoch + 4; }));
   const std::uint64_t file_bytes = store.Stats()->file_bytes;
   for (int i = 0; i < 3000; ++i) {

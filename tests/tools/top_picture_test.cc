@@ -107,15 +107,16 @@ TEST(TopRatesTest, AClockThatWentBackGivesNoRates) {
 TEST(TopRatesTest, WhoPinsIsWhoHoldsBackMoreThanIsNormalTheOldestFirst) {
   Sample now = At(absl::Seconds(1));
   now.participants = {Participant(0, 10, 0), Participant(1, 11, 0), Participant(2, 12, 0)};
-  now.participants[0].pinned_epochs = 1;
-  now.participants[1].pinned_epochs = 2;
-  now.participants[2].pinned_epochs = 1200;
+  now.participants[0].pinned_for = absl::Milliseconds(800);
+  now.participants[1].pinned_for = absl::Seconds(2);
+  now.participants[2].pinned_for = absl::Seconds(9);
+  now.participants[2].held_back_bytes = std::uint64_t{464} << 20U;
   const Picture picture = Compare(nullptr, now);
   const std::vector<ParticipantInfo> pinning = Pinning(picture);
   ASSERT_EQ(pinning.size(), 2U);
   EXPECT_EQ(pinning[0].slot, 2U);
   EXPECT_EQ(pinning[1].slot, 1U);
-  EXPECT_EQ(ToLines(picture)[3], "pinned by p2 (pid 12): 1,200 epochs, and by 1 more");
+  EXPECT_EQ(ToLines(picture)[3], "held back by p2 (pid 12) for 9.00 s: 464 MiB, and by 1 more");
 }
 
 TEST(TopPictureTest, CutCountsCharactersAndLetsNoneMoveTheCursor) {

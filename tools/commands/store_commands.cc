@@ -201,7 +201,8 @@ Json ToJson(const std::vector<ParticipantInfo>& participants) {
              {"lanes", info.lanes},
              {"operations", info.operations},
              {"doing", info.doing},
-             {"pinned_epochs", info.pinned_epochs},
+             {"pinned_ms", absl::ToInt64Milliseconds(info.pinned_for)},
+             {"held_back_bytes", info.held_back_bytes},
              {"snapshots", info.snapshots},
              {"oldest_snapshot_age_ms", absl::ToInt64Milliseconds(info.oldest_snapshot_age)},
              {"snapshot_kept_bytes", info.snapshot_kept_bytes}});
@@ -211,7 +212,7 @@ Json ToJson(const std::vector<ParticipantInfo>& participants) {
 
 std::string ToText(const std::vector<ParticipantInfo>& participants) {
   std::vector<std::vector<std::string>> rows = {{"SLOT", "PID", "NAME", "STATE", "HEARTBEAT",
-                                                 "LANES", "OPERATIONS", "DOING", "PINNED",
+                                                 "LANES", "OPERATIONS", "DOING", "PINNED", "HOLDS",
                                                  "SNAPSHOTS", "OLDEST", "KEEPS"}};
   for (const ParticipantInfo& info : participants) {
     std::string name;
@@ -220,11 +221,12 @@ std::string ToText(const std::vector<ParticipantInfo>& participants) {
                     std::string(LivenessName(info.liveness)),
                     ShowDuration(std::max(info.heartbeat_age, absl::ZeroDuration())),
                     std::to_string(info.lanes), ShowCount(info.operations), info.doing,
-                    std::to_string(info.pinned_epochs), std::to_string(info.snapshots),
+                    ShowPinnedFor(info), ShowHeldBack(info), std::to_string(info.snapshots),
                     info.snapshots == 0 ? "-" : ShowDuration(info.oldest_snapshot_age),
                     info.snapshots == 0 ? "-" : ShowSize(info.snapshot_kept_bytes)});
   }
-  return Table(rows, {true, true, false, false, true, true, true, false, true, true, true, true});
+  return Table(rows,
+               {true, true, false, false, true, true, true, false, true, true, true, true, true});
 }
 
 absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
@@ -243,8 +245,9 @@ absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
 
 void AddPs(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand("ps",
-                                          "Show who uses the store. PINNED: how many epochs its "
-                                          "oldest reader holds back. SNAPSHOTS: how "
+                                          "Show who uses the store. PINNED: for how long it has "
+                                          "kept what is replaced and deleted from being reused, "
+                                          "HOLDS: how much of it waits. SNAPSHOTS: how "
                                           "many it holds, those of scans included; OLDEST: for how "
                                           "long; KEEPS: the blocks of values that "
                                           "were replaced, deleted or cleared and that one of its "

@@ -36,11 +36,12 @@ std::string Printable(std::string_view bytes) {
 std::string ShowPins(const Picture& picture) {
   const std::vector<ParticipantInfo> pinning = Pinning(picture);
   if (pinning.empty()) {
-    return "pinned by nobody";
+    return "nothing held back";
   }
   const ParticipantInfo& oldest = pinning.front();
-  std::string text = absl::StrCat("pinned by ", Printable(oldest.name), " (pid ", oldest.pid,
-                                  "): ", ShowCount(oldest.pinned_epochs), " epochs");
+  std::string text =
+      absl::StrCat("held back by ", Printable(oldest.name), " (pid ", oldest.pid, ") for ",
+                   ShowDuration(oldest.pinned_for), ": ", ShowSize(oldest.held_back_bytes));
   if (pinning.size() > 1) {
     absl::StrAppend(&text, ", and by ", pinning.size() - 1, " more");
   }
@@ -72,17 +73,17 @@ Lines ToLinesOf(const std::string& table) {
 }
 
 Lines ParticipantLines(const Picture& picture) {
-  std::vector<std::vector<std::string>> rows = {
-      {"SLOT", "PID", "STATE", "HEARTBEAT", "OPS/S", "OPERATIONS", "DOING", "PINNED", "NAME"}};
+  std::vector<std::vector<std::string>> rows = {{"SLOT", "PID", "STATE", "HEARTBEAT", "OPS/S",
+                                                 "OPERATIONS", "DOING", "PINNED", "HOLDS", "NAME"}};
   for (const ParticipantRate& each : picture.participants) {
     const ParticipantInfo& info = each.info;
     rows.push_back({std::to_string(info.slot), std::to_string(info.pid),
                     std::string(LivenessName(info.liveness)),
                     ShowDuration(std::max(info.heartbeat_age, absl::ZeroDuration())),
                     ShowRate(each.operations_per_second), ShowCount(info.operations), info.doing,
-                    std::to_string(info.pinned_epochs), Printable(info.name)});
+                    ShowPinnedFor(info), ShowHeldBack(info), Printable(info.name)});
   }
-  return ToLinesOf(Table(rows, {true, true, false, true, true, true, false, true, false}));
+  return ToLinesOf(Table(rows, {true, true, false, true, true, true, false, true, true, false}));
 }
 
 Lines NamespaceLines(const Picture& picture) {
@@ -164,7 +165,8 @@ Json ToJson(const ParticipantRate& each) {
               {"operations", info.operations},
               {"operations_per_second", Number(each.operations_per_second)},
               {"doing", info.doing},
-              {"pinned_epochs", info.pinned_epochs}};
+              {"pinned_ms", absl::ToInt64Milliseconds(info.pinned_for)},
+              {"held_back_bytes", info.held_back_bytes}};
 }
 
 Json ToJson(const NamespaceRate& each) {

@@ -8,7 +8,7 @@
 namespace commy::tools::top {
 namespace {
 
-constexpr std::uint64_t kPinnedEpochsNormal = 1;
+constexpr absl::Duration kPinnedNormal = absl::Seconds(1);
 
 bool IsSame(const ParticipantInfo& a, const ParticipantInfo& b) {
   return a.slot == b.slot && a.pid == b.pid && a.started == b.started && a.lanes == b.lanes;
@@ -90,13 +90,13 @@ Picture Compare(const Sample* before, const Sample& now) {
 std::vector<ParticipantInfo> Pinning(const Picture& picture) {
   std::vector<ParticipantInfo> pinning;
   for (const ParticipantRate& each : picture.participants) {
-    if (each.info.pinned_epochs > kPinnedEpochsNormal) {
+    if (each.info.pinned_for > kPinnedNormal) {
       pinning.push_back(each.info);
     }
   }
   std::stable_sort(pinning.begin(), pinning.end(),
                    [](const ParticipantInfo& a, const ParticipantInfo& b) {
-                     return a.pinned_epochs > b.pinned_epochs;
+                     return a.pinned_for > b.pinned_for;
                    });
   return pinning;
 }

@@ -48,7 +48,7 @@ struct Picture {
 // telling what it did, and it has no rate this time.
 Picture Compare(const Sample* before, const Sample& now);
 
-// The participants that hold back memory: two epochs or more (less is normal). The oldest first.
+// The participants that have held back memory for more than a second. The longest first.
 std::vector<ParticipantInfo> Pinning(const Picture& picture);
 
 }  // namespace commy::tools::top
