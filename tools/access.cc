@@ -1,5 +1,8 @@
 #include "access.h"
 
+#include <filesystem>
+#include <system_error>
+
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -10,10 +13,23 @@
 namespace commy::tools {
 namespace {
 
+// Of a path behind which there is nothing.
+std::string MissingAdvice(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_symlink(path, ignored)) {
+    return "it is a symbolic link to nothing: remove it, or make what it names";
+  }
+  const std::string directory = std::filesystem::path(path).parent_path().string();
+  if (!directory.empty() && !std::filesystem::exists(directory, ignored)) {
+    return absl::StrCat("there is no directory ", directory, ": check the path, or make it first");
+  }
+  return absl::StrCat("check the path, or create a store with `commy init ", path, "`");
+}
+
 std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
   switch (code) {
     case absl::StatusCode::kNotFound:
-      return absl::StrCat("check the path, or create a store with `commy init ", path, "`");
+      return MissingAdvice(path);
     case absl::StatusCode::kAlreadyExists:
       return "choose another path, or use the store that is there";
     case absl::StatusCode::kPermissionDenied:
@@ -21,8 +37,7 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kInvalidArgument:
       return "give the path of a store, and options in their range (`commy init --help`)";
     case absl::StatusCode::kResourceExhausted:
-      return "free disk space, end a process that uses the store (`commy ps`), or allow more "
-             "address space (`ulimit -v`)";
+      return "make room, and try again";
     case absl::StatusCode::kDataLoss:
       return absl::StrCat("keep the file: `commy recover ", path, " DEST` writes a new one");
     case absl::StatusCode::kFailedPrecondition:
@@ -51,7 +66,8 @@ std::string UseAdvice(const std::string& path, absl::StatusCode code) {
   }
 }
 
-// "<path>: <message>; <advice>", without naming the path twice.
+// "<path>: <message>; <advice>", without naming the path twice. Where the message says what to do
+// itself, behind a semicolon, it knows better.
 std::string Compose(const std::string& path, std::string_view message, std::string_view advice) {
   std::string text;
   if (message.find(path) == std::string_view::npos) {
@@ -59,8 +75,10 @@ std::string Compose(const std::string& path, std::string_view message, std::stri
     text += ": ";
   }
   text += message;
-  text += "; ";
-  text += advice;
+  if (message.find("; ") == std::string_view::npos) {
+    text += "; ";
+    text += advice;
+  }
   return text;
 }
 

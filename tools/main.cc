@@ -69,7 +69,7 @@ Exit Finish(Exit result, Output& out) {
     if (absl::IsCancelled(flushed)) {
       EndByInterrupt();
     }
-    PrintFailure(std::string(flushed.message()) + "; give it a place with room");
+    PrintFailure(std::string(flushed.message()));
     return Exit::kFailed;
   }
   return result;

@@ -199,10 +199,9 @@ absl::Status OutputFile::Finish() {
     if (absl::IsCancelled(flushed)) {
       return flushed;
     }
-    return base::FailedPrecondition(flushed.message(),
-                                    target_.empty()
-                                        ? "; what was written is not whole"
-                                        : "; nothing was changed there. Give it a place with room");
+    return base::FailedPrecondition(flushed.message(), target_.empty()
+                                                           ? "; what was written is not whole"
+                                                           : "; nothing was changed there");
   }
   if (target_.empty()) {
     return absl::OkStatus();

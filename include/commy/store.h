@@ -82,6 +82,9 @@ class COMMY_EXPORT Store {
   absl::Status Write(WriteBatch batch) const;
 
   absl::StatusOr<std::vector<ParticipantInfo>> Participants() const;
+  // The participants of the store at `path`, without becoming one: also while every slot is taken.
+  // Nothing about snapshots and held back bytes. NotFound and other errors as of Open().
+  static absl::StatusOr<std::vector<ParticipantInfo>> ParticipantsOf(const std::string& path);
   absl::StatusOr<StoreStats> Stats() const;
   // Walks the whole file: every structure, every checksum, every block reachable once or free.
   // Exact when nobody writes; with writers it looks again before it reports a leak.

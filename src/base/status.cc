@@ -5,9 +5,36 @@
 
 namespace commy::base {
 
+namespace {
+
+// What to do about an error whose words alone send people the wrong way.
+absl::string_view Remedy(int error_number) {
+  switch (error_number) {
+    case EMFILE:
+      return "; allow this process more open files (`ulimit -n`)";
+    case ENFILE:
+      return "; the whole system has too many open files";
+    case ENOSPC:
+    case EDQUOT:
+      return "; free disk space, or ask for a larger quota";
+    case EFBIG:
+      return "; allow this process larger files (`ulimit -f`)";
+    case EROFS:
+      return "; a store must be writable, also to be read: mount it so, or copy it elsewhere";
+    case EPERM:
+      return "; is the file immutable (`lsattr`)?";
+    case ELOOP:
+      return "; a symbolic link leads in a circle";
+    default:
+      return "";
+  }
+}
+
+}  // namespace
+
 absl::Status ErrnoStatus(int error_number, std::string_view what) {
-  const std::string message =
-      absl::StrCat(ToAbsl(what), ": ", std::generic_category().message(error_number));
+  const std::string message = absl::StrCat(
+      ToAbsl(what), ": ", std::generic_category().message(error_number), Remedy(error_number));
   switch (error_number) {
     case ENOENT:
       return absl::NotFoundError(message);

@@ -67,7 +67,7 @@ inline std::string Hex(std::uint64_t value) {
 }
 
 // The status for a failed system call: the code that fits `error_number`, and a message
-// "<what>: <strerror>".
+// "<what>: <strerror>", with "; <what to do>" behind it where the error's own words mislead.
 absl::Status ErrnoStatus(int error_number, std::string_view what);
 
 }  // namespace commy::base

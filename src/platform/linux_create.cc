@@ -108,6 +108,7 @@ int LinuxPlatform::OpenUnnamed(const std::string& directory) {
 
 absl::StatusOr<Descriptor> LinuxPlatform::CreateUnlinked(const std::string& path) {
   COMMY_RETURN_IF_ERROR(CheckFileName(path));
+  COMMY_RETURN_IF_ERROR(CheckProc());
   const std::string directory = DirectoryOf(path);
   Descriptor made(OpenRegistered([&] { return OpenUnnamed(directory); }));
   if (made.valid()) {

@@ -89,7 +89,16 @@ absl::StatusOr<Descriptor> LinuxPlatform::Open(const std::string& path, Access a
   return opened;
 }
 
+absl::Status CheckProc() {
+  return ::access("/proc/self/fd", X_OK) == 0
+             ? absl::OkStatus()
+             : base::FailedPrecondition(
+                   "there is no /proc/self/fd, which Commy needs to open a store; "
+                   "mount /proc (also inside a chroot)");
+}
+
 absl::StatusOr<Descriptor> LinuxPlatform::Reopen(int fd, Access access) {
+  COMMY_RETURN_IF_ERROR(CheckProc());
   const std::string link = ProcPath(fd);
   const int flags = AccessFlags(access) | O_CLOEXEC | O_NOCTTY;
   Descriptor opened(OpenRegistered([&] { return ::open(link.c_str(), flags); }));

@@ -60,8 +60,15 @@ absl::Status PopulateError(int error, std::uint64_t size_bytes) {
 absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, Access access) {
   const int protection = access == Access::kReadWrite ? PROT_READ | PROT_WRITE : PROT_READ;
   const auto failed = [&](int error) {
-    return base::ErrnoStatus(
+    const absl::Status status = base::ErrnoStatus(
         error, absl::StrCat("map ", base::HumanBytes(size_bytes), " of ", NameOf(fd)));
+    // EINVAL is what valgrind says of more than it can give.
+    return error == ENOMEM || error == EINVAL
+               ? base::ResourceExhausted(
+                     status.message(),
+                     "; allow this process more address space (`ulimit -v`), or "
+                     "create the store with a smaller max_size")
+               : status;
   };
   // A fork between the two calls would leave the child a mapping, and with it the file's locks.
   ForkGuard guard;

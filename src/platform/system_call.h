@@ -40,6 +40,9 @@ std::string NameOf(int fd);
 // InvalidArgument: there is a NUL byte in `path`, where the kernel would take it to end.
 absl::Status CheckNoNul(const std::string& path);
 
+// FailedPrecondition: /proc is not mounted.
+absl::Status CheckProc();
+
 // Runs `open_call`, which returns a descriptor or -1 with errno, such that a concurrent fork()
 // comes before or after both the opening and the registration. -1 with errno on failure. The
 // descriptor is never 0, 1 or 2, whatever the process has closed.

@@ -1,4 +1,5 @@
-// Who is attached, for people.
+#include "process/participants.h"
+
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -6,7 +7,6 @@
 #include <vector>
 
 #include "process/owner.h"
-#include "process/session.h"
 
 namespace commy::process {
 namespace {
@@ -16,16 +16,17 @@ using region::ParticipantSlot;
 
 }  // namespace
 
-std::vector<ParticipantInfo> Session::Participants() {
+std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
+                                              const StoreClock& clock) {
   std::vector<ParticipantInfo> all;
-  const auto stale_after = static_cast<std::int64_t>(region_->geometry().stale_after_ns);
-  const region::RegionHeader& header = region_->header();
+  const auto stale_after = static_cast<std::int64_t>(region.geometry().stale_after_ns);
+  const region::RegionHeader& header = region.header();
   // In this order: a move in between makes the pins look younger than they are, never older.
   const std::uint64_t epoch = header.epoch.load(std::memory_order_acquire);
   const auto moved_ns =
       static_cast<std::int64_t>(header.epoch_moved_ns.load(std::memory_order_acquire));
-  for (std::uint32_t slot = 0; slot < region_->geometry().participant_count; ++slot) {
-    const ParticipantSlot& words = region_->participant(slot);
+  for (std::uint32_t slot = 0; slot < region.geometry().participant_count; ++slot) {
+    const ParticipantSlot& words = region.participant(slot);
     const std::uint64_t state = words.state.load(std::memory_order_acquire);
     if ((state & 0xffU) == 0) {
       continue;
@@ -45,18 +46,18 @@ std::vector<ParticipantInfo> Session::Participants() {
         static_cast<std::int64_t>(words.heartbeat_wall_ns.load(std::memory_order_relaxed));
     info.read_only =
         (words.flags.load(std::memory_order_relaxed) & region::kParticipantReadOnly) != 0;
-    const absl::StatusOr<bool> locked = region_->IsSlotLocked(slot);
+    const absl::StatusOr<bool> locked = region.IsSlotLocked(slot);
     if (locked.ok() && !*locked) {
       info.liveness = Liveness::kDead;
-    } else if (platform_.WallNs() - info.heartbeat_wall_ns > stale_after) {
+    } else if (region.platform().WallNs() - info.heartbeat_wall_ns > stale_after) {
       info.liveness = Liveness::kStalled;
     } else {
       info.liveness = Liveness::kLive;
     }
     const std::uint64_t owner = PackOwner(slot, state >> 8U);
     info.owner = owner;
-    for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
-      const LaneLayout& lane = region_->lane(i);
+    for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+      const LaneLayout& lane = region.lane(i);
       if (lane.owner.load(std::memory_order_acquire) != owner) {
         continue;
       }
@@ -72,7 +73,7 @@ std::vector<ParticipantInfo> Session::Participants() {
     }
     // The epoch last moved while a pin of before was already there.
     if (info.oldest_pin_epoch != 0 && info.oldest_pin_epoch < epoch) {
-      info.pinned_for_ns = std::max<std::int64_t>(0, clock_.NowNs() - moved_ns);
+      info.pinned_for_ns = std::max<std::int64_t>(0, clock.NowNs() - moved_ns);
     }
     all.push_back(std::move(info));
   }

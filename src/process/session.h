@@ -32,6 +32,7 @@
 
 #include "platform/background_work.h"
 #include "process/lane.h"
+#include "process/participants.h"
 #include "process/snapshots.h"
 #include "process/store_clock.h"
 #include "region/region.h"
@@ -42,25 +43,6 @@ struct SessionOptions {
   std::string process_name;  // Empty: the platform's.
   bool read_only = false;
   bool background = true;  // Run the heartbeat thread. Off only in tests, which call Beat().
-};
-
-enum class Liveness { kFree, kLive, kStalled, kDead };
-
-struct ParticipantInfo {
-  std::uint32_t slot = 0;
-  std::uint64_t pid = 0;
-  std::string name;
-  std::int64_t start_wall_ns = 0;
-  std::int64_t heartbeat_wall_ns = 0;
-  Liveness liveness = Liveness::kFree;
-  bool read_only = false;
-  std::uint32_t lanes = 0;
-  std::uint64_t operations = 0;        // Of the lanes that it holds now.
-  OpKind doing = OpKind::kNone;        // Of the lane with the oldest pin.
-  std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
-  // For how long that pin has kept the epoch from moving, at least; 0: it does not.
-  std::int64_t pinned_for_ns = 0;
-  std::uint64_t owner = 0;  // What its lanes and snapshots name.
 };
 
 class Session : public std::enable_shared_from_this<Session> {
@@ -174,7 +156,9 @@ class Session : public std::enable_shared_from_this<Session> {
   // Makes the heartbeat thread do its background work soon.
   void Nudge();
 
-  [[nodiscard]] std::vector<ParticipantInfo> Participants();
+  [[nodiscard]] std::vector<ParticipantInfo> Participants() const {
+    return ListParticipants(*region_, clock_);
+  }
 
   // {generation:48, slot + 1:16}
   [[nodiscard]] std::uint64_t owner_word() const { return owner_word_; }

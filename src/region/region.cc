@@ -74,14 +74,15 @@ absl::Status Region::Create(platform::Platform& platform, const std::string& pat
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), header.snapshots_offset,
                                           header.span_words_offset - header.snapshots_offset));
+  // All of it, as those who open it will: a store that this process cannot map gets no name.
   COMMY_ASSIGN_OR_RETURN(std::byte * base,
-                         platform.Map(fd.fd(), header.data_offset, Access::kReadWrite));
+                         platform.Map(fd.fd(), header.max_size_bytes, Access::kReadWrite));
   absl::Status status = platform.Populate(base, head_bytes);
   if (status.ok()) {
     base::CopyIn(base, &header, sizeof(header));
     status = platform.Sync(base, kHeaderBytes);
   }
-  platform.Unmap(base, header.data_offset);
+  platform.Unmap(base, header.max_size_bytes);
   COMMY_RETURN_IF_ERROR(status);
   return platform.Link(fd.fd(), path);
 }
@@ -95,7 +96,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
       COMMY_RETURN_IF_ERROR(About(path, Create(platform, path, options.create)));
       created = true;
     }
-    absl::StatusOr<std::unique_ptr<Region>> region = TryOpen(platform, path, options.read_only);
+    absl::StatusOr<std::unique_ptr<Region>> region = TryOpen(platform, path, options.role);
     if (absl::IsNotFound(region.status()) && options.create_if_missing) {
       if (attempt >= kDanglingAttempts) {
         return base::NotFound(path,
@@ -122,12 +123,13 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
 }
 
 absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& platform,
-                                                        const std::string& path, bool read_only) {
+                                                        const std::string& path,
+                                                        RegionOptions::Role role) {
   std::unique_ptr<Region> region(new Region(platform, path));
   COMMY_ASSIGN_OR_RETURN(region->fd_, platform.Open(path, Access::kReadWrite));
   RegionHeader header{};
   COMMY_ASSIGN_OR_RETURN(region->geometry_, Inspect(platform, region->fd_.fd(), header));
-  COMMY_RETURN_IF_ERROR(region->LockAndMap(header, read_only));
+  COMMY_RETURN_IF_ERROR(region->LockAndMap(header, role));
   COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform.Describe(region->fd_.fd()));
   const absl::StatusOr<platform::FileFacts> named = platform.DescribePath(path);
   if (!named.ok() || named->identity != opened.identity) {
@@ -193,12 +195,12 @@ absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header)
   return absl::OkStatus();
 }
 
-absl::Status Region::LockAndMap(const RegionHeader& header, bool read_only) {
+absl::Status Region::LockAndMap(const RegionHeader& header, RegionOptions::Role role) {
   // The locks belong to this description. The mapping keeps it alive after the descriptor is
   // closed at the end of this function.
   COMMY_ASSIGN_OR_RETURN(Descriptor lock_fd, platform_.Reopen(fd_.fd(), Access::kReadWrite));
   if (const absl::Status reserved = ReserveAgain(header); !reserved.ok()) {
-    return read_only && absl::IsResourceExhausted(reserved)
+    return role != RegionOptions::Role::kWriter && absl::IsResourceExhausted(reserved)
                ? LockAndCopy(std::move(lock_fd), header)
                : reserved;
   }
@@ -209,7 +211,9 @@ absl::Status Region::LockAndMap(const RegionHeader& header, bool read_only) {
         "somebody has the store to himself just now (compaction, for one); try again when he is ",
         "done");
   }
-  COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
+  if (role != RegionOptions::Role::kWatcher) {
+    COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
+  }
   COMMY_ASSIGN_OR_RETURN(base_,
                          platform_.Map(lock_fd.fd(), geometry_.max_size_bytes, Access::kReadWrite));
   mapped_bytes_ = geometry_.max_size_bytes;
@@ -225,8 +229,9 @@ absl::Status Region::TakeSlot(int lock_fd) {
       return absl::OkStatus();
     }
   }
-  return base::ResourceExhausted("all ", geometry_.participant_count,
-                                 " participant slots are taken; `commy ps` lists them");
+  return base::ResourceExhausted(
+      "all ", geometry_.participant_count,
+      " participant slots are taken; end a process that has it open, `commy ps` lists ", "them");
 }
 
 Region::~Region() {

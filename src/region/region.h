@@ -30,7 +30,9 @@ namespace commy::region {
 struct RegionOptions {
   bool create_if_missing = true;
   bool error_if_exists = false;
-  bool read_only = false;
+  // kWatcher takes no slot, so that it can look when all are taken; it may only read the fixed parts.
+  enum class Role : std::uint8_t { kWriter, kReader, kWatcher };
+  Role role = Role::kWriter;
   CreateOptions create;  // Used only if the file is created.
 };
 
@@ -164,7 +166,8 @@ class Region {
                              const CreateOptions& options);
   // One attempt; an invalid pointer in an OK result means that the path now names another file.
   static absl::StatusOr<std::unique_ptr<Region>> TryOpen(platform::Platform& platform,
-                                                         const std::string& path, bool read_only);
+                                                         const std::string& path,
+                                                         RegionOptions::Role role);
   // What of the file is in use and must have blocks on disk.
   struct Range {
     std::uint64_t begin;
@@ -175,7 +178,7 @@ class Region {
   // Reserves again what a copy that leaves out zeros has lost: a store into a hole would be a signal
   // on a full disk. ResourceExhausted: the disk is full.
   absl::Status ReserveAgain(const RegionHeader& header);
-  absl::Status LockAndMap(const RegionHeader& header, bool read_only);
+  absl::Status LockAndMap(const RegionHeader& header, RegionOptions::Role role);
   // For a read-only participant where the disk is full and the file has holes, of which even a load
   // may be a signal: a copy of it in memory, while nobody else has the store open.
   absl::Status LockAndCopy(platform::Descriptor lock_fd, const RegionHeader& header);
@@ -191,8 +194,8 @@ class Region {
   std::uint64_t mapped_bytes_ = 0;
   mutable std::atomic<std::uint64_t> length_bytes_{0};
   std::atomic<std::uint32_t> synced_dirty_{kNeverSynced};  // See region/clean_word.h.
-  std::uint32_t slot_index_ = 0;
-  bool attached_ = false;       // Open went through.
+  std::uint32_t slot_index_ = 0;                           // Of a watcher: none, but nobody asks.
+  bool attached_ = false;                                  // Open went through.
   platform::Descriptor alone_;  // Of a copy in memory: holds the attach byte alone.
 };
 

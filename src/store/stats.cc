@@ -1,5 +1,6 @@
 // What a store tells about itself.
 #include <algorithm>
+#include <memory>
 #include <optional>
 
 #include "absl/strings/escaping.h"
@@ -50,6 +51,23 @@ Liveness PublicLiveness(process::Liveness liveness) {
   }
 }
 
+// All but what takes a lane to find out.
+ParticipantInfo ToPublic(const process::ParticipantInfo& found, std::int64_t now) {
+  ParticipantInfo info;
+  info.slot = found.slot;
+  info.pid = found.pid;
+  info.name = found.name;
+  info.started = absl::FromUnixNanos(found.start_wall_ns);
+  info.heartbeat_age = absl::Nanoseconds(std::max<std::int64_t>(0, now - found.heartbeat_wall_ns));
+  info.liveness = PublicLiveness(found.liveness);
+  info.read_only = found.read_only;
+  info.lanes = found.lanes;
+  info.operations = found.operations;
+  info.doing = found.oldest_pin_epoch == 0 ? "idle" : std::string(Describe(found.doing));
+  info.pinned_for = absl::Nanoseconds(found.pinned_for_ns);
+  return info;
+}
+
 }  // namespace
 
 absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
@@ -61,19 +79,7 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
   std::optional<std::uint64_t> waiting_bytes;  // Looked up only if somebody holds them back.
   std::vector<ParticipantInfo> all;
   for (const process::ParticipantInfo& found : session_->Participants()) {
-    ParticipantInfo info;
-    info.slot = found.slot;
-    info.pid = found.pid;
-    info.name = found.name;
-    info.started = absl::FromUnixNanos(found.start_wall_ns);
-    info.heartbeat_age =
-        absl::Nanoseconds(std::max<std::int64_t>(0, now - found.heartbeat_wall_ns));
-    info.liveness = PublicLiveness(found.liveness);
-    info.read_only = found.read_only;
-    info.lanes = found.lanes;
-    info.operations = found.operations;
-    info.doing = found.oldest_pin_epoch == 0 ? "idle" : std::string(Describe(found.doing));
-    info.pinned_for = absl::Nanoseconds(found.pinned_for_ns);
+    ParticipantInfo info = ToPublic(found, now);
     if (found.pinned_for_ns != 0) {
       if (!waiting_bytes.has_value()) {
         waiting_bytes = WaitingBytes();
@@ -90,6 +96,21 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
       info.snapshot_kept_bytes = held->kept_bytes;
     }
     all.push_back(std::move(info));
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::ParticipantsOf(platform::Platform& platform,
+                                                                       const std::string& path) {
+  region::RegionOptions options;
+  options.create_if_missing = false;
+  options.role = region::RegionOptions::Role::kWatcher;
+  COMMY_ASSIGN_OR_RETURN(const std::unique_ptr<region::Region> region,
+                         region::Region::Open(platform, path, options));
+  const process::StoreClock clock(*region, platform, /*read_only=*/true);
+  std::vector<ParticipantInfo> all;
+  for (const process::ParticipantInfo& found : process::ListParticipants(*region, clock)) {
+    all.push_back(ToPublic(found, platform.WallNs()));
   }
   return all;
 }

@@ -36,6 +36,10 @@ absl::StatusOr<std::vector<NamespaceInfo>> Store::ListNamespaces(std::string_vie
   return impl_->ListNamespaces(prefix);
 }
 
+absl::StatusOr<std::vector<ParticipantInfo>> Store::ParticipantsOf(const std::string& path) {
+  return store::StoreImpl::ParticipantsOf(platform::Platform::Real(), path);
+}
+
 absl::StatusOr<std::vector<ParticipantInfo>> Store::Participants() const {
   return impl_->Participants();
 }

@@ -54,7 +54,8 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
   region::RegionOptions region_options;
   region_options.create_if_missing = options.create_if_missing;
   region_options.error_if_exists = options.error_if_exists;
-  region_options.read_only = options.read_only;
+  region_options.role = options.read_only ? region::RegionOptions::Role::kReader
+                                          : region::RegionOptions::Role::kWriter;
   region_options.create = CreateOptionsOf(options);
   COMMY_ASSIGN_OR_RETURN(std::unique_ptr<region::Region> region,
                          region::Region::Open(platform, path, region_options));

@@ -88,6 +88,9 @@ class StoreImpl {
   absl::StatusOr<StoreStats> Stats();
   absl::StatusOr<CheckReport> Check();
   absl::StatusOr<std::vector<ParticipantInfo>> Participants();
+  // Without a slot or a lane: nothing about snapshots, and no bytes.
+  static absl::StatusOr<std::vector<ParticipantInfo>> ParticipantsOf(platform::Platform& platform,
+                                                                     const std::string& path);
   // Retired blocks that the present epoch does not let anybody reuse; 0 where no lane is left.
   std::uint64_t WaitingBytes();
 

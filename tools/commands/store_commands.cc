@@ -230,10 +230,19 @@ std::string ToText(const std::vector<ParticipantInfo>& participants) {
 }
 
 absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
-  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "ps"));
-  const absl::StatusOr<std::vector<ParticipantInfo>> participants = store.Participants();
+  const absl::StatusOr<Store> store = OpenStore(arguments.store, Use::kRead, "ps");
+  absl::StatusOr<std::vector<ParticipantInfo>> participants =
+      store.ok() ? store->Participants() : store.status();
+  if (absl::IsResourceExhausted(store.status())) {
+    // Perhaps because so many use it: those are to be seen all the same.
+    participants = Store::ParticipantsOf(arguments.store);
+    if (participants.ok()) {
+      PrintWarning(
+          absl::StrCat(store.status().message(), ". So what snapshots and pins hold is not shown"));
+    }
+  }
   if (!participants.ok()) {
-    return Explain(store, participants.status());
+    return store.ok() ? Explain(*store, participants.status()) : store.status();
   }
   if (arguments.json) {
     out.Report(ToJson(*participants));
