@@ -206,6 +206,28 @@ TEST_F(CliFaultsTest, NoRoomForANewStoreIsAFailureAndLeavesNoFile) {
   EXPECT_FALSE(std::filesystem::exists(store));
 }
 
+TEST_F(CliFaultsTest, AMissingStoreIsToldWithAdviceThatWorks) {
+  Fails(3, {"get", store_, "ns", "key"}, {store_, "commy init"});
+  Fails(3, {"put", temp_.File("no/such"), "ns", "key", "value"},
+        {"there is no directory " + temp_.File("no")});
+  std::filesystem::create_symlink("nothing", temp_.File("link"));
+  Fails(3, {"get", temp_.File("link"), "ns", "key"}, {"symbolic link to nothing"});
+  Fails(3, {"put", temp_.File("link"), "ns", "key", "value"}, {"symbolic link to nothing"});
+}
+
+TEST_F(CliFaultsTest, WhoTakesAllSlotsIsShownThoughNoneIsLeftForTheQuestion) {
+  Options options;
+  options.testing.participant_count = 4;
+  std::vector<Store> all;
+  for (int i = 0; i < 4; ++i) {
+    all.push_back(*Store::Open(store_, options));
+  }
+  Fails(3, {"get", store_, "ns", "key"}, {"all 4 participant slots are taken", "commy ps"});
+  const ProgramEnd end = RunCommy({"ps", store_, "--json"});
+  ExpectLine(end, 0, {"warning", "all 4 participant slots are taken"});
+  EXPECT_EQ(nlohmann::json::parse(end.out).size(), 4U);
+}
+
 TEST_F(CliFaultsTest, AReverseScanOfAHashNamespaceSaysThatItHasNoOrder) {
   Done({"put", store_, "ns", "key", "value"});
   Fails(3, {"scan", store_, "ns", "--reverse"}, {store_, "order"});
