@@ -25,7 +25,8 @@ class StoreImpl;
 
 // A handle to an open store. Cheap to copy; every method is safe from any thread. The store stays
 // open until Close() or until the last Store, Namespace, View, Snapshot, Transaction and scan of it is gone. One process
-// may open a store several times; each is a participant of its own.
+// may open a store several times; each is a participant of its own. Calls work to the very end: from static
+// destructors and atexit() handlers, and from destructors of thread_locals and pthread keys.
 //
 //   absl::StatusOr<commy::Store> store = commy::Store::Open("fleet.commy");
 //   absl::StatusOr<commy::Namespace> ns = store->OpenNamespace("acme/config");
@@ -39,7 +40,8 @@ class COMMY_EXPORT Store {
   // PermissionDenied. InvalidArgument: not a store, a directory, or an option out of range.
   // FailedPrecondition: another format version, a file system without open-file-description
   // locks, or somebody has the store to himself. DataLoss: damaged, cut short, or in use when the
-  // machine went down. ResourceExhausted: disk full, or all participant slots are taken.
+  // machine went down. ResourceExhausted: disk full, all participant slots are taken, or a
+  // limit of this process: address space for max_size, file size, open files, threads.
   // Cost: some system calls; a microsecond more for each dead participant that is recovered.
   static absl::StatusOr<Store> Open(const std::string& path, const Options& options = Options());
 
