@@ -34,12 +34,16 @@ struct RecoverReport {
   // Transactions and batches that were being committed, of which a part is lost or of which it is not
   // known whether they were committed. Some of their keys may have their former values.
   std::uint64_t transactions_torn = 0;
+  // The pages of the file may be of different moments: it was in use when the machine went down, or
+  // while it was copied, or it is in use now. Then a transaction or batch that was over may be there
+  // in part without a trace, and so may anything that was written since the store was last synced.
+  bool may_be_torn = false;
   // What was found wrong; at most 100. Keys and paths in them are as they are: any bytes.
   std::vector<std::string> faults;
   std::uint64_t fault_count = 0;
 
-  // Whether nothing was found wrong.
-  [[nodiscard]] bool whole() const { return fault_count == 0; }
+  // Whether everything is there for certain: nothing was found wrong, in a file of one moment.
+  [[nodiscard]] bool whole() const { return fault_count == 0 && !may_be_torn; }
 };
 
 // Reads the store file `source`, which may be torn by a power cut, cut short or damaged, and writes
@@ -51,7 +55,7 @@ struct RecoverReport {
 // If all of the file is of one moment, each transaction is saved whole or not at all. If its pages are
 // of different moments (after a power cut, or in a copy of a store that was in use meanwhile), that holds
 // for those that were being committed, or `transactions_torn` counts them. One that was over by then may
-// be there in part without a trace in the file.
+// be there in part without a trace in the file, so `may_be_torn` is set, and the result is never whole().
 //
 // The destination gets its name when it is whole; until then it is `destination` + ".recovering",
 // which an interrupted call leaves behind. AlreadyExists: either is there. NotFound,

@@ -63,7 +63,7 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
     const absl::Status status = base::ErrnoStatus(
         error, absl::StrCat("map ", base::HumanBytes(size_bytes), " of ", NameOf(fd)));
     // EINVAL is what valgrind says of more than it can give.
-    return error == ENOMEM || error == EINVAL
+    return error == ENOMEM || (error == EINVAL && size_bytes != 0)
                ? base::ResourceExhausted(
                      status.message(),
                      "; allow this process more address space (`ulimit -v`), or "

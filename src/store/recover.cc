@@ -9,6 +9,8 @@
 #include "base/status.h"
 #include "commy/store.h"
 #include "platform/platform.h"
+#include "region/clean_word.h"
+#include "region/layout.h"
 #include "store/image.h"
 #include "store/salvage.h"
 
@@ -32,6 +34,7 @@ class Recovery {
     COMMY_RETURN_IF_ERROR(MustNotExist(part_));
     COMMY_ASSIGN_OR_RETURN(image_, Image::Open(Platform::Real(), source_));
     report_.source_bytes = image_->size_bytes();
+    COMMY_ASSIGN_OR_RETURN(report_.may_be_torn, MayBeTorn());
     total_ = image_->size_bytes() * 2;
     Salvage salvage(*image_);
     salvage.Run([this](std::uint64_t done_bytes) { Tell(done_bytes); });
@@ -46,6 +49,19 @@ class Recovery {
   }
 
  private:
+  // Looked at after the image was opened: who has it open by then may change it under our eyes.
+  [[nodiscard]] absl::StatusOr<bool> MayBeTorn() const {
+    Platform& platform = Platform::Real();
+    COMMY_ASSIGN_OR_RETURN(const platform::Descriptor file,
+                           platform.Open(source_, platform::Access::kReadOnly));
+    if (!region::CheckWhole(platform, file.fd(), image_->header()).ok()) {
+      return true;
+    }
+    // Where there are no locks nobody can have it open.
+    const absl::StatusOr<bool> in_use = platform.IsLocked(file.fd(), region::kAttachLockByte);
+    return in_use.ok() && *in_use;
+  }
+
   static absl::Status MustNotExist(const std::string& path) {
     const absl::StatusOr<platform::FileFacts> facts = Platform::Real().DescribePath(path);
     if (facts.ok()) {

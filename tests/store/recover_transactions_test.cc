@@ -194,12 +194,13 @@ class RecoverTransactionsTest : public TransactionFixture,
   void ExpectWhole(const Photo& photo, const Content& content) {
     SCOPED_TRACE(photo.when);
     EXPECT_EQ(Recovered(photo.bytes), content);
-    EXPECT_TRUE(report_.whole()) << absl::StrJoin(report_.faults, "\n");
+    // Not for certain, since it is a copy of a store in use; but nothing is found wrong.
+    EXPECT_EQ(report_.fault_count, 0U) << absl::StrJoin(report_.faults, "\n");
     EXPECT_EQ(report_.transactions_torn, 0U);
   }
   void ExpectTorn(const std::string& image) {
     (void)Recovered(image);
-    EXPECT_FALSE(report_.whole());
+    EXPECT_NE(report_.fault_count, 0U);
     EXPECT_EQ(report_.transactions_torn, 1U);
     EXPECT_NE(absl::StrJoin(report_.faults, "\n").find("transaction"), std::string::npos);
   }
@@ -345,6 +346,29 @@ TEST_P(RecoverTransactionsTest, OfPagesOfTwoMomentsOfACommitIsNeverHalf) {
     const Content content = Recovered(image);
     EXPECT_TRUE(content == before_ || content == after_) << "round " << round;
     EXPECT_EQ(report_.transactions_torn, 0U);
+  }
+}
+
+// What a power cut leaves: pages of before, during and after, and the boot that is over. Half of a
+// transaction may then be there without a trace.
+TEST_P(RecoverTransactionsTest, OfWhatAPowerCutLeavesIsNeverHalfAndWhole) {
+  std::mt19937_64 random(Seed());
+  Take("before");
+  ASSERT_TRUE(Commit({[this] { Take("installed"); }, [] {}, [this] { Take("committed"); }}));
+  Take("after");
+  const std::size_t size = photos_.back().bytes.size();
+  for (int round = 0; round < 30; ++round) {
+    std::string image(size, '\0');
+    for (std::size_t at = 0; at < size; at += kPageBytes) {
+      const std::string& page = photos_[random() % photos_.size()].bytes;
+      if (at < page.size()) {
+        image.replace(at, kPageBytes, page, at, kPageBytes);
+      }
+    }
+    image[offsetof(region::RegionHeader, boot_id)] ^= 1;
+    const Content content = Recovered(image);
+    EXPECT_TRUE(!report_.whole() || content == before_ || content == after_) << "round " << round;
+    EXPECT_TRUE(report_.may_be_torn);
   }
 }
 

@@ -41,6 +41,7 @@ Json ToJson(const RecoverReport& report) {
               {"keys_lost", report.keys_lost},
               {"records_damaged", report.records_damaged},
               {"transactions_torn", report.transactions_torn},
+              {"may_be_torn", report.may_be_torn},
               {"fault_count", report.fault_count},
               {"faults", std::move(faults)}};
 }
@@ -62,6 +63,13 @@ std::string ToText(const RecoverArguments& arguments, const RecoverReport& repor
   }
   if (report.fault_count > report.faults.size()) {
     absl::StrAppendFormat(&text, "and %d more faults\n", report.fault_count - report.faults.size());
+  }
+  if (report.fault_count == 0 && report.may_be_torn) {
+    text +=
+        "nothing is known to be lost; but the store was in use when it was copied or the machine "
+        "went "
+        "down,\nor it is now: of what was written since it was last synced, parts may be missing "
+        "without a trace\n";
   }
   text += report.whole() ? "whole\n" : "NOT whole\n";
   return text;
