@@ -13,12 +13,17 @@
 namespace commy::tools {
 namespace {
 
+bool IsLinkToNothing(const std::string& path) {
+  std::error_code ignored;
+  return std::filesystem::is_symlink(path, ignored) && !std::filesystem::exists(path, ignored);
+}
+
 // Of a path behind which there is nothing.
 std::string MissingAdvice(const std::string& path) {
-  std::error_code ignored;
-  if (std::filesystem::is_symlink(path, ignored)) {
-    return "it is a symbolic link to nothing: remove it, or make what it names";
+  if (IsLinkToNothing(path)) {
+    return "remove the link, or make what it names";
   }
+  std::error_code ignored;
   const std::string directory = std::filesystem::path(path).parent_path().string();
   if (!directory.empty() && !std::filesystem::exists(directory, ignored)) {
     return absl::StrCat("there is no directory ", directory, ": check the path, or make it first");
@@ -31,7 +36,9 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kNotFound:
       return MissingAdvice(path);
     case absl::StatusCode::kAlreadyExists:
-      return "choose another path, or use the store that is there";
+      return IsLinkToNothing(path)
+                 ? "it is a symbolic link to nothing: remove it, or make what it names"
+                 : "choose another path, or use the store that is there";
     case absl::StatusCode::kPermissionDenied:
       return "run as a user who may read and write it";
     case absl::StatusCode::kInvalidArgument:

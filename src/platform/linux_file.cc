@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 
 #include "base/status.h"
 #include "platform/linux_platform.h"
@@ -60,7 +61,10 @@ std::string NameOf(int fd) {
   if (length <= 0) {
     return absl::StrCat("descriptor ", fd);
   }
-  return std::string(target.data(), static_cast<std::size_t>(length));
+  std::string name(target.data(), static_cast<std::size_t>(length));
+  // Of a file without a name the kernel shows "/folder/#<inode> (deleted)".
+  return absl::StrContains(name, "/#") && absl::EndsWith(name, " (deleted)") ? "the new file"
+                                                                             : name;
 }
 
 absl::Status CheckNoNul(const std::string& path) {

@@ -211,7 +211,7 @@ TEST_F(CliFaultsTest, AMissingStoreIsToldWithAdviceThatWorks) {
   Fails(3, {"put", temp_.File("no/such"), "ns", "key", "value"},
         {"there is no directory " + temp_.File("no")});
   std::filesystem::create_symlink("nothing", temp_.File("link"));
-  Fails(3, {"get", temp_.File("link"), "ns", "key"}, {"symbolic link to nothing"});
+  Fails(3, {"get", temp_.File("link"), "ns", "key"}, {"remove the link"});
   Fails(3, {"put", temp_.File("link"), "ns", "key", "value"}, {"symbolic link to nothing"});
 }
 
