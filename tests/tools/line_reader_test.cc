@@ -7,6 +7,7 @@
 #include <random>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include <fcntl.h>
@@ -24,14 +25,14 @@ constexpr std::uint64_t kMany = std::uint64_t{1} << 30U;
 // A pipe whose other end gets `text` in pieces of this size.
 class PipeReader {
  public:
-  PipeReader(const std::string& text, std::size_t piece_bytes) {
+  PipeReader(std::string text, std::size_t piece_bytes) {
     std::signal(SIGPIPE, SIG_IGN);
     int line[2] = {-1, -1};
     EXPECT_EQ(::pipe2(line, O_CLOEXEC), 0);
     reader_.emplace(LineReader::Open("/dev/fd/" + std::to_string(line[0])));
     EXPECT_TRUE(reader_->ok()) << reader_->status();
     ::close(line[0]);
-    writer_ = std::thread([&text, piece_bytes, out = line[1]] {
+    writer_ = std::thread([text = std::move(text), piece_bytes, out = line[1]] {
       for (std::size_t at = 0; at < text.size();) {
         const ssize_t written =
             ::write(out, text.data() + at, std::min(piece_bytes, text.size() - at));
