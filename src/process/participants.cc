@@ -14,6 +14,25 @@ namespace {
 using region::LaneLayout;
 using region::ParticipantSlot;
 
+// What the participant's lanes say: how many, what they did, and the oldest of their pins.
+void AddLanes(const region::Region& region, ParticipantInfo& info) {
+  for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+    const LaneLayout& lane = region.lane(i);
+    if (lane.owner.load(std::memory_order_acquire) != info.owner) {
+      continue;
+    }
+    ++info.lanes;
+    info.operations += lane.operations.load(std::memory_order_relaxed);
+    for (const region::Shared64& word : lane.pins) {
+      const std::uint64_t pin = word.load(std::memory_order_relaxed);
+      if (pin != 0 && (info.oldest_pin_epoch == 0 || PinEpoch(pin) < info.oldest_pin_epoch)) {
+        info.oldest_pin_epoch = PinEpoch(pin);
+        info.doing = UnpackOp(lane.op.load(std::memory_order_relaxed)).kind;
+      }
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
@@ -54,23 +73,8 @@ std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
     } else {
       info.liveness = Liveness::kLive;
     }
-    const std::uint64_t owner = PackOwner(slot, state >> 8U);
-    info.owner = owner;
-    for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
-      const LaneLayout& lane = region.lane(i);
-      if (lane.owner.load(std::memory_order_acquire) != owner) {
-        continue;
-      }
-      ++info.lanes;
-      info.operations += lane.operations.load(std::memory_order_relaxed);
-      for (const region::Shared64& word : lane.pins) {
-        const std::uint64_t pin = word.load(std::memory_order_relaxed);
-        if (pin != 0 && (info.oldest_pin_epoch == 0 || PinEpoch(pin) < info.oldest_pin_epoch)) {
-          info.oldest_pin_epoch = PinEpoch(pin);
-          info.doing = UnpackOp(lane.op.load(std::memory_order_relaxed)).kind;
-        }
-      }
-    }
+    info.owner = PackOwner(slot, state >> 8U);
+    AddLanes(region, info);
     // The epoch last moved while a pin of before was already there.
     if (info.oldest_pin_epoch != 0 && info.oldest_pin_epoch < epoch) {
       info.pinned_for_ns = std::max<std::int64_t>(0, clock.NowNs() - moved_ns);

@@ -73,17 +73,17 @@ Lines ToLinesOf(const std::string& table) {
 }
 
 Lines ParticipantLines(const Picture& picture) {
-  std::vector<std::vector<std::string>> rows = {{"SLOT", "PID", "STATE", "HEARTBEAT", "OPS/S",
-                                                 "OPERATIONS", "DOING", "PINNED", "HOLDS", "NAME"}};
+  std::vector<std::vector<std::string>> rows = {
+      {"SLOT", "PID", "STATE", "HEARTBEAT", "OPS/S", "OPERATIONS", "DOING", "PINNED", "NAME"}};
   for (const ParticipantRate& each : picture.participants) {
     const ParticipantInfo& info = each.info;
     rows.push_back({std::to_string(info.slot), std::to_string(info.pid),
                     std::string(LivenessName(info.liveness)),
                     ShowDuration(std::max(info.heartbeat_age, absl::ZeroDuration())),
                     ShowRate(each.operations_per_second), ShowCount(info.operations), info.doing,
-                    ShowPinnedFor(info), ShowHeldBack(info), Printable(info.name)});
+                    ShowPinnedFor(info), Printable(info.name)});
   }
-  return ToLinesOf(Table(rows, {true, true, false, true, true, true, false, true, true, false}));
+  return ToLinesOf(Table(rows, {true, true, false, true, true, true, false, true, false}));
 }
 
 Lines NamespaceLines(const Picture& picture) {
