@@ -170,7 +170,7 @@ void AddTopCommand(CLI::App& app, Action& action) {
       "Show who does what, live; q ends it. Not to a terminal: one picture.\n"
       "OPS/S: changes begun by a participant (reads are not counted); CHANGE/S: keys that a "
       "namespace gained or lost; PINNED: for how long a participant has held back the reuse of "
-      "memory; HOLDS: how much");
+      "memory");
   auto arguments = std::make_shared<TopArguments>();
   AddStore(command, arguments->store);
   AddDuration(command, "--interval", arguments->interval, "Time between two looks (1s)",
