@@ -77,6 +77,8 @@ class LargeTransactionTest : public TransactionFixture {
     const auto start = Clock::now();
     const absl::Status committed = txn->Commit();
     timing_->commit_ns = std::chrono::nanoseconds(Clock::now() - start).count();
+    (void)
+        parent.Receive();  // So that it can be stopped and killed even if it was faster this time.
     return committed.ok() ? 0 : absl::IsAborted(committed) ? 3 : 14;
   }
 
@@ -130,6 +132,7 @@ TEST_F(LargeTransactionTest, IsThereWholeOrNotAtAllWhereverItsOwnerIsLost) {
     ChildProcess owner([this](ChildSide& parent) { return Own(parent, "whole"); });
     ASSERT_EQ(owner.Receive(), "ready");
     owner.Send("go");
+    owner.Send("end");
     ASSERT_TRUE(owner.Succeeded());
     ExpectAllOr(before, "whole");
     EXPECT_EQ(*spaces_[0].Size() + *spaces_[1].Size(), static_cast<std::uint64_t>(kKeys));
@@ -164,6 +167,7 @@ TEST_F(LargeTransactionTest, IsAbortedByAPutWhileItsOwnerIsStopped) {
       ChildProcess owner([this](ChildSide& parent) { return Own(parent, "before"); });
       ASSERT_EQ(owner.Receive(), "ready");
       owner.Send("go");
+      owner.Send("end");
       ASSERT_TRUE(owner.Succeeded());
     }
     SCOPED_TRACE(part);
@@ -178,6 +182,7 @@ TEST_F(LargeTransactionTest, IsAbortedByAPutWhileItsOwnerIsStopped) {
     ASSERT_TRUE(spaces_[0].Put(first, "put").ok());
     EXPECT_EQ(*spaces_[0].Get(first), "put");
     ASSERT_TRUE(owner.Continue());
+    owner.Send("end");
     const std::optional<ChildEnd> end = owner.Wait();
     ASSERT_TRUE(end.has_value() && end->exited);
     EXPECT_TRUE(end->code == 0 || end->code == 3) << end->code;
