@@ -149,16 +149,27 @@ bool ChildProcess::Continue() {
   ::kill(pid_, SIGCONT);
   return WaitFor([&] {
     int status = 0;
-    return Reap(WCONTINUED, &status) && WIFCONTINUED(status);
+    if (!Reap(WCONTINUED, &status)) {
+      return false;
+    }
+    NoteEnd(status);  // It may have ended before anybody looked.
+    return WIFCONTINUED(status) || end_.has_value();
   });
+}
+
+void ChildProcess::NoteEnd(int status) {
+  if (WIFEXITED(status)) {
+    end_ = ChildEnd{true, WEXITSTATUS(status), 0};
+  } else if (WIFSIGNALED(status)) {
+    end_ = ChildEnd{false, 0, WTERMSIG(status)};
+  }
 }
 
 std::optional<ChildEnd> ChildProcess::Wait() {
   const auto ended = [&] {
     int status = 0;
     if (Reap(0, &status)) {
-      end_ = WIFEXITED(status) ? ChildEnd{true, WEXITSTATUS(status), 0}
-                               : ChildEnd{false, 0, WTERMSIG(status)};
+      NoteEnd(status);
     }
     return end_.has_value();
   };

@@ -79,6 +79,7 @@ class ChildProcess {
  private:
   // Takes up one report of waitpid(`flags`); whether there was one.
   bool Reap(int flags, int* status);
+  void NoteEnd(int status);
 
   pid_t pid_ = -1;
   MessageEnd line_;
