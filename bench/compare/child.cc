@@ -20,7 +20,8 @@
 
 namespace commy::compare {
 
-Child::Child(const std::vector<std::string>& arguments) {
+Child::Child(const std::vector<std::string>& arguments, const std::string& program) {
+  const std::string path = program.empty() ? "/proc/self/exe" : program;
   std::vector<std::string> words = arguments;
   words.insert(words.begin(), {"commy_compare", "--worker"});
   std::vector<char*> argv;
@@ -44,7 +45,7 @@ Child::Child(const std::vector<std::string>& arguments) {
     ::dup2(in[0], STDIN_FILENO);
     ::dup2(out[1], STDOUT_FILENO);
     if (::getppid() == parent) {
-      ::execv("/proc/self/exe", argv.data());
+      ::execv(path.c_str(), argv.data());
     }
     ::_exit(127);
   }

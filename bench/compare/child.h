@@ -11,13 +11,14 @@
 
 namespace commy::compare {
 
-// Started in the constructor, as this program with --worker; dies with the driver. Killed by the
+// Started in the constructor, as this program, or another build of it, with --worker; dies with the driver. Killed by the
 // destructor if it is still there.
 class Child {
  public:
   enum class End { kNot, kDone, kFailed, kHung };
 
-  explicit Child(const std::vector<std::string>& arguments);
+  // `program`: empty, or the other build.
+  explicit Child(const std::vector<std::string>& arguments, const std::string& program = "");
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
   ~Child();

@@ -2,16 +2,21 @@
 // machine, in one run; and what becomes of each when a writer is killed?
 //
 //   commy_compare [--quick | --smoke] [--keys=N] [--rounds=N] [--row-ms=N] [--only=NAME,NAME]
-//                 [--json=FILE] [--list]
+//                 [--no-sync] [--steady[=SECONDS]] [--before=PROGRAM] [--json=FILE] [--list]
 //
 // Fixed     keys of 16 bytes, values of 100 bytes, one operation a commit; nothing is flushed to
 //           disk for a commit, and what was acknowledged survives the death of the process, in the
 //           setting that each engine's users would choose for that (--list, and the JSON file).
+//           Before each row everything is written to disk (--no-sync: not), so that what is written
+//           to then must be made writable again, as in life every 5 to 30 seconds.
 // Varies    the engine and the work; the engines take turns, round after round.
 // Verifies  every value that is read, wholly; what was written last, by samples; the counter.
 // Processes two workers are two processes with the store open; of a store that only one process may
 //           open they are two threads.
 // Watch     a worker that says nothing for a minute is killed, and the row says `hangs`.
+// --steady  instead of all that: overwriting for 60 seconds, by one writer and by two, while the kernel
+//           writes back what it will; and the memory and the disk that this takes.
+// --before  another build of this program, whose Commy takes part as `Commy (before)`.
 // Not here  durability against power loss, latencies, larger keys and values, more than two workers.
 // The files are made under TMPDIR. report.py makes the tables and pictures of the JSON file.
 #include <algorithm>
@@ -23,8 +28,10 @@
 #include <cstring>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/strings/str_split.h"
 
 #include "base/status.h"
@@ -43,11 +50,18 @@ struct Flags {
   std::vector<std::string> only;
   std::string json = "compare.json";
   bool list = false;
+  bool steady = false;
+  std::string before;
 };
+
+constexpr std::string_view kBefore = " (before)";
+// Those that are compared in --steady: they take what is written at once, in a file that is mapped.
+const std::vector<std::string> kSteadyEngines = {"Commy", "Commy (before)", "Boost.Interprocess",
+                                                 "TDB",   "LMDB",           "tkrzw"};
 
 constexpr std::string_view kUsage =
     "commy_compare [--quick | --smoke] [--keys=N] [--rounds=N] [--row-ms=N] [--only=NAME,NAME] "
-    "[--json=FILE] [--list]";
+    "[--no-sync] [--steady[=SECONDS]] [--before=PROGRAM] [--json=FILE] [--list]";
 
 std::uint64_t Number(std::string_view text) {
   std::uint64_t number = 0;
@@ -96,6 +110,15 @@ Flags Parse(int argc, char** argv) {
       flags.only = absl::StrSplit(base::ToAbsl(value), ',');
     } else if (name == "--json") {
       flags.json = std::string(value);
+    } else if (name == "--no-sync") {
+      flags.scale.sync = false;
+    } else if (name == "--steady") {
+      flags.steady = true;
+      flags.scale.rounds = 1;
+      flags.scale.row = std::chrono::seconds(value.empty() ? 60 : Number(value));
+      flags.scale.hang += flags.scale.row;
+    } else if (name == "--before") {
+      flags.before = std::string(value);
     } else if (name == "--list") {
       flags.list = true;
     } else {
@@ -119,7 +142,7 @@ void List() {
 // Each engine goes first in one of the rounds, so that nobody always has the rested machine.
 template <typename Info>
 void RunAll(const std::vector<Info>& all, const Flags& flags, std::uint64_t round,
-            Contest& contest) {
+            absl::FunctionRef<void(const Info&)> run) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const Info& info = all[(i + round * 5) % all.size()];
     if (!flags.only.empty() &&
@@ -127,30 +150,59 @@ void RunAll(const std::vector<Info>& all, const Flags& flags, std::uint64_t roun
       continue;
     }
     const Clock::time_point start = Clock::now();
-    contest.Run(info);
+    run(info);
     const std::chrono::duration<double> taken = Clock::now() - start;
     std::fprintf(stderr, "round %d  %-20s %6.1f s\n", static_cast<int>(round + 1),
                  info.name.c_str(), taken.count());
   }
 }
 
+// Behind each engine of ours the same of another build.
+void AddBefore(const std::string& program, std::vector<EngineInfo>& engines) {
+  std::vector<EngineInfo> all;
+  for (const EngineInfo& info : engines) {
+    all.push_back(info);
+    if (info.name.starts_with("Commy")) {
+      EngineInfo before = info;
+      before.name += kBefore;
+      before.version = info.name;
+      before.setting = "another build";
+      before.program = program;
+      all.push_back(before);
+    }
+  }
+  engines = std::move(all);
+}
+
 int Main(int argc, char** argv) {
   if (argc > 1 && std::strcmp(argv[1], "--worker") == 0) {
     return WorkerMain(argc - 2, argv + 2);
   }
-  const Flags flags = Parse(argc, argv);
+  Flags flags = Parse(argc, argv);
+  if (flags.steady && flags.only.empty()) {
+    flags.only = kSteadyEngines;
+  }
   if (flags.list) {
     List();
     return 0;
   }
   std::signal(SIGPIPE, SIG_IGN);  // A worker that has ended is noticed by its silence.
+  std::vector<EngineInfo> engines = Engines();
+  if (!flags.before.empty()) {
+    AddBefore(flags.before, engines);
+  }
   Results results;
   Contest contest(flags.scale, results);
   for (std::uint64_t round = 0; round < flags.scale.rounds; ++round) {
-    RunAll(Engines(), flags, round, contest);
-    RunAll(Heaps(), flags, round, contest);
+    if (flags.steady) {
+      RunAll<EngineInfo>(engines, flags, round,
+                         [&](const EngineInfo& info) { contest.RunSteady(info); });
+      continue;
+    }
+    RunAll<EngineInfo>(engines, flags, round, [&](const EngineInfo& info) { contest.Run(info); });
+    RunAll<HeapInfo>(Heaps(), flags, round, [&](const HeapInfo& info) { contest.Run(info); });
   }
-  results.Write(flags.json, flags.scale);
+  results.Write(flags.json, flags.scale, engines);
   return 0;
 }
 

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "support/scratch.h"
+#include "worker.h"
 
 namespace commy::compare {
 namespace {
@@ -21,6 +23,7 @@ namespace {
 constexpr std::string_view kBegin = "begin ";
 constexpr std::string_view kResult = "result ";
 constexpr int kOpens = 5;
+constexpr double kMebibyte = 1U << 20U;
 constexpr std::uint64_t kKillHangsMax = 3;  // After that many the rest would not be news.
 
 struct Line {
@@ -46,15 +49,24 @@ std::string Subfolder(const bench::ScratchDir& scratch, const std::string& name)
 }  // namespace
 
 std::unique_ptr<Child> Contest::Start(const Job& job) const {
-  return std::make_unique<Child>(std::vector<std::string>{
-      job.step, job.engine, job.folder, std::to_string(job.keys),
-      std::to_string(scale_.row.count()), job.log, std::to_string(job.number)});
+  return std::make_unique<Child>(
+      std::vector<std::string>{job.step, job.engine, job.folder, std::to_string(job.keys),
+                               std::to_string(scale_.row.count()), job.log,
+                               std::to_string(job.number), scale_.sync ? "sync" : "no-sync"},
+      job.program);
 }
 
 void Contest::Fault(const Child& child, std::string_view engine, std::string_view row) {
   const char* const what = child.end() == Child::End::kHung ? "hangs" : "fails";
   std::fprintf(stderr, "  %s: %s\n", std::string(row).c_str(), what);
   results_.AddFault(engine, row, what);
+}
+
+Contest::Job Contest::MakeJob(const EngineInfo& engine, const std::string& folder,
+                              std::uint64_t keys) {
+  // Another build knows its own engine by its own name.
+  const std::string name = engine.program.empty() ? engine.name : engine.version;
+  return {"", name, folder, keys, "-", 0, engine.program, engine.name};
 }
 
 std::unique_ptr<Child> Contest::StartReady(const Job& job, std::string_view row) {
@@ -64,7 +76,7 @@ std::unique_ptr<Child> Contest::StartReady(const Job& job, std::string_view row)
       return child;
     }
   }
-  Fault(*child, job.engine, row);
+  Fault(*child, job.shown, row);
   return nullptr;
 }
 
@@ -97,14 +109,14 @@ bool Contest::Follow(Child& child, const std::string& engine, std::string_view s
 bool Contest::RunStep(Job job, std::string_view step) {
   job.step = step;
   const std::unique_ptr<Child> child = Start(job);
-  return Follow(*child, job.engine, step);
+  return Follow(*child, job.shown, step);
 }
 
-std::optional<std::vector<double>> Contest::RunPair(const Job& first, const Job& second,
-                                                    std::string_view row) {
+std::optional<Contest::Together> Contest::RunTogether(const std::vector<Job>& jobs,
+                                                      std::string_view row) {
   std::vector<std::unique_ptr<Child>> children;
-  for (const Job* job : {&first, &second}) {
-    children.push_back(StartReady(*job, row));
+  for (const Job& job : jobs) {
+    children.push_back(StartReady(job, row));
     if (children.back() == nullptr) {
       return std::nullopt;
     }
@@ -112,19 +124,26 @@ std::optional<std::vector<double>> Contest::RunPair(const Job& first, const Job&
   for (const auto& child : children) {
     child->Go();
   }
-  std::vector<double> rates;
+  Together together;
   for (const auto& child : children) {
+    const std::size_t before = together.rates.size();
     while (const auto line = child->ReadLine(scale_.hang)) {
-      if (line->starts_with(kResult)) {
-        rates.push_back(ParseResult(*line).value);
+      if (!line->starts_with(kResult)) {
+        continue;
+      }
+      const Line result = ParseResult(*line);
+      if (result.row == "rate") {
+        together.rates.push_back(result.value);
+      } else {
+        together.resident_bytes = std::max(together.resident_bytes, result.value);
       }
     }
-    if (child->end() != Child::End::kDone || rates.empty()) {
-      Fault(*child, first.engine, row);
+    if (child->end() != Child::End::kDone || together.rates.size() == before) {
+      Fault(*child, jobs.front().shown, row);
       return std::nullopt;
     }
   }
-  return rates;
+  return together;
 }
 
 void Contest::RunPairs(const Job& job) {
@@ -134,9 +153,9 @@ void Contest::RunPairs(const Job& job) {
     one.number = number;
     return one;
   };
-  if (const auto rates = RunPair(role("read", 0), role("write", 1), "reader and writer")) {
-    results_.Add(job.engine, "rw_reader", rates->front());
-    results_.Add(job.engine, "rw_writer", rates->back());
+  if (const auto both = RunTogether({role("read", 0), role("write", 1)}, "reader and writer")) {
+    results_.Add(job.shown, "rw_reader", both->rates.front());
+    results_.Add(job.shown, "rw_writer", both->rates.back());
   }
   struct Pair {
     const char* row;
@@ -144,8 +163,8 @@ void Contest::RunPairs(const Job& job) {
   };
   for (const Pair& pair :
        {Pair{"two_readers", "read"}, Pair{"two_writers", "write"}, Pair{"counter_two", "count"}}) {
-    if (const auto rates = RunPair(role(pair.step, 0), role(pair.step, 1), pair.row)) {
-      results_.Add(job.engine, pair.row, rates->front() + rates->back());
+    if (const auto both = RunTogether({role(pair.step, 0), role(pair.step, 1)}, pair.row)) {
+      results_.Add(job.shown, pair.row, both->rates.front() + both->rates.back());
     }
   }
 }
@@ -156,7 +175,8 @@ void Contest::RunKills(const EngineInfo& engine) {
   std::uint64_t fails = 0;
   while (kills < scale_.kills && hangs < kKillHangsMax) {
     const bench::ScratchDir scratch;
-    Job job{"prepare", engine.name, Subfolder(scratch, "store"), 2000, scratch.File("log"), 0};
+    Job job = MakeJob(engine, Subfolder(scratch, "store"), 2000);
+    job.log = scratch.File("log");
     const std::unique_ptr<Child> keeper = Keep(engine, job);
     if (!RunStep(job, "prepare")) {
       break;
@@ -191,7 +211,7 @@ void Contest::RunKills(const EngineInfo& engine) {
 // In a store of its own: what a snapshot kept would count in the space that others take.
 void Contest::RunMany(const EngineInfo& engine) {
   const bench::ScratchDir scratch;
-  const Job job{"", engine.name, Subfolder(scratch, "store"), scale_.keys, "-", 0};
+  const Job job = MakeJob(engine, Subfolder(scratch, "store"), scale_.keys);
   const std::unique_ptr<Child> keeper = Keep(engine, job);
   RunStep(job, "many");
 }
@@ -199,7 +219,7 @@ void Contest::RunMany(const EngineInfo& engine) {
 void Contest::Run(const EngineInfo& engine) {
   {
     const bench::ScratchDir scratch;
-    const Job job{"", engine.name, Subfolder(scratch, "store"), scale_.keys, "-", 0};
+    const Job job = MakeJob(engine, Subfolder(scratch, "store"), scale_.keys);
     const std::unique_ptr<Child> keeper = Keep(engine, job);
     bool sound = RunStep(job, "load");
     if (engine.has_file) {
@@ -222,9 +242,33 @@ void Contest::Run(const EngineInfo& engine) {
   }
 }
 
+void Contest::RunSteady(const EngineInfo& engine) {
+  const bench::ScratchDir scratch;
+  Job job = MakeJob(engine, Subfolder(scratch, "store"), scale_.keys);
+  const std::unique_ptr<Child> keeper = Keep(engine, job);
+  if (!RunStep(job, "fill")) {
+    return;
+  }
+  const bool threads = engine.sharing == Sharing::kThreads;
+  job.step = threads ? "steady_threads" : "write";
+  for (const std::uint32_t writers : {1U, 2U}) {
+    std::vector<Job> jobs(threads ? 1 : writers, job);
+    jobs.front().number = threads ? writers : 0;
+    jobs.back().number = threads ? writers : writers - 1;
+    const std::string row = writers == 1 ? "steady_one" : "steady_two";
+    if (const auto together = RunTogether(jobs, row)) {
+      results_.Add(engine.name, row,
+                   std::accumulate(together->rates.begin(), together->rates.end(), 0.0));
+      results_.Add(engine.name, row + "_resident", together->resident_bytes / kMebibyte);
+      results_.Add(engine.name, row + "_disk",
+                   static_cast<double>(DiskBytes(job.folder)) / kMebibyte);
+    }
+  }
+}
+
 void Contest::Run(const HeapInfo& heap) {
   const bench::ScratchDir scratch;
-  Job first{"heap", heap.name, scratch.File(""), scale_.keys, "-", 0};
+  Job first{"heap", heap.name, scratch.File(""), scale_.keys, "-", 0, "", heap.name};
   if (const std::unique_ptr<Child> child = StartReady(first, "alloc_one")) {
     child->Go();
     while (const auto line = child->ReadLine(scale_.hang)) {
@@ -236,8 +280,8 @@ void Contest::Run(const HeapInfo& heap) {
   }
   Job second = first;
   second.number = 1;
-  if (const auto rates = RunPair(first, second, "alloc_two")) {
-    results_.Add(heap.name, "alloc_two", rates->front() + rates->back());
+  if (const auto both = RunTogether({first, second}, "alloc_two")) {
+    results_.Add(heap.name, "alloc_two", both->rates.front() + both->rates.back());
   }
 }
 

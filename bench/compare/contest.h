@@ -23,6 +23,8 @@ class Contest {
   // All rows of an engine, once. Faults are results, too.
   void Run(const EngineInfo& engine);
   void Run(const HeapInfo& heap);
+  // One writer and two, overwriting for the time of a row.
+  void RunSteady(const EngineInfo& engine);
 
  private:
   // What a worker, or two of them, are started with.
@@ -33,6 +35,13 @@ class Contest {
     std::uint64_t keys = 0;
     std::string log;
     std::uint32_t number = 0;
+    std::string program;
+    std::string shown;  // The engine's name in the results.
+  };
+  // What workers that started together have said.
+  struct Together {
+    std::vector<double> rates;
+    double resident_bytes = 0;  // Of the largest.
   };
 
   [[nodiscard]] std::unique_ptr<Child> Start(const Job& job) const;
@@ -42,9 +51,8 @@ class Contest {
   // Takes a worker's rows until it ends. False: it did not end well, which is noted.
   bool Follow(Child& child, const std::string& engine, std::string_view step);
   bool RunStep(Job job, std::string_view step);
-  // The results of two workers that start together.
-  std::optional<std::vector<double>> RunPair(const Job& first, const Job& second,
-                                             std::string_view row);
+  static Job MakeJob(const EngineInfo& engine, const std::string& folder, std::uint64_t keys);
+  std::optional<Together> RunTogether(const std::vector<Job>& jobs, std::string_view row);
   void RunPairs(const Job& job);
   void RunKills(const EngineInfo& engine);
   void RunMany(const EngineInfo& engine);

@@ -91,6 +91,8 @@ struct EngineInfo {
   bool has_file = true;  // False: a bound, in the memory of one process.
   // Whether its engines have batches, transactions or snapshots.
   bool has_many = false;
+  // The program whose engine this is; empty: this one.
+  std::string program;
   // A process must keep it open as long as its content is wanted.
   bool needs_keeper = false;
   std::unique_ptr<Engine> (*open)(const Place&) = nullptr;

@@ -1,15 +1,16 @@
 #!/usr/bin/env python3
 """Makes tables and pictures of what commy_compare measured.
 
-  report.py RESULTS.json                      prints the tables (Markdown)
-  report.py RESULTS.json --docs DOCS_DIR      puts them into DOCS_DIR/performance.md between its
+  report.py RESULTS.json...                   prints the tables (Markdown)
+  report.py RESULTS.json... --docs DOCS_DIR   puts them into DOCS_DIR/performance.md between its
                                               markers, and the pictures into DOCS_DIR/performance/
   report.py --smoke COMMY_COMPARE             runs it for a moment and checks what comes out
 
 A cell is the median over the rounds; in the table of spreads, what lies between the lowest and the
 highest, in percent of the median. A ratio is Commy's median over that of the best peer, turned round
 where less is better, so that more than 1 always means: Commy is ahead. Bounds, in the memory of one
-process, are no peers.
+process, are no peers, and neither is another build of Commy. Of several files the first says on what
+machine it was.
 """
 
 import argparse
@@ -26,6 +27,7 @@ BEGIN = "<!-- compare: begin -->"
 END = "<!-- compare: end -->"
 OURS = "Commy"
 OURS_ORDERED = "Commy (ordered)"
+BEFORE = " (before)"
 
 # Row, what it says, and whether less is better.
 POINTS = [
@@ -49,13 +51,21 @@ MANY = [
     ("txn_2", "transactions of 2 keys"), ("batch_1000", "keys in batches of 1000"),
     ("held_overwrite", "overwrite while a snapshot is held"),
 ]
+STEADY = [
+    ("steady_one", "one writer"), ("steady_two", "two writers"),
+]
+STEADY_SPACE = [
+    ("steady_one_resident", "one writer: resident, MiB"), ("steady_one_disk", "on disk, MiB"),
+    ("steady_two_resident", "two writers: resident, the larger one, MiB"),
+    ("steady_two_disk", "on disk, MiB"),
+]
 BLOCKS = [("alloc_one", "allocate and free, one process"),
           ("alloc_two", "allocate and free, two processes")]
 SIZES = [
     ("bytes_loaded", "bytes a key, loaded"), ("bytes_thinned", "bytes a key left, nine of ten deleted"),
     ("bytes_compacted", "bytes a key left, compacted"), ("open_get", "open and first get, ms"),
 ]
-LESS_IS_BETTER = {row for row, _ in SIZES}
+LESS_IS_BETTER = {row for row, _ in SIZES + STEADY_SPACE}
 
 
 class Report:
@@ -67,6 +77,9 @@ class Report:
         self.faults = {(f["engine"], f["row"]): f["what"] for f in data["faults"]}
 
     def ran(self, kind):
+        return [info for info in self.everyone(kind) if not info["name"].endswith(BEFORE)]
+
+    def everyone(self, kind):
         rows = {engine for engine, _ in self.samples} | {engine for engine, _ in self.faults}
         return [info for info in self.data[kind] if info["name"] in rows]
 
@@ -162,6 +175,35 @@ def spread_table(report, infos):
                      for row, text in POINTS + PAIRS])
 
 
+def steady_table(report):
+    infos = [info for info in report.everyone("engines") if report.median(info["name"], "steady_one")]
+    if not infos:
+        return ""
+    return rate_table(report, STEADY + STEADY_SPACE, infos)
+
+
+def before_tables(report):
+    """Ours beside another build of it."""
+    parts = []
+    for ours in (OURS, OURS_ORDERED):
+        before = ours + BEFORE
+        lines = []
+        for row, text in POINTS + PAIRS + [("scan_100", "scan of 100")] + MANY + SIZES + STEADY:
+            old, new = report.median(before, row), report.median(ours, row)
+            if old and new:
+                ratio = old / new if row in LESS_IS_BETTER else new / old
+                spreads = ["–" if spread is None else f"{spread:.0f}" for spread in
+                           (report.spread(before, row), report.spread(ours, row))]
+                lines.append([text, report.cell(before, row), report.cell(ours, row), f"{ratio:.2f}"]
+                             + spreads)
+        if lines:
+            parts.append(f"### {ours}: before and now\n\nThousands a second, or as said; a ratio of more "
+                         "than 1: better than before. Spreads in percent.\n")
+            parts.append(markdown(["work", "before", "now", "ratio", "spread before", "spread now"],
+                                  lines))
+    return parts
+
+
 def kill_outcome(report, engine):
     def total(row):
         return int(sum(report.samples.get((engine, row), [])))
@@ -194,7 +236,9 @@ def tables(report, pictures):
     parts = [
         f"{data['processor']}, {data['processors']} processors, {data['kernel']}, g++ "
         f"{data['compiler']}; {keys} keys of 16 bytes, values of 100 bytes; medians of "
-        f"{data['rounds']} rounds of {data['row_ms']} ms a row.\n",
+        f"{data['rounds']} rounds of {data['row_ms']} ms a row"
+        + (", before each of which everything is written to disk.\n" if data.get("sync") else ".\n"),
+        *before_tables(report),
         "### Ratios\n\nMore than 1: Commy is ahead.\n", ratio_table(report, infos, heaps),
         "### One worker\n\nThousands of operations a second.\n", rate_table(report, POINTS, infos),
         picture("points", "Operations a second of one worker"),
@@ -206,6 +250,9 @@ def tables(report, pictures):
         "### Many keys at one moment\n\nA transaction reads two keys and writes both; a batch "
         "overwrites; the last row is single overwrites. Thousands of transactions, keys and overwrites "
         "a second.\n", rate_table(report, MANY, report.with_any(MANY)),
+        *(["### Steady overwriting\n\nRandom keys, for 60 seconds, while the kernel writes back what it "
+           "will. Thousands a second of all writers; then what the process has in memory at the end, and "
+           "the files on disk.\n", steady_table(report)] if steady_table(report) else []),
         "### Space and opening\n", rate_table(report, SIZES, infos),
         "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
         "1024 blocks in use by each process.\n",
@@ -266,7 +313,7 @@ def smoke(program):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
-    parser.add_argument("results", nargs="?", type=pathlib.Path)
+    parser.add_argument("results", nargs="*", type=pathlib.Path)
     parser.add_argument("--docs", type=pathlib.Path)
     parser.add_argument("--smoke", metavar="COMMY_COMPARE")
     arguments = parser.parse_args()
@@ -274,7 +321,11 @@ def main():
         return smoke(arguments.smoke)
     if not arguments.results:
         parser.error("which results?")
-    report = Report(json.loads(arguments.results.read_text()))
+    data, *others = [json.loads(file.read_text()) for file in arguments.results]
+    for other in others:
+        for part in ("samples", "faults"):
+            data[part] += other[part]
+    report = Report(data)
     if arguments.docs:
         put_into(arguments.docs / "performance.md", tables(report, True))
         draw(report, arguments.docs / "performance")

@@ -71,10 +71,12 @@ void Results::AddFault(std::string_view engine, std::string_view row, std::strin
   faults_.push_back({std::string(engine), std::string(row), std::string(what)});
 }
 
-void Results::Write(const std::string& path, const Scale& scale) const {
-  std::vector<std::string> engines;
-  for (const EngineInfo& info : Engines()) {
-    engines.push_back(Named(info, !info.has_file, info.sharing == Sharing::kThreads));
+void Results::Write(const std::string& path, const Scale& scale,
+                    const std::vector<EngineInfo>& engines) const {
+  std::vector<std::string> named;
+  named.reserve(engines.size());
+  for (const EngineInfo& info : engines) {
+    named.push_back(Named(info, !info.has_file, info.sharing == Sharing::kThreads));
   }
   std::vector<std::string> heaps;
   for (const HeapInfo& info : Heaps()) {
@@ -95,9 +97,10 @@ void Results::Write(const std::string& path, const Scale& scale) const {
        << ",\n  \"processors\": " << std::thread::hardware_concurrency()
        << ",\n  \"kernel\": " << Quoted(Kernel()) << ",\n  \"compiler\": " << Quoted(__VERSION__)
        << ",\n  \"keys\": " << scale.keys << ",\n  \"rounds\": " << scale.rounds
-       << ",\n  \"row_ms\": " << scale.row.count() << ",\n  \"engines\": " << Join(engines)
-       << ",\n  \"heaps\": " << Join(heaps) << ",\n  \"samples\": " << Join(samples)
-       << ",\n  \"faults\": " << Join(faults) << "\n}\n";
+       << ",\n  \"row_ms\": " << scale.row.count()
+       << ",\n  \"sync\": " << (scale.sync ? "true" : "false")
+       << ",\n  \"engines\": " << Join(named) << ",\n  \"heaps\": " << Join(heaps)
+       << ",\n  \"samples\": " << Join(samples) << ",\n  \"faults\": " << Join(faults) << "\n}\n";
   file.close();
   if (!file) {
     bench::Die(path, "cannot be written");

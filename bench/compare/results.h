@@ -5,6 +5,7 @@
 #include <string_view>
 #include <vector>
 
+#include "engine.h"
 #include "scale.h"
 
 namespace commy::compare {
@@ -28,7 +29,8 @@ class Results {
   void AddFault(std::string_view engine, std::string_view row, std::string_view what);
 
   // Ends the program if the file cannot be written.
-  void Write(const std::string& path, const Scale& scale) const;
+  void Write(const std::string& path, const Scale& scale,
+             const std::vector<EngineInfo>& engines) const;
 
  private:
   std::vector<Sample> samples_;

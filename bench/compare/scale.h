@@ -15,6 +15,9 @@ struct Scale {
   std::chrono::milliseconds hang{60'000};  // After that long without a word, a worker hangs.
   std::uint64_t kills = 20;
   std::chrono::milliseconds kill_hang{2'000};  // Likewise of who comes after a killed writer.
+  // Before each row everything is written to disk. Then its pages are no longer writable without a
+  // fault, as in life every 5 to 30 seconds.
+  bool sync = true;
 };
 
 }  // namespace commy::compare

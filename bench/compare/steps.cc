@@ -2,8 +2,11 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cinttypes>
 #include <cstdint>
+#include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -171,6 +174,17 @@ std::uint64_t DiskBytes(const std::string& folder) {
   return bytes;
 }
 
+std::uint64_t ResidentBytes() {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    std::uint64_t kibibytes = 0;
+    if (std::sscanf(line.c_str(), "VmRSS: %" SCNu64, &kibibytes) == 1) {
+      return kibibytes << 10U;
+    }
+  }
+  return 0;
+}
+
 void Load(Engine& engine, const Place& place, const Scale& scale) {
   const KeyList keys(0, scale.keys, kFillSeed);
   ValueMaker value;
@@ -256,6 +270,7 @@ double Work(Engine& engine, const Scale& scale, Role role, std::uint32_t number,
   }
   ValueMaker value;
   std::uint64_t stamp = 1000;
+  SyncFiles();
   await();
   switch (role) {
     case Role::kReader:
@@ -283,20 +298,36 @@ double Work(Engine& engine, const Scale& scale, Role role, std::uint32_t number,
   return 0;
 }
 
+namespace {
+
+std::array<double, 2> RunTwoThreads(Engine& engine, const Scale& scale, Role first, Role second) {
+  std::atomic<int> waiting{2};
+  const auto await = [&] {
+    waiting.fetch_sub(1);
+    while (waiting.load() > 0) {
+      std::this_thread::yield();
+    }
+  };
+  std::array<double, 2> rates{};
+  std::thread other([&] { rates[1] = Work(engine, scale, second, 1, await); });
+  rates[0] = Work(engine, scale, first, 0, await);
+  other.join();
+  return rates;
+}
+
+}  // namespace
+
+double WriteInThreads(Engine& engine, const Scale& scale, std::uint32_t writers) {
+  if (writers == 1) {
+    return Work(engine, scale, Role::kWriter, 0, [] {});
+  }
+  const std::array<double, 2> rates = RunTwoThreads(engine, scale, Role::kWriter, Role::kWriter);
+  return rates[0] + rates[1];
+}
+
 void PairsOfThreads(Engine& engine, const Scale& scale) {
   const auto run = [&](Role first, Role second) {
-    std::atomic<int> waiting{2};
-    const auto await = [&] {
-      waiting.fetch_sub(1);
-      while (waiting.load() > 0) {
-        std::this_thread::yield();
-      }
-    };
-    std::array<double, 2> rates{};
-    std::thread other([&] { rates[1] = Work(engine, scale, second, 1, await); });
-    rates[0] = Work(engine, scale, first, 0, await);
-    other.join();
-    return rates;
+    return RunTwoThreads(engine, scale, first, second);
   };
   Begin("reader and writer");
   const std::array<double, 2> mixed = run(Role::kReader, Role::kWriter);

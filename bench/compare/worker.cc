@@ -1,14 +1,19 @@
 #include "worker.h"
 
+#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "engine.h"
 #include "support/keys.h"
@@ -76,6 +81,19 @@ void OpenStep(const EngineInfo& info, const Order& order) {
 void WorkStep(const EngineInfo& info, const Order& order, Role role) {
   const auto engine = Open(info, order);
   Result("rate", Work(*engine, order.scale, role, order.number, AwaitGo));
+  Result("resident", static_cast<double>(ResidentBytes()));
+}
+
+void FillStep(const EngineInfo& info, const Order& order) {
+  Fill(*Open(info, order), order.scale);
+}
+
+// Of a store that only one process may open.
+void SteadyThreadsStep(const EngineInfo& info, const Order& order) {
+  const auto engine = Open(info, order);
+  AwaitGo();
+  Result("rate", WriteInThreads(*engine, order.scale, order.number));
+  Result("resident", static_cast<double>(ResidentBytes()));
 }
 
 void KeepStep(const EngineInfo& info, const Order& order) {
@@ -87,6 +105,8 @@ const std::map<std::string, EngineStep, std::less<>>& EngineSteps() {
   static const std::map<std::string, EngineStep, std::less<>> steps = {
       {"keep", KeepStep},
       {"load", LoadStep},
+      {"fill", FillStep},
+      {"steady_threads", SteadyThreadsStep},
       {"many", ManyStep},
       {"open", OpenStep},
       {"read", [](const EngineInfo& i, const Order& o) { WorkStep(i, o, Role::kReader); }},
@@ -121,9 +141,29 @@ std::uint64_t Number(std::string_view text) {
 
 }  // namespace
 
+namespace {
+
+int synced_folder = -1;
+
+}  // namespace
+
+void SyncBeforeRows(const std::string& folder) {
+  synced_folder = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (synced_folder < 0) {
+    bench::Die(folder, std::strerror(errno));
+  }
+}
+
+void SyncFiles() {
+  if (synced_folder >= 0 && ::syncfs(synced_folder) != 0) {
+    bench::Die("syncfs", std::strerror(errno));
+  }
+}
+
 void Begin(std::string_view row) {
   std::printf("begin %.*s\n", static_cast<int>(row.size()), row.data());
   (void)std::fflush(stdout);
+  SyncFiles();
 }
 
 void Result(std::string_view row, double value) {
@@ -146,8 +186,8 @@ void AwaitGo() {
 }
 
 int WorkerMain(int argc, char** argv) {
-  if (argc != 7) {
-    bench::Die("usage", "--worker STEP ENGINE FOLDER KEYS ROW_MS LOG NUMBER");
+  if (argc != 8) {
+    bench::Die("usage", "--worker STEP ENGINE FOLDER KEYS ROW_MS LOG NUMBER SYNC");
   }
   Order order;
   order.step = argv[0];
@@ -158,6 +198,9 @@ int WorkerMain(int argc, char** argv) {
   order.scale.row = std::chrono::milliseconds(Number(argv[4]));
   order.log = argv[5];
   order.number = static_cast<std::uint32_t>(Number(argv[6]));
+  if (std::string_view(argv[7]) == "sync") {
+    SyncBeforeRows(order.place.folder);
+  }
   if (order.step == "heap") {
     const auto heap = Named(Heaps(), order.engine).open(order.place);
     Result("rate", AllocateAndFree(*heap, order.scale, order.number, AwaitGo));

@@ -20,7 +20,10 @@ inline constexpr std::uint32_t kFillSeed = 1;
 inline constexpr std::uint32_t kUseSeed = 2;
 inline constexpr std::uint32_t kDropSeed = 3;
 
+// And writes to disk what was written before, if SyncBeforeRows() was called.
 void Begin(std::string_view row);
+void SyncBeforeRows(const std::string& folder);
+void SyncFiles();
 void Result(std::string_view row, double value);
 // Says that it is ready and waits for the driver. Ends the process if the driver is gone.
 void AwaitGo();
@@ -43,6 +46,8 @@ enum class Role : std::uint8_t { kReader, kWriter, kCounter };
 // Does its part once `await` returns, and returns its operations a second. `number`: 0 or 1.
 double Work(Engine& engine, const Scale& scale, Role role, std::uint32_t number,
             absl::FunctionRef<void()> await);
+// Two writers, or one, as threads, for the time of a row; operations a second of all.
+double WriteInThreads(Engine& engine, const Scale& scale, std::uint32_t writers);
 // The pairs, as threads: rows rw_reader, rw_writer, two_readers, two_writers, counter_two.
 void PairsOfThreads(Engine& engine, const Scale& scale);
 
@@ -59,6 +64,8 @@ void PrepareKill(Engine& engine, const std::string& log);
 
 // Bytes on disk of all files in a folder.
 std::uint64_t DiskBytes(const std::string& folder);
+// What this process has in memory, files that it has mapped included.
+std::uint64_t ResidentBytes();
 
 // A worker's main(): `argv` after --worker. Returns the exit status.
 int WorkerMain(int argc, char** argv);

@@ -2,7 +2,11 @@
 #                                 Commy beside its peers, all on the same work: tables on standard
 #                                 output, build-release/compare.json; 15 minutes
 #   --quick                       two minutes: fewer keys, two rounds, less time for each
-#   --docs                        puts tables and pictures into docs/performance.md
+#   --no-sync                     without the write to disk before each row
+#   --before=PROGRAM              and beside another build's build-release/bench/compare/commy_compare
+#   --steady                      instead: a minute of overwriting for each of five stores, by one
+#                                 writer and by two; 12 minutes, build-release/steady.json
+#   --docs                        both; puts tables and pictures into docs/performance.md
 #   --only=NAME,NAME              only these stores, by the names of --list
 # ./dev bench NAME... [-- ARG...] benchmarks of our own, by name; ARGs go to each
 # ./dev bench --own [-- ARG...]   all of them
@@ -13,14 +17,16 @@ names=''
 compare=''
 own=''
 docs=''
+steady=''
 list=''
 while [ $# -gt 0 ]; do
   case $1 in
     --) shift; break ;;
     --own) own=1 ;;
     --docs) docs=1 ;;
+    --steady) steady=1 ;;
     --list) list=1 ;;
-    --quick | --only=*) compare="$compare $1" ;;
+    --quick | --no-sync | --only=* | --before=*) compare="$compare $1" ;;
     -*) die "bench: unknown argument '$1'" ;;
     *) names="$names $1" ;;
   esac
@@ -49,7 +55,7 @@ if [ -n "$list" ]; then
   echo 'Own:'
   own_benchmarks | sed 's|.*/|  |'
 elif [ -n "$own$names" ]; then
-  [ -z "$compare$docs" ] || die "bench: --quick, --only and --docs are for the comparison"
+  [ -z "$compare$docs$steady" ] || die "bench: --quick, --only, --steady and --docs are for the comparison"
   enter bench
   build build-release
   for program in $(own_benchmarks); do
@@ -62,7 +68,15 @@ else
   enter bench compare
   build build-release bench/compare/commy_compare
   say "comparing"
-  build-release/bench/compare/commy_compare $compare --json=build-release/compare.json
-  python3 bench/compare/report.py build-release/compare.json
-  [ -z "$docs" ] || python3 bench/compare/report.py build-release/compare.json --docs docs
+  results=''
+  if [ -z "$steady" ]; then
+    results=build-release/compare.json
+    build-release/bench/compare/commy_compare $compare --json=build-release/compare.json
+  fi
+  if [ -n "$steady$docs" ]; then
+    results="$results build-release/steady.json"
+    build-release/bench/compare/commy_compare --steady $compare --json=build-release/steady.json
+  fi
+  python3 bench/compare/report.py $results
+  [ -z "$docs" ] || python3 bench/compare/report.py $results --docs docs
 fi

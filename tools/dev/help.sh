@@ -8,7 +8,8 @@ cat <<'TEXT'
                      clang-tidy also for tests and benchmarks that did not change (slow)
   crash [ARGS]       kill and stop every operation at every access to memory (clang)
   sanitize [KIND]    tests under the sanitizers: address (with undefined) and thread
-  bench [--quick]    Commy beside its peers, 15 minutes; --quick: 2; --docs: into docs/performance.md
+  bench [--quick]    Commy beside its peers, 15 minutes; --quick: 2; --steady: a minute of overwriting
+                     for each, 12; --docs: both, into docs/performance.md
   bench NAME...      only these benchmarks of ours; --own: all; --list: names; `-- ARGS` to each
   torture [ROUNDS]   the random suites again and again, with fresh seeds
   docs               check the links between the documents
