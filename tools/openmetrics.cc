@@ -73,6 +73,13 @@ class Writer {
   std::string_view suffix_;
 };
 
+void WriteMemory(const MemoryInfo& memory, Writer& out) {
+  out.Gauge("commy_resident_bytes", "bytes", "What of the file is in memory.",
+            memory.resident_bytes);
+  out.Gauge("commy_large_page_bytes", "bytes", "What of that lies in large pages.",
+            memory.large_page_bytes);
+}
+
 void WriteStore(const StoreStats& stats, Writer& out) {
   out.Family("commy_store", "info", "", "The store.");
   out.Sample({{"path", stats.path},
@@ -152,10 +159,14 @@ void WriteNamespaces(const std::vector<NamespaceInfo>& namespaces, Writer& out) 
 
 }  // namespace
 
-std::string ToOpenMetrics(const StoreStats& stats, const std::vector<ParticipantInfo>& participants,
+std::string ToOpenMetrics(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory,
+                          const std::vector<ParticipantInfo>& participants,
                           const std::vector<NamespaceInfo>& namespaces) {
   Writer out;
   WriteStore(stats, out);
+  if (memory.ok()) {
+    WriteMemory(*memory, out);
+  }
   WriteParticipants(participants, out);
   WriteNamespaces(namespaces, out);
   return out.Finish();

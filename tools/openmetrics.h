@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+
 #include "commy/info.h"
 
 namespace commy::tools {
@@ -16,7 +18,8 @@ namespace commy::tools {
 // In the value of a label (a path, a name) a byte that is not UTF-8 is \xHH and a backslash is \\,
 // and only then come the format's own escapes: different namespaces have different labels, which
 // can be read back.
-std::string ToOpenMetrics(const StoreStats& stats, const std::vector<ParticipantInfo>& participants,
+std::string ToOpenMetrics(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory,
+                          const std::vector<ParticipantInfo>& participants,
                           const std::vector<NamespaceInfo>& namespaces);
 
 }  // namespace commy::tools

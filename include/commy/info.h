@@ -73,6 +73,14 @@ struct StoreStats {
   std::vector<std::string> differences;  // Options that this Open gave but the file overrides.
 };
 
+// Of this process's mapping of the file.
+struct MemoryInfo {
+  std::uint64_t resident_bytes = 0;  // Of the file, in memory.
+  // Of these, what lies in large pages (of 2 MiB): fewer faults and fewer misses of the address cache.
+  // 0 where the file system or the kernel has none for files; that costs speed and nothing else.
+  std::uint64_t large_page_bytes = 0;
+};
+
 struct CheckReport {
   std::uint64_t namespaces = 0;
   std::uint64_t keys = 0;

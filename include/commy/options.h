@@ -21,7 +21,7 @@ struct Options {
   // Attach, but refuse every write with FailedPrecondition.
   bool read_only = false;
 
-  // The file never grows past this many bytes. From about 9 MiB (with the defaults below) to 1 TiB.
+  // The file never grows past this many bytes. From 10 MiB (with the defaults below) to 1 TiB.
   // Costs address space, not disk.
   std::uint64_t max_size = std::uint64_t{64} << 30;
   // A participant that has been silent for this long is shown as stalled. 1 ms to 1 day.

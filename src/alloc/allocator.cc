@@ -31,7 +31,8 @@ bool IsSpanOldEnough(const SpanWord& word, std::uint64_t epoch) {
 Allocator::Allocator(process::Session& session)
     : session_(session),
       region_(session.region()),
-      classes_(session.region().geometry().span_bytes) {}
+      classes_(session.region().geometry().span_bytes),
+      room_(session) {}
 
 LaneSpans& Allocator::SpansOf(process::Lane& lane) {
   std::unique_ptr<process::LaneExtension>& extension = lane.extension();
@@ -187,8 +188,18 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, Purpose purpos
     const std::uint64_t spare = full && purpose == Purpose::kMakesRoom ? 0 : kReserveSpans;
     std::uint64_t span = 0;
     if (FindFreeSpan(op, spare, &span)) {
+      if (room_.IsFirstOfTheReserve(span, seen_count)) {
+        if (AdoptIdleSpans(op)) {
+          return base::ResourceExhausted("look again");  // Refill walks what was adopted.
+        }
+        // Retired spans that were passed by as too young may be old enough by now.
+        (void)op.session().PushEpoch();
+        region_.header().span_hint.store(0, std::memory_order_relaxed);
+        continue;
+      }
       if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
         region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
+        room_.Taken(span + 1, seen_count);
         return span;
       }
       continue;
@@ -201,7 +212,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, Purpose purpos
     }
     // A dead participant's pin may be all that keeps what was retired from being used again.
     (void)op.session().PushEpoch();
-    const absl::Status grown = region_.Grow(seen_count, kReserveSpans + 1);
+    const absl::Status grown = room_.Grow(seen_count, kReserveSpans + 1);
     if (absl::IsResourceExhausted(grown) && purpose == Purpose::kMakesRoom) {
       full = true;
       continue;
@@ -279,20 +290,6 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
     }
   }
   return absl::OkStatus();
-}
-
-void Allocator::KeepRoom() {
-  // Only for stores that have grown already; small ones stay small.
-  const std::uint64_t count = region_.span_count();
-  const std::uint64_t chunk_spans = region_.geometry().chunk_bytes >> region_.geometry().span_shift;
-  if (count < 4 * chunk_spans) {
-    return;
-  }
-  const std::uint64_t hint = region_.header().span_hint.load(std::memory_order_relaxed);
-  if (hint + chunk_spans / 2 < count) {
-    return;
-  }
-  (void)region_.Grow(count, chunk_spans);  // A full disk is for the writer to report.
 }
 
 // --- Walks -----------------------------------------------------------------------------------

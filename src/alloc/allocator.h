@@ -23,6 +23,7 @@
 #include "absl/status/statusor.h"
 
 #include "alloc/block_state.h"
+#include "alloc/room.h"
 #include "alloc/size_classes.h"
 #include "alloc/span_word.h"
 #include "process/lane.h"
@@ -88,8 +89,8 @@ class Allocator {
 
   // Recovery of a dead lane: settles its runs, spans that it was setting up, and its kRaw notes.
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
-  // Background: keeps some room ahead of use.
-  void KeepRoom();
+  // Background: keeps some room ahead of use, and what this process writes to in its page table.
+  void KeepRoom() { room_.Keep(); }
 
   // Walks every block of every span. Linear; exact only while nobody writes.
   void ForEachBlock(const std::function<void(const BlockInfo&)>& visit) const;
@@ -138,6 +139,7 @@ class Allocator {
   process::Session& session_;
   region::Region& region_;
   const SizeClasses classes_;
+  Room room_;
 };
 
 }  // namespace commy::alloc

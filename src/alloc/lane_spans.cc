@@ -1,6 +1,7 @@
 #include "alloc/lane_spans.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status.h"
 
@@ -13,6 +14,7 @@ using process::Operation;
 
 constexpr std::size_t kSpansPerWalk = 8;
 constexpr std::size_t kTidySpans = 16;
+constexpr std::uint32_t kWalksInVain = 8;  // After so many the epoch is moved on all the same.
 constexpr std::uint32_t kPrefetchBytes = 256;
 constexpr std::uint64_t kAllUsed = 0x0202020202020202;
 
@@ -116,12 +118,13 @@ void LaneSpans::PrepareTable(std::uint64_t epoch) {
   }
   for (std::size_t state = 0; state < reusable_.size(); ++state) {
     reusable_[state] = IsReusable(static_cast<BlockState>(state), epoch);
+    waits_[state] = IsRetired(static_cast<BlockState>(state)) && !reusable_[state];
   }
   table_epoch_ = epoch;
 }
 
 void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
-                            std::vector<std::uint16_t>& free) const {
+                            std::vector<std::uint16_t>& free) {
   free.clear();
   const Shared8* const states = States(span);
   if (states == nullptr) {
@@ -137,7 +140,9 @@ void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
     }
     for (std::uint32_t i = 8; i-- > 0;) {
       const std::uint32_t index = word * 8 + i;
-      if (reusable_[(eight >> (8 * i)) & 0xffU] && index < size_class.block_count) {
+      const std::uint64_t state = (eight >> (8 * i)) & 0xffU;
+      saw_waiting_ |= waits_[state];
+      if (reusable_[state] && index < size_class.block_count) {
         free.push_back(static_cast<std::uint16_t>(index));
       }
     }
@@ -147,18 +152,28 @@ void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
 bool LaneSpans::FindSpan(Operation& op, const SizeClass& size_class, Spans& spans,
                          std::size_t span_limit, std::size_t wanted) {
   PrepareTable(EpochNow(op));
+  saw_waiting_ = false;
   const std::size_t walk = std::min(span_limit, spans.all.size());
   for (std::size_t i = 0; i < walk; ++i) {
     spans.next = spans.next + 1 >= spans.all.size() ? 0 : spans.next + 1;
     const std::uint64_t span = spans.all[spans.next];
     CollectFree(size_class, span, spans.free);
     if (spans.free.size() >= wanted) {
+      // For a block or two it is not worth it.
+      if (spans.free.size() >= size_class.block_count / 8 && !allocator_.room_.Open(span).ok()) {
+        continue;
+      }
       spans.current = span;
       return true;
     }
   }
   spans.free.clear();
   return false;
+}
+
+bool LaneSpans::IsWorthAnEpoch() {
+  return saw_waiting_ || std::exchange(gave_spans_back_, false) ||
+         ++walks_in_vain_ % kWalksInVain == 0;
 }
 
 absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& spans,
@@ -168,7 +183,8 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   if (FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
     return absl::OkStatus();
   }
-  if (op.session().TryAdvanceEpoch() && FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
+  if (IsWorthAnEpoch() && op.session().TryAdvanceEpoch() &&
+      FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
     return absl::OkStatus();
   }
   absl::Status status = AddSpan(op, size_class, spans, purpose);
@@ -194,6 +210,13 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, Spans& 
   if (header == nullptr) {
     return base::DataLoss(region.path(), ": span ", span, " lies past the end of the file");
   }
+  const auto lane = static_cast<std::uint16_t>(lane_.index());
+  const std::uint64_t claimed = Pack({SpanKind::kClaimed, 0, lane, 0});
+  if (absl::Status opened = allocator_.room_.Open(span); !opened.ok()) {
+    region.span_word(span).CompareAndSet(claimed, 0, std::memory_order_seq_cst);
+    allocator_.LowerHint(span);
+    return opened;
+  }
   header->size_class = size_class;
   header->block_count = sizes.block_count;
   header->data_start = sizes.data_start;
@@ -205,11 +228,9 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, Spans& 
     const std::uint64_t mask = left >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left)) - 1;
     words[word].store(all_free & mask, std::memory_order_relaxed);
   }
-  const auto lane = static_cast<std::uint16_t>(lane_.index());
   lane_.words().has_spans.store(1, std::memory_order_relaxed);
   region.span_word(span).CompareAndSet(
-      Pack({SpanKind::kClaimed, 0, lane, 0}),
-      Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
+      claimed, Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
       std::memory_order_seq_cst);
   spans.all.push_back(span);
   spans.current = span;
@@ -248,6 +269,7 @@ bool LaneSpans::ReleaseIfEmpty(Operation& op, std::uint32_t size_class, Spans& s
       Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
       Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(op)), 0, 0}), std::memory_order_seq_cst);
   allocator_.LowerHint(span);
+  gave_spans_back_ = true;
   spans.all.erase(spans.all.begin() + static_cast<std::ptrdiff_t>(index));
   if (span == spans.current) {
     spans.current = 0;

@@ -45,7 +45,10 @@ class LaneSpans final : public process::LaneExtension {
   absl::Status AddSpan(process::Operation& op, std::uint32_t size_class, Spans& spans,
                        Purpose purpose);
   void CollectFree(const SizeClass& size_class, std::uint64_t span,
-                   std::vector<std::uint16_t>& free) const;
+                   std::vector<std::uint16_t>& free);
+  // Whether to move the epoch on may bring something: a block waits for it, as the last walk has seen,
+  // or a span of this lane; or else now and then, since others' may. It interrupts other processors.
+  bool IsWorthAnEpoch();
   // Looks at a few spans of any class and gives back those that are empty.
   void Tidy(process::Operation& op, std::size_t span_limit);
   bool ReleaseIfEmpty(process::Operation& op, std::uint32_t size_class, Spans& spans,
@@ -61,6 +64,10 @@ class LaneSpans final : public process::LaneExtension {
   std::size_t tidy_class_ = 0;
   std::uint64_t table_epoch_ = 0;
   std::array<bool, 256> reusable_{};  // By state byte, at table_epoch_.
+  std::array<bool, 256> waits_{};     // Likewise: retired, and not old enough.
+  bool saw_waiting_ = false;          // In the last walk.
+  bool gave_spans_back_ = false;      // Since the epoch was last moved on for that.
+  std::uint32_t walks_in_vain_ = 0;
 };
 
 }  // namespace commy::alloc

@@ -28,6 +28,8 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
   while (true) {
     const std::uint64_t seen_count = region_.span_count();
     if (const std::uint64_t offset = TryClaimRun(op, kind, count, purpose); offset != 0) {
+      const std::uint64_t first = (offset - region_.geometry().data_offset) / span_bytes;
+      room_.Taken(first + count, seen_count);
       return offset;
     }
     const absl::Status grown = region_.Grow(seen_count, count + kReserveSpans);

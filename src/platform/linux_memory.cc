@@ -1,4 +1,6 @@
 // Mappings of the region file.
+#include <utility>
+
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -42,6 +44,27 @@ void TouchEach(const PageRange& pages) {
   }
 }
 
+// Address space, with nothing in it, at a multiple of kLargePageBytes. MAP_FAILED, with errno.
+void* ReserveAddresses(std::uint64_t size_bytes) {
+  const std::uint64_t needed = base::AlignUp(size_bytes, PageBytes());
+  const std::uint64_t reserved = needed + kLargePageBytes;
+  void* const start =
+      ::mmap(nullptr, reserved, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (start == MAP_FAILED) {
+    return start;
+  }
+  auto* const from = static_cast<std::byte*>(start);
+  const auto address = reinterpret_cast<std::uintptr_t>(from);
+  const std::uint64_t before = base::AlignUp(address, kLargePageBytes) - address;
+  for (const auto& [piece, bytes] :
+       {std::pair{from, before}, std::pair{from + before + needed, reserved - before - needed}}) {
+    if (bytes != 0) {
+      (void)::munmap(piece, bytes);  // What cannot be given back costs addresses and nothing else.
+    }
+  }
+  return from + before;
+}
+
 absl::Status PopulateError(int error, std::uint64_t size_bytes) {
   const std::string what = absl::StrCat("populate ", base::HumanBytes(size_bytes));
   switch (error) {
@@ -72,9 +95,18 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
   };
   // A fork between the two calls would leave the child a mapping, and with it the file's locks.
   ForkGuard guard;
-  void* const address = ::mmap(nullptr, size_bytes, protection, MAP_SHARED | MAP_NORESERVE, fd, 0);
-  if (address == MAP_FAILED) {
+  void* const place = size_bytes == 0 ? nullptr : ReserveAddresses(size_bytes);
+  if (place == MAP_FAILED) {
     return failed(errno);
+  }
+  void* const address =
+      ::mmap(place, size_bytes, protection, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, fd, 0);
+  if (address == MAP_FAILED) {
+    const int error = errno;
+    if (size_bytes != 0) {
+      ::munmap(place, size_bytes);
+    }
+    return failed(error);
   }
   if (::madvise(address, size_bytes, MADV_DONTFORK) != 0) {
     const int error = errno;

@@ -5,6 +5,7 @@
 //
 // Its methods are in linux_file.cc (opening, describing, reading), linux_create.cc (a file that
 // appears complete or not at all), linux_space.cc (disk blocks), linux_memory.cc (mappings),
+// linux_large_pages.cc (in which pages they lie),
 // linux_lock.cc (byte locks) and linux_process.cc (identity, clocks, barriers, futexes).
 #pragma once
 
@@ -30,6 +31,7 @@ class LinuxPlatform : public Platform {
                                      std::uint64_t offset_bytes) override;
 
   absl::Status Allocate(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) override;
+  bool ReservesMemory(int fd) override;
   absl::Status Truncate(int fd, std::uint64_t size_bytes) override;
   absl::Status Punch(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) override;
 
@@ -37,6 +39,10 @@ class LinuxPlatform : public Platform {
   absl::StatusOr<std::byte*> MapMemory(std::uint64_t size_bytes) override;
   void Unmap(std::byte* address, std::uint64_t size_bytes) override;
   absl::Status Populate(std::byte* address, std::uint64_t size_bytes) override;
+  void AdviseLargePages(std::byte* address, std::uint64_t size_bytes) override;
+  void PopulateResident(std::byte* address, std::uint64_t size_bytes) override;
+  absl::StatusOr<MappedMemory> DescribeMapped(const std::byte* address,
+                                              std::uint64_t size_bytes) override;
   absl::Status Sync(std::byte* address, std::uint64_t size_bytes) override;
 
   absl::StatusOr<bool> TryLock(int fd, std::uint64_t byte_offset, bool exclusive) override;
@@ -44,6 +50,7 @@ class LinuxPlatform : public Platform {
   absl::Status Unlock(int fd, std::uint64_t byte_offset) override;
 
   BootId boot_id() override;
+  std::uint64_t memory_bytes() override;
   std::uint64_t process_id() override;
   std::string process_name() override;
   std::int64_t MonotonicNs() override;

@@ -1,8 +1,10 @@
 // Disk blocks: reserving them, giving them back.
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -65,6 +67,14 @@ absl::Status LinuxPlatform::Allocate(int fd, std::uint64_t offset_bytes, std::ui
 absl::Status LinuxPlatform::Punch(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) {
   return Fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, "give back", offset_bytes,
                    size_bytes);
+}
+
+bool LinuxPlatform::ReservesMemory(int fd) {
+  // A tmpfs with large pages gives their size for that of its blocks.
+  struct statfs system {};
+  struct stat file {};
+  return ::fstatfs(fd, &system) == 0 && system.f_type == TMPFS_MAGIC && ::fstat(fd, &file) == 0 &&
+         static_cast<std::uint64_t>(file.st_blksize) < kLargePageBytes;
 }
 
 absl::Status LinuxPlatform::Truncate(int fd, std::uint64_t size_bytes) {

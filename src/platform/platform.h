@@ -62,6 +62,16 @@ using BootId = std::array<std::uint8_t, 16>;
 
 enum class Access { kReadOnly, kReadWrite };
 
+// What one entry of the processor's page tables can map where pages are large. A range of a file lies
+// in large pages only if its offset and its address are multiples of this.
+inline constexpr std::uint64_t kLargePageBytes = std::uint64_t{2} << 20;
+
+// Of a mapped range, as this process has it.
+struct MappedMemory {
+  std::uint64_t present_bytes = 0;
+  std::uint64_t large_page_bytes = 0;  // Of these.
+};
+
 class Platform {
  public:
   virtual ~Platform() = default;
@@ -105,6 +115,9 @@ class Platform {
   // Reserves disk blocks for [offset, offset + size) and extends the file if it ends before.
   // Never shortens it. ResourceExhausted: disk full or quota; nothing is lost.
   virtual absl::Status Allocate(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) = 0;
+  // Whether to reserve is to clear memory, a small page after the other, as in a tmpfs without large
+  // pages: so it should be done by small pieces.
+  virtual bool ReservesMemory(int fd) = 0;
   virtual absl::Status Truncate(int fd, std::uint64_t size_bytes) = 0;
   // Gives the blocks of a range back; it reads as zeros afterwards.
   virtual absl::Status Punch(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) = 0;
@@ -112,7 +125,7 @@ class Platform {
   // --- Mappings ------------------------------------------------------------------------------
 
   // Maps `size_bytes` from the start of the file, shared, without reserving swap, and not
-  // inherited by a forked child. May reach past the end of the file.
+  // inherited by a forked child, at a multiple of kLargePageBytes. May reach past the end of the file.
   virtual absl::StatusOr<std::byte*> Map(int fd, std::uint64_t size_bytes, Access access) = 0;
   // Memory of this process alone, zeros, without reserving swap.
   virtual absl::StatusOr<std::byte*> MapMemory(std::uint64_t size_bytes) = 0;
@@ -120,6 +133,15 @@ class Platform {
   // Makes the pages of a range present and writable, so that a full disk or a bad block is an
   // error here and not a signal later.
   virtual absl::Status Populate(std::byte* address, std::uint64_t size_bytes) = 0;
+  // Asks for large pages in a mapped range: of what is read or written there first, from now on. A
+  // wish; where there are none, nothing changes.
+  virtual void AdviseLargePages(std::byte* address, std::uint64_t size_bytes) = 0;
+  // Makes those pieces of a range present that the system has in memory as a whole. Reads nothing from
+  // disk and changes nothing. A wish, too. Some 0.1 ms for kLargePageBytes of small pages.
+  virtual void PopulateResident(std::byte* address, std::uint64_t size_bytes) = 0;
+  // Some milliseconds for a gibibyte of small pages. Unavailable: the system does not tell.
+  virtual absl::StatusOr<MappedMemory> DescribeMapped(const std::byte* address,
+                                                      std::uint64_t size_bytes) = 0;
   // Writes a mapped range to disk and waits.
   virtual absl::Status Sync(std::byte* address, std::uint64_t size_bytes) = 0;
 
@@ -134,7 +156,8 @@ class Platform {
 
   // --- Identity, clocks, barriers ----------------------------------------------------------------
 
-  virtual BootId boot_id() = 0;  // All zeros where the system tells none.
+  virtual BootId boot_id() = 0;              // All zeros where the system tells none.
+  virtual std::uint64_t memory_bytes() = 0;  // Of the machine, or what a container may have.
   virtual std::uint64_t process_id() = 0;
   virtual std::string process_name() = 0;
   // Counts on through a change of the wall clock. For intervals.

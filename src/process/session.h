@@ -51,6 +51,8 @@ class Session : public std::enable_shared_from_this<Session> {
   struct Hooks {
     // R1 and R2 for one dead lane, in the order in which they are added.
     std::vector<std::function<absl::Status(Operation& own, region::LaneLayout& dead)>> recover_lane;
+    // What cannot wait for the next heartbeat; called after Nudge(), and each heartbeat.
+    std::vector<std::function<void()>> urgent;
     // Small pieces of background work; called each heartbeat, must return soon.
     std::vector<std::function<void()>> background;
   };
@@ -153,8 +155,10 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // What the heartbeat thread does each interval.
   void Beat();
-  // Makes the heartbeat thread do its background work soon.
+  // Makes the heartbeat thread do what is urgent soon. Any thread, also in an operation.
   void Nudge();
+  // Whether the session ends and waits for the heartbeat thread: then its work shall stop.
+  [[nodiscard]] bool ending() const { return ending_.load(std::memory_order_relaxed); }
 
   [[nodiscard]] std::vector<ParticipantInfo> Participants() const {
     return ListParticipants(*region_, clock_);
@@ -193,6 +197,7 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status StartHeartbeat();
   void NoteEpochMoved();
   void HeartbeatLoop(platform::BackgroundWork beginning);
+  void DoUrgent();
   void StopHeartbeat();
   bool HasViews();
   absl::Status WaitForOperations();
@@ -210,6 +215,7 @@ class Session : public std::enable_shared_from_this<Session> {
   const std::uint64_t fork_generation_;
   std::uint64_t owner_word_ = 0;
   std::atomic<bool> closed_{false};
+  std::atomic<bool> ending_{false};
   std::atomic<std::uint32_t> calls_{0};
   std::atomic<bool> pins_by_store_{false};
   std::atomic<bool> can_advance_{false};

@@ -29,9 +29,16 @@ void Session::Beat() {
   // synced stays so until somebody writes.
   if (region_->made_dirty()) {
     (void)PushEpoch();
+    DoUrgent();
     for (const auto& work : hooks_.background) {
       work();
     }
+  }
+}
+
+void Session::DoUrgent() {
+  for (const auto& work : hooks_.urgent) {
+    work();
   }
 }
 
@@ -86,11 +93,21 @@ void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
     lock.unlock();
     Beat();
     work.reset();  // No fork() waits for the time between two beats.
+    const auto next_beat = std::chrono::steady_clock::now() + interval;
     lock.lock();
-    heartbeat_.wake.wait_for(lock, interval, [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    const auto is_called = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
       return heartbeat_.stop || heartbeat_.nudged;
-    });
-    heartbeat_.nudged = false;
+    };
+    while (heartbeat_.wake.wait_until(lock, next_beat, is_called) && !heartbeat_.stop &&
+           std::chrono::steady_clock::now() < next_beat) {
+      heartbeat_.nudged = false;
+      lock.unlock();
+      {
+        const platform::BackgroundWork urgent;
+        DoUrgent();
+      }
+      lock.lock();
+    }
     lock.unlock();
     work.emplace();
     lock.lock();
@@ -115,6 +132,7 @@ void Session::StopHeartbeat() {
     const std::lock_guard<std::mutex> lock(heartbeat_.mutex);
     heartbeat_.stop = true;
   }
+  ending_.store(true, std::memory_order_relaxed);
   heartbeat_.wake.notify_one();
   if (heartbeat_.thread.joinable()) {
     heartbeat_.thread.join();

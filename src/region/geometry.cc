@@ -5,11 +5,13 @@
 #include "base/bytes.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "platform/platform.h"
 
 namespace commy::region {
 namespace {
 
 using base::AlignUp;
+using platform::kLargePageBytes;
 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint32_t kSlotLimit = 65534;  // Owners are kept in 16 bits, plus one.
@@ -34,7 +36,10 @@ Places Place(const RegionHeader& header) {
   at.span_words = AlignUp(
       at.snapshots + std::uint64_t{header.snapshot_count} * sizeof(SnapshotSlot), kPageBytes);
   const std::uint64_t span_words = header.max_size_bytes / header.span_bytes;
-  at.data = AlignUp(at.span_words + span_words * sizeof(Shared64), header.span_bytes);
+  // Growth by whole large pages, from such a place on, lets all of the data lie in large pages.
+  const std::uint64_t alignment =
+      header.chunk_bytes % kLargePageBytes == 0 ? kLargePageBytes : header.span_bytes;
+  at.data = AlignUp(at.span_words + span_words * sizeof(Shared64), alignment);
   return at;
 }
 

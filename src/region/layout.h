@@ -58,7 +58,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x060      4  snapshot_count
 //   0x064      4  segment_buckets        buckets of a hash segment
 //   0x068      8  span_words_offset
-//   0x070      8  data_offset            a multiple of span_bytes
+//   0x070      8  data_offset            a multiple of span_bytes, and of 2 MiB if chunk_bytes is one
 //   0x078      8  stale_after_ns
 //   0x080      8  operation_timeout_ns
 //   0x088      8  heartbeat_interval_ns

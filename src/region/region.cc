@@ -1,3 +1,4 @@
+// Opening, attaching and detaching. The rest: growth.cc.
 #include "region/region.h"
 
 #include <algorithm>
@@ -5,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "region/about.h"
 #include "region/clean_word.h"
 
 namespace commy::region {
@@ -13,18 +15,9 @@ namespace {
 using platform::Access;
 using platform::Descriptor;
 
-constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint32_t kFirstLanes = 16;
 constexpr int kReopenLimit = 100;
 constexpr int kDanglingAttempts = 5;
-
-// Prefixes a status with the path that it is about.
-absl::Status About(const std::string& path, const absl::Status& status) {
-  if (status.ok() || base::ToStd(status.message()).find(path) != std::string_view::npos) {
-    return status;
-  }
-  return absl::Status(status.code(), absl::StrCat(path, ": ", status.message()));
-}
 
 absl::Status NotAStore(const platform::FileFacts& facts) {
   if (facts.is_directory) {
@@ -136,42 +129,11 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
     return std::unique_ptr<Region>();
   }
   region->length_bytes_.store(opened.size_bytes, std::memory_order_relaxed);
+  region->reserves_memory_ = platform.ReservesMemory(region->fd_.fd());
   COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
   CountAttach(region->header());
   region->attached_ = !region->alone_.valid();  // A copy leaves the file as it is.
   return region;
-}
-
-std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const RegionHeader& header,
-                                               std::uint64_t length_bytes) {
-  const std::uint64_t lanes = std::min<std::uint64_t>(
-      header.lanes_ready.load(std::memory_order_relaxed), geometry.lane_count);
-  const std::uint64_t data_end =
-      std::clamp(header.size_bytes.load(std::memory_order_relaxed), geometry.data_offset,
-                 std::max(length_bytes, geometry.data_offset));
-  const std::uint64_t spans = (data_end - geometry.data_offset) >> geometry.span_shift;
-  return {{0, base::AlignUp(geometry.lanes_offset + lanes * sizeof(LaneLayout), kPageBytes)},
-          {geometry.snapshots_offset, geometry.span_words_offset},
-          {geometry.span_words_offset & ~(kPageBytes - 1),
-           base::AlignUp(geometry.span_words_offset + spans * sizeof(Shared64), kPageBytes)},
-          {geometry.data_offset, data_end}};
-}
-
-absl::Status Region::ReserveAgain(const RegionHeader& header) {
-  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
-  const std::vector<Range> ranges = RangesInUse(geometry_, header, facts.size_bytes);
-  std::uint64_t in_use_bytes = 0;
-  for (const Range& range : ranges) {
-    in_use_bytes += range.end - range.begin;
-  }
-  if (facts.disk_bytes >= in_use_bytes) {
-    return absl::OkStatus();
-  }
-  for (const Range& range : ranges) {
-    COMMY_RETURN_IF_ERROR(platform_.Allocate(fd_.fd(), range.begin,
-                                             std::min(range.end, facts.size_bytes) - range.begin));
-  }
-  return absl::OkStatus();
 }
 
 absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header) {
@@ -217,6 +179,7 @@ absl::Status Region::LockAndMap(const RegionHeader& header, RegionOptions::Role 
   COMMY_ASSIGN_OR_RETURN(base_,
                          platform_.Map(lock_fd.fd(), geometry_.max_size_bytes, Access::kReadWrite));
   mapped_bytes_ = geometry_.max_size_bytes;
+  WishForLargePages();
   return absl::OkStatus();
 }
 
@@ -280,50 +243,6 @@ std::uint64_t Region::span_count() const {
   }
   const std::uint64_t usable = std::min(size_bytes, length_bytes());
   return std::min((usable - first) >> geometry_.span_shift, geometry_.span_count_max);
-}
-
-absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
-  if (alone_.valid()) {
-    return base::ResourceExhausted(path_, ": the disk is full");
-  }
-  const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
-  const std::uint64_t want_bytes =
-      base::AlignUp(span_count << geometry_.span_shift, geometry_.chunk_bytes);
-  const std::uint64_t room_bytes = SpanOffset(geometry_.span_count_max) - seen_bytes;
-  const std::uint64_t step_bytes = std::min(want_bytes, room_bytes);
-  if (step_bytes < (span_count << geometry_.span_shift)) {
-    return base::ResourceExhausted(path_, ": the store has reached its max_size of ",
-                                   geometry_.max_size_bytes, " bytes");
-  }
-  const std::uint64_t first_word = geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
-  const std::uint64_t words_begin = first_word & ~(kPageBytes - 1);
-  const std::uint64_t words_end = base::AlignUp(
-      first_word + (step_bytes >> geometry_.span_shift) * sizeof(Shared64), kPageBytes);
-  COMMY_RETURN_IF_ERROR(
-      About(path_, platform_.Allocate(fd_.fd(), words_begin, words_end - words_begin)));
-  COMMY_RETURN_IF_ERROR(About(path_, platform_.Allocate(fd_.fd(), seen_bytes, step_bytes)));
-  COMMY_RETURN_IF_ERROR(
-      About(path_, platform_.Populate(base_ + words_begin, words_end - words_begin)));
-  COMMY_RETURN_IF_ERROR(About(path_, platform_.Populate(base_ + seen_bytes, step_bytes)));
-  header().size_bytes.CompareAndSet(seen_bytes, seen_bytes + step_bytes, std::memory_order_acq_rel);
-  return absl::OkStatus();
-}
-
-absl::Status Region::GrowLanes(std::uint32_t count) {
-  COMMY_CHECK(count <= geometry_.lane_count);
-  const std::uint64_t bytes = std::uint64_t{count} * sizeof(LaneLayout);
-  if (!alone_.valid()) {
-    COMMY_RETURN_IF_ERROR(
-        About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
-  }
-  const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
-  COMMY_RETURN_IF_ERROR(
-      About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
-  std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
-  while (ready < count &&
-         !header().lanes_ready.compare_exchange(ready, count, std::memory_order_acq_rel)) {
-  }
-  return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Region::IsSlotLocked(std::uint32_t slot_index) const {

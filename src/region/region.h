@@ -112,13 +112,39 @@ class Region {
 
   // --- Growth --------------------------------------------------------------------------------
 
-  // Makes at least `span_count` more spans than `seen_span_count` exist: reserves disk blocks,
-  // makes the pages present, then publishes the new size by one CAS. Harmless when several do it
-  // at once. OK also when somebody else had grown the file already.
+  // Makes at least `span_count` more spans than `seen_span_count` exist:
+  //   G1  reserves disk blocks, up to a multiple of chunk_bytes (in a tmpfs of small pages only what G3
+  //       publishes, as it takes time). The file is longer; size_bytes says nothing of it yet
+  //   G2  makes the pages present: at least 256 KiB, in which all others of a large page may come
+  //   G3  raises size_bytes to its end by a CAS, if it is not there yet: the one store that publishes
+  // Whoever stops before G3 leaves blocks that the next growth reserves again, which costs nothing.
+  // Several may do it at once: the one that ends farthest counts, and all have made pages present in
+  // their own mappings. OK also when somebody else had grown the file already.
   // ResourceExhausted: the disk is full or max_size is reached; nothing has changed.
   absl::Status Grow(std::uint64_t seen_span_count, std::uint64_t span_count);
+  // G1 and G2 of the chunk after the one in which `seen_span_count` ends, while another thread grows
+  // that one: half of the work for each. Advice.
+  void PrepareToGrow(std::uint64_t seen_span_count);
   // Makes the pages of lanes [0, count) exist. Requires: count <= geometry().lane_count.
   absl::Status GrowLanes(std::uint32_t count);
+
+  // --- Pages ---------------------------------------------------------------------------------
+
+  // Makes the pages of a range, which must lie in the file, present and writable in this process: one
+  // call in place of a fault for each. Dirties them.
+  absl::Status Populate(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
+    return platform_.Populate(base_ + offset_bytes, size_bytes);
+  }
+  // Makes those of a range present that are in memory already. Dirties nothing. Advice.
+  void PopulateResident(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
+    if (!alone_.valid()) {
+      platform_.PopulateResident(base_ + offset_bytes, size_bytes);
+    }
+  }
+  // What of the mapping is present in this process, and how much of that lies in large pages.
+  [[nodiscard]] absl::StatusOr<platform::MappedMemory> DescribeMapped() const {
+    return platform_.DescribeMapped(base_, mapped_bytes_);
+  }
 
   // --- Others --------------------------------------------------------------------------------
 
@@ -184,6 +210,8 @@ class Region {
   absl::Status LockAndCopy(platform::Descriptor lock_fd, const RegionHeader& header);
   absl::Status MakeDirty();
   absl::Status TakeSlot(int lock_fd);
+  void WishForLargePages();
+  [[nodiscard]] std::uint64_t ReserveBytes() const;
   bool RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes) const;
 
   platform::Platform& platform_;
@@ -195,6 +223,7 @@ class Region {
   mutable std::atomic<std::uint64_t> length_bytes_{0};
   std::atomic<std::uint32_t> synced_dirty_{kNeverSynced};  // See region/clean_word.h.
   std::uint32_t slot_index_ = 0;                           // Of a watcher: none, but nobody asks.
+  bool reserves_memory_ = false;                           // See Platform::ReservesMemory().
   bool attached_ = false;                                  // Open went through.
   platform::Descriptor alone_;  // Of a copy in memory: holds the attach byte alone.
 };

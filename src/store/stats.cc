@@ -166,4 +166,14 @@ absl::StatusOr<StoreStats> StoreImpl::Stats() {
   return stats;
 }
 
+absl::StatusOr<MemoryInfo> StoreImpl::Memory() {
+  const process::Session::Call call(*session_);
+  COMMY_RETURN_IF_ERROR(call.status());
+  const std::uint64_t data = region().SpanOffset(0);
+  region().PopulateResident(data, region().SpanOffset(region().span_count()) - data);
+  COMMY_ASSIGN_OR_RETURN(const platform::MappedMemory mapped, region().DescribeMapped());
+  return MemoryInfo{.resident_bytes = mapped.present_bytes,
+                    .large_page_bytes = mapped.large_page_bytes};
+}
+
 }  // namespace commy::store

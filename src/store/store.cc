@@ -47,6 +47,9 @@ absl::StatusOr<std::vector<ParticipantInfo>> Store::Participants() const {
 absl::StatusOr<StoreStats> Store::Stats() const {
   return impl_->Stats();
 }
+absl::StatusOr<MemoryInfo> Store::Memory() const {
+  return impl_->Memory();
+}
 absl::StatusOr<CheckReport> Store::Check() const {
   return impl_->Check();
 }

@@ -72,6 +72,7 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
   hooks.recover_lane.emplace_back([impl](Operation& own, region::LaneLayout& dead) {
     return impl->allocator_.RecoverLane(own, dead);
   });
+  hooks.urgent.emplace_back([impl] { impl->allocator_.KeepRoom(); });
   hooks.background.emplace_back([impl] { impl->Background(); });
   COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));
   return store;
@@ -314,7 +315,6 @@ bool StoreImpl::FindRoom(const Lane& lane) {
 }
 
 void StoreImpl::Background() {
-  allocator_.KeepRoom();
   (void)BuryDead();
   ExpireKeys();
   TendNamespaces();

@@ -86,6 +86,7 @@ class StoreImpl {
   // --- The whole store -----------------------------------------------------------------------
 
   absl::StatusOr<StoreStats> Stats();
+  absl::StatusOr<MemoryInfo> Memory();
   absl::StatusOr<CheckReport> Check();
   absl::StatusOr<std::vector<ParticipantInfo>> Participants();
   // Without a slot or a lane: nothing about snapshots, and no bytes.

@@ -319,6 +319,23 @@ inline Step GrowFile() {
     return region.Grow(region.span_count(), 20);
   });
 }
+// What the heartbeat does: until the file ends with more free spans than there were.
+inline Step GrowAhead() {
+  return Unseen("grow ahead", [](Actor& actor) -> absl::Status {
+    region::Region& region = actor.inside().region();
+    region.PrepareToGrow(region.span_count());
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, actor.inside().session().ThisLane());
+    for (int i = 0; i < 3; ++i) {
+      process::Operation op(*lane, process::OpKind::kAllocate, 0);
+      COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                             actor.inside().allocator().Allocate(
+                                 op, process::NoteKind::kRaw, 12 * region.geometry().span_bytes));
+      actor.inside().allocator().KeepRoom();
+      actor.inside().allocator().Retire(op, offset);
+    }
+    return absl::OkStatus();
+  });
+}
 inline Step GrowLanes() {
   return Unseen("grow lanes", [](Actor& actor) { return actor.inside().region().GrowLanes(32); });
 }
@@ -617,6 +634,8 @@ inline std::vector<Operation> Operations() {
          return std::vector<Step>{create(key), DropNs("c/new")};
        }},
       {"file growth", Plain, one([](Key) { return GrowFile(); }), nullptr, Action::kKill, false,
+       true, true},
+      {"growth ahead", Plain, one([](Key) { return GrowAhead(); }), nullptr, Action::kKill, false,
        true, true},
       {"lane growth", Plain, one([](Key) { return GrowLanes(); }), nullptr, Action::kKill, false,
        true, true},

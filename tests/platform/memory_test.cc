@@ -3,6 +3,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -63,6 +64,52 @@ TEST_F(MemoryTest, ReachesPastTheEndAndShowsWhatAnotherProcessAddsThere) {
   EXPECT_EQ(Word(kFileBytes).load(std::memory_order_acquire), 77U);
   EXPECT_TRUE(Readable(mapping_ + 2 * kFileBytes - 1));
   EXPECT_FALSE(Readable(mapping_ + 2 * kFileBytes));
+}
+
+TEST_F(MemoryTest, AMappingBeginsAtALargePage) {
+  for (const std::uint64_t bytes : {kPage, kMapBytes, kMapBytes + kPage, kMapBytes + 1}) {
+    std::byte* const other = os_.Map(file_.fd(), bytes, Access::kReadWrite).value();
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(other) % kLargePageBytes, 0U);
+    EXPECT_TRUE(Readable(other));
+    os_.Unmap(other, bytes);
+    EXPECT_FALSE(Readable(other));
+  }
+  EXPECT_FALSE(os_.Map(file_.fd(), 0, Access::kReadWrite).ok());
+}
+
+TEST_F(MemoryTest, WhatIsInMemoryBecomesPresentWithoutAnyChange) {
+  const std::string bytes(kFileBytes, 'x');
+  ASSERT_EQ(::pwrite(file_.fd(), bytes.data(), bytes.size(), 0),
+            static_cast<ssize_t>(bytes.size()));
+  EXPECT_EQ(os_.DescribeMapped(mapping_, kMapBytes)->present_bytes, 0U);
+  os_.PopulateResident(mapping_, kFileBytes);
+  EXPECT_GE(os_.DescribeMapped(mapping_, kMapBytes)->present_bytes, kFileBytes);
+  EXPECT_EQ(Word(0).load(std::memory_order_relaxed), 0x7878787878787878U);
+}
+
+TEST_F(MemoryTest, NothingOfAFileThatIsNotInMemoryIsRead) {
+  ASSERT_EQ(::fsync(file_.fd()), 0);
+  ASSERT_EQ(::posix_fadvise(file_.fd(), 0, 0, POSIX_FADV_DONTNEED), 0);
+  unsigned char resident = 0;
+  ASSERT_EQ(::mincore(mapping_, kPage, &resident), 0);
+  if ((resident & 1U) != 0) {
+    GTEST_SKIP() << "NOT TESTED: this file system keeps all of its files in memory";
+  }
+  os_.PopulateResident(mapping_, kFileBytes);
+  EXPECT_EQ(os_.DescribeMapped(mapping_, kMapBytes)->present_bytes, 0U);
+}
+
+TEST_F(MemoryTest, LargePagesAreCountedWhereThereAreAny) {
+  ASSERT_TRUE(os_.Allocate(file_.fd(), 0, 2 * kLargePageBytes).ok());
+  os_.AdviseLargePages(mapping_, kMapBytes);
+  ASSERT_TRUE(os_.Populate(mapping_ + kLargePageBytes, kLargePageBytes).ok());
+  const MappedMemory memory = *os_.DescribeMapped(mapping_, kMapBytes);
+  EXPECT_GE(memory.present_bytes, kLargePageBytes);
+  EXPECT_LE(memory.large_page_bytes, memory.present_bytes);
+  if (memory.large_page_bytes == 0) {
+    GTEST_SKIP() << "NOT TESTED: this file system has no large pages";
+  }
+  EXPECT_EQ(memory.large_page_bytes % kLargePageBytes, 0U);
 }
 
 TEST_F(MemoryTest, StoresReachTheFile) {

@@ -47,6 +47,16 @@ TEST(GeometryTest, PartsLieOneBehindTheOtherAndAreLargeEnough) {
   }
 }
 
+TEST(GeometryTest, DataOfChunksThatAreLargePagesBeginsAtOne) {
+  CreateOptions options;
+  for (const std::uint64_t chunk_mebibytes : {2, 4, 6}) {
+    options.chunk_bytes = chunk_mebibytes << 20;
+    EXPECT_TRUE(base::IsAligned(GeometryOf(options)->data_offset, std::uint64_t{2} << 20));
+  }
+  options.chunk_bytes = std::uint64_t{64} << 10;
+  EXPECT_LT(GeometryOf(options)->data_offset, std::uint64_t{13} << 20) << "small ones stay small";
+}
+
 TEST(GeometryTest, TheLimitsThemselvesAreAllowedAndOnePastThemIsNot) {
   struct Case {
     const char* name;

@@ -1,4 +1,4 @@
-// Offsets, growth by several participants, and slots of a mapped file.
+// Offsets, growth by several participants, large pages, and slots of a mapped file.
 #include "region/region.h"
 
 #include <gtest/gtest.h>
@@ -137,6 +137,130 @@ TEST_F(RegionTest, AHeaderThatLiesAboutItsLengthLeadsNobodyPastTheFile) {
   EXPECT_EQ(region_->span_count(), 0U);
   region_->header().lanes_ready.store(UINT64_MAX, std::memory_order_release);
   EXPECT_LE(region_->lanes_ready(), region_->geometry().lane_count);
+}
+
+// Sizes of a real store: chunks are large pages.
+class LargeChunksTest : public testing::Test {
+ protected:
+  // Notes what is wished for.
+  struct Wishes : FaultPlatform {
+    void AdviseLargePages(std::byte* address, std::uint64_t size_bytes) override {
+      begin = address;
+      bytes = size_bytes;
+    }
+    std::byte* begin = nullptr;
+    std::uint64_t bytes = 0;
+  };
+
+  std::unique_ptr<Region> MustOpen() {
+    RegionOptions options;
+    options.create.max_size_bytes = kMaxBytes;
+    auto region = Region::Open(platform_, path_, options);
+    EXPECT_TRUE(region.ok()) << region.status();
+    return *std::move(region);
+  }
+  platform::FileFacts Facts() { return *platform_.DescribePath(path_); }
+
+  static constexpr std::uint64_t kMaxBytes = (std::uint64_t{65} << 20) + 12'345;
+  test::TempDir temp_;
+  const std::string path_ = temp_.File("store");
+  Wishes platform_;
+};
+
+TEST_F(LargeChunksTest, DataBeginsAndTheFileEndsAtLargePages) {
+  const std::unique_ptr<Region> region = MustOpen();
+  const std::uint64_t data = region->SpanOffset(0);
+  EXPECT_TRUE(base::IsAligned(data, platform::kLargePageBytes));
+  ASSERT_TRUE(region->Grow(0, 1).ok());
+  EXPECT_TRUE(base::IsAligned(Facts().size_bytes, platform::kLargePageBytes));
+  EXPECT_TRUE(base::IsAligned(reinterpret_cast<std::uintptr_t>(region->At(data, 1, 1)),
+                              platform::kLargePageBytes));
+  EXPECT_EQ(region->span_count(), 4U) << "a piece of 256 KiB is published";
+  for (std::uint64_t spans = 1; region->Grow(region->span_count(), spans).ok(); spans += 7) {
+    ASSERT_TRUE(base::IsAligned(Facts().size_bytes, platform::kLargePageBytes) ||
+                Facts().size_bytes == region->SpanOffset(region->geometry().span_count_max));
+  }
+  while (region->Grow(region->span_count(), 1).ok()) {
+  }
+  EXPECT_EQ(region->span_count(), region->geometry().span_count_max);
+}
+
+TEST_F(LargeChunksTest, OnlyTheDataIsWishedToLieInLargePages) {
+  const std::unique_ptr<Region> region = MustOpen();
+  EXPECT_EQ(region->OffsetOf(platform_.begin), region->SpanOffset(0));
+  EXPECT_EQ(platform_.bytes, kMaxBytes - region->SpanOffset(0));
+}
+
+TEST_F(LargeChunksTest, AStoreThatMayOutgrowMemoryWishesForThemInHalfOfThat) {
+  static constexpr std::uint64_t kMemory = std::uint64_t{40} << 20;
+  platform_.Set([](auto& faults) { faults.memory_bytes = kMemory; });
+  std::unique_ptr<Region> region = MustOpen();
+  EXPECT_EQ(region->SpanOffset(0) + platform_.bytes, kMemory / 2);
+  platform_.Set([](auto& faults) { faults.memory_bytes = 4096; });
+  platform_.bytes = 0;
+  region.reset();
+  region = MustOpen();
+  EXPECT_EQ(platform_.bytes, 0U);
+}
+
+TEST_F(LargeChunksTest, BlocksThatAGrowerLeftBeforeItPublishedAreThoseOfTheNextGrowth) {
+  std::unique_ptr<Region> region = MustOpen();
+  ASSERT_TRUE(region->Grow(0, 32).ok());
+  // As one that was killed behind G2, for its own chunk and for the one that it prepared.
+  const std::uint64_t end = region->SpanOffset(32);
+  ASSERT_TRUE(platform_
+                  .Allocate(platform_.Open(path_, platform::Access::kReadWrite)->fd(), end,
+                            platform::kLargePageBytes)
+                  .ok());
+  region->PrepareToGrow(32);
+  EXPECT_EQ(region->span_count(), 32U) << "nothing is published";
+  const std::uint64_t disk = Facts().disk_bytes;
+  region.reset();
+  region = MustOpen();
+  ASSERT_EQ(region->span_count(), 32U);
+  ASSERT_TRUE(region->Grow(32, 64).ok());
+  EXPECT_EQ(region->span_count(), 96U);
+  EXPECT_EQ(Facts().size_bytes, end + 2 * platform::kLargePageBytes);
+  EXPECT_LE(Facts().disk_bytes, disk + 65536) << "but for the span words";
+}
+
+TEST_F(LargeChunksTest, NothingIsPreparedBehindMaxSize) {
+  const std::unique_ptr<Region> region = MustOpen();
+  const std::uint64_t last = region->geometry().span_count_max;
+  const std::uint64_t length = Facts().size_bytes;
+  for (const std::uint64_t seen : {last - 40, last - 1, last}) {
+    region->PrepareToGrow(seen);
+    EXPECT_EQ(Facts().size_bytes, length) << seen;
+  }
+}
+
+TEST_F(LargeChunksTest, NothingIsPreparedBeforeWhatComesFirstIsReserved) {
+  const std::unique_ptr<Region> region = MustOpen();
+  ASSERT_TRUE(region->Grow(0, 32).ok());
+  const std::uint64_t length = Facts().size_bytes;
+  region->PrepareToGrow(32);
+  EXPECT_EQ(Facts().size_bytes, length) << "the chunk from 32 on is not there yet";
+  region->PrepareToGrow(28);
+  EXPECT_EQ(Facts().size_bytes, length + platform::kLargePageBytes);
+}
+
+TEST_F(LargeChunksTest, ThePublicationOfALateGrowerCountsIfItEndsFarther) {
+  const std::unique_ptr<Region> region = MustOpen();
+  const std::unique_ptr<Region> other = MustOpen();
+  ASSERT_TRUE(other->Grow(0, 1).ok());
+  ASSERT_TRUE(region->Grow(0, 40).ok()) << "seen before the other one grew it";
+  EXPECT_EQ(region->span_count(), 40U);
+  ASSERT_TRUE(other->Grow(0, 1).ok());
+  EXPECT_EQ(region->span_count(), 40U) << "it never shrinks";
+}
+
+TEST_F(LargeChunksTest, WhereToReserveTakesMemoryAPieceIsReservedAndNoChunk) {
+  platform_.Set([](auto& faults) { faults.reserves_memory = true; });
+  const std::unique_ptr<Region> region = MustOpen();
+  for (const std::uint64_t pieces : {1, 2, 3}) {
+    ASSERT_TRUE(region->Grow(region->span_count(), 1).ok());
+    EXPECT_EQ(Facts().size_bytes, region->SpanOffset(4 * pieces));
+  }
 }
 
 }  // namespace

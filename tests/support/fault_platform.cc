@@ -131,6 +131,11 @@ absl::Status FaultPlatform::Allocate(int fd, std::uint64_t offset_bytes, std::ui
   return real_->Allocate(fd, offset_bytes, size_bytes);
 }
 
+bool FaultPlatform::ReservesMemory(int fd) {
+  const Faults faults = Begin();
+  return faults.reserves_memory ? *faults.reserves_memory : real_->ReservesMemory(fd);
+}
+
 absl::Status FaultPlatform::Truncate(int fd, std::uint64_t size_bytes) {
   COMMY_RETURN_IF_ERROR(Begin().truncate);
   return real_->Truncate(fd, size_bytes);
@@ -158,6 +163,25 @@ absl::Status FaultPlatform::Populate(std::byte* address, std::uint64_t size_byte
   Begin(&Counts::populate);
   COMMY_RETURN_IF_ERROR(Spend(&Faults::populate_bytes_left, size_bytes));
   return real_->Populate(address, size_bytes);
+}
+
+void FaultPlatform::AdviseLargePages(std::byte* address, std::uint64_t size_bytes) {
+  if (!Begin().no_large_pages) {
+    real_->AdviseLargePages(address, size_bytes);
+  }
+}
+
+void FaultPlatform::PopulateResident(std::byte* address, std::uint64_t size_bytes) {
+  {
+    const std::lock_guard lock(mutex_);
+    counts_.populate_resident_bytes += size_bytes;
+  }
+  real_->PopulateResident(address, size_bytes);
+}
+
+absl::StatusOr<platform::MappedMemory> FaultPlatform::DescribeMapped(const std::byte* address,
+                                                                     std::uint64_t size_bytes) {
+  return real_->DescribeMapped(address, size_bytes);
 }
 
 absl::Status FaultPlatform::Sync(std::byte* address, std::uint64_t size_bytes) {
@@ -189,6 +213,11 @@ absl::Status FaultPlatform::Unlock(int fd, std::uint64_t byte_offset) {
 platform::BootId FaultPlatform::boot_id() {
   const Faults faults = Begin();
   return faults.boot_id ? *faults.boot_id : real_->boot_id();
+}
+
+std::uint64_t FaultPlatform::memory_bytes() {
+  const Faults faults = Begin();
+  return faults.memory_bytes ? *faults.memory_bytes : real_->memory_bytes();
 }
 
 std::uint64_t FaultPlatform::process_id() {

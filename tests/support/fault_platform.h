@@ -36,6 +36,10 @@ class FaultPlatform : public platform::Platform {
     absl::Status global_barrier{};
     // No open file description locks: all three lock calls say FailedPrecondition.
     bool no_locks = false;
+    std::optional<bool> reserves_memory{};
+    // No large pages: the wish for them is not passed on.
+    bool no_large_pages = false;
+    std::optional<std::uint64_t> memory_bytes{};
     // Identity.
     std::optional<platform::BootId> boot_id{};
     std::optional<platform::FileIdentity> identity{};
@@ -61,6 +65,7 @@ class FaultPlatform : public platform::Platform {
   struct Counts {
     std::uint64_t allocate = 0;
     std::uint64_t populate = 0;
+    std::uint64_t populate_resident_bytes = 0;
     std::uint64_t sync = 0;
     std::uint64_t punch = 0;
     std::uint64_t global_barrier = 0;
@@ -83,6 +88,7 @@ class FaultPlatform : public platform::Platform {
   absl::StatusOr<std::size_t> ReadAt(int fd, void* buffer, std::size_t size_bytes,
                                      std::uint64_t offset_bytes) override;
   absl::Status Allocate(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) override;
+  bool ReservesMemory(int fd) override;
   absl::Status Truncate(int fd, std::uint64_t size_bytes) override;
   absl::Status Punch(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) override;
   absl::StatusOr<std::byte*> Map(int fd, std::uint64_t size_bytes,
@@ -90,11 +96,16 @@ class FaultPlatform : public platform::Platform {
   absl::StatusOr<std::byte*> MapMemory(std::uint64_t size_bytes) override;
   void Unmap(std::byte* address, std::uint64_t size_bytes) override;
   absl::Status Populate(std::byte* address, std::uint64_t size_bytes) override;
+  void AdviseLargePages(std::byte* address, std::uint64_t size_bytes) override;
+  void PopulateResident(std::byte* address, std::uint64_t size_bytes) override;
+  absl::StatusOr<platform::MappedMemory> DescribeMapped(const std::byte* address,
+                                                        std::uint64_t size_bytes) override;
   absl::Status Sync(std::byte* address, std::uint64_t size_bytes) override;
   absl::StatusOr<bool> TryLock(int fd, std::uint64_t byte_offset, bool exclusive) override;
   absl::StatusOr<bool> IsLocked(int fd, std::uint64_t byte_offset) override;
   absl::Status Unlock(int fd, std::uint64_t byte_offset) override;
   platform::BootId boot_id() override;
+  std::uint64_t memory_bytes() override;
   std::uint64_t process_id() override;
   std::string process_name() override;
   std::int64_t MonotonicNs() override;

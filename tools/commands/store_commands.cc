@@ -89,7 +89,7 @@ void AddInit(CLI::App& app, Action& action) {
 
 // --- stat ----------------------------------------------------------------------------------------
 
-Json ToJson(const StoreStats& stats) {
+Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
   Json json = {{"path", stats.path},
                {"uuid", stats.uuid},
                {"format_version", stats.format_version},
@@ -110,10 +110,20 @@ Json ToJson(const StoreStats& stats) {
                {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
                {"operation_timeout_ms", absl::ToInt64Milliseconds(stats.operation_timeout)},
                {"heartbeat_interval_ms", absl::ToInt64Milliseconds(stats.heartbeat_interval)}};
+  if (memory.ok()) {
+    json["resident_bytes"] = memory->resident_bytes;
+    json["large_page_bytes"] = memory->large_page_bytes;
+  }
   return json;
 }
 
-std::string ToText(const StoreStats& stats) {
+std::string ShowMemory(const absl::StatusOr<MemoryInfo>& memory) {
+  return memory.ok() ? absl::StrCat(ShowSize(memory->resident_bytes), ", of it in large pages ",
+                                    ShowSize(memory->large_page_bytes))
+                     : "not known";
+}
+
+std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
   const std::vector<std::pair<std::string, std::string>> rows = {
       {"store", stats.path},
       {"uuid", stats.uuid},
@@ -131,6 +141,7 @@ std::string ToText(const StoreStats& stats) {
       {"  in use", ShowSize(stats.used_bytes)},
       {"  retired", ShowSize(stats.retired_bytes)},
       {"  free", ShowSize(stats.free_bytes)},
+      {"in memory", ShowMemory(memory)},
       {"may grow to", ShowSize(stats.max_size_bytes)},
       {"commits", ShowCount(stats.commit_clock)},
       {"epoch", ShowCount(stats.epoch)},
@@ -151,14 +162,15 @@ absl::StatusOr<Exit> RunStat(const StatArguments& arguments, Output& out) {
   if (!stats.ok()) {
     return Explain(store, stats.status());
   }
+  const absl::StatusOr<MemoryInfo> memory = store.Memory();
   if (arguments.format == StatFormat::kOpenMetrics) {
     COMMY_ASSIGN_OR_RETURN(const std::vector<ParticipantInfo> participants, store.Participants());
     COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, store.ListNamespaces());
-    out.Write(ToOpenMetrics(*stats, participants, namespaces));
+    out.Write(ToOpenMetrics(*stats, memory, participants, namespaces));
   } else if (arguments.store.json || arguments.format == StatFormat::kJson) {
-    out.Report(ToJson(*stats));
+    out.Report(ToJson(*stats, memory));
   } else {
-    out.Write(ToText(*stats));
+    out.Write(ToText(*stats, memory));
   }
   return Exit::kDone;
 }

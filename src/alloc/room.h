@@ -1,0 +1,68 @@
+// Room ahead of need: the file grows before somebody has to wait for it, and the pages that this
+// process is about to write to are in its page table before it faults on each of them.
+//
+// All of it is advice. A participant that finds no free span makes the file grow itself, by the small
+// step of Region::Grow, whatever has been done here or not.
+//
+// STEPS   When the file ends with fewer free spans than half a chunk it grows by one: small stores stay
+//         small. Of a large one it is a thirty-second of the file, and it grows until that is there
+//         twice. Free spans further in front do not count for that. Before the first of those at the
+//         end is taken, spans of idle lanes are adopted: what is kept free is no room to live on.
+// WHO     Whoever takes one of the last spans wakes the heartbeat thread of its own process. Those of
+//         several processes may grow the file at once: of equal steps one counts.
+// PAGES   A process has a page table of its own, so what another one has grown, or what was there
+//         before, is not in it. A span is made writable by one call when its blocks begin to be handed
+//         out. Of a process that goes on writing, the heartbeat thread also maps what is in memory of
+//         the rest, piece by piece: the state bytes of old blocks and the index lie anywhere.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+#include "absl/status/status.h"
+
+#include "process/session.h"
+#include "region/region.h"
+
+namespace commy::alloc {
+
+class Room {
+ public:
+  explicit Room(process::Session& session);
+
+  // Whether a free span lies in what is kept free at the end, and it is the first one that is found there
+  // at about this size: a time to look for room elsewhere.
+  bool IsFirstOfTheReserve(std::uint64_t span, std::uint64_t span_count);
+  // A span, or a run, that ends before `end_span` was taken while the file had `span_count` spans.
+  // Cost: a load or three; a system call when the heartbeat thread must be woken.
+  void Taken(std::uint64_t end_span, std::uint64_t span_count);
+  // For whoever finds no free span at all: as Region::Grow.
+  absl::Status Grow(std::uint64_t seen_span_count, std::uint64_t span_count);
+  // Before blocks of a span are written to. A system call of about a microsecond, or three if the pages
+  // are not there yet. An error: they cannot be written to, and a store would be a signal.
+  absl::Status Open(std::uint64_t span);
+  // Background; called when it was nudged, and each heartbeat.
+  void Keep();
+
+ private:
+  void GrowAhead();
+  // False: nothing is left to map, or it is not called for.
+  bool MapSomeOfTheRest();
+  // With fewer free spans the file shall not end.
+  [[nodiscard]] std::uint64_t AheadSpans(std::uint64_t span_count) const;
+  // With how many it ends, but it counts only up to `limit`.
+  [[nodiscard]] std::uint64_t FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) const;
+
+  process::Session& session_;
+  region::Region& region_;
+  const std::uint64_t chunk_spans_;
+  std::atomic<std::uint64_t> asked_at_{UINT64_MAX};  // Spans that there were at the last nudge,
+  std::atomic<std::uint64_t> reached_at_{
+      UINT64_MAX};                            // and about where the reserve was last reached.
+  std::atomic<std::uint64_t> growing_to_{0};  // Spans that the heartbeat thread makes; 0: none.
+  std::atomic<std::uint32_t> opened_{0};      // Spans, until they are enough.
+  const std::uint64_t spans_at_open_;         // What lies behind them was mapped as it came.
+  std::uint64_t mapped_spans_ = 0;            // Of the heartbeat thread.
+};
+
+}  // namespace commy::alloc

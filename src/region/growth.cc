@@ -1,0 +1,137 @@
+// Room in the file: reserving it, making it larger, and in which pages it lies.
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/status.h"
+#include "region/about.h"
+#include "region/region.h"
+
+namespace commy::region {
+namespace {
+
+constexpr std::uint64_t kPageBytes = 4096;
+
+// What is published at once: so little that nobody waits long for it where each page is small, or
+// where the machine must first find memory for it.
+std::uint64_t PieceBytes(const Geometry& geometry) {
+  const std::uint64_t piece = std::max(geometry.span_bytes, std::uint64_t{256} << 10);
+  return geometry.chunk_bytes % piece == 0 ? piece : geometry.chunk_bytes;
+}
+
+}  // namespace
+
+std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const RegionHeader& header,
+                                               std::uint64_t length_bytes) {
+  const std::uint64_t lanes = std::min<std::uint64_t>(
+      header.lanes_ready.load(std::memory_order_relaxed), geometry.lane_count);
+  const std::uint64_t data_end =
+      std::clamp(header.size_bytes.load(std::memory_order_relaxed), geometry.data_offset,
+                 std::max(length_bytes, geometry.data_offset));
+  const std::uint64_t spans = (data_end - geometry.data_offset) >> geometry.span_shift;
+  return {{0, base::AlignUp(geometry.lanes_offset + lanes * sizeof(LaneLayout), kPageBytes)},
+          {geometry.snapshots_offset, geometry.span_words_offset},
+          {geometry.span_words_offset & ~(kPageBytes - 1),
+           base::AlignUp(geometry.span_words_offset + spans * sizeof(Shared64), kPageBytes)},
+          {geometry.data_offset, data_end}};
+}
+
+absl::Status Region::ReserveAgain(const RegionHeader& header) {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
+  const std::vector<Range> ranges = RangesInUse(geometry_, header, facts.size_bytes);
+  // Of what lies behind the data in use any part may have blocks, or none; so all of it is expected.
+  std::uint64_t expected_bytes = std::max(facts.size_bytes, ranges.back().end) - ranges.back().end;
+  for (const Range& range : ranges) {
+    expected_bytes += range.end - range.begin;
+  }
+  if (facts.disk_bytes >= expected_bytes) {
+    return absl::OkStatus();
+  }
+  for (const Range& range : ranges) {
+    COMMY_RETURN_IF_ERROR(platform_.Allocate(fd_.fd(), range.begin,
+                                             std::min(range.end, facts.size_bytes) - range.begin));
+  }
+  return absl::OkStatus();
+}
+
+std::uint64_t Region::ReserveBytes() const {
+  return reserves_memory_ ? PieceBytes(geometry_) : geometry_.chunk_bytes;
+}
+
+absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
+  if (alone_.valid()) {
+    return base::ResourceExhausted(path_, ": the disk is full");
+  }
+  const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
+  const std::uint64_t max_bytes = SpanOffset(geometry_.span_count_max);
+  const std::uint64_t wanted = (seen_span_count + span_count) << geometry_.span_shift;
+  const std::uint64_t end_bytes =
+      std::min(geometry_.data_offset + base::AlignUp(wanted, PieceBytes(geometry_)), max_bytes);
+  const std::uint64_t reserve_end_bytes =
+      std::min(geometry_.data_offset + base::AlignUp(wanted, ReserveBytes()), max_bytes);
+  if (end_bytes < geometry_.data_offset + wanted) {
+    return base::ResourceExhausted(path_, ": the store has reached its max_size of ",
+                                   geometry_.max_size_bytes, " bytes");
+  }
+  const std::uint64_t first_word = geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
+  const std::uint64_t words_begin = first_word & ~(kPageBytes - 1);
+  const std::uint64_t words_end = base::AlignUp(
+      first_word + ((reserve_end_bytes - seen_bytes) >> geometry_.span_shift) * sizeof(Shared64),
+      kPageBytes);
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Allocate(fd_.fd(), words_begin, words_end - words_begin)));
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Allocate(fd_.fd(), seen_bytes, reserve_end_bytes - seen_bytes)));
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Populate(base_ + words_begin, words_end - words_begin)));
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Populate(base_ + seen_bytes, end_bytes - seen_bytes)));
+  std::uint64_t now = header().size_bytes.load(std::memory_order_acquire);
+  while (now < end_bytes &&
+         !header().size_bytes.compare_exchange(now, end_bytes, std::memory_order_acq_rel)) {
+  }
+  return absl::OkStatus();
+}
+
+void Region::PrepareToGrow(std::uint64_t seen_span_count) {
+  const std::uint64_t begin =
+      geometry_.data_offset +
+      base::AlignUp((seen_span_count + 1) << geometry_.span_shift, ReserveBytes());
+  if (alone_.valid() || begin + ReserveBytes() > SpanOffset(geometry_.span_count_max)) {
+    return;
+  }
+  // Not before what comes first is reserved: it may be the last room on the disk.
+  const absl::StatusOr<platform::FileFacts> facts = platform_.Describe(fd_.fd());
+  if (facts.ok() && facts->size_bytes >= begin &&
+      platform_.Allocate(fd_.fd(), begin, ReserveBytes()).ok()) {
+    (void)platform_.Populate(base_ + begin, PieceBytes(geometry_));
+  }
+}
+
+absl::Status Region::GrowLanes(std::uint32_t count) {
+  COMMY_CHECK(count <= geometry_.lane_count);
+  const std::uint64_t bytes = std::uint64_t{count} * sizeof(LaneLayout);
+  if (!alone_.valid()) {
+    COMMY_RETURN_IF_ERROR(
+        About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
+  }
+  const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
+  COMMY_RETURN_IF_ERROR(
+      About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
+  std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
+  while (ready < count &&
+         !header().lanes_ready.compare_exchange(ready, count, std::memory_order_acq_rel)) {
+  }
+  return absl::OkStatus();
+}
+
+void Region::WishForLargePages() {
+  // Of a store that does not fit into memory, to read a key would be to read two megabytes, and to put
+  // others out of memory for them. So only what takes at most half of it lies in large pages.
+  const std::uint64_t end = std::min(geometry_.max_size_bytes, platform_.memory_bytes() / 2);
+  // Not the front: large pages would fill the holes that it has on disk.
+  if (end > geometry_.data_offset) {
+    platform_.AdviseLargePages(base_ + geometry_.data_offset, end - geometry_.data_offset);
+  }
+}
+
+}  // namespace commy::region

@@ -1,0 +1,220 @@
+// Growth of the file by threads and processes that see one size, on a disk that may be full.
+//
+// WORDS    size      pieces that may be used; raised by CAS only
+//          reserved  chunks that have blocks on disk; the kernel's, given once
+// STEPS    grow      G0 read size   G1 reserve the chunk in which the next piece lies, or stop: disk full
+//                   G2 make the piece present: a store into it, in a way, so its chunk must have blocks
+//                   G3 CAS size to one piece more than G0 read, unless it is there already
+//          prepare   P0 read size   P1 reserve the chunk after that in which the next piece lies
+//                   P2 make its first piece present
+//          use       U0 read size   U1 store into the last piece below it
+// HOLDS    I1 whatever is stored into has blocks: no signal, whoever was stopped where
+//          I2 size never goes back
+//          I3 of what is reserved behind size, nothing is lost: the next growth takes it, so a disk that
+//             has room for all chunks ends with all of them in use
+#include "explorer.h"
+
+namespace commy::model {
+namespace {
+
+using U8 = std::uint8_t;
+constexpr int kPieces = 6;
+constexpr int kChunkPieces = 2;
+constexpr int kChunks = kPieces / kChunkPieces;
+constexpr int kGrowers = 2;
+constexpr int kPreparer = 2;
+constexpr int kUser = 3;
+constexpr int kLast = 4;  // A grower that is not killed, and goes on until all is in use.
+constexpr int kProcesses = 5;
+
+enum Pc : U8 { kIdle, kReserve, kPopulate, kPublish, kPrepare, kTouch, kStore };
+
+struct Process {
+  U8 pc, ops, seen, dead;
+};
+
+struct Options {
+  U8 disk_chunks = kChunks;
+  bool publish_first = false;  // G3 before G1 and G2.
+  bool publish_by_store = false;
+  bool publish_by_add = false;
+  bool reserve_nothing = false;  // Where another one has seen the same size: it will do it.
+};
+
+class GrowthModel {
+ public:
+  struct State {
+    U8 size, reserved, disk_left, kills, went_back;
+    Process p[kProcesses];
+  };
+
+  explicit GrowthModel(Options options) : weak_(options) {}
+
+  State Initial() const {
+    State s;
+    std::memset(&s, 0, sizeof s);
+    s.disk_left = weak_.disk_chunks;
+    s.kills = 1;
+    s.p[0].ops = s.p[1].ops = 1;
+    s.p[kPreparer].ops = 1;
+    s.p[kUser].ops = 1;
+    s.p[kLast].ops = kPieces;
+    return s;
+  }
+
+  template <typename Emit>
+  void Successors(const State& s, Emit&& emit) const {
+    for (int p = 0; p < kProcesses; ++p) {
+      if (s.p[p].dead != 0) continue;
+      if (p < kGrowers || p == kLast) Grow(s, p, emit);
+      if (p == kPreparer) Prepare(s, emit);
+      if (p == kUser) Use(s, emit);
+      if (s.kills != 0 && p != kLast && s.p[p].pc != kIdle) {
+        State next = s;
+        --next.kills;
+        next.p[p].dead = 1;
+        emit(next, Move{p, "killed"});
+      }
+    }
+  }
+
+  const char* Check(const State& s) const {
+    if (s.went_back != 0) return "I2: the size went back";
+    return nullptr;
+  }
+
+  const char* CheckFinal(const State& s) const {
+    if (weak_.disk_chunks == kChunks && s.size != kPieces)
+      return "I3: there was room, and it is not in use";
+    if (s.size < weak_.disk_chunks * kChunkPieces - 2 * kChunkPieces)
+      return "I3: more than a prepared chunk is out of use";
+    return nullptr;
+  }
+
+ private:
+  static U8 Bit(int piece) { return static_cast<U8>(1U << (piece / kChunkPieces)); }
+  static bool HasBlocks(const State& s, int piece) { return (s.reserved & Bit(piece)) != 0; }
+  // False: the disk is full.
+  static bool Reserve(State& s, int piece) {
+    if (HasBlocks(s, piece)) return true;
+    if (s.disk_left == 0) return false;
+    --s.disk_left;
+    s.reserved |= Bit(piece);
+    return true;
+  }
+
+  void Publish(State& s, U8 seen) const {
+    const auto end = static_cast<U8>(seen + 1);
+    if (weak_.publish_by_store) {
+      s.went_back |= s.size > end ? 1 : 0;
+      s.size = end;
+    } else if (weak_.publish_by_add) {
+      s.size = static_cast<U8>(s.size + (s.size < kPieces ? 1 : 0));
+    } else if (s.size < end) {
+      s.size = end;
+    }
+  }
+
+  template <typename Emit>
+  void Grow(const State& s, int p, Emit&& emit) const {
+    State next = s;
+    Process& me = next.p[p];
+    switch (me.pc) {
+      case kIdle:
+        if (me.ops == 0 || s.size == kPieces) return;
+        --me.ops;
+        me.seen = s.size;
+        me.pc = weak_.publish_first ? kPublish : kReserve;
+        return emit(next, Move{p, "G0 read size"});
+      case kReserve:
+        if (weak_.reserve_nothing && p == 1) {
+          me.pc = kPublish;
+          return emit(next, Move{p, "G1 left to others"});
+        }
+        if (!Reserve(next, me.seen)) {
+          me.pc = kIdle;
+          me.ops = 0;
+          return emit(next, Move{p, "G1 disk full"});
+        }
+        me.pc = kPopulate;
+        return emit(next, Move{p, "G1 reserve"});
+      case kPopulate: {
+        const bool good = HasBlocks(s, me.seen);
+        me.pc = weak_.publish_first ? kIdle : kPublish;
+        return emit(next, Move{p, "G2 make present", good ? nullptr : "I1: no blocks"});
+      }
+      default:
+        Publish(next, me.seen);
+        me.pc = weak_.publish_first ? kReserve : kIdle;
+        return emit(next, Move{p, "G3 CAS size"});
+    }
+  }
+
+  template <typename Emit>
+  void Prepare(const State& s, Emit&& emit) const {
+    State next = s;
+    Process& me = next.p[kPreparer];
+    const int piece = (me.seen / kChunkPieces + 1) * kChunkPieces;
+    switch (me.pc) {
+      case kIdle:
+        if (me.ops == 0) return;
+        --me.ops;
+        me.seen = s.size;
+        me.pc = kPrepare;
+        return emit(next, Move{kPreparer, "P0 read size"});
+      case kPrepare:
+        me.pc = piece < kPieces && Reserve(next, piece) ? kTouch : kIdle;
+        return emit(next, Move{kPreparer, "P1 reserve the next chunk"});
+      default:
+        me.pc = kIdle;
+        return emit(next, Move{kPreparer, "P2 make present",
+                               HasBlocks(s, piece) ? nullptr : "I1: no blocks"});
+    }
+  }
+
+  template <typename Emit>
+  void Use(const State& s, Emit&& emit) const {
+    State next = s;
+    Process& me = next.p[kUser];
+    if (me.pc == kIdle) {
+      if (me.ops == 0 || s.size == 0) return;
+      --me.ops;
+      me.seen = s.size;
+      me.pc = kStore;
+      return emit(next, Move{kUser, "U0 read size"});
+    }
+    me.pc = kIdle;
+    emit(next, Move{kUser, "U1 store", HasBlocks(s, me.seen - 1) ? nullptr : "I1: no blocks"});
+  }
+
+  Options weak_;
+};
+
+TEST(GrowthModelTest, WhatIsPublishedHasBlocksWhoeverIsKilledWhere) {
+  ExpectHolds(GrowthModel({}), "growth");
+}
+
+TEST(GrowthModelTest, AFullDiskAtAnyStepIsNoSignalAndNoLoss) {
+  for (const U8 chunks : {0, 1, 2}) {
+    ExpectHolds(GrowthModel({.disk_chunks = chunks}), "growth on a full disk");
+  }
+}
+
+TEST(GrowthModelTest, PublishingBeforeBlocksAreReservedIsCaught) {
+  ExpectCaught(GrowthModel({.publish_first = true}), "growth, weakened: published first");
+}
+
+TEST(GrowthModelTest, PublishingByAPlainStoreIsCaught) {
+  ExpectCaught(GrowthModel({.publish_by_store = true}), "growth, weakened: a store, no CAS");
+}
+
+TEST(GrowthModelTest, PublishingByAnAdditionIsCaught) {
+  ExpectCaught(GrowthModel({.publish_by_add = true}), "growth, weakened: an addition, no CAS");
+}
+
+TEST(GrowthModelTest, LeavingTheBlocksToAnotherGrowerIsCaught) {
+  ExpectCaught(GrowthModel({.reserve_nothing = true}), "growth, weakened: others will reserve");
+}
+
+}  // namespace
+}  // namespace commy::model
