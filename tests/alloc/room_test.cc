@@ -226,9 +226,10 @@ TEST_F(RoomTest, AProcessThatGoesOnWritingMapsWhatWasThereBeforeIt) {
 }
 
 TEST_F(RoomTest, ThreadsAndProcessesThatGrowAtOnceEndWithOneSoundFile) {
-  std::vector<std::unique_ptr<test::ChildProcess>> children;
-  for (int i = 0; i < 2; ++i) {
-    children.push_back(std::make_unique<test::ChildProcess>([&](test::ChildSide&) {
+  constexpr std::size_t kChildren = 2;
+  std::vector<std::unique_ptr<test::ChildProcess>> children(kChildren);
+  for (std::unique_ptr<test::ChildProcess>& child : children) {
+    child = std::make_unique<test::ChildProcess>([&](test::ChildSide&) {
       const Party mine(platform::Platform::Real(), path_, /*background=*/true);
       for (int round = 0; round < 100; ++round) {
         if (!mine.Allocate(kSpan).ok()) {
@@ -236,7 +237,7 @@ TEST_F(RoomTest, ThreadsAndProcessesThatGrowAtOnceEndWithOneSoundFile) {
         }
       }
       return 0;
-    }));
+    });
   }
   test::RunThreads(3, [&](int thread) {
     region::Region& region = party_->session->region();
