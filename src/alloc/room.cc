@@ -41,7 +41,7 @@ std::uint64_t Room::FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) 
   std::uint64_t free = 0;
   while (free < limit && free < span_count) {
     const SpanKind kind =
-        Unpack(region_.span_word(span_count - 1 - free).load(std::memory_order_relaxed)).kind;
+        Unpack(region_.span_word(span_count - 1 - free).load(std::memory_order_seq_cst)).kind;
     if (kind != SpanKind::kFree && kind != SpanKind::kSpanRetired) {
       break;
     }
@@ -63,7 +63,7 @@ bool Room::IsFirstOfTheReserve(std::uint64_t span, std::uint64_t span_count) {
 void Room::Taken(std::uint64_t end_span, std::uint64_t span_count) {
   if (end_span + AheadSpans(span_count) <= span_count ||
       asked_at_.load(std::memory_order_relaxed) == span_count ||
-      growing_to_.load(std::memory_order_relaxed) != 0) {
+      growing_to_.load(std::memory_order_seq_cst) != 0) {
     return;
   }
   asked_at_.store(span_count, std::memory_order_relaxed);
@@ -93,16 +93,22 @@ absl::Status Room::Open(std::uint64_t span) {
 void Room::Keep() {
   const std::int64_t deadline = session_.platform().MonotonicNs() + kMapNsMax;
   do {
-    GrowAhead();
+    // Again: whoever took spans while it was at it has not woken it for these.
+    while (GrowAhead()) {
+      if (session_.platform().MonotonicNs() > deadline) {
+        session_.Nudge();  // Not without a beat between, if one is due.
+        return;
+      }
+    }
   } while (MapSomeOfTheRest() && session_.platform().MonotonicNs() < deadline &&
            !session_.ending());
 }
 
-void Room::GrowAhead() {
+bool Room::GrowAhead() {
   const std::uint64_t first = region_.span_count();
   const std::uint64_t ahead = AheadSpans(first);
   if (first == 0 || FreeAtTheEnd(first, ahead) >= ahead) {
-    return;
+    return false;
   }
   // A dead participant's pin may be all that keeps what was retired from being used again.
   (void)session_.PushEpoch();
@@ -113,7 +119,8 @@ void Room::GrowAhead() {
   growing_to_.store(target, std::memory_order_relaxed);
   const std::int64_t deadline = session_.platform().MonotonicNs() + kGrowNsMax;
   bool late = false;
-  for (std::uint64_t count = first; count < target && !late && !session_.ending();) {
+  std::uint64_t count = first;
+  while (count < target && !late && !session_.ending()) {
     if (!region_.Grow(count, 1).ok() || region_.span_count() <= count) {
       break;  // Full: that is for whoever needs the room to report.
     }
@@ -121,10 +128,11 @@ void Room::GrowAhead() {
     late = session_.platform().MonotonicNs() > deadline;
     std::this_thread::yield();  // Whoever needs the room may be waiting for this processor.
   }
-  growing_to_.store(0, std::memory_order_relaxed);
+  growing_to_.store(0, std::memory_order_seq_cst);
   if (late) {
     session_.Nudge();  // The rest follows; a beat, or a fork(), comes between.
   }
+  return count >= target && !late;
 }
 
 bool Room::MapSomeOfTheRest() {

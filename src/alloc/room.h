@@ -45,7 +45,8 @@ class Room {
   void Keep();
 
  private:
-  void GrowAhead();
+  // True: it did what was called for, and should look again.
+  bool GrowAhead();
   // False: nothing is left to map, or it is not called for.
   bool MapSomeOfTheRest();
   // With fewer free spans the file shall not end.
