@@ -38,7 +38,7 @@ class Contest {
     std::string program;
     std::string shown;  // The engine's name in the results.
   };
-  // What workers that started together have said.
+  // The results of workers that started together.
   struct Together {
     std::vector<double> rates;
     double resident_bytes = 0;  // Of the largest.

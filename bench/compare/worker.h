@@ -64,7 +64,7 @@ void PrepareKill(Engine& engine, const std::string& log);
 
 // Bytes on disk of all files in a folder.
 std::uint64_t DiskBytes(const std::string& folder);
-// What this process has in memory, files that it has mapped included.
+// Bytes that this process has in memory, files that it has mapped included.
 std::uint64_t ResidentBytes();
 
 // A worker's main(): `argv` after --worker. Returns the exit status.

@@ -93,7 +93,7 @@ absl::Status Room::Open(std::uint64_t span) {
 void Room::Keep() {
   const std::int64_t deadline = session_.platform().MonotonicNs() + kMapNsMax;
   do {
-    // Again: whoever took spans while it was at it has not woken it for these.
+    // Again: a thread that took spans while this one was growing the file has not woken it for these.
     while (GrowAhead()) {
       if (session_.platform().MonotonicNs() > deadline) {
         session_.Nudge();  // Not without a beat between, if one is due.
@@ -122,11 +122,11 @@ bool Room::GrowAhead() {
   std::uint64_t count = first;
   while (count < target && !late && !session_.ending()) {
     if (!region_.Grow(count, 1).ok() || region_.span_count() <= count) {
-      break;  // Full: that is for whoever needs the room to report.
+      break;  // Full: the operation that needs the room reports it.
     }
     count = region_.span_count();
     late = session_.platform().MonotonicNs() > deadline;
-    std::this_thread::yield();  // Whoever needs the room may be waiting for this processor.
+    std::this_thread::yield();  // A thread that needs the room may be waiting for this processor.
   }
   growing_to_.store(0, std::memory_order_seq_cst);
   if (late) {

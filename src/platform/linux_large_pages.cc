@@ -13,6 +13,7 @@
 #include "base/bytes.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
+#include "platform/system_call.h"
 
 // Since Linux 5.14; older headers lack the name.
 #ifndef MADV_POPULATE_READ
@@ -23,11 +24,6 @@ namespace commy::platform {
 namespace {
 
 constexpr std::uint64_t kSmallestPageBytes = 4096;
-
-std::uint64_t PageBytes() {
-  static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  return bytes;
-}
 
 // Requires: at most kLargePageBytes, at the start of a page.
 bool IsResident(std::byte* address, std::uint64_t size_bytes) {

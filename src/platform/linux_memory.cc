@@ -19,11 +19,6 @@
 namespace commy::platform {
 namespace {
 
-std::uint64_t PageBytes() {
-  static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-  return bytes;
-}
-
 struct PageRange {
   std::byte* address;
   std::uint64_t size_bytes;

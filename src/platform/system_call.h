@@ -6,6 +6,8 @@
 #include <limits>
 #include <string>
 
+#include <unistd.h>
+
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -33,6 +35,12 @@ constexpr bool FitsOffT(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
 
 // "/proc/self/fd/7": the name through which the kernel lets a descriptor be opened or linked.
 std::string ProcPath(int fd);
+
+// Of an ordinary page.
+inline std::uint64_t PageBytes() {
+  static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  return bytes;
+}
 
 // What messages call the file behind `fd`: its path if the kernel tells it.
 std::string NameOf(int fd);
