@@ -13,5 +13,8 @@ constexpr std::uint64_t PackOwner(std::uint32_t slot, std::uint64_t generation) 
 constexpr std::uint32_t OwnerSlot(std::uint64_t owner) {
   return static_cast<std::uint32_t>(owner & 0xffffU) - 1U;
 }
+constexpr std::uint64_t OwnerGeneration(std::uint64_t owner) {
+  return owner >> 16U;
+}
 
 }  // namespace commy::process

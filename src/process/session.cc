@@ -19,6 +19,24 @@ using region::ParticipantSlot;
 
 constexpr std::uint64_t kAttached = 1;
 
+// After a power cut the file may know a lane or a snapshot of an attach that the slot itself does not
+// know, since each page goes to disk by itself: that one's generation is not given out again either.
+std::uint64_t NextGeneration(const region::Region& region, std::uint32_t slot) {
+  std::uint64_t last = region.participant(slot).state.load(std::memory_order_acquire) >> 8U;
+  const auto count_in = [&](std::uint64_t owner) {
+    if (owner != 0 && OwnerSlot(owner) == slot) {
+      last = std::max(last, OwnerGeneration(owner));
+    }
+  };
+  for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+    count_in(region.lane(i).owner.load(std::memory_order_acquire));
+  }
+  for (const SnapshotInfo& held : ListSnapshots(region)) {
+    count_in(held.owner);
+  }
+  return last + 1;
+}
+
 std::uint64_t NextSessionId() {
   static std::atomic<std::uint64_t> last{0};
   return last.fetch_add(1, std::memory_order_relaxed) + 1;
@@ -88,7 +106,7 @@ absl::Status Session::Start(Hooks hooks) {
   hooks_ = std::move(hooks);
   const std::uint32_t slot = region_->slot_index();
   ParticipantSlot& words = region_->participant(slot);
-  const std::uint64_t generation = (words.state.load(std::memory_order_acquire) >> 8U) + 1;
+  const std::uint64_t generation = NextGeneration(*region_, slot);
   owner_word_ = PackOwner(slot, generation);
   // The slot's byte is ours, so whoever had the slot before is gone. What he left is settled under
   // a lane of our own, whose owner word differs by its generation.

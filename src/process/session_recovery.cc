@@ -66,9 +66,9 @@ absl::Status Session::RecoverSlot(std::uint32_t slot) {
       first.Update(RecoverLane(i));
     }
   }
-  // Also one that says it is ours: a session that begins has none, but after a power cut the file
-  // may know a snapshot of an attach that it does not know.
-  ReleaseSnapshots(*region_, [slot](std::uint64_t owner) { return OwnerSlot(owner) == slot; });
+  ReleaseSnapshots(*region_, [this, slot](std::uint64_t owner) {
+    return OwnerSlot(owner) == slot && owner != owner_word_;
+  });
   return first;
 }
 
@@ -83,6 +83,9 @@ bool Session::FreeIfIdle(LaneLayout& dead) {
     }
   }
   const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
+  // A recoverer that was killed says so to the end: an idle lane must not look as if it were at work.
+  dead.op.store(PackOp({false, 0, OpKind::kNone, op.seq}), std::memory_order_release);
+  dead.op_object.store(0, std::memory_order_release);
   for (region::Shared64& pin : dead.pins) {
     pin.store(0, std::memory_order_release);
   }

@@ -64,6 +64,9 @@ absl::Status Session::WaitForOperation(std::uint32_t lane_index, std::int64_t de
     return absl::OkStatus();
   }
   const std::uint64_t owner = lane.owner.load(std::memory_order_acquire);
+  if (owner == 0) {
+    return absl::OkStatus();  // Nobody's: whatever its op word says is over.
+  }
   const std::uint64_t operations = lane.operations.load(std::memory_order_acquire);
   const auto over = [&] {
     return !IsAtWork(lane.op.load(std::memory_order_seq_cst)) ||

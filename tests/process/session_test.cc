@@ -358,6 +358,41 @@ TEST_F(SessionTest, ALaneWhoseSlotSaysFreeIsRecoveredToo) {
   EXPECT_TRUE(IsIdle(LaneOf(*session_, 9)));
 }
 
+TEST_F(SessionTest, ARecovererThatWasKilledLeavesNoLaneThatLooksAtWork) {
+  (void)*session_->ThisLane();
+  LeaveDeadLane(3, 5);
+  LaneLayout& lane = LaneOf(*session_, 5);
+  lane.op.store(PackOp({false, 0, OpKind::kRecover, 5}), std::memory_order_release);
+  lane.notes[0].store(0, std::memory_order_release);
+  lane.notes[63].store(0, std::memory_order_release);
+  EXPECT_TRUE(session_->RecoverDead().ok());
+  EXPECT_TRUE(IsIdle(lane));
+  EXPECT_EQ(UnpackOp(lane.op.load(std::memory_order_acquire)).seq, 5U);
+  EXPECT_TRUE(session_->Sync().ok());
+}
+
+TEST_F(SessionTest, ALaneOfNobodyIsNotWaitedForWhateverItSays) {
+  (void)*session_->ThisLane();
+  LaneOf(*session_, 5).op.store(PackOp({false, 0, OpKind::kRecover, 5}), std::memory_order_release);
+  EXPECT_TRUE(session_->Sync().ok());
+}
+
+TEST_F(SessionTest, ALaneOfALaterAttachThanTheSlotKnowsIsTakenForADeadOnes) {
+  (void)*session_->ThisLane();
+  const std::uint32_t slot = OwnerSlot(MustOpen()->owner_word());  // It is free again.
+  const std::uint64_t state =
+      session_->region().participant(slot).state.load(std::memory_order_acquire);
+  LeaveDeadLane(slot, 5);
+  // What a power cut can leave: the lane's page went to disk later than the slot's.
+  session_->region().participant(slot).state.store(state, std::memory_order_release);
+  const std::uint64_t of_the_future = PackOwner(slot, (state >> 8U) + 1);
+  LaneOf(*session_, 5).owner.store(of_the_future, std::memory_order_release);
+  const std::shared_ptr<Session> next = MustOpen();
+  ASSERT_EQ(OwnerSlot(next->owner_word()), slot);
+  EXPECT_NE(next->owner_word(), of_the_future);
+  EXPECT_TRUE(IsIdle(LaneOf(*session_, 5)));
+}
+
 TEST_F(SessionTest, TheLivingAreNotRecoveredByAnybody) {
   const std::shared_ptr<Session> other = MustOpen();
   const Pin pin(**other->ThisLane());
