@@ -179,19 +179,22 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
   return false;
 }
 
-absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, Purpose purpose) {
+absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t size_class,
+                                                   std::uint64_t spare, bool* look_again) {
   const std::uint64_t claimed =
       Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
-  bool full = false;
+  const Wanted wanted{.class_min = size_class, .class_max = size_class};
   while (true) {
     const std::uint64_t seen_count = region_.span_count();
-    const std::uint64_t spare = full && purpose == Purpose::kMakesRoom ? 0 : kReserveSpans;
     std::uint64_t span = 0;
     if (FindFreeSpan(op, spare, &span)) {
-      if (room_.IsFirstOfTheReserve(span, seen_count)) {
-        if (AdoptIdleSpans(op)) {
-          return base::ResourceExhausted("look again");  // Refill walks what was adopted.
+      if (room_.IsReserve(span, seen_count)) {
+        const TakeOver taken = TakeFromOthers(op, wanted, kSpansAtOnce);
+        if (taken == TakeOver::kAtOnce) {
+          *look_again = true;
+          return base::ResourceExhausted("look again");
         }
+        room_.ReserveReached(seen_count);
         // Retired spans that were passed by as too young may be old enough by now.
         (void)op.session().PushEpoch();
         region_.header().span_hint.store(0, std::memory_order_relaxed);
@@ -204,59 +207,15 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, Purpose purpos
       }
       continue;
     }
-    if (full) {
-      return base::ResourceExhausted(region_.path(), ": the store is full");
-    }
-    if (AdoptIdleSpans(op)) {
-      return base::ResourceExhausted("look again");  // Refill walks what was adopted.
+    if (TakeFromOthers(op, wanted, kSpansAtOnce) == TakeOver::kAtOnce) {
+      *look_again = true;
+      return base::ResourceExhausted("look again");
     }
     // A dead participant's pin may be all that keeps what was retired from being used again.
     (void)op.session().PushEpoch();
-    const absl::Status grown = room_.Grow(seen_count, kReserveSpans + 1);
-    if (absl::IsResourceExhausted(grown) && purpose == Purpose::kMakesRoom) {
-      full = true;
-      continue;
-    }
-    COMMY_RETURN_IF_ERROR(grown);
+    const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, spare);
+    COMMY_RETURN_IF_ERROR(room_.Grow(seen_count, spare + 1 - at_end));
   }
-}
-
-bool Allocator::AdoptIdleSpans(Operation& op) {
-  // An idle lane has no notes, and while we hold it nobody can set one.
-  std::vector<std::uint32_t> held;
-  const std::uint32_t ready = region_.lanes_ready();
-  for (std::uint32_t i = 0; i < ready; ++i) {
-    region::LaneLayout& lane = region_.lane(i);
-    if (lane.owner.load(std::memory_order_relaxed) == 0 &&
-        lane.has_spans.load(std::memory_order_relaxed) != 0 &&
-        lane.owner.CompareAndSet(0, session_.owner_word(), std::memory_order_seq_cst)) {
-      held.push_back(i);
-    }
-  }
-  if (held.empty()) {
-    return false;
-  }
-  const auto mine = static_cast<std::uint16_t>(op.lane().index());
-  op.lane().words().has_spans.store(1, std::memory_order_relaxed);
-  const std::uint64_t count = region_.span_count();
-  bool any = false;
-  for (std::uint64_t span = 0; span < count; ++span) {
-    const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
-    SpanWord word = Unpack(raw);
-    if (word.kind == SpanKind::kSmall &&
-        std::find(held.begin(), held.end(), word.lane) != held.end()) {
-      word.lane = mine;
-      any |= region_.span_word(span).CompareAndSet(raw, Pack(word), std::memory_order_seq_cst);
-    }
-  }
-  for (const std::uint32_t i : held) {
-    region_.lane(i).has_spans.store(0, std::memory_order_relaxed);
-    region_.lane(i).owner.store(0, std::memory_order_release);
-  }
-  if (any) {
-    SpansOf(op.lane()).Reload();
-  }
-  return any;
 }
 
 // --- Recovery and background ---------------------------------------------------------------------
@@ -268,6 +227,9 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
     const Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == NoteKind::kRaw) {
       Retire(own, note.offset_bytes);
+    } else if (note.kind == NoteKind::kEmptying) {
+      FinishTaking(lane, note.first_span);
+      PutBack(lane, note.first_span);
     } else if (note.kind == NoteKind::kRunFree) {
       FinishRunFree(lane, note.first_span, note.span_count);
     } else if (note.kind == NoteKind::kRunClaim) {
@@ -316,40 +278,6 @@ void Allocator::ForEachBlock(const std::function<void(const BlockInfo&)>& visit)
              state == kUsed, IsRetired(state), IsRetired(state) && !IsReusable(state, epoch)});
     }
   }
-}
-
-absl::Status Allocator::CheckSpans() const {
-  const std::uint64_t count = region_.span_count();
-  for (std::uint64_t span = 0; span < count; ++span) {
-    const SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
-    const std::string where =
-        absl::StrCat("span ", span, " at ", base::Hex(region_.SpanOffset(span)));
-    if (word.kind > SpanKind::kRunRetired) {
-      return base::DataLoss(where, ": its word has the unknown kind ", static_cast<int>(word.kind));
-    }
-    if ((word.kind == SpanKind::kRunHead || word.kind == SpanKind::kRunRetired) &&
-        (word.number == 0 || span + word.number > count)) {
-      return base::DataLoss(where, ": a run of ", word.number, " spans does not fit into ", count);
-    }
-    if (word.kind != SpanKind::kSmall) {
-      continue;
-    }
-    const auto* const header = region_.At<region::SpanHeader>(region_.SpanOffset(span));
-    if (word.size_class >= classes_.count() || header == nullptr ||
-        header->size_class != word.size_class) {
-      return base::DataLoss(where, ": its word says size class ", int{word.size_class},
-                            ", its header says ", header == nullptr ? 0 : header->size_class);
-    }
-    const SizeClass& sizes = classes_.at(word.size_class);
-    const auto* const states = region_.At<Shared8>(region_.SpanOffset(span) + sizeof(*header));
-    for (std::uint32_t i = 0; states != nullptr && i < sizes.block_count; ++i) {
-      const BlockState state = states[i].load(std::memory_order_acquire);
-      if (state == kNotABlock || state > kRetiredLast) {
-        return base::DataLoss(where, ": block ", i, " has the impossible state ", int{state});
-      }
-    }
-  }
-  return absl::OkStatus();
 }
 
 AllocatorStats Allocator::Stats() const {

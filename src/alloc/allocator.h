@@ -14,9 +14,11 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -33,8 +35,13 @@ namespace commy::alloc {
 
 class LaneSpans;
 
-// What an allocation is for. The last free spans of a full store are kept for what makes room.
-enum class Purpose { kOrdinary, kMakesRoom };
+// What an allocation is for. The last free spans of a full store are kept for what makes room, and the
+// very last for what makes room whatever snapshots are held.
+enum class Purpose : std::uint8_t {
+  kOrdinary,
+  kMakesRoom,  // A delete: but a snapshot may need what it deletes.
+  kClears,     // A clear or a drop.
+};
 
 struct AllocatorStats {
   std::uint64_t spans_total = 0;
@@ -89,12 +96,37 @@ class Allocator {
 
   // Recovery of a dead lane: settles its runs, spans that it was setting up, and its kRaw notes.
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
+  // Which spans of other lanes are wanted besides those that are empty: of these classes, and with so
+  // many blocks free. None, if no class is in the range.
+  struct Wanted {
+    std::uint32_t class_min = 1;
+    std::uint32_t class_max = 0;
+    std::uint32_t share = 8;     // One in so many.
+    bool of_the_living = false;  // Also those of lanes that have an owner.
+  };
+  // What came of it, the best last.
+  enum class TakeOver : std::uint8_t {
+    kNothing,
+    kEmptied,  // A span will be free.
+    kLater,    // One is the lane's, and its blocks can be used when the epoch has moved.
+    kAtOnce,   // The lane has one more that has blocks.
+  };
+  // Spans of other lanes; the steps are those of other_lanes.cc. Looks at `span_limit` of them, from where
+  // the last look of this process ended.
+  TakeOver TakeFromOthers(process::Operation& op, const Wanted& wanted, std::uint64_t span_limit);
+  // For who found the store full: gives back every span that is empty by now, this lane's and others'.
+  // Whether there was any; they can be used when the epoch has moved on. Linear, in operations of its
+  // own. Requires: the calling thread is in no operation.
+  bool EmptyOthers();
   // Background: keeps some room ahead of use, and what this process writes to in its page table.
   void KeepRoom() { room_.Keep(); }
 
   // Walks every block of every span. Linear; exact only while nobody writes.
   void ForEachBlock(const std::function<void(const BlockInfo&)>& visit) const;
-  // Reports the first span that contradicts itself.
+  // Reports every span that contradicts itself, or is accounted for by nobody: no run names it, and no lane
+  // that it names is at it. Linear; with writers about, only what is found again counts.
+  [[nodiscard]] std::vector<std::string> SpanFaults() const;
+  // The first of these. DataLoss.
   [[nodiscard]] absl::Status CheckSpans() const;
   [[nodiscard]] AllocatorStats Stats() const;
 
@@ -103,8 +135,17 @@ class Allocator {
  private:
   friend class LaneSpans;
 
-  // Free spans that only what makes room may take.
-  static constexpr std::uint64_t kReserveSpans = 2;
+  // Free spans that an ordinary allocation leaves, and that a delete leaves.
+  static constexpr std::uint64_t kReserveSpans = 4;
+  static constexpr std::uint64_t kClearsSpans = 2;
+  // That many spans are looked at between two steps of the epoch, or before the file grows.
+  static constexpr std::uint64_t kSpansAtOnce = 256;
+
+  static constexpr std::uint64_t Spare(Purpose purpose) {
+    return purpose == Purpose::kOrdinary    ? kReserveSpans
+           : purpose == Purpose::kMakesRoom ? kClearsSpans
+                                            : 0;
+  }
 
   struct Place {
     base::Shared8* state = nullptr;  // Of a small block.
@@ -117,13 +158,27 @@ class Allocator {
   LaneSpans& SpansOf(process::Lane& lane);
   absl::StatusOr<std::uint64_t> AllocateRun(process::Operation& op, process::NoteKind kind,
                                             std::uint64_t size_bytes, Purpose purpose);
-  // One pass over the span words for `count` free ones in a row, and a claim of them. 0: none.
-  std::uint64_t TryClaimRun(process::Operation& op, process::NoteKind kind, std::uint64_t count,
-                            Purpose purpose);
+  // A run of free spans, claimed; 0: none without growing.
+  std::uint64_t FindRun(process::Operation& op, process::NoteKind kind, std::uint64_t count,
+                        std::uint64_t spare);
+  struct RunSearch {
+    std::uint64_t count = 0;  // Spans in a row.
+    std::uint64_t spare = 0;  // More that shall be free then, anywhere.
+    std::uint64_t begin = 0;  // Where they may be.
+    std::uint64_t end = 0;
+    std::uint64_t place = 0;  // Where to begin.
+  };
+  // One pass over the span words. `*waiting`: spans that were passed by since they were retired a moment
+  // ago.
+  std::uint64_t TryClaimRun(process::Operation& op, process::NoteKind kind, const RunSearch& search,
+                            std::uint64_t* waiting);
   bool ClaimRunAt(process::Operation& op, process::NoteKind kind, std::uint64_t first,
                   std::uint64_t count);
-  // Claims one free span for `op`'s lane; leaves it kClaimed. NotFound: there is none.
-  absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, Purpose purpose);
+  // Claims one free span for `op`'s lane, but for the last `spare`; leaves it kClaimed. `size_class` is
+  // what it is for. ResourceExhausted: there is none; also if one of another lane was taken over
+  // instead, whose blocks can be used (`*look_again`).
+  absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, std::uint32_t size_class,
+                                          std::uint64_t spare, bool* look_again);
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, std::uint64_t* found);
   // Turns a retired span or run at `span` into free ones if it is old enough.
   void ReclaimSpan(process::Operation& op, std::uint64_t span);
@@ -132,14 +187,26 @@ class Allocator {
   void FinishRunFree(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void LowerHint(std::uint64_t span);
-  // Moves the spans of idle lanes to `op`'s. False: there were none.
-  bool AdoptIdleSpans(process::Operation& op);
+
+  // Spans of other lanes, one by one.
+  TakeOver TakeSpan(process::Operation& op, const Wanted& wanted, std::uint64_t span);
+  bool TakeIdleSpan(process::Operation& op, std::uint64_t span, std::uint64_t raw);
+  // E0 to E6; `keep`: E4, if it is not empty.
+  TakeOver Empty(process::Operation& op, std::uint64_t span, std::uint64_t raw, bool keep);
+  void FinishTaking(std::uint32_t thief, std::uint64_t span);
+  void PutBack(std::uint32_t thief, std::uint64_t span);
+  [[nodiscard]] std::uint32_t CountReusable(std::uint64_t span, const SizeClass& sizes,
+                                            std::uint64_t epoch) const;
+  [[nodiscard]] base::Shared8* StatesOf(std::uint64_t span) const;
   bool Locate(std::uint64_t offset_bytes, Place* place) const;
 
   process::Session& session_;
   region::Region& region_;
   const SizeClasses classes_;
   Room room_;
+  std::atomic<std::uint64_t> others_place_{0};
+  std::atomic<std::uint64_t> run_place_{0};   // Where the last run that was claimed ended.
+  std::atomic<std::uint64_t> run_credit_{0};  // Spans that runs may take from the end of the file.
 };
 
 }  // namespace commy::alloc

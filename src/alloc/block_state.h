@@ -1,12 +1,14 @@
 // The state byte that every small block has in its span's header, and the reclamation tags.
 //
-//   0        not a block       1  free      2  used      3  evacuated (taken by a shrink)
+//   0        not a block       1  free      2  used      3  evacuated: the span is being emptied
 //   4..129   retired at epoch; the tag is epoch mod 126
 //
-//   free    -> used      CAS, only by the lane that owns the span, pinned, after noting the block
+//   free    -> used      CAS, only by the lane that owns the span, which has looked that it does under
+//                        the same pin, after noting the block
 //   used    -> retired   CAS, by anyone who was pinned before the block was unlinked; who finds it
 //                        retired already is done
-//   retired -> used, free  CAS, by anyone pinned, when the epoch (read under that pin) is two ahead
+//   retired -> used      CAS, likewise, when the epoch (read under that pin) is two ahead
+//   free, retired -> evacuated -> free, retired   CAS, by who has claimed the span: other_lanes.cc
 //
 // The pin of who reclaims keeps the epoch from moving more than one while he compares, so that a
 // tag cannot come round unseen. An age of 125 is a tag one ahead of the reader's epoch.

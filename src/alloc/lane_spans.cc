@@ -16,6 +16,10 @@ constexpr std::size_t kSpansPerWalk = 8;
 constexpr std::size_t kTidySpans = 16;
 constexpr std::uint32_t kWalksInVain = 8;  // After so many the epoch is moved on all the same.
 constexpr std::uint32_t kPrefetchBytes = 256;
+// Sizes of blocks that spans of the reserve are cut into, unless larger ones are needed: of tombstones, and
+// of what an index and the catalog are made of.
+constexpr std::uint64_t kReserveBlockForDeletes = 512;
+constexpr std::uint64_t kReserveBlockForClears = 5120;
 constexpr std::uint64_t kAllUsed = 0x0202020202020202;
 
 std::uint64_t EpochNow(Operation& op) {
@@ -57,11 +61,61 @@ absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t s
     if (const std::uint64_t offset = TakeBlock(op, size_class, spans, place, kind); offset != 0) {
       return offset;
     }
-    if (absl::Status status = Refill(op, size_class, spans, purpose); !status.ok()) {
+    absl::Status status = Refill(op, size_class, spans);
+    if (absl::IsResourceExhausted(status) && purpose != Purpose::kOrdinary) {
+      absl::StatusOr<std::uint64_t> offset =
+          AllocateFromReserve(op, size_class, place, kind, purpose);
+      if (offset.ok()) {
+        return offset;
+      }
+      status = offset.status();
+    }
+    if (!status.ok()) {
       op.DropNotes(place);
       return status;
     }
   }
+}
+
+absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
+                                                             std::uint32_t size_class,
+                                                             std::uint32_t note_place,
+                                                             process::NoteKind kind,
+                                                             Purpose purpose) {
+  for (std::uint32_t larger = size_class; larger < by_class_.size(); ++larger) {
+    Spans& spans = by_class_[larger];
+    do {
+      if (const std::uint64_t offset = TakeBlock(op, larger, spans, note_place, kind);
+          offset != 0) {
+        return offset;
+      }
+    } while (FindSpan(op, larger, spans, spans.all.size(), 1));
+  }
+  // Cut so that all that the operation needs, and keys of many lengths, go into one span.
+  const SizeClasses& classes = allocator_.classes();
+  const std::uint64_t wanted =
+      purpose == Purpose::kClears ? kReserveBlockForClears : kReserveBlockForDeletes;
+  const std::uint32_t cut =
+      std::max(size_class, classes.ClassFor(std::min(wanted, classes.small_bytes_max())));
+  bool look_again = false;
+  absl::Status added = AddSpan(op, cut, Allocator::Spare(purpose), &look_again);
+  if (added.ok()) {
+    const std::uint64_t offset = TakeBlock(op, cut, by_class_[cut], note_place, kind);
+    if (offset != 0) {
+      return offset;
+    }
+    added = base::ResourceExhausted(op.region().path(), ": the store is full");
+  }
+  if (!look_again) {
+    // One of another lane; its blocks can be used when the epoch has moved, at the caller's next try.
+    allocator_.TakeFromOthers(op,
+                              {.class_min = size_class,
+                               .class_max = classes.count() - 1,
+                               .share = UINT32_MAX,
+                               .of_the_living = true},
+                              op.region().span_count());
+  }
+  return added;
 }
 
 std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Spans& spans,
@@ -72,7 +126,7 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
   const SizeClass& sizes = allocator_.classes().at(size_class);
   const std::uint64_t epoch = EpochNow(op);
   Shared8* const states = States(spans.current);
-  if (states == nullptr) {
+  if (states == nullptr || !IsMine(size_class, spans.current)) {
     spans.free.clear();
     return 0;
   }
@@ -93,6 +147,22 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
     op.SetNote(note_place, 0);
   }
   return 0;
+}
+
+bool LaneSpans::IsMine(std::uint32_t size_class, std::uint64_t span) const {
+  const SpanWord word =
+      Unpack(allocator_.region_.span_word(span).load(std::memory_order_acquire));
+  return word.kind == SpanKind::kSmall && word.lane == lane_.index() &&
+         word.size_class == size_class;
+}
+
+void LaneSpans::Forget(Spans& spans, std::size_t index) {
+  if (spans.all[index] == spans.current) {
+    spans.current = 0;
+    spans.free.clear();
+  }
+  spans.all[index] = spans.all.back();
+  spans.all.pop_back();
 }
 
 void LaneSpans::PrefetchNext(const SizeClass& sizes, const Spans& spans) const {
@@ -149,18 +219,22 @@ void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
   }
 }
 
-bool LaneSpans::FindSpan(Operation& op, const SizeClass& size_class, Spans& spans,
+bool LaneSpans::FindSpan(Operation& op, std::uint32_t size_class, Spans& spans,
                          std::size_t span_limit, std::size_t wanted) {
+  const SizeClass& sizes = allocator_.classes().at(size_class);
   PrepareTable(EpochNow(op));
   saw_waiting_ = false;
-  const std::size_t walk = std::min(span_limit, spans.all.size());
-  for (std::size_t i = 0; i < walk; ++i) {
+  for (std::size_t walk = std::min(span_limit, spans.all.size()); walk > 0; --walk) {
     spans.next = spans.next + 1 >= spans.all.size() ? 0 : spans.next + 1;
     const std::uint64_t span = spans.all[spans.next];
-    CollectFree(size_class, span, spans.free);
+    if (!IsMine(size_class, span)) {
+      Forget(spans, spans.next);
+      continue;
+    }
+    CollectFree(sizes, span, spans.free);
     if (spans.free.size() >= wanted) {
       // For a block or two it is not worth it.
-      if (spans.free.size() >= size_class.block_count / 8 && !allocator_.room_.Open(span).ok()) {
+      if (spans.free.size() >= sizes.block_count / 8 && !allocator_.room_.Open(span).ok()) {
         continue;
       }
       spans.current = span;
@@ -176,34 +250,42 @@ bool LaneSpans::IsWorthAnEpoch() {
          ++walks_in_vain_ % kWalksInVain == 0;
 }
 
-absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& spans,
-                               Purpose purpose) {
-  const SizeClass& sizes = allocator_.classes().at(size_class);
-  const std::size_t wanted = std::max<std::size_t>(1, sizes.block_count / 8);
-  if (FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
+absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& spans) {
+  const std::size_t wanted =
+      std::max<std::size_t>(1, allocator_.classes().at(size_class).block_count / 8);
+  if (FindSpan(op, size_class, spans, kSpansPerWalk, wanted)) {
     return absl::OkStatus();
   }
   if (IsWorthAnEpoch() && op.session().TryAdvanceEpoch() &&
-      FindSpan(op, sizes, spans, kSpansPerWalk, wanted)) {
+      FindSpan(op, size_class, spans, kSpansPerWalk, wanted)) {
     return absl::OkStatus();
   }
-  absl::Status status = AddSpan(op, size_class, spans, purpose);
+  bool look_again = false;
+  absl::Status status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
   // Full: whatever can be found anywhere will do now.
   for (int push = 0; push < 4 && absl::IsResourceExhausted(status); ++push) {
-    if (FindSpan(op, sizes, spans, spans.all.size(), 1)) {
+    if (FindSpan(op, size_class, spans, spans.all.size(), 1)) {
       return absl::OkStatus();
     }
     Tidy(op, SIZE_MAX);
     (void)op.session().PushEpoch();
-    status = AddSpan(op, size_class, spans, purpose);
+    status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
+  }
+  if (absl::IsResourceExhausted(status)) {
+    // Its blocks can be used when the epoch has moved, at the caller's next try.
+    allocator_.TakeFromOthers(
+        op, {.class_min = size_class, .class_max = size_class, .of_the_living = true},
+        op.region().span_count());
   }
   return status;
 }
 
-absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, Spans& spans,
-                                Purpose purpose) {
+absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::uint64_t spare,
+                                bool* look_again) {
   Tidy(op, kTidySpans);
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t span, allocator_.ClaimSpan(op, purpose));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t span,
+                         allocator_.ClaimSpan(op, size_class, spare, look_again));
+  Spans& spans = by_class_[size_class];
   region::Region& region = allocator_.region_;
   const SizeClass& sizes = allocator_.classes().at(size_class);
   auto* const header = region.At<region::SpanHeader>(region.SpanOffset(span));
@@ -228,7 +310,6 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, Spans& 
     const std::uint64_t mask = left >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left)) - 1;
     words[word].store(all_free & mask, std::memory_order_relaxed);
   }
-  lane_.words().has_spans.store(1, std::memory_order_relaxed);
   region.span_word(span).CompareAndSet(
       claimed, Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
       std::memory_order_seq_cst);
@@ -251,31 +332,38 @@ void LaneSpans::Tidy(Operation& op, std::size_t span_limit) {
   }
 }
 
-bool LaneSpans::ReleaseIfEmpty(Operation& op, std::uint32_t size_class, Spans& spans,
+bool LaneSpans::TidyAll(Operation& op) {
+  Tidy(op, SIZE_MAX);
+  return gave_spans_back_;
+}
+
+void LaneSpans::ReleaseIfEmpty(Operation& op, std::uint32_t size_class, Spans& spans,
                                std::size_t index) {
   const std::uint64_t span = spans.all[index];
+  if (!IsMine(size_class, span)) {
+    Forget(spans, index);
+    return;
+  }
   const SizeClass& sizes = allocator_.classes().at(size_class);
   if (span == spans.current && !spans.free.empty()) {
-    return false;
+    return;
   }
   std::vector<std::uint16_t> free;
   CollectFree(sizes, span, free);
   if (free.size() != sizes.block_count) {
-    return false;
+    return;
   }
-  // Only this lane takes blocks of the span, so all of them stay free.
+  // Only this lane takes blocks of the span, so all of them stay free. (A former owner that is late finds
+  // none either: see other_lanes.cc.) If another lane has begun to empty the span, it goes on with that.
   const auto lane = static_cast<std::uint16_t>(lane_.index());
-  allocator_.region_.span_word(span).CompareAndSet(
-      Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
-      Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(op)), 0, 0}), std::memory_order_seq_cst);
-  allocator_.LowerHint(span);
-  gave_spans_back_ = true;
-  spans.all.erase(spans.all.begin() + static_cast<std::ptrdiff_t>(index));
-  if (span == spans.current) {
-    spans.current = 0;
-    spans.free.clear();
+  if (allocator_.region_.span_word(span).CompareAndSet(
+          Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
+          Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(op)), 0, 0}),
+          std::memory_order_seq_cst)) {
+    allocator_.LowerHint(span);
+    gave_spans_back_ = true;
+    Forget(spans, index);
   }
-  return true;
 }
 
 }  // namespace commy::alloc

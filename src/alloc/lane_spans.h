@@ -1,6 +1,10 @@
 // What a lane remembers of its spans, in process memory: which they are, and which blocks of the
 // current one can be handed out. All of it can be read again from the file, and is when a thread
 // claims a lane that somebody else had before.
+//
+// It may be out of date: another lane may have taken a span over, or emptied it (other_lanes.cc). So each
+// operation looks at a span's word before it uses what is remembered of it, and forgets what is not so.
+// A span that went and came back may be remembered twice, which does no harm.
 #pragma once
 
 #include <array>
@@ -20,8 +24,12 @@ class LaneSpans final : public process::LaneExtension {
   // A block of the class, now used, noted as `kind`. ResourceExhausted: no room.
   absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
                                          process::NoteKind kind, Purpose purpose);
-  // Gives every empty span of the lane back.
-  void TidyAll(process::Operation& op) { Tidy(op, SIZE_MAX); }
+  // Gives every empty span of the lane back. Whether there was one.
+  bool TidyAll(process::Operation& op);
+  // The lane has one span more.
+  void Remember(std::uint32_t size_class, std::uint64_t span) {
+    by_class_[size_class].all.push_back(span);
+  }
   // Reads the lane's spans from the file.
   void Reload();
 
@@ -37,13 +45,22 @@ class LaneSpans final : public process::LaneExtension {
   std::uint64_t TakeBlock(process::Operation& op, std::uint32_t size_class, Spans& spans,
                           std::uint32_t note_place, process::NoteKind kind);
   // Makes a span current that has blocks to hand out.
-  absl::Status Refill(process::Operation& op, std::uint32_t size_class, Spans& spans,
-                      Purpose purpose);
+  absl::Status Refill(process::Operation& op, std::uint32_t size_class, Spans& spans);
   // Walks at most `span_limit` of the class's spans for one with `wanted` blocks.
-  bool FindSpan(process::Operation& op, const SizeClass& size_class, Spans& spans,
+  bool FindSpan(process::Operation& op, std::uint32_t size_class, Spans& spans,
                 std::size_t span_limit, std::size_t wanted);
-  absl::Status AddSpan(process::Operation& op, std::uint32_t size_class, Spans& spans,
-                       Purpose purpose);
+  // `*look_again`: not added, but a span of another lane was taken over.
+  absl::Status AddSpan(process::Operation& op, std::uint32_t size_class, std::uint64_t spare,
+                       bool* look_again);
+  // For what makes room, when there is no room: a block of any larger class, or one of the last spans.
+  absl::StatusOr<std::uint64_t> AllocateFromReserve(process::Operation& op,
+                                                    std::uint32_t size_class,
+                                                    std::uint32_t note_place,
+                                                    process::NoteKind kind, Purpose purpose);
+  // Whether the span is the lane's, and of the class.
+  [[nodiscard]] bool IsMine(std::uint32_t size_class, std::uint64_t span) const;
+  // Drops the span at `index` of the list from it.
+  static void Forget(Spans& spans, std::size_t index);
   void CollectFree(const SizeClass& size_class, std::uint64_t span,
                    std::vector<std::uint16_t>& free);
   // Whether to move the epoch on may bring something: a block waits for it, as the last walk has seen,
@@ -51,7 +68,7 @@ class LaneSpans final : public process::LaneExtension {
   bool IsWorthAnEpoch();
   // Looks at a few spans of any class and gives back those that are empty.
   void Tidy(process::Operation& op, std::size_t span_limit);
-  bool ReleaseIfEmpty(process::Operation& op, std::uint32_t size_class, Spans& spans,
+  void ReleaseIfEmpty(process::Operation& op, std::uint32_t size_class, Spans& spans,
                       std::size_t index);
   // Asks the processor for the block that will be taken next.
   void PrefetchNext(const SizeClass& sizes, const Spans& spans) const;

@@ -50,14 +50,17 @@ std::uint64_t Room::FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) 
   return free;
 }
 
-bool Room::IsFirstOfTheReserve(std::uint64_t span, std::uint64_t span_count) {
-  const std::uint64_t ahead = AheadSpans(span_count);
-  const std::uint64_t about = span_count / std::max(chunk_spans_, ahead);
-  if (span + ahead < span_count || reached_at_.load(std::memory_order_relaxed) == about) {
-    return false;
-  }
-  reached_at_.store(about, std::memory_order_relaxed);
-  return true;
+std::uint64_t Room::About(std::uint64_t span_count) const {
+  return span_count / std::max(chunk_spans_, AheadSpans(span_count));
+}
+
+bool Room::IsReserve(std::uint64_t span, std::uint64_t span_count) const {
+  return span + AheadSpans(span_count) >= span_count &&
+         reached_at_.load(std::memory_order_relaxed) != About(span_count);
+}
+
+void Room::ReserveReached(std::uint64_t span_count) {
+  reached_at_.store(About(span_count), std::memory_order_relaxed);
 }
 
 void Room::Taken(std::uint64_t end_span, std::uint64_t span_count) {

@@ -7,7 +7,8 @@
 // STEPS   When the file ends with fewer free spans than half a chunk it grows by one: small stores stay
 //         small. Of a large one it is a thirty-second of the file, and it grows until that is there
 //         twice. Free spans further in front do not count for that. Before the first of those at the
-//         end is taken, spans of idle lanes are adopted: what is kept free is no room to live on.
+//         end is taken, others' spans are looked through (other_lanes.cc): what is kept free is no room
+//         to live on.
 // WHO     Whoever takes one of the last spans wakes the heartbeat thread of its own process. Those of
 //         several processes may grow the file at once: of equal steps one counts.
 // PAGES   A process has a page table of its own, so what another one has grown, or what was there
@@ -16,6 +17,7 @@
 //         the rest, piece by piece: the state bytes of old blocks and the index lie anywhere.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 
@@ -30,9 +32,16 @@ class Room {
  public:
   explicit Room(process::Session& session);
 
-  // Whether a free span lies in what is kept free at the end, and it is the first one that is found there
-  // at about this size: a time to look for room elsewhere.
-  bool IsFirstOfTheReserve(std::uint64_t span, std::uint64_t span_count);
+  // Whether a free span lies in what is kept free at the end, and nobody of this process has looked for
+  // room elsewhere at about this size: a time to do so. ReserveReached says that it was in vain.
+  [[nodiscard]] bool IsReserve(std::uint64_t span, std::uint64_t span_count) const;
+  void ReserveReached(std::uint64_t span_count);
+  // From which span on they are what is kept free.
+  [[nodiscard]] std::uint64_t ReserveStart(std::uint64_t span_count) const {
+    return span_count - std::min(span_count, AheadSpans(span_count));
+  }
+  // With how many free spans the file ends, but it counts only up to `limit`.
+  [[nodiscard]] std::uint64_t FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) const;
   // A span, or a run, that ends before `end_span` was taken while the file had `span_count` spans.
   // Cost: a load or three; a system call when the heartbeat thread must be woken.
   void Taken(std::uint64_t end_span, std::uint64_t span_count);
@@ -51,8 +60,8 @@ class Room {
   bool MapSomeOfTheRest();
   // With fewer free spans the file shall not end.
   [[nodiscard]] std::uint64_t AheadSpans(std::uint64_t span_count) const;
-  // With how many it ends, but it counts only up to `limit`.
-  [[nodiscard]] std::uint64_t FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) const;
+  // About how large it is.
+  [[nodiscard]] std::uint64_t About(std::uint64_t span_count) const;
 
   process::Session& session_;
   region::Region& region_;

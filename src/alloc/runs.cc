@@ -1,4 +1,6 @@
 // Large blocks: runs of whole spans. The steps are those of span_word.h.
+#include <algorithm>
+
 #include "alloc/allocator.h"
 #include "alloc/lane_spans.h"
 #include "base/bytes.h"
@@ -9,6 +11,11 @@ namespace {
 
 using process::NoteKind;
 using process::Operation;
+
+// So many retired spans may wait for the epoch before it is moved on for them.
+constexpr std::uint64_t kWaitingSpans = 16;
+// After a walk over all spans in vain, one part of so many of the file is taken from its end.
+constexpr std::uint64_t kCreditPart = 64;
 
 }  // namespace
 
@@ -24,19 +31,21 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
     return base::ResourceExhausted("a block of ", size_bytes, " bytes does not fit into spans of ",
                                    span_bytes);
   }
-  int pushes = 0;
-  while (true) {
+  for (int pushes = 0;;) {
     const std::uint64_t seen_count = region_.span_count();
-    if (const std::uint64_t offset = TryClaimRun(op, kind, count, purpose); offset != 0) {
+    if (const std::uint64_t offset = FindRun(op, kind, count, Spare(purpose)); offset != 0) {
       const std::uint64_t first = (offset - region_.geometry().data_offset) / span_bytes;
       room_.Taken(first + count, seen_count);
       return offset;
     }
-    const absl::Status grown = region_.Grow(seen_count, count + kReserveSpans);
+    const std::uint64_t wanted = count + Spare(purpose);
+    const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, wanted);
+    const absl::Status grown =
+        region_.Grow(seen_count, std::max<std::uint64_t>(1, wanted - at_end));
     if (absl::IsResourceExhausted(grown) && pushes++ < 4) {
       // Retired runs may come free, and spans of small blocks that are empty by now. (These need
       // epochs that this operation's own pin holds back: the caller's next try finds them.)
-      AdoptIdleSpans(op);
+      TakeFromOthers(op, Wanted{}, region_.span_count());
       SpansOf(op.lane()).TidyAll(op);
       (void)op.session().PushEpoch();
       continue;
@@ -45,30 +54,74 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
   }
 }
 
-std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, std::uint64_t count,
-                                     Purpose purpose) {
-  // Ordinary runs leave a few spans behind them free, for what makes room.
-  const std::uint64_t wanted = count + (purpose == Purpose::kMakesRoom ? 0 : kReserveSpans);
+std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t count,
+                                 std::uint64_t spare) {
   const std::uint64_t total = region_.span_count();
-  std::uint64_t first = 0;
+  const std::uint64_t reserve = room_.ReserveStart(total);
+  // A walk in vain is not repeated for each run that the end of the file has room for.
+  const std::uint64_t credit = run_credit_.load(std::memory_order_relaxed);
+  if (credit >= count) {
+    std::uint64_t waiting = 0;
+    if (const std::uint64_t offset =
+            TryClaimRun(op, kind, {count, spare, reserve, total, reserve}, &waiting);
+        offset != 0) {
+      run_credit_.store(credit - count, std::memory_order_relaxed);
+      return offset;
+    }
+  }
+  // What is in front, from where the last one ended; what is kept free at the end is no room to live on.
+  // Before it is used the epoch moves, if that may bring something: a megabyte may wait for it.
+  std::uint64_t waiting = 0;
+  do {
+    waiting = 0;
+    const std::uint64_t place = run_place_.load(std::memory_order_relaxed);
+    if (const std::uint64_t offset =
+            TryClaimRun(op, kind, {count, spare, 0, reserve, place}, &waiting);
+        offset != 0) {
+      return offset;
+    }
+  } while (waiting >= std::max(count, kWaitingSpans) && op.session().PushEpoch());
+  run_credit_.store(std::max(kWaitingSpans, total / kCreditPart), std::memory_order_relaxed);
+  return TryClaimRun(op, kind, {count, spare, 0, total, reserve}, &waiting);
+}
+
+std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSearch& search,
+                                     std::uint64_t* waiting) {
+  const std::uint64_t size = search.end - search.begin;
+  const std::uint64_t start = std::clamp(search.place, search.begin, search.end) - search.begin;
+  // Spans behind the ones that are searched count for what shall be left free.
+  std::uint64_t free = room_.FreeAtTheEnd(region_.span_count(), region_.span_count() - search.end);
   std::uint64_t length = 0;
-  for (std::uint64_t span = 0; span < total; ++span) {
+  std::uint64_t found = UINT64_MAX;
+  // A little further than round: a row may lie on both sides of where the search began.
+  const std::uint64_t steps = size + std::min(start, search.count - 1);
+  for (std::uint64_t step = 0; step < steps; ++step) {
+    const std::uint64_t span = search.begin + (start + step) % size;
+    length = span == search.begin ? 0 : length;
     if (region_.span_word(span).load(std::memory_order_relaxed) != 0) {
       ReclaimSpan(op, span);
-      if (region_.span_word(span).load(std::memory_order_acquire) != 0) {
+      const SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
+      if (word.kind != SpanKind::kFree) {
         length = 0;
+        *waiting += word.kind == SpanKind::kRunRetired    ? word.number
+                    : word.kind == SpanKind::kSpanRetired ? 1
+                                                          : 0;
         continue;
       }
     }
-    if (length++ == 0) {
-      first = span;
+    free += step < size ? 1 : 0;
+    if (++length == search.count && found == UINT64_MAX) {
+      found = span + 1 - search.count;
     }
-    if (length == wanted) {
-      if (ClaimRunAt(op, kind, first, count)) {
-        return region_.SpanOffset(first);
-      }
-      length = 0;
+    if (found == UINT64_MAX || free < search.count + search.spare) {
+      continue;
     }
+    if (ClaimRunAt(op, kind, found, search.count)) {
+      run_place_.store(found + search.count, std::memory_order_relaxed);
+      return region_.SpanOffset(found);
+    }
+    found = UINT64_MAX;
+    length = 0;
   }
   return 0;
 }

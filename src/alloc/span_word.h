@@ -4,7 +4,8 @@
 //
 //   kFree                      nobody's; the word is 0
 //   kClaimed   lane            private to a lane that sets it up
-//   kSmall     class, lane     blocks of one size class, allocated by one lane
+//   kSmall     class, lane     blocks of one size class, allocated by one lane; the count is the lane that
+//                              empties it, plus one, or 0
 //   kSpanRetired  tag          was kSmall; free two epochs after `tag`
 //   kRunHead   lane, count     first span of a large block
 //   kRunBody   lane, head      a further span of the run that starts at span `head`, or any span
@@ -13,8 +14,9 @@
 //
 // WRITTEN  Every change is one CAS.
 //   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
-//   kSmall -> kSmall (another lane)      by who holds both lanes, while neither has a note
+//   kSmall -> kSmall (another lane)      by who holds both lanes, while the other has no operation
 //   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by anyone
+//   kSmall, claimed by another lane, which empties it: see other_lanes.cc
 //   runs, claim: the bodies ascending, kFree -> kRunBody; the head last, kFree -> kRunHead
 //         retire: kRunHead -> kRunRetired
 //         give back: the head first, kRunRetired -> kRunBody; the bodies -> kFree; the head last
@@ -38,7 +40,7 @@ struct SpanWord {
   SpanKind kind = SpanKind::kFree;
   std::uint8_t size_class = 0;  // Or the tag of a retired one.
   std::uint16_t lane = 0;
-  std::uint32_t number = 0;  // Spans of a run, or the run's first span.
+  std::uint32_t number = 0;  // Spans of a run, or the run's first span; of a small one, who empties it.
 };
 
 constexpr std::uint64_t Pack(const SpanWord& word) {

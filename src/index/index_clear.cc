@@ -80,7 +80,7 @@ absl::Status Index::Clear(Operation& op, const Anchor& anchor) {
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
   const std::uint32_t first_note = op.notes_used();
   const absl::StatusOr<std::uint64_t> made =
-      BuildRoot(op, anchor.id, root_offset, alloc::Purpose::kMakesRoom);
+      BuildRoot(op, anchor.id, root_offset, alloc::Purpose::kClears);
   const auto discard = [&] {
     for (std::uint32_t place = first_note; place < op.notes_used(); ++place) {
       const process::Note note =

@@ -35,6 +35,7 @@ enum class NoteKind : std::uint8_t {
   kTransaction = 14,  // A transaction block, with all that its list names.
   kRunClaim = 32,     // A run of spans being claimed.
   kRunFree = 33,      // A run of spans being given back.
+  kEmptying = 34,     // A span of another lane that is being emptied, as a run of one.
 };
 
 struct Note {
@@ -55,7 +56,8 @@ constexpr std::uint64_t RunNote(NoteKind kind, std::uint64_t first_span, std::ui
 constexpr Note ReadNote(std::uint64_t word) {
   Note note;
   note.kind = static_cast<NoteKind>(word >> 58U);
-  if (note.kind == NoteKind::kRunClaim || note.kind == NoteKind::kRunFree) {
+  if (note.kind == NoteKind::kRunClaim || note.kind == NoteKind::kRunFree ||
+      note.kind == NoteKind::kEmptying) {
     note.first_span = word & 0xffffffU;
     note.span_count = (word >> 24U) & 0xffffffU;
   } else {

@@ -170,7 +170,6 @@ inline constexpr std::size_t kNotesPerLane = 64;
 // A thread's own area. Written by the thread that owns it and by who recovers it.
 //
 //   0x000    8  owner        {participant generation:48, participant slot + 1:16}; 0: idle
-//   0x008    8  has_spans    1: the lane has owned spans since its spans were last adopted
 //   0x040  128  pins         epoch of a pin, 0 none; [0] is the thread's own, others are views'
 //   0x0c0    8  op           {armed:1, delta:2, kind:5, 0:32, seq:24}, see process/lane.h
 //   0x0c8    8  op_object    offset of the namespace object that the operation is about
@@ -179,8 +178,7 @@ inline constexpr std::size_t kNotesPerLane = 64;
 //   0x100  512  notes        see process/notes.h
 struct LaneLayout {
   Shared64 owner;
-  Shared64 has_spans;
-  std::uint8_t reserved_0[0x30];
+  std::uint8_t reserved_0[0x38];
   Shared64 pins[kPinsPerLane];
   Shared64 op;
   Shared64 op_object;

@@ -189,10 +189,11 @@ absl::StatusOr<bool> Catalog::IsReachable(NoteKind kind, std::uint64_t offset) c
   return found;
 }
 
-absl::Status Catalog::Change(Operation& op, absl::FunctionRef<absl::Status(CatalogEdit&)> change) {
+absl::Status Catalog::Change(Operation& op, alloc::Purpose purpose,
+                             absl::FunctionRef<absl::Status(CatalogEdit&)> change) {
   const std::uint32_t first_note = op.notes_used();
   while (true) {
-    CatalogEdit edit(*this);
+    CatalogEdit edit(*this, purpose);
     COMMY_RETURN_IF_ERROR(edit.Load());
     COMMY_RETURN_IF_ERROR(change(edit));
     const std::uint64_t old_root = edit.root_view_.offset;

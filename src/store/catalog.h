@@ -43,7 +43,8 @@ class Catalog {
   // Changes the catalog: `change` edits what is there and says whether to go on; if somebody else
   // changed it meanwhile, it is called again on what is there then. Any error of `change` is
   // returned, and nothing has changed. `op` notes what is made and unlinked.
-  absl::Status Change(process::Operation& op, absl::FunctionRef<absl::Status(CatalogEdit&)> change);
+  absl::Status Change(process::Operation& op, alloc::Purpose purpose,
+                      absl::FunctionRef<absl::Status(CatalogEdit&)> change);
 
   // Whether a block is part of the catalog, or an object that it names.
   absl::StatusOr<bool> IsReachable(process::NoteKind kind, std::uint64_t offset) const;
@@ -100,7 +101,8 @@ class CatalogEdit {
     std::vector<Entry> entries;
   };
 
-  explicit CatalogEdit(const Catalog& catalog) : catalog_(catalog) {}
+  CatalogEdit(const Catalog& catalog, alloc::Purpose purpose)
+      : catalog_(catalog), purpose_(purpose) {}
 
   absl::Status Load();
   absl::StatusOr<std::unique_ptr<Node>> ReadNode(std::uint64_t offset, std::uint64_t level_limit);
@@ -115,6 +117,7 @@ class CatalogEdit {
   absl::StatusOr<std::uint64_t> WriteTree(process::Operation& op);
 
   const Catalog& catalog_;
+  const alloc::Purpose purpose_;
   Catalog::RootView root_view_;
   std::unique_ptr<Node> root_;  // Null: empty, or not read yet (then root_view_.node is set).
   bool loaded_ = false;

@@ -146,7 +146,7 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteBlock(Operation& op, std::uint64
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          catalog_.allocator_.Allocate(op, NoteKind::kCatalogNode, bytes.size(),
-                                                      alloc::Purpose::kMakesRoom));
+                                                      purpose_));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {
@@ -217,7 +217,7 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteTree(Operation& op) {
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          catalog_.allocator_.Allocate(op, NoteKind::kCatalogRoot, bytes.size(),
-                                                      alloc::Purpose::kMakesRoom));
+                                                      purpose_));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {

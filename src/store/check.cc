@@ -72,8 +72,8 @@ class Walker {
         used.emplace(block.offset_bytes, block.size_bytes);
       }
     });
-    if (const absl::Status spans = store_.allocator().CheckSpans(); !spans.ok()) {
-      Fault(std::string(spans.message()));
+    for (std::string& fault : store_.allocator().SpanFaults()) {
+      Fault(std::move(fault));
     }
     COMMY_RETURN_IF_ERROR(WalkCatalog());
     CollectNotes(store_, &noted_);

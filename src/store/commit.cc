@@ -41,7 +41,9 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
   absl::StatusOr<std::uint64_t> time = Attempt(*lane);
-  if (absl::IsResourceExhausted(time.status()) && store_.FindRoom(*lane)) {
+  for (int again = 0; absl::IsResourceExhausted(time.status()) &&
+                      again < StoreImpl::RoomAttempts(purpose_) && store_.FindRoom(*lane);
+       ++again) {
     time = Attempt(*lane);
   }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {

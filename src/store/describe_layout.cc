@@ -80,7 +80,6 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(ParticipantSlot, name);
   COMMY_WHOLE(LaneLayout);
   COMMY_FIELD(LaneLayout, owner);
-  COMMY_FIELD(LaneLayout, has_spans);
   COMMY_FIELD(LaneLayout, pins);
   COMMY_FIELD(LaneLayout, op);
   COMMY_FIELD(LaneLayout, op_object);

@@ -87,7 +87,7 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, 
   object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
                                std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
-  const absl::Status published = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+  const absl::Status published = catalog_.Change(op, alloc::Purpose::kOrdinary, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
     if (there != 0) {
       return base::AlreadyExists("namespace \"", ToAbsl(path), "\" exists");
@@ -242,7 +242,7 @@ absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
   }
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
   COMMY_RETURN_IF_ERROR(IndexOf(anchor).CloseForDrop(op, anchor).status());
-  const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+  const absl::Status changed = catalog_.Change(op, alloc::Purpose::kClears, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::string path, edit.PathOf(object));
     if (path.empty()) {
       return base::NotFound("somebody else took it out");
@@ -273,7 +273,7 @@ absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view 
   if (!op.entered()) {
     return op.status();
   }
-  return catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+  return catalog_.Change(op, alloc::Purpose::kMakesRoom, [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, edit.Find(from));
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t taken, edit.Find(to));
     if (object == 0) {
@@ -351,7 +351,7 @@ absl::Status StoreImpl::Bury(std::uint64_t object) {
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
   COMMY_RETURN_IF_ERROR(IndexOf(anchor).ReclaimDropped(op, anchor));
   op.AddNote(BlockNote(NoteKind::kNamespace, object));
-  const absl::Status changed = catalog_.Change(op, [&](CatalogEdit& edit) -> absl::Status {
+  const absl::Status changed = catalog_.Change(op, alloc::Purpose::kClears, [&](CatalogEdit& edit) -> absl::Status {
     const std::size_t before = edit.dead().size();
     std::erase(edit.dead(), object);
     return edit.dead().size() == before ? base::NotFound("buried by somebody else")

@@ -148,7 +148,7 @@ absl::Status StoreImpl::Read(const NamespaceKey& key,
 }
 
 absl::Status StoreImpl::Write(
-    const NamespaceKey& key, OpKind kind,
+    const NamespaceKey& key, OpKind kind, alloc::Purpose purpose,
     absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
   if (session_->read_only()) [[unlikely]] {
     return base::FailedPrecondition(path_, ": the store was opened read-only");
@@ -158,13 +158,16 @@ absl::Status StoreImpl::Write(
   if (status.ok()) [[likely]] {
     return status;
   }
-  if (absl::IsResourceExhausted(status) && FindRoom(*lane)) {
+  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose); ++again) {
+    if (!FindRoom(*lane) && purpose == alloc::Purpose::kOrdinary) {
+      break;
+    }
     status = TryWrite(*lane, key, kind, use);
   }
   if (absl::IsAborted(status)) {
     return AfterDrop(key);
   }
-  return status;
+  return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
 }
 
 absl::Status StoreImpl::TryWrite(
@@ -298,21 +301,6 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
 }
 
 // --- Background ------------------------------------------------------------------------------
-
-bool StoreImpl::FindRoom(const Lane& lane) {
-  if (lane.active()) {
-    return false;  // Inside a callback: what it reads is pinned.
-  }
-  const process::Session::Call call(*session_);  // There is no operation that Close() waits for.
-  if (!call.status().ok()) {
-    return false;
-  }
-  (void)session_->RecoverDead();
-  (void)BuryDead();
-  ExpireKeys();
-  TendNamespaces();
-  return session_->MoveEpochs();
-}
 
 void StoreImpl::Background() {
   (void)BuryDead();

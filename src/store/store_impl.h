@@ -59,9 +59,10 @@ class StoreImpl {
   // drop is finished first, and the answer is NotFound.
   absl::Status Read(const NamespaceKey& key,
                     absl::FunctionRef<absl::Status(process::Lane&, const index::Anchor&)> use);
-  // The same in an operation with notes. FailedPrecondition: the store was opened read-only.
+  // The same in an operation with notes. FailedPrecondition: the store was opened read-only. What makes
+  // room, by its purpose, is tried more often in a full store.
   absl::Status Write(
-      const NamespaceKey& key, process::OpKind kind,
+      const NamespaceKey& key, process::OpKind kind, alloc::Purpose purpose,
       absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
 
   // For who is in an operation of his own: the anchor, good under the pin. NotFound: dropped.
@@ -113,9 +114,17 @@ class StoreImpl {
   // What the heartbeat does; also called by tests. Buries dropped namespaces, takes cleared roots
   // back, deletes what has expired, sweeps marked segments, keeps room for growth.
   void Background();
-  // For who found the store full; whether to try once more. Perhaps it is full only of what was retired a
-  // moment ago, or of what somebody held who was killed: recovers him, sweeps, and moves the epoch.
+
+  // --- A full store (room.cc) ------------------------------------------------------------------
+
+  // For an operation that found no room, when it is over: whether to try it again. Perhaps the store is
+  // full only of what was retired a moment ago, of spans that are empty by now, of what has expired, or of
+  // what a participant holds that was killed: sees to all that, and moves the epoch.
   bool FindRoom(const process::Lane& lane);
+  // How often what has such a purpose is tried again.
+  static int RoomAttempts(alloc::Purpose purpose);
+  // The status that the store is full, with whose snapshots keep what was deleted.
+  [[nodiscard]] absl::Status WhyFull(const absl::Status& full, alloc::Purpose purpose) const;
 
   // --- Snapshots -----------------------------------------------------------------------------
 

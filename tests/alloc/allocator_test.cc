@@ -3,6 +3,7 @@
 #include "alloc/allocator.h"
 
 #include <cstring>
+#include <future>
 #include <map>
 #include <memory>
 #include <optional>
@@ -272,6 +273,163 @@ TEST_F(AllocatorTest, SpansOfAThreadThatEndedAreAdoptedWhenRoomIsShort) {
     MustAllocate(1000);
   }
   EXPECT_LE(party_.allocator->Stats().spans_total, before + 8);
+}
+
+// A thread that allocates and then lives on, doing nothing.
+class Idler {
+ public:
+  template <typename Work>
+  explicit Idler(Work work) : thread_([this, work] {
+      work();
+      worked_.set_value();
+      end_.get_future().wait();
+    }) {
+    worked_.get_future().wait();
+  }
+  Idler(const Idler&) = delete;
+  Idler& operator=(const Idler&) = delete;
+  ~Idler() {
+    end_.set_value();
+    thread_.join();
+  }
+
+ private:
+  std::promise<void> worked_;
+  std::promise<void> end_;
+  std::thread thread_;
+};
+
+TEST_F(AllocatorTest, SpansThatALivingThreadEmptiedOrOthersDidServeEverybody) {
+  std::vector<std::uint64_t> blocks;
+  const auto fill = [&](std::uint64_t size_bytes) {
+    std::uint64_t count = 0;
+    for (int tries = 0; tries < 2; ++tries) {
+      while (true) {
+        Operation op(party_.lane(), OpKind::kAllocate, 0);
+        const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, size_bytes);
+        if (!made.ok()) {
+          break;
+        }
+        blocks.push_back(*made);
+        ++count;
+      }
+      (void)party_.allocator->EmptyOthers();
+      PassEpochs();
+    }
+    return count;
+  };
+  std::uint64_t first = 0;
+  const Idler owner([&] { first = fill(900); });
+  for (const std::uint64_t block : blocks) {
+    ASSERT_TRUE(Retire(block));
+  }
+  PassEpochs();
+  EXPECT_GE(fill(900), first * 9 / 10) << first;
+  EXPECT_EQ(party_.allocator->Stats().blocks_retired, 0U);
+}
+
+TEST_F(AllocatorTest, InAFullStoreWhatIsFreeInSpansOfALivingThreadServesOthers) {
+  std::vector<std::uint64_t> blocks;
+  std::optional<std::uint64_t> after;
+  std::promise<void> go_on;
+  std::promise<void> gone_on;
+  std::thread owner([&] {
+    while (true) {
+      Operation op(party_.lane(), OpKind::kAllocate, 0);
+      const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
+      if (!made.ok()) {
+        break;
+      }
+      blocks.push_back(*made);
+    }
+    gone_on.set_value();
+    go_on.get_future().wait();
+    Operation op(party_.lane(), OpKind::kAllocate, 0);
+    const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
+    after = made.ok() ? *made : 0;
+  });
+  gone_on.get_future().wait();
+  std::set<std::uint64_t> freed;
+  for (std::size_t i = 0; i < blocks.size(); i += 2) {
+    ASSERT_TRUE(Retire(blocks[i]));
+    freed.insert(blocks[i]);
+  }
+  PassEpochs();
+  std::size_t made = 0;
+  const std::size_t goal = freed.size() * 9 / 10;
+  for (std::size_t tries = 0; tries < 4 * blocks.size() && made < goal; ++tries) {
+    {
+      Operation op(party_.lane(), OpKind::kAllocate, 0);
+      const auto block = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
+      if (block.ok()) {
+        EXPECT_EQ(freed.erase(*block), 1U) << "not one that is in use";
+        ++made;
+        continue;
+      }
+    }
+    PassEpochs();
+  }
+  EXPECT_EQ(made, goal);
+  go_on.set_value();
+  owner.join();
+  // What is left is the owner's as well, and it takes none of what others have.
+  ASSERT_TRUE(after.has_value());
+  EXPECT_TRUE(*after == 0 || freed.contains(*after));
+}
+
+TEST_F(AllocatorTest, ASpanThatADeadLaneWasEmptyingGoesBackToItsOwner) {
+  const std::uint64_t block = MustAllocate(900);
+  region::Region& region = party_.session->region();
+  const std::uint64_t span = (block - region.geometry().data_offset) / 4096;
+  auto* const states =
+      region.At<base::Shared8>(region.SpanOffset(span) + sizeof(region::SpanHeader));
+  const std::uint64_t before = region.span_word(span).load(std::memory_order_relaxed);
+  region::LaneLayout& dead = region.lane(7);
+  dead.notes[0].store(process::RunNote(NoteKind::kEmptying, span, 1), std::memory_order_relaxed);
+  const auto recover = [&] {
+    Operation own(party_.lane(), OpKind::kRecover, 0);
+    ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
+  };
+  recover();
+  EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), before) << "not begun";
+  SpanWord word = Unpack(before);
+  word.number = 8;
+  region.span_word(span).store(Pack(word), std::memory_order_relaxed);
+  states[1].store(kEvacuated, std::memory_order_relaxed);
+  recover();
+  EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), before);
+  EXPECT_EQ(states[1].load(std::memory_order_relaxed), kFree);
+  EXPECT_TRUE(party_.allocator->IsUsed(block));
+  recover();
+  EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), before);
+  dead.notes[0].store(0, std::memory_order_relaxed);
+}
+
+TEST_F(AllocatorTest, ASpanThatADeadLaneHadTakenIsItsOwnAndItsBlocksWaitForTheEpoch) {
+  const std::uint64_t block = MustAllocate(900);
+  region::Region& region = party_.session->region();
+  const std::uint64_t span = (block - region.geometry().data_offset) / 4096;
+  auto* const states =
+      region.At<base::Shared8>(region.SpanOffset(span) + sizeof(region::SpanHeader));
+  region::LaneLayout& dead = region.lane(7);
+  dead.notes[0].store(process::RunNote(NoteKind::kEmptying, span, 1), std::memory_order_relaxed);
+  SpanWord word = Unpack(region.span_word(span).load(std::memory_order_relaxed));
+  word.lane = 7;
+  word.number = 8;
+  region.span_word(span).store(Pack(word), std::memory_order_relaxed);
+  states[1].store(kEvacuated, std::memory_order_relaxed);
+  states[2].store(RetiredAt(1), std::memory_order_relaxed);
+  {
+    Operation own(party_.lane(), OpKind::kRecover, 0);
+    ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
+  }
+  word.number = 0;
+  EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), Pack(word));
+  const std::uint64_t epoch = region.header().epoch.load(std::memory_order_relaxed);
+  EXPECT_EQ(states[1].load(std::memory_order_relaxed), RetiredAt(epoch));
+  EXPECT_EQ(states[2].load(std::memory_order_relaxed), RetiredAt(epoch)) << "a late owner may see it";
+  dead.notes[0].store(0, std::memory_order_relaxed);
+  EXPECT_NE(MustAllocate(900), block) << "the former owner has forgotten the span";
 }
 
 TEST_F(AllocatorTest, EmptySpansServeOtherSizesAgain) {

@@ -26,14 +26,14 @@ using process::Session;
 using test::FaultPlatform;
 
 constexpr std::uint64_t kSpan = 4096;
-constexpr std::uint64_t kChunkSpans = 8;
-constexpr std::uint64_t kReserve = 2;  // Spans that only what makes room may take.
+constexpr std::uint64_t kChunkSpans = 16;
+constexpr std::uint64_t kReserve = 4;  // Spans that only what makes room may take.
 
 // A session without the upper floors.
 struct Party {
   Party(platform::Platform& platform, const std::string& path, bool background = false) {
     region::RegionOptions options;
-    options.create.max_size_bytes = std::uint64_t{4} << 20;
+    options.create.max_size_bytes = std::uint64_t{8} << 20;
     options.create.span_bytes = kSpan;
     options.create.chunk_bytes = kChunkSpans * kSpan;
     options.create.participant_count = 8;

@@ -1,6 +1,7 @@
 // The operations that the harness kills and stops: one line each in Operations().
 #pragma once
 
+#include <future>
 #include <random>
 #include <string>
 #include <thread>
@@ -351,6 +352,60 @@ inline Step RawBlocks() {
     return absl::OkStatus();
   });
 }
+// Takes from the spans of a living thread what it can: those that are empty, and the free blocks of others.
+inline Step TakeFromTheLiving() {
+  return Unseen("take from the living", [](Actor& actor) -> absl::Status {
+    store::StoreImpl& store = actor.inside();
+    std::promise<void> has_lane;
+    std::promise<void> end;
+    std::thread owner([&] {
+      (void)store.session().ThisLane();  // An idle one, with its spans.
+      has_lane.set_value();
+      end.get_future().wait();
+    });
+    has_lane.get_future().wait();
+    absl::Status status;
+    for (int i = 0; i < 4 && status.ok(); ++i) {
+      const absl::StatusOr<process::Lane*> lane = store.session().ThisLane();
+      status = lane.status();
+      if (status.ok()) {
+        process::Operation op(**lane, process::OpKind::kAllocate, 0);
+        (void)store.allocator().TakeFromOthers(
+            op,
+            {.class_max = store.allocator().classes().count() - 1,
+             .share = UINT32_MAX,
+             .of_the_living = true},
+            store.region().span_count());
+      }
+    }
+    end.set_value();
+    owner.join();
+    return status;
+  });
+}
+inline Step EmptyOthers() {
+  return Unseen("empty others' spans", [](Actor& actor) -> absl::Status {
+    (void)actor.inside().allocator().EmptyOthers();
+    (void)actor.inside().session().TryAdvanceEpoch();
+    return absl::OkStatus();
+  });
+}
+// Spans of three idle lanes, most of it deleted: some are empty, and some are not.
+inline std::string EmptyIdleLanes(Preparer& at) {
+  IdleLanes(at);
+  for (int thread = 0; thread < 3; ++thread) {
+    for (int i = 0; i < 10; ++i) {
+      if (i != 3 * thread) {
+        at.Do(Delete(kA, absl::StrCat("idle", thread, "_", i)));
+      }
+    }
+  }
+  for (int i = 0; i < 6; ++i) {
+    at.Do(PushEpochs());
+  }
+  return "k";
+}
+
 inline Step MarkAll() {
   return Unseen("mark and sweep", [](Actor& actor) -> absl::Status {
     store::StoreImpl& store = actor.inside();
@@ -653,6 +708,10 @@ inline std::vector<Operation> Operations() {
          }
          return steps;
        }},
+      {"empty others' spans", EmptyIdleLanes, one([](Key) { return EmptyOthers(); }), nullptr,
+       Action::kKill, false, true, false},
+      {"take from the living", EmptyIdleLanes, one([](Key) { return TakeFromTheLiving(); }), nullptr,
+       Action::kKill, false, true, false},
       {"attach", Plain, attach, nullptr, Action::kKill, true, false, true},
       {"detach", Plain, one([](Key) { return Detach(); }), nullptr, Action::kKill, false, false,
        true},

@@ -372,6 +372,7 @@ TEST_F(SessionTest, ARecovererThatWasKilledLeavesNoLaneThatLooksAtWork) {
 }
 
 TEST_F(SessionTest, ALaneOfNobodyIsNotWaitedForWhateverItSays) {
+  ASSERT_TRUE(session_->region().EnsureDirty().ok());
   (void)*session_->ThisLane();
   LaneOf(*session_, 5).op.store(PackOp({false, 0, OpKind::kRecover, 5}), std::memory_order_release);
   EXPECT_TRUE(session_->Sync().ok());

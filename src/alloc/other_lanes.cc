@@ -1,0 +1,232 @@
+// Room in the spans of other lanes: what has become free there is for everybody, whether the lane's
+// thread lives, reads only, or has ended.
+//
+// A thief is a lane that needs a span. The owner goes on allocating meanwhile.
+//
+//   E0  note the span
+//   E1  CAS its word kSmall(class, L, 0) -> kSmall(class, L, me): one thief at a time
+//   E2  CAS each state that is reusable -> kEvacuated
+//   E3  all are: CAS the word -> kSpanRetired
+//   E4  or enough are: CAS the word -> kSmall(class, me, me); each state that is evacuated or retired
+//       -> retired now; CAS the word -> kSmall(class, me, 0)
+//   E5  or back: each evacuated state -> kFree; CAS the word -> kSmall(class, L, 0)
+//   E6  drop the note
+//
+// OWNER   It looks at the word of a span before it takes a block there, under the pin of the operation.
+//         What it learned in an earlier operation does not count.
+// LATE    An owner that looked before E3 or E4 may still be about to take a block. After E3 there is
+//         none, and the span is used again only when that owner's pin has gone. After E4 it may take one
+//         that the thief has not evacuated, but none that the thief may take as well: that one was
+//         retired at E4 or later, so it comes free when the owner's pin has gone. (Otherwise recovery of
+//         the owner could find in its note a block that is the thief's by now, and retire it.)
+// IDLE    Where nobody owns the lane there is no such owner: who holds the lane changes the span's word
+//         in one step, and uses its blocks at once.
+// DEATH   of a thief: the note tells of E1 to E5. If the word is kSmall(dead, dead), the rest of E4 is
+//         done; if it is kSmall(L, dead), E5 is. Otherwise it was over.
+// MODEL   tests/model/span_model_test.cc
+#include "alloc/allocator.h"
+#include "alloc/lane_spans.h"
+#include "base/status.h"
+
+namespace commy::alloc {
+namespace {
+
+using base::Shared64;
+using base::Shared8;
+using process::NoteKind;
+using process::Operation;
+
+// Spans of idle lanes that are taken over by one look.
+constexpr int kIdleSpansAtOnce = 32;
+
+std::uint64_t EpochNow(const region::Region& region) {
+  return region.header().epoch.load(std::memory_order_seq_cst);
+}
+
+// For each state of eight that may be free; a span that has none is told by a load for eight blocks.
+constexpr std::uint64_t kAllUsed = 0x0202020202020202;
+
+}  // namespace
+
+Shared8* Allocator::StatesOf(std::uint64_t span) const {
+  return region_.At<Shared8>(region_.SpanOffset(span) + sizeof(region::SpanHeader));
+}
+
+std::uint32_t Allocator::CountReusable(std::uint64_t span, const SizeClass& sizes,
+                                       std::uint64_t epoch) const {
+  const Shared8* const states = StatesOf(span);
+  if (states == nullptr) {
+    return 0;
+  }
+  std::uint32_t reusable = 0;
+  const auto* const words = reinterpret_cast<const Shared64*>(states);
+  for (std::uint32_t word = 0; word < (sizes.block_count + 7) / 8; ++word) {
+    std::uint64_t eight = words[word].load(std::memory_order_relaxed);
+    if (eight == kAllUsed) {
+      continue;
+    }
+    for (; eight != 0; eight >>= 8U) {
+      reusable += IsReusable(static_cast<BlockState>(eight), epoch) ? 1 : 0;
+    }
+  }
+  return reusable;
+}
+
+Allocator::TakeOver Allocator::TakeFromOthers(Operation& op, const Wanted& wanted,
+                                              std::uint64_t span_limit) {
+  TakeOver best = TakeOver::kNothing;
+  int idle_left = kIdleSpansAtOnce;
+  const std::uint64_t count = region_.span_count();
+  std::uint64_t span = others_place_.load(std::memory_order_relaxed);
+  for (std::uint64_t step = std::min(span_limit, count); step > 0 && idle_left > 0; --step) {
+    span = span >= count ? 0 : span;
+    const TakeOver taken = TakeSpan(op, wanted, span++);
+    idle_left -= taken == TakeOver::kAtOnce ? 1 : 0;
+    best = std::max(best, taken);
+    if (taken == TakeOver::kLater) {
+      break;
+    }
+  }
+  others_place_.store(span, std::memory_order_relaxed);
+  return best;
+}
+
+Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std::uint64_t span) {
+  const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
+  const SpanWord word = Unpack(raw);
+  if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count() || word.number != 0 ||
+      word.lane == op.lane().index() || word.lane >= region_.geometry().lane_count) {
+    return TakeOver::kNothing;
+  }
+  const SizeClass& sizes = classes_.at(word.size_class);
+  const std::uint32_t reusable = CountReusable(span, sizes, EpochNow(region_));
+  const bool fits = word.size_class >= wanted.class_min && word.size_class <= wanted.class_max &&
+                    reusable != 0 && reusable >= sizes.block_count / wanted.share;
+  if (fits && TakeIdleSpan(op, span, raw)) {
+    return TakeOver::kAtOnce;
+  }
+  if (reusable != sizes.block_count && !(fits && wanted.of_the_living)) {
+    return TakeOver::kNothing;
+  }
+  return Empty(op, span, raw, fits && wanted.of_the_living);
+}
+
+bool Allocator::TakeIdleSpan(Operation& op, std::uint64_t span, std::uint64_t raw) {
+  SpanWord word = Unpack(raw);
+  // While the lane is held nobody can begin an operation in it, and it has none.
+  Shared64& owner = region_.lane(word.lane).owner;
+  if (owner.load(std::memory_order_relaxed) != 0 ||
+      !owner.CompareAndSet(0, session_.owner_word(), std::memory_order_seq_cst)) {
+    return false;
+  }
+  word.lane = static_cast<std::uint16_t>(op.lane().index());
+  const bool taken =
+      region_.span_word(span).CompareAndSet(raw, Pack(word), std::memory_order_seq_cst);
+  owner.store(0, std::memory_order_release);
+  if (taken) {
+    SpansOf(op.lane()).Remember(word.size_class, span);
+  }
+  return taken;
+}
+
+Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uint64_t raw,
+                                     bool keep) {
+  Shared8* const states = StatesOf(span);
+  if (states == nullptr) {
+    return TakeOver::kNothing;  // Damaged; for `check` to report.
+  }
+  SpanWord word = Unpack(raw);
+  const SizeClass& sizes = classes_.at(word.size_class);
+  const auto mine = static_cast<std::uint16_t>(op.lane().index());
+  const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kEmptying, span, 1));  // E0
+  TakeOver result = TakeOver::kNothing;
+  word.number = mine + 1U;
+  if (region_.span_word(span).CompareAndSet(raw, Pack(word), std::memory_order_seq_cst)) {  // E1
+    std::uint32_t taken = 0;
+    for (std::uint32_t i = 0; i < sizes.block_count; ++i) {  // E2
+      BlockState seen = states[i].load(std::memory_order_acquire);
+      if (IsReusable(seen, EpochNow(region_)) &&
+          states[i].compare_exchange(seen, kEvacuated, std::memory_order_seq_cst)) {
+        ++taken;
+      }
+    }
+    if (taken == sizes.block_count) {
+      region_.span_word(span).CompareAndSet(
+          Pack(word), Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(region_)), 0, 0}),
+          std::memory_order_seq_cst);  // E3
+      LowerHint(span);
+      result = TakeOver::kEmptied;
+    } else if (keep && taken != 0) {
+      const std::uint64_t claimed = Pack(word);
+      word.lane = mine;
+      region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+      FinishTaking(mine, span);
+      SpansOf(op.lane()).Remember(word.size_class, span);
+      result = TakeOver::kLater;
+    } else {
+      PutBack(mine, span);
+    }
+  }
+  op.DropNotes(place);  // E6
+  return result;
+}
+
+void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
+  SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
+  const std::uint64_t claimed = Pack(word);
+  Shared8* const states = StatesOf(span);
+  if (word.kind != SpanKind::kSmall || word.lane != thief || word.number != thief + 1U ||
+      word.size_class >= classes_.count() || states == nullptr) {
+    return;
+  }
+  const std::uint32_t blocks = classes_.at(word.size_class).block_count;
+  for (std::uint32_t i = 0; i < blocks; ++i) {  // E4
+    BlockState seen = states[i].load(std::memory_order_acquire);
+    while (seen == kEvacuated || IsRetired(seen)) {
+      const BlockState now = RetiredAt(EpochNow(region_));
+      if (seen == now || states[i].compare_exchange(seen, now, std::memory_order_seq_cst)) {
+        break;
+      }
+    }
+  }
+  word.number = 0;
+  region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+}
+
+void Allocator::PutBack(std::uint32_t thief, std::uint64_t span) {
+  SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
+  const std::uint64_t claimed = Pack(word);
+  Shared8* const states = StatesOf(span);
+  if (word.kind != SpanKind::kSmall || word.lane == thief || word.number != thief + 1U ||
+      word.size_class >= classes_.count() || states == nullptr) {
+    return;
+  }
+  const std::uint32_t blocks = classes_.at(word.size_class).block_count;
+  for (std::uint32_t i = 0; i < blocks; ++i) {  // E5
+    states[i].CompareAndSet(kEvacuated, kFree, std::memory_order_seq_cst);
+  }
+  word.number = 0;
+  region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+}
+
+bool Allocator::EmptyOthers() {
+  bool any = false;
+  const std::uint64_t count = region_.span_count();
+  for (std::uint64_t seen = 0; seen < count; seen += kSpansAtOnce) {
+    absl::StatusOr<process::Lane*> lane = session_.ThisLane();
+    if (!lane.ok()) {
+      return any;
+    }
+    Operation op(**lane, process::OpKind::kAllocate, 0);  // A new one, so that the epoch can move.
+    if (!op.entered()) {
+      return any;
+    }
+    if (seen == 0) {
+      any |= SpansOf(op.lane()).TidyAll(op);
+    }
+    any |= TakeFromOthers(op, Wanted{}, kSpansAtOnce) != TakeOver::kNothing;
+  }
+  return any;
+}
+
+}  // namespace commy::alloc

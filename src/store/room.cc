@@ -1,0 +1,68 @@
+// What to do about a full store, and what to say about it.
+#include <algorithm>
+#include <string>
+
+#include "absl/time/time.h"
+
+#include "base/status.h"
+#include "store/store_impl.h"
+
+namespace commy::store {
+namespace {
+
+// What makes room is worth more than one try: another thread may have taken what was found.
+constexpr int kMakesRoomAttempts = 8;
+
+}  // namespace
+
+int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
+  return purpose == alloc::Purpose::kOrdinary ? 1 : kMakesRoomAttempts;
+}
+
+bool StoreImpl::FindRoom(const process::Lane& lane) {
+  if (lane.active()) {
+    return false;  // Inside a callback: what it reads is pinned.
+  }
+  const process::Session::Call call(*session_);  // There is no operation that Close() waits for.
+  if (!call.status().ok()) {
+    return false;
+  }
+  (void)session_->RecoverDead();
+  (void)BuryDead();
+  ExpireKeys();
+  TendNamespaces();
+  (void)allocator_.EmptyOthers();
+  return session_->MoveEpochs();
+}
+
+absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose) const {
+  const process::Session::Call call(*session_);
+  if (!call.status().ok()) {
+    return full;
+  }
+  const std::vector<process::SnapshotInfo> held =
+      process::ListSnapshots(session_->region());
+  const auto oldest = std::min_element(held.begin(), held.end(), [](const auto& a, const auto& b) {
+    return a.store_ns < b.store_ns;
+  });
+  if (oldest == held.end()) {
+    return full;
+  }
+  std::string holder = "a process";
+  for (const process::ParticipantInfo& each : session_->Participants()) {
+    if (each.owner == oldest->owner) {
+      holder = absl::StrCat("process ", each.pid, " (", each.name, ")");
+    }
+  }
+  const absl::Duration age =
+      absl::Nanoseconds(std::max<std::int64_t>(0, session_->clock().NowNs() - oldest->store_ns));
+  return base::ResourceExhausted(
+      full.message(), "; what a snapshot sees is kept, and ", holder,
+      " has held one for ", absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
+      purpose == alloc::Purpose::kOrdinary
+          ? "; release it (`commy ps` shows all), or drop a namespace"
+          : "; release it (`commy ps` shows all), or drop or clear the namespace, which works "
+            "all the same");
+}
+
+}  // namespace commy::store
