@@ -15,7 +15,7 @@
 //           K2  set the key word's `awaited`, take its generation g; fence
 //           K3  look: is the key there?
 //           K4  futex wait while the key word is {g, 1}, for a second at most; then K3. Who was woken in
-//               vain pauses, 0.1 ms and more each time up to 1 ms, before he is at K1 again
+//               vain pauses, 0.1 ms and more each time up to 1 ms, before it is at K1 again
 // WRITER    N1  publish, stamp
 //           N2  load the change word: neither `awaited` nor `keys`: done
 //           N3  of a put, if `keys`: load the key's word; if `awaited`: CAS {g, 1} -> {g + 1, 0}, and
@@ -23,14 +23,14 @@
 //           N4  if `awaited`: CAS {g, n, 1} -> {g + 1, 0, 0}, and who succeeds wakes all, if n > 0
 //           A drop does N3 for every key word. Clears, deletes and sweeps do not do N3: they make no
 //           key come.
-// SO        Either the writer's loads come after the waiter's C1, or K1 and K2, and then he tells; or
+// SO        Either the writer's loads come after the waiter's C1, or K1 and K2, and then it tells; or
 //           the waiter looks after the publish: N1 and N2 are sequentially consistent, and so is C1 with
 //           its fence, without which a later load of another order may pass it on some processors.
-//           The generation moves on before the wake, so a waiter who is late for it does not sleep.
-// DEATH     of a writer after N1: who recovers him does N2 to N4, for every key word, since he does not
+//           The generation moves on before the wake, so a waiter that is late for it does not sleep.
+// DEATH     of a writer after N1: who recovers it does N2 to N4, for every key word, since it does not
 //           know the key. After a CAS, before the wake: a waiter looks again after a second. Of a
 //           waiter: the next writer who comes to the word makes one call for nothing.
-// COST      A writer whom nobody waits for: one load, of a cache line that he has used, and where a key
+// COST      A writer whom nobody waits for: one load, of a cache line that it has used, and where a key
 //           was ever waited for one more, of a word that is written only by waiters. Waiters for other
 //           keys cost nothing, but for those whose key has the same word: then a call in each pause,
 //           at most, of each. Waiters for changes cost a call a change; as many as kPromptSleepers are
@@ -57,7 +57,7 @@ inline constexpr std::uint64_t kKeysAwaited = std::uint64_t{1} << 63U;
 // So many waiters for changes of a namespace sleep at once; who comes later naps first.
 inline constexpr std::uint64_t kPromptSleepers = 4;
 inline constexpr std::int64_t kNapNs = 1'000'000;
-// A waiter for a key who was woken in vain: for so long nobody wakes him again.
+// A waiter for a key that was woken in vain: for so long nobody wakes it again.
 inline constexpr std::int64_t kPauseMinNs = 100'000;
 inline constexpr std::int64_t kPauseMaxNs = 1'000'000;
 
