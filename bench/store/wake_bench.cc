@@ -1,4 +1,5 @@
-// How long after a change does a process hear of it that waits?
+// How long after a change does a process hear of it that waits? And what do those who wait cost who
+// writes?
 //
 // Fixed     two processes; one writes, the other sleeps; the writer waits 50 us after each answer, so
 //           that the other one sleeps again. A store file under TMPDIR.
@@ -6,8 +7,10 @@
 //           (WaitForChange, Get).
 // Compares  with a byte through a pipe in the same run, which is what the system's waking costs.
 // Prints    from before the write to after the waiter has the value, in microseconds.
-// Verifies  that each value is the one that was written.
-// Not here  many waiters; a machine whose processors are all busy.
+//           Then: puts a second by one process, beside so many threads of another one that wait for other
+//           keys (GetOrWait), or for any change (WaitForChange, again and again); ten thousand keys.
+// Verifies  that each value is the one that was written; that who waits for other keys is not answered.
+// Not here  hand-overs on a machine whose processors are all busy.
 //
 // Usage: wake_bench [--smoke]
 #include <algorithm>
@@ -21,6 +24,7 @@
 #include <new>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -134,10 +138,16 @@ class Change : public Key {
   }
 };
 
+struct Herd {
+  std::atomic<std::uint64_t> waiting{0};
+  std::atomic<bool> over{false};
+};
+
 struct Shared {
   std::atomic<std::uint64_t> sent_ns{0};
   std::atomic<std::uint64_t> heard{0};  // Number of the last one.
   std::atomic<std::uint64_t> taken_ns{0};
+  Herd herd;
 };
 
 void Play(Line& line, Shared& shared, std::uint64_t from, std::uint64_t to,
@@ -167,6 +177,94 @@ void Play(Line& line, Shared& shared, std::uint64_t from, std::uint64_t to,
     micros->push_back(static_cast<double>(shared.taken_ns) / 1000);
   }
   (void)::waitpid(child, nullptr, 0);
+}
+
+// --- Puts beside waiters -------------------------------------------------------------------------
+
+constexpr std::uint64_t kKeys = 10'000;
+
+void WaitForKey(const Namespace& ns, const std::string& key, Herd& herd) {
+  ++herd.waiting;
+  while (!herd.over) {
+    if (!absl::IsDeadlineExceeded(ns.GetOrWait(key, absl::Milliseconds(500)).status())) {
+      Die("wait", "answered, and nobody put the key");
+    }
+  }
+}
+
+void WaitForChanges(const Namespace& ns, Herd& herd) {
+  ChangeToken seen = Must("changes", ns.Changes());
+  ++herd.waiting;
+  while (!herd.over) {
+    const absl::StatusOr<ChangeToken> next = ns.WaitForChange(seen, absl::Milliseconds(500));
+    if (next.ok()) {
+      seen = *next;
+    } else if (!absl::IsDeadlineExceeded(next.status())) {
+      Die("wait", next.status().ToString());
+    }
+  }
+}
+
+// Puts a second.
+double PutsBeside(const std::string& path, std::uint64_t waiters, bool for_keys, Herd& herd,
+                  std::uint64_t for_ns) {
+  herd.waiting = 0;
+  herd.over = false;
+  const pid_t child = ::fork();
+  if (child == 0) {
+    const Store store = Must("open", Store::Open(path));
+    const Namespace ns = Must("namespace", store.OpenNamespace("n"));
+    std::vector<std::thread> threads;
+    for (std::uint64_t i = 0; i < waiters; ++i) {
+      threads.emplace_back([&ns, &herd, for_keys, key = "never" + std::to_string(i)] {
+        for_keys ? WaitForKey(ns, key, herd) : WaitForChanges(ns, herd);
+      });
+    }
+    for (std::thread& thread : threads) {
+      thread.join();
+    }
+    std::_Exit(0);
+  }
+  const Store store = Must("open", Store::Open(path));
+  const Namespace ns = Must("namespace", store.OpenNamespace("n"));
+  while (herd.waiting != waiters) {
+    if (::waitpid(child, nullptr, WNOHANG) != 0) {
+      Die("waiters", "ended");
+    }
+  }
+  std::uint64_t puts = 0;
+  const std::uint64_t begin_ns = NowNs();
+  while (NowNs() - begin_ns < for_ns) {
+    const absl::Status put = ns.Put("key" + std::to_string(puts % kKeys), "value");
+    if (!put.ok()) {
+      Die("put", put.ToString());
+    }
+    ++puts;
+  }
+  const double seconds = static_cast<double>(NowNs() - begin_ns) / 1e9;
+  herd.over = true;
+  (void)::waitpid(child, nullptr, 0);
+  return static_cast<double>(puts) / seconds;
+}
+
+void PrintPutsBeside(const std::string& path, Herd& herd, bool smoke) {
+  const std::uint64_t for_ns = smoke ? 5'000'000 : 1'000'000'000;
+  std::printf("\n%-26s %12s %8s\n", "puts beside", "a second", "ratio");
+  for (const bool for_keys : {true, false}) {
+    double alone = 0;
+    for (const std::uint64_t waiters : {0, 1, 16, 64}) {
+      std::vector<double> rates;
+      for (int round = 0; round < kRounds; ++round) {
+        rates.push_back(PutsBeside(path, waiters, for_keys, herd, for_ns));
+      }
+      std::sort(rates.begin(), rates.end());
+      alone = waiters == 0 ? rates[kRounds / 2] : alone;
+      const std::string name =
+          std::to_string(waiters) + (for_keys ? " waiting for other keys" : " waiting for changes");
+      std::printf("%-26s %12.0f %8.2f\n", name.c_str(), rates[kRounds / 2],
+                  alone / rates[kRounds / 2]);
+    }
+  }
 }
 
 int Main(bool smoke) {
@@ -203,6 +301,7 @@ int Main(bool smoke) {
     };
     std::printf("%-26s %8.1f %8.1f %8.1f %8.1f\n", row.name, at(0.5), at(0.9), at(0.99), at(1));
   }
+  PrintPutsBeside(scratch.File("puts"), shared.herd, smoke);
   return 0;
 }
 

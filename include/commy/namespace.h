@@ -200,7 +200,8 @@ class COMMY_EXPORT Namespace {
   // The same as Store::Write: the batch may have keys of any namespace of the store.
   absl::Status Write(WriteBatch batch) const;
 
-  // Waiting for others, without a system call for a writer for whom nobody waits:
+  // Waiting for others, without a system call for a writer for whom nobody waits, or only by GetOrWait
+  // for other keys:
   //
   //   while (true) {
   //     const auto seen = ns.Changes();
@@ -215,9 +216,12 @@ class COMMY_EXPORT Namespace {
   absl::StatusOr<ChangeToken> Changes() const;
   // Returns when something has changed since `seen`, with the new token. DeadlineExceeded: nothing has
   // within `timeout` (may be infinite; not more than nothing: does not wait). FailedPrecondition: the
-  // store was closed meanwhile, which ends the wait within a second.
+  // store was closed meanwhile, which ends the wait within a second. Where more than four wait already, it
+  // may return up to 1 ms late, so that who changes much is not held up by waking all of them each time.
   absl::StatusOr<ChangeToken> WaitForChange(ChangeToken seen, absl::Duration timeout) const;
-  // The value of the key, as soon as it is there. DeadlineExceeded: it was not within `timeout`.
+  // The value of the key, as soon as it is there. DeadlineExceeded: it was not within `timeout`. Who is
+  // woken in vain (another got the key first and deleted it; rarely, for another key) may then be up to 1 ms
+  // late.
   absl::StatusOr<std::string> GetOrWait(std::string_view key, absl::Duration timeout) const;
 
   // How many keys there are; those that expired count until they are swept, and a change that is

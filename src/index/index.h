@@ -198,9 +198,23 @@ class Index {
         static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
     return ttl_ns <= 0 ? 0 : ExpiryIn(ttl_ns, session_.clock().NowNs());
   }
-  // Wakes who waits for a change of the namespace. Called after each.
+  // Wakes who waits for a change of the namespace. Called after each by which no key has come.
   void TellChange(const Anchor& anchor) const {
     index::TellChange(session_.platform(), *anchor.object);
+  }
+  // The same, and who waits for the key. Called after each by which a key may have come.
+  void TellPut(const Anchor& anchor, std::uint64_t hash) const {
+    index::TellPut(session_.platform(), region_, *anchor.object, anchor.id, hash);
+  }
+  // Who waits for the key, alone: for who tells of several at once.
+  void TellKey(const Anchor& anchor, std::string_view key) const {
+    if (index::KeysAwaited(*anchor.object)) [[unlikely]] {
+      index::TellKeyWord(session_.platform(), index::KeyWord(region_, anchor.id, Hash(key)));
+    }
+  }
+  // Wakes who waits for a change, or for whatever key. Called after a drop, and for who died inside an operation.
+  void TellAll(const Anchor& anchor) const {
+    index::TellAll(session_.platform(), region_, *anchor.object);
   }
   // Tells the expiry sweep that the key's record expires then; called once it was published. (A key that
   // it was not told of, since its writer was stopped in between, is not there, but takes room.)

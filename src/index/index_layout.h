@@ -24,7 +24,7 @@ inline constexpr std::size_t kCounterGroups = 128;
 //   0x10       8  root           offset of the present IndexRoot
 //   0x18       8  default_ttl_ns
 //   0x20       8  quota_bytes    0: none
-//   0x28       8  change_word    {generation:63, awaited:1}: see index/changes.h
+//   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see index/changes.h
 struct NamespaceObject {
   Shared64 id;
   Shared64 order;

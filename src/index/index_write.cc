@@ -242,7 +242,11 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
     return false;
   }
   SettleWord(region_, draft->record->commit);
-  TellChange(anchor);
+  if (decision.kind == Decide::kPut) {
+    TellPut(anchor, hash);
+  } else {
+    TellChange(anchor);
+  }
   if (cell != nullptr) {
     cell->store(PackCell(CellValue(cell->load(std::memory_order_relaxed)) + delta, op.seq()),
                 std::memory_order_release);

@@ -27,7 +27,7 @@ struct Places {
 // Where the parts of the file lie. All inputs are within their ranges, so nothing overflows.
 Places Place(const RegionHeader& header) {
   Places at{};
-  at.participants = kHeaderBytes;
+  at.participants = kKeyWaitWordsOffset + kKeyWaitWordCount * sizeof(Shared32);
   at.lanes =
       AlignUp(at.participants + std::uint64_t{header.participant_count} * sizeof(ParticipantSlot),
               kPageBytes);

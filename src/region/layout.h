@@ -1,6 +1,7 @@
 // What lies where in the file. Format 1, little-endian.
 //
 //   0              RegionHeader
+//   4096           4 bytes x kKeyWaitWordCount      see index/changes.h
 //   participants   ParticipantSlot x participant_count
 //   lanes          LaneLayout x lane_count          (pages come into being with the lanes)
 //   snapshots      SnapshotSlot x snapshot_count
@@ -27,6 +28,10 @@ using base::Shared8;
 inline constexpr std::uint64_t kMagic = 0x1a8900594d4d4f43;
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::uint32_t kHeaderBytes = 4096;
+
+// Words that waiters for keys sleep on. So many that those of different keys rarely meet.
+inline constexpr std::uint64_t kKeyWaitWordsOffset = kHeaderBytes;
+inline constexpr std::uint64_t kKeyWaitWordCount = 4096;
 
 // Offsets are kept in 36 bits of 16-byte units inside index slots and notes.
 inline constexpr std::uint64_t kBlockAlignBytes = 16;

@@ -86,6 +86,10 @@ class Region {
 
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
   [[nodiscard]] RegionHeader& header() const { return *reinterpret_cast<RegionHeader*>(base_); }
+  // Requires: index < kKeyWaitWordCount.
+  [[nodiscard]] Shared32& key_wait_word(std::uint64_t index) const {
+    return reinterpret_cast<Shared32*>(base_ + kKeyWaitWordsOffset)[index];
+  }
   // Requires: index < geometry().snapshot_count.
   [[nodiscard]] SnapshotSlot& snapshot(std::uint32_t index) const {
     return reinterpret_cast<SnapshotSlot*>(base_ + geometry_.snapshots_offset)[index];

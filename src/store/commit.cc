@@ -292,7 +292,13 @@ void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t fi
   if (there) {
     op.SetObject(anchor.offset);
     if (!aborted) {
-      store_.IndexFor(writes.ns->order).TellChange(anchor);
+      const index::Index& index = store_.IndexFor(writes.ns->order);
+      for (const auto& [key, write] : writes.keys) {
+        if (!write.tombstone) {
+          index.TellKey(anchor, key);
+        }
+      }
+      index.TellChange(anchor);
     }
   }
   const std::size_t end = std::min(first + writes.keys.size(), records_.size());

@@ -84,6 +84,7 @@ absl::Status StoreImpl::RecoverIntent(Operation& own, const index::Intents& inte
   if (reachable) {
     // What is left to prune, or to take away, is for the sweep.
     (void)IndexOf(anchor).MarkForSweep(own, anchor, intent.key);  // Aborted: being dropped.
+    IndexOf(anchor).TellKey(anchor, intent.key);
     IndexOf(anchor).TellChange(anchor);
     if (intent.record->expiry_ns != 0) {
       (void)IndexOf(anchor).NoteExpiry(anchor, intent.key, intent.record->expiry_ns);

@@ -258,7 +258,7 @@ absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
     edit.dead().push_back(object);
     return edit.Erase(path);
   });
-  IndexOf(anchor).TellChange(anchor);
+  IndexOf(anchor).TellAll(anchor);
   return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
 }
 

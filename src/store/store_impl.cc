@@ -204,7 +204,7 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
     }
   }
   if (published) {
-    IndexOf(anchor).TellChange(anchor);  // Of what it changed, if it did.
+    IndexOf(anchor).TellAll(anchor);  // Of what it changed, if it did.
   }
   const process::OpWord op = process::UnpackOp(dead.op.load(std::memory_order_acquire));
   if (published && op.kind == OpKind::kSweep) {

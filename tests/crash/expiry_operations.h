@@ -17,6 +17,14 @@ inline std::string SomeExpired(Preparer& at) {
   return "k";
 }
 
+// Long enough that nothing of the run expires by it.
+inline Step SetDefaultTtl(std::uint64_t id) {
+  return OnKeys(
+      "set default ttl", id,
+      [](const Namespace& ns) { return Word(ns.SetDefaultTtl(absl::Hours(24))); },
+      [](const Keys&) { return std::string("ok"); });
+}
+
 inline std::vector<Operation> ExpiryOperations(Order order) {
   using KeyName = const std::string&;
   using hooks::Action;
@@ -64,6 +72,17 @@ inline std::vector<Operation> ExpiryOperations(Order order) {
                        return std::string("ok");
                      }};
        })},
+      {prefix + "set default ttl, put", Absent,
+       [=](KeyName key) {
+         return std::vector<Step>{SetDefaultTtl(kA), put(key)};
+       }},
+      {"recover " + prefix + "set default ttl", Plain, one([](KeyName) { return Attach(); }),
+       [](KeyName) { return SetDefaultTtl(kA); }, Action::kKill, true},
+      {"beside stopped " + prefix + "set default ttl", Plain,
+       [=](KeyName key) {
+         return std::vector<Step>{put(key), SetDefaultTtl(kA), Get(kA, key)};
+       },
+       [](KeyName) { return SetDefaultTtl(kA); }, Action::kStop},
       {"beside stopped " + prefix + "put, expires", Absent,
        [=](KeyName key) {
          return std::vector<Step>{Get(kA, key), PutExpired(kA, "other"), Beat(), put(key)};

@@ -1,12 +1,18 @@
-// Waiting for changes: the steps of index/changes.h.
+// Waiting for changes and for keys: the steps of index/changes.h.
 //
-// WORDS    word {generation, awaited}; value: how many changes were published
-// STEPS    waiter  C1 set awaited, take the generation   C2 look at the value   C3 sleep while the word
-//                  is {that generation, awaited}
-//          writer  N1 publish   N2 look at the word   N3 CAS {g, 1} -> {g + 1, 0}   N4 wake all
+// WORDS    change word {generation, awaited, sleepers, keys}; key word {generation, awaited}; value: how
+//          often the key was put. All changes are puts of the one key.
+// STEPS    waiter for changes   C1 set awaited, take the generation   C2 look at the value   C3 count
+//                               itself, if the generation is that one   C4 sleep, if it is so still
+//          waiter for the key   K1 set keys   K2 set awaited in the key word, take its generation
+//                               K3 look at the value   K4 sleep while the key word is that
+//          writer               N1 publish   N2 load the change word   N3 if keys: load the key word, CAS
+//                               {g, 1} -> {g + 1, 0}, wake all   N4 if awaited: CAS {g, n, 1} ->
+//                               {g + 1, 0, 0}, wake all, if n > 0
 // KILLS    writers, anywhere; who recovers one does N2 to N4. Waiters, anywhere.
-// HOLDS    nobody sleeps for ever over a change that he has not seen. That a waiter looks again after
-//          a second is left out, but where a writer is killed between N3 and N4.
+// HOLDS    nobody sleeps for ever over a change that it has not seen. That a waiter looks again after
+//          a second is left out, but where a writer is killed between a CAS and its wake. Naps and
+//          pauses are times in which a waiter takes no step.
 #include <cstdio>
 
 #include "explorer.h"
@@ -17,29 +23,50 @@ namespace {
 using U8 = std::uint8_t;
 constexpr int kWriters = 2;
 constexpr int kWaiters = 2;
-constexpr U8 kPuts = 2;  // Of each writer.
+constexpr U8 kSleepersMax = 2;
 
 struct Options {
+  int key_waiters = 1;  // The others wait for changes.
+  U8 puts = 2;          // Of each writer.
   bool looks_before_publishing = false;
   bool looks_before_arming = false;
   bool sleeps_without_comparing = false;
   bool plain_store = false;
   bool same_generation = false;
   bool dead_not_told = false;
+  bool sleeps_uncounted = false;
+  bool sets_no_keys = false;
+  bool forgets_keys = false;
+  bool same_key_generation = false;
+  bool plain_key_store = false;
+  bool key_not_told = false;
+  bool dead_key_not_told = false;
 };
 
 class WaitingModel {
  public:
-  static constexpr U8 kPublish = 0, kLook = 1, kMove = 2, kWake = 3, kDone = 4, kDead = 5;
-  static constexpr U8 kArm = 0, kRead = 1, kSleep = 2, kAsleep = 3, kGone = 4;
+  static constexpr U8 kPublish = 0, kLook = 1, kLookKey = 2, kMoveKey = 3, kWakeKey = 4, kMove = 5,
+                      kWake = 6, kDone = 7, kDead = 8;
+  static constexpr U8 kArm = 0, kArmKey = 1, kRead = 2, kCount = 3, kSleep = 4, kAsleep = 5,
+                      kGone = 6;
+  struct Words {
+    U8 generation, awaited, sleepers, keys;
+  };
+  struct KeyWord {
+    U8 generation, awaited;
+  };
   struct Writer {
-    U8 pc, left, seen_generation, seen_awaited, told;
+    U8 pc, left, told;
+    Words seen;
+    KeyWord seen_key;
   };
   struct Waiter {
     U8 pc, generation, last;
   };
   struct State {
-    U8 generation, awaited, value, lost_wake;
+    Words word;
+    KeyWord key;
+    U8 value, lost_wake, lost_key_wake;
     Writer writer[kWriters];
     Waiter waiter[kWaiters];
   };
@@ -50,8 +77,8 @@ class WaitingModel {
     State s;
     std::memset(&s, 0, sizeof s);
     for (Writer& writer : s.writer) {
-      writer.left = kPuts;
-      writer.pc = weak_.looks_before_publishing ? kLook : kPublish;
+      writer.left = weak_.puts;
+      writer.pc = First();
     }
     for (Waiter& waiter : s.waiter) waiter.pc = weak_.looks_before_arming ? kRead : kArm;
     return s;
@@ -65,7 +92,7 @@ class WaitingModel {
         if (s.writer[w].told != 0 || weak_.dead_not_told) continue;
         State t = s;
         t.writer[w].told = 1;
-        Tell(t);
+        TellForDead(t);
         emit(t, Move{w, "is recovered"});
         continue;
       }
@@ -74,13 +101,17 @@ class WaitingModel {
       emit(t, Move{w, what});
       State dead = s;
       dead.lost_wake |= s.writer[w].pc == kWake ? 1 : 0;
-      dead.writer[w] = {kDead, 0, 0, 0, 0};
+      dead.lost_key_wake |= s.writer[w].pc == kWakeKey ? 1 : 0;
+      std::memset(&dead.writer[w], 0, sizeof dead.writer[w]);
+      dead.writer[w].pc = kDead;
       emit(dead, Move{w, "is killed"});
     }
     for (int a = 0; a < kWaiters; ++a) {
       if (s.waiter[a].pc == kGone) continue;
       State t = s;
-      if (const char* const what = Wait(s, t.waiter[a], t); what != nullptr) {
+      const char* const what =
+          WaitsForKey(a) ? WaitForKey(s, t.waiter[a], t) : WaitForChange(s, t.waiter[a], t);
+      if (what != nullptr) {
         emit(t, Move{kWriters + a, what});
       }
       State dead = s;
@@ -96,8 +127,9 @@ class WaitingModel {
           writer.pc == kDone || (writer.pc == kDead && (writer.told != 0 || weak_.dead_not_told));
       if (!over) return nullptr;
     }
-    for (const Waiter& waiter : s.waiter) {
-      if (waiter.pc == kAsleep && waiter.last != s.value && s.lost_wake == 0) {
+    for (int a = 0; a < kWaiters; ++a) {
+      const U8 lost = WaitsForKey(a) ? s.lost_key_wake : s.lost_wake;
+      if (s.waiter[a].pc == kAsleep && s.waiter[a].last != s.value && lost == 0) {
         return "sleeps for ever over a change";
       }
     }
@@ -106,76 +138,158 @@ class WaitingModel {
   const char* CheckFinal(const State&) const { return nullptr; }
 
  private:
-  static void WakeAll(State& t) {
-    for (Waiter& waiter : t.waiter) {
-      if (waiter.pc == kAsleep) waiter.pc = kArm;
+  [[nodiscard]] bool WaitsForKey(int waiter) const { return waiter < weak_.key_waiters; }
+  [[nodiscard]] U8 First() const { return weak_.looks_before_publishing ? kLook : kPublish; }
+
+  void WakeAll(State& t, bool key) const {
+    for (int a = 0; a < kWaiters; ++a) {
+      if (WaitsForKey(a) == key && t.waiter[a].pc == kAsleep) t.waiter[a].pc = kArm;
     }
   }
+  void MoveOn(Words& word) const {
+    word.generation += weak_.same_generation ? 0 : 1;
+    word.awaited = word.sleepers = 0;
+    word.keys = weak_.forgets_keys ? 0 : word.keys;
+  }
+  void MoveOn(KeyWord& key) const {
+    key.generation += weak_.same_key_generation ? 0 : 1;
+    key.awaited = 0;
+  }
   // N2 to N4 in one: recovery may be cut short, and is done again.
-  void Tell(State& t) const {
-    if (t.awaited == 0) return;
-    t.generation += weak_.same_generation ? 0 : 1;
-    t.awaited = 0;
-    WakeAll(t);
+  void TellForDead(State& t) const {
+    if (t.word.keys != 0 && t.key.awaited != 0 && !weak_.dead_key_not_told) {
+      MoveOn(t.key);
+      WakeAll(t, true);
+    }
+    if (t.word.awaited != 0) {
+      const bool sleepers = t.word.sleepers != 0;
+      MoveOn(t.word);
+      if (sleepers) WakeAll(t, false);
+    }
   }
 
   const char* Write(const State& s, State& t, Writer& me) const {
     switch (me.pc) {
       case kPublish:
         ++t.value;
-        me.pc = weak_.looks_before_publishing ? (me.seen_awaited != 0 ? kMove : Next(me)) : kLook;
+        me.pc = weak_.looks_before_publishing ? AfterLook(me) : kLook;
         return "publishes";
       case kLook:
-        me.seen_generation = s.generation;
-        me.seen_awaited = s.awaited;
-        me.pc = weak_.looks_before_publishing ? kPublish : me.seen_awaited != 0 ? kMove : Next(me);
+        me.seen = s.word;
+        me.pc = weak_.looks_before_publishing ? kPublish : AfterLook(me);
         return "looks whether anybody waits";
-      case kMove: {
-        const bool same = s.generation == me.seen_generation && s.awaited == 1;
-        if (!same && !weak_.plain_store) {
-          me.seen_generation = s.generation;  // The CAS tells what is there.
-          if (s.awaited == 0) me.pc = Next(me);
+      case kLookKey:
+        me.seen_key = s.key;
+        me.pc = me.seen_key.awaited != 0 ? kMoveKey : AfterKey(me);
+        return "looks whether anybody waits for the key";
+      case kMoveKey:
+        if (!Same(s.key, me.seen_key) && !weak_.plain_key_store) {
+          me.seen_key = s.key;  // The CAS tells what is there.
+          if (s.key.awaited == 0) me.pc = AfterKey(me);
+          return "CAS of the key word fails";
+        }
+        t.key = me.seen_key;
+        MoveOn(t.key);
+        me.pc = kWakeKey;
+        return "moves the key word on";
+      case kWakeKey:
+        WakeAll(t, true);
+        me.pc = AfterKey(me);
+        return "wakes who waits for the key";
+      case kMove:
+        if (!Same(s.word, me.seen) && !weak_.plain_store) {
+          me.seen = s.word;
+          if (s.word.awaited == 0) me.pc = Next(me);
           return "CAS fails";
         }
-        t.generation = static_cast<U8>(me.seen_generation + (weak_.same_generation ? 0 : 1));
-        t.awaited = 0;
-        me.pc = kWake;
+        t.word = me.seen;
+        MoveOn(t.word);
+        me.pc = me.seen.sleepers != 0 ? kWake : Next(me);
         return "moves the generation on";
-      }
       default:
-        WakeAll(t);
+        WakeAll(t, false);
         me.pc = Next(me);
         return "wakes";
     }
   }
+  static bool Same(const Words& a, const Words& b) { return std::memcmp(&a, &b, sizeof a) == 0; }
+  static bool Same(const KeyWord& a, const KeyWord& b) {
+    return std::memcmp(&a, &b, sizeof a) == 0;
+  }
+  U8 AfterLook(Writer& me) const {
+    return me.seen.keys != 0 && !weak_.key_not_told ? kLookKey : AfterKey(me);
+  }
+  U8 AfterKey(Writer& me) const {
+    me.seen_key = {0, 0};
+    return me.seen.awaited != 0 ? kMove : Next(me);
+  }
   U8 Next(Writer& me) const {
-    me.seen_generation = me.seen_awaited = 0;
-    if (--me.left == 0) return kDone;
-    return weak_.looks_before_publishing ? kLook : kPublish;
+    me.seen = {0, 0, 0, 0};
+    return --me.left == 0 ? kDone : First();
   }
 
-  const char* Wait(const State& s, Waiter& me, State& t) const {
+  // C2 and K3. Who hears of something waits for more.
+  const char* Read(const State& s, Waiter& me, U8 to_sleep) const {
+    const bool same = s.value == me.last;
+    me.last = s.value;
+    if (weak_.looks_before_arming) {
+      me.pc = same ? kArm : kRead;
+    } else {
+      me.pc = same ? to_sleep : kArm;
+    }
+    return "looks";
+  }
+  const char* SleepIf(bool same, Waiter& me) const {
+    if (same || weak_.sleeps_without_comparing) {
+      me.pc = kAsleep;
+      return "sleeps";
+    }
+    me.pc = weak_.looks_before_arming ? kRead : kArm;
+    return "does not sleep";
+  }
+
+  const char* WaitForChange(const State& s, Waiter& me, State& t) const {
+    const U8 to_sleep = weak_.sleeps_uncounted ? kSleep : kCount;
     switch (me.pc) {
       case kArm:
-        me.generation = s.generation;
-        t.awaited = 1;
-        me.pc = weak_.looks_before_arming ? kSleep : kRead;
+        me.generation = s.word.generation;
+        t.word.awaited = 1;
+        me.pc = weak_.looks_before_arming ? to_sleep : kRead;
         return "says that it waits";
       case kRead:
-        if (s.value != me.last) {
-          me.last = s.value;
-          me.pc = weak_.looks_before_arming ? kRead : kArm;  // Hears of it, and waits for more.
-        } else {
-          me.pc = weak_.looks_before_arming ? kArm : kSleep;
+        return Read(s, me, to_sleep);
+      case kCount:
+        if (s.word.generation != me.generation || s.word.awaited == 0) {
+          if (!weak_.sleeps_without_comparing) {
+            me.pc = weak_.looks_before_arming ? kRead : kArm;
+            return "does not go to bed";
+          }
         }
-        return "looks";
+        t.word.sleepers = s.word.sleepers == kSleepersMax ? kSleepersMax : s.word.sleepers + 1;
+        me.pc = kSleep;
+        return "goes to bed";
       case kSleep:
-        if (weak_.sleeps_without_comparing || (s.generation == me.generation && s.awaited == 1)) {
-          me.pc = kAsleep;
-          return "sleeps";
-        }
-        me.pc = weak_.looks_before_arming ? kRead : kArm;
-        return "does not sleep";
+        return SleepIf(s.word.generation == me.generation && s.word.awaited == 1, me);
+      default:
+        return nullptr;  // Asleep.
+    }
+  }
+
+  const char* WaitForKey(const State& s, Waiter& me, State& t) const {
+    switch (me.pc) {
+      case kArm:
+        t.word.keys = weak_.sets_no_keys ? s.word.keys : 1;
+        me.pc = kArmKey;
+        return "says that a key is waited for";
+      case kArmKey:
+        me.generation = s.key.generation;
+        t.key.awaited = 1;
+        me.pc = weak_.looks_before_arming ? kSleep : kRead;
+        return "says that it waits for the key";
+      case kRead:
+        return Read(s, me, kSleep);
+      case kSleep:
+        return SleepIf(s.key.generation == me.generation && s.key.awaited == 1, me);
       default:
         return nullptr;  // Asleep.
     }
@@ -189,10 +303,14 @@ Result Explore(Options options) {
 }
 
 TEST(WaitingModelTest, NobodySleepsOverAChange) {
-  const Result result = Explore({});
-  EXPECT_TRUE(result.complete) << result.violation;
-  std::printf("%llu states\n", static_cast<unsigned long long>(result.states));
-  EXPECT_GT(result.states, 1000U);
+  for (const Options& options : {Options{.key_waiters = 0}, Options{.key_waiters = 2},
+                                 Options{.key_waiters = 1, .puts = 1}}) {
+    const Result result = Explore(options);
+    EXPECT_TRUE(result.complete) << result.violation;
+    std::printf("%d for the key: %llu states\n", options.key_waiters,
+                static_cast<unsigned long long>(result.states));
+    EXPECT_GT(result.states, 1000U);
+  }
 }
 
 TEST(WaitingModelTest, EachWeakeningIsCaught) {
@@ -200,12 +318,23 @@ TEST(WaitingModelTest, EachWeakeningIsCaught) {
     const char* name;
     Options options;
   } all[] = {
-      {"looks before publishing", {.looks_before_publishing = true}},
-      {"looks before arming", {.looks_before_arming = true}},
-      {"sleeps without comparing", {.sleeps_without_comparing = true}},
-      {"plain store", {.plain_store = true}},
-      {"same generation", {.same_generation = true}},
-      {"dead not told", {.dead_not_told = true}},
+      {"looks before publishing", {.key_waiters = 0, .looks_before_publishing = true}},
+      {"looks before publishing, key", {.key_waiters = 2, .looks_before_publishing = true}},
+      {"looks before arming", {.key_waiters = 0, .looks_before_arming = true}},
+      {"looks before arming, key", {.key_waiters = 2, .looks_before_arming = true}},
+      {"sleeps without comparing", {.key_waiters = 0, .sleeps_without_comparing = true}},
+      {"sleeps without comparing, key", {.key_waiters = 2, .sleeps_without_comparing = true}},
+      {"plain store", {.key_waiters = 0, .plain_store = true}},
+      {"plain store over the keys' bit", {.key_waiters = 1, .plain_store = true}},
+      {"same generation", {.key_waiters = 0, .same_generation = true}},
+      {"dead not told", {.key_waiters = 0, .dead_not_told = true}},
+      {"sleeps uncounted", {.key_waiters = 0, .sleeps_uncounted = true}},
+      {"sets no keys", {.key_waiters = 1, .sets_no_keys = true}},
+      {"forgets keys", {.key_waiters = 1, .forgets_keys = true}},
+      {"same key generation", {.key_waiters = 2, .same_key_generation = true}},
+      {"plain key store", {.key_waiters = 2, .plain_key_store = true}},
+      {"key not told", {.key_waiters = 1, .key_not_told = true}},
+      {"dead one's key not told", {.key_waiters = 1, .dead_key_not_told = true}},
   };
   for (const auto& weakening : all) {
     const Result result = Explore(weakening.options);

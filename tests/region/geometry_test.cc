@@ -32,7 +32,8 @@ TEST(GeometryTest, PartsLieOneBehindTheOtherAndAreLargeEnough) {
   for (const CreateOptions& options : {CreateOptions(), Small()}) {
     const absl::StatusOr<Geometry> geometry = GeometryOf(options);
     ASSERT_TRUE(geometry.ok()) << geometry.status();
-    EXPECT_GE(geometry->participants_offset, kHeaderBytes);
+    EXPECT_GE(geometry->participants_offset,
+              kKeyWaitWordsOffset + kKeyWaitWordCount * sizeof(Shared32));
     EXPECT_GE(geometry->lanes_offset, geometry->participants_offset +
                                           geometry->participant_count * sizeof(ParticipantSlot));
     EXPECT_GE(geometry->snapshots_offset,

@@ -4,9 +4,11 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include <gtest/gtest.h>
 
+#include "index/changes.h"
 #include "platform/linux_platform.h"
 #include "support/child_process.h"
 #include "support/fault_platform.h"
@@ -129,11 +131,138 @@ TEST_P(WaitingTest, AWriterAsksTheSystemForNothingWhenNobodyWaits) {
     ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "1").ok());
   }
   EXPECT_EQ(platform_.wakes, 0);
-  (void)*ns_->Changes();  // As a waiter leaves it who dies now.
+  (void)*ns_->Changes();
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "2").ok());
   }
+  EXPECT_EQ(platform_.wakes, 0);
+  // As a waiter leaves it who dies asleep.
+  EXPECT_TRUE(absl::IsDeadlineExceeded(
+      ns_->WaitForChange(*ns_->Changes(), absl::Milliseconds(1)).status()));
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "3").ok());
+  }
   EXPECT_EQ(platform_.wakes, 1);
+}
+
+// Of one process, asleep until it is stopped.
+class KeyWaiters {
+ public:
+  KeyWaiters(const Namespace& ns, CountingPlatform& platform, int count) : ns_(ns) {
+    const int waits = platform.waits;
+    for (int i = 0; i < count; ++i) {
+      threads_.emplace_back([this, i] {
+        if (!ns_.GetOrWait(NameOf(i), kNever).ok()) {
+          ++failed;
+        }
+      });
+    }
+    EXPECT_TRUE(WaitFor([&] { return platform.waits >= waits + count; }));
+  }
+  static std::string NameOf(int i) { return "awaited" + std::to_string(i); }
+  void Join() {
+    for (std::thread& thread : threads_) {
+      thread.join();
+    }
+  }
+  std::atomic<int> failed{0};
+
+ private:
+  const Namespace& ns_;
+  std::vector<std::thread> threads_;
+};
+
+TEST_P(WaitingTest, WhoWaitsForOtherKeysCostsAWriterNoCall) {
+  constexpr int kWaiters = 8;
+  // Keys of which none has the word of one that is awaited.
+  const auto impl = ImplOf(*store_);
+  const std::uint64_t object = *impl->catalog().Find("n");
+  const std::uint64_t id =
+      impl->region().At<index::NamespaceObject>(object)->id.load(std::memory_order_acquire);
+  const auto word_of = [&](const std::string& key) {
+    return &index::KeyWord(impl->region(), id, impl->hash_index().Hash(key));
+  };
+  const auto is_awaited = [&](const std::string& key) {
+    for (int i = 0; i < kWaiters; ++i) {
+      if (word_of(key) == word_of(KeyWaiters::NameOf(i))) return true;
+    }
+    return false;
+  };
+  KeyWaiters waiters(*ns_, platform_, kWaiters);
+  for (int i = 0; i < 200; ++i) {
+    const std::string key = "k" + std::to_string(i);
+    if (is_awaited(key)) continue;
+    ASSERT_TRUE(ns_->Put(key, "1").ok());
+    WriteBatch batch;
+    batch.Put(*ns_, key, "2");
+    ASSERT_TRUE(store_->Write(std::move(batch)).ok());
+    ASSERT_TRUE(*ns_->Delete(key));
+  }
+  ASSERT_TRUE(ns_->Clear().ok());
+  EXPECT_EQ(platform_.wakes, 0);
+  for (int i = 0; i < kWaiters; ++i) {
+    ASSERT_TRUE(ns_->Put(KeyWaiters::NameOf(i), "1").ok());
+  }
+  waiters.Join();
+  EXPECT_EQ(waiters.failed, 0);
+  EXPECT_LE(platform_.wakes, kWaiters);
+}
+
+TEST_P(WaitingTest, EveryKindOfPutWakesWhoWaitsForItsKey) {
+  const auto comes = [&](const std::function<void()>& put) {
+    KeyWaiters waiter(*ns_, platform_, 1);
+    const int wakes = platform_.wakes;
+    put();
+    waiter.Join();
+    EXPECT_EQ(platform_.wakes, wakes + 1);
+    EXPECT_EQ(waiter.failed, 0);
+    EXPECT_TRUE(*ns_->Delete(KeyWaiters::NameOf(0)));
+  };
+  const std::string key = KeyWaiters::NameOf(0);
+  comes([&] { ASSERT_TRUE(ns_->Put(key, "1").ok()); });
+  comes([&] { ASSERT_TRUE(ns_->PutIfAbsent(key, "1").ok()); });
+  comes([&] { ASSERT_TRUE(ns_->Add(key, 1).ok()); });
+  comes([&] {
+    ASSERT_TRUE(
+        ns_->Update(key, [](std::optional<std::string_view>) { return Change::Put("1"); }).ok());
+  });
+  comes([&] {
+    WriteBatch batch;
+    batch.Put(*ns_, "another", "1");
+    batch.Put(*ns_, key, "1");
+    ASSERT_TRUE(store_->Write(std::move(batch)).ok());
+  });
+  comes([&] {
+    ASSERT_TRUE(store_->Transact([&](Transaction& txn) { return txn.Put(*ns_, key, "1"); }).ok());
+  });
+}
+
+TEST_P(WaitingTest, ADropEndsTheWaitForEveryKey) {
+  KeyWaiters waiters(*ns_, platform_, 8);
+  ASSERT_TRUE(store_->DropNamespace("n").ok());
+  EXPECT_GT(platform_.wakes, 0);
+  waiters.Join();
+  EXPECT_EQ(waiters.failed, 8);
+}
+
+// What a waiter would do who is woken by each change, asleep again before the next one.
+TEST_P(WaitingTest, OfManyWaitersForChangesMostNapFirst) {
+  const ChangeToken seen = *ns_->Changes();
+  index::NamespaceObject* const object =
+      ImplOf(*store_)->region().At<index::NamespaceObject>(*ImplOf(*store_)->catalog().Find("n"));
+  const std::uint64_t generation = index::AwaitedGeneration(*object);
+  for (std::uint64_t i = 0; i < index::kPromptSleepers; ++i) {
+    EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kMine);
+  }
+  EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kTaken);
+  for (int i = 0; i < 1000; ++i) {  // More than can be counted.
+    EXPECT_EQ(index::GoToBed(*object, generation, true), index::Bed::kMine);
+  }
+  ASSERT_TRUE(ns_->Put("k", "1").ok());
+  EXPECT_EQ(platform_.wakes, 1);
+  EXPECT_EQ(index::GoToBed(*object, generation, true), index::Bed::kGone);
+  EXPECT_NE(*ns_->Changes(), seen);
+  EXPECT_EQ(index::GoToBed(*object, generation + 1, false), index::Bed::kMine);
 }
 
 TEST_P(WaitingTest, AKeyIsReturnedAsSoonAsItIsThere) {
@@ -146,8 +275,9 @@ TEST_P(WaitingTest, AKeyIsReturnedAsSoonAsItIsThere) {
   EXPECT_TRUE(Says(ns_->GetOrWait(std::string(70'000, 'k'), kNever).status(),
                    Code::kInvalidArgument, "key"));
   std::string got;
+  const int waits = platform_.waits;
   std::thread waiter([&] { got = *ns_->GetOrWait("comes", kNever); });
-  ASSERT_TRUE(WaitFor([&] { return platform_.waits > 0; }));
+  ASSERT_TRUE(WaitFor([&] { return platform_.waits > waits; }));
   ASSERT_TRUE(ns_->Put("another", "1").ok());
   ASSERT_TRUE(ns_->Put("comes", "2").ok());
   waiter.join();
@@ -177,26 +307,40 @@ TEST_P(WaitingTest, AnotherProcessIsHeard) {
   EXPECT_TRUE(child.Succeeded());
 }
 
+// What a writer leaves that is killed before he looks whether anybody waits: an operation.
+int StayInside(const std::string& path, ChildSide& parent) {
+  const absl::StatusOr<Store> store = Store::Open(path, QuietOptions());
+  if (!store.ok()) return 11;
+  const auto impl = ImplOf(const_cast<Store&>(*store));
+  process::Lane* const lane = *impl->session().ThisLane();
+  const auto object = impl->catalog().Find("n");
+  process::Operation op(*lane, process::OpKind::kWrite, *object);
+  parent.Send("inside");
+  (void)parent.Receive();
+  return 12;
+}
+
 TEST_P(WaitingTest, AKilledWritersChangeIsToldByWhoRecoversHim) {
-  ChildProcess child([&](ChildSide& parent) {
-    const absl::StatusOr<Store> store = Store::Open(path_, QuietOptions());
-    if (!store.ok()) return 11;
-    const Namespace ns = *store->OpenNamespace("n");
-    // What a writer leaves that is killed before he looks whether anybody waits: an operation.
-    const auto impl = ImplOf(const_cast<Store&>(*store));
-    process::Lane* const lane = *impl->session().ThisLane();
-    const auto object = impl->catalog().Find("n");
-    process::Operation op(*lane, process::OpKind::kWrite, *object);
-    parent.Send("inside");
-    (void)parent.Receive();
-    return 12;
-  });
+  ChildProcess child([&](ChildSide& parent) { return StayInside(path_, parent); });
   ASSERT_EQ(child.Receive(), "inside");
   EXPECT_TRUE(EndsAWait([&] {
     ASSERT_TRUE(child.KillAndWait());
     ASSERT_TRUE(SeenDead(*store_, child.pid()));
     ASSERT_TRUE(ImplOf(*store_)->session().RecoverDead().ok());
   }));
+}
+
+TEST_P(WaitingTest, WhoRecoversAKilledWriterWakesWhoWaitsForWhateverKey) {
+  ChildProcess child([&](ChildSide& parent) { return StayInside(path_, parent); });
+  ASSERT_EQ(child.Receive(), "inside");
+  KeyWaiters waiter(*ns_, platform_, 1);
+  ASSERT_TRUE(child.KillAndWait());
+  ASSERT_TRUE(SeenDead(*store_, child.pid()));
+  ASSERT_TRUE(ImplOf(*store_)->session().RecoverDead().ok());
+  EXPECT_EQ(platform_.wakes, 1);
+  ASSERT_TRUE(ns_->Put(KeyWaiters::NameOf(0), "1").ok());
+  waiter.Join();
+  EXPECT_EQ(waiter.failed, 0);
 }
 
 TEST_P(WaitingTest, ClosingEndsAWait) {
