@@ -82,8 +82,10 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
   const bool has_snapshot = own.snapshot_time != kCommitTimeMax;
   const bool older = IsOlder(head, *own.head);
   const std::int64_t start = platform_.MonotonicNs();
+  // The younger one's commit would be a conflict for who has a snapshot, and has been tried before.
+  const bool at_once = !older && has_snapshot && own.head->attempt >= kPatientAttempts;
   const std::int64_t until =
-      start + (older && !has_snapshot ? kHoldNs : kTransactionPatienceNs);
+      start + (at_once ? 0 : older && !has_snapshot ? kHoldNs : kTransactionPatienceNs);
   ahead->lane = head.lane;
   ahead->operations = lane->operations.load(std::memory_order_acquire);
   Watch watch(lane->progress, start);

@@ -35,7 +35,9 @@
 //                         operation for a while, since what it has built is then still good; after
 //                         that it gives up the attempt, and waits without a pin. A transaction with a
 //                         snapshot gives up early: once the older one commits, it has a conflict.
-//            younger      the older one waits for kTransactionPatienceNs, and aborts it.
+//            younger      the older one waits for kTransactionPatienceNs, and aborts it. With a snapshot
+//                         it would have a conflict if the younger one committed; so after
+//                         kPatientAttempts it aborts it at once.
 //            no progress  for kStalledNs: its owner is stopped or dead, and it is aborted whatever its
 //                         age.
 //          Ages are ordered, so there is no circle of waiting ones, and the oldest that moves waits
@@ -91,6 +93,8 @@ inline constexpr std::uint32_t kPutPatienceDoublings = 8;
 // How long a transaction waits for a younger one, and for any whose progress does not move.
 inline constexpr std::int64_t kTransactionPatienceNs = 5'000'000;
 inline constexpr std::int64_t kStalledNs = 20'000'000;
+// One with a snapshot, which a commit of the younger one would abort, waits no more after so many attempts.
+inline constexpr std::uint32_t kPatientAttempts = 16;
 // How long a batch waits for an older transaction in its operation, whose pin holds back memory.
 inline constexpr std::int64_t kHoldNs = 100'000'000;
 
