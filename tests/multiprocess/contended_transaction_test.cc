@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/strings/str_format.h"
@@ -123,6 +124,48 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ContendedTransactionTest,
                                                                   : "Serializable";
                          });
 
+// The status of the transaction that is being published, once its list is complete; 0: there is none.
+std::uint64_t StatusOfTransaction(Store& store) {
+  region::Region& region = ImplOf(store)->region();
+  for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+    const process::Note note =
+        process::ReadNote(region.lane(i).notes[0].load(std::memory_order_acquire));
+    if (note.kind != process::NoteKind::kTransaction) continue;
+    const auto* const head = region.At<index::TransactionHead>(note.offset_bytes);
+    if (head->list_sum.load(std::memory_order_acquire) != 0) {
+      return head->status.load(std::memory_order_seq_cst);
+    }
+  }
+  return 0;
+}
+
+class OlderTransactionTest : public TransactionFixture {};
+
+TEST_F(OlderTransactionTest, IsNotAbortedByAYoungerOneThatNeedsItsFirstKey) {
+  Store store = MustOpen(Options());
+  const Namespace first = MustOpenOrdered(store, "first");
+  const Namespace other = MustOpenOrdered(store, "other");
+  absl::StatusOr<Transaction> older = store.Begin({.timeout = absl::Minutes(5)});
+  ASSERT_TRUE(older.ok());
+  for (int i = 0; i < 300'000; ++i) {
+    ASSERT_TRUE(older->Put(first, absl::StrFormat("key %07d", i), "older").ok());
+  }
+  absl::Status committed;
+  std::thread owner([&] { committed = older->Commit(); });
+  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store) == index::kStatusActive; }));
+  // It is built and begun long before the older one is through, and meets it at the first key.
+  WriteBatch younger;
+  younger.Put(first, "key 0000000", "younger");
+  for (int i = 0; i < 5'000; ++i) {
+    younger.Put(other, std::to_string(i), "younger");
+  }
+  EXPECT_TRUE(store.Write(std::move(younger)).ok());
+  owner.join();
+  EXPECT_TRUE(committed.ok()) << committed;
+  EXPECT_EQ(*first.Get("key 0000000"), "younger");
+  EXPECT_EQ(*first.Get("key 0000001"), "older");
+}
+
 class StalledTransactionTest : public TransactionFixture {
  protected:
   static Options ShortOptions() {
@@ -132,20 +175,6 @@ class StalledTransactionTest : public TransactionFixture {
     options.heartbeat_interval = absl::Milliseconds(20);
     return options;
   }
-  // The status of the transaction that is being published; 0: there is none.
-  std::uint64_t StatusOfTransaction() {
-    region::Region& region = ImplOf(store_)->region();
-    for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
-      const process::Note note =
-          process::ReadNote(region.lane(i).notes[0].load(std::memory_order_acquire));
-      if (note.kind == process::NoteKind::kTransaction) {
-        return region.At<index::TransactionHead>(note.offset_bytes)
-            ->status.load(std::memory_order_seq_cst);
-      }
-    }
-    return 0;
-  }
-
   Store store_ = MustOpen(ShortOptions());
   Namespace ns_ = MustOpenOrdered(store_, "ordered");
 };
@@ -166,11 +195,11 @@ TEST_F(StalledTransactionTest, IsAbortedAfterTheOperationTimeout) {
     return committed.ok() ? 1 : absl::IsAborted(committed) ? 0 : 14;
   });
   ASSERT_EQ(owner.Receive(), "ready");
-  ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction() == index::kStatusActive; }));
+  ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == index::kStatusActive; }));
   ASSERT_TRUE(owner.Stop());
-  ASSERT_EQ(StatusOfTransaction(), index::kStatusActive) << "it was too fast";
+  ASSERT_EQ(StatusOfTransaction(store_), index::kStatusActive) << "it was too fast";
   // By nothing but heartbeats: nobody needs its keys.
-  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction() == index::kCommitAborted; }));
+  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == index::kCommitAborted; }));
   EXPECT_EQ(*ns_.Get("key 0000000"), "before");
   ASSERT_TRUE(owner.Continue());
   EXPECT_TRUE(owner.Succeeded()) << "it was committed all the same";
