@@ -26,7 +26,8 @@ struct Options {
   std::uint64_t max_size = std::uint64_t{64} << 30;
   // A participant that has been silent for this long is shown as stalled. 1 ms to 1 day.
   absl::Duration stale_after = absl::Seconds(5);
-  // A transaction of a stalled participant is aborted after this time. 1 ms to 1 day.
+  // A transaction takes no longer than this, unless it says so; and of a participant that has been silent
+  // for this long (and for stale_after), what it is committing is aborted by others. 1 ms to 1 day.
   absl::Duration operation_timeout = absl::Seconds(60);
   absl::Duration heartbeat_interval = absl::Seconds(1);
 

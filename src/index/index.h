@@ -102,22 +102,17 @@ struct WriteOutcome {
   bool existed = false;  // A live record was there before.
 };
 
-// The transaction on whose behalf an intent is installed.
-struct Installing {
-  const Shared64* status = nullptr;
-  std::uint64_t snapshot_time =
-      kCommitTimeMax;  // Who finds a newer version of a key has a conflict.
-};
-
 struct InstallOutcome {
   enum class Result : std::uint8_t {
     kInstalled,
     kConflict,  // Somebody committed a version since the snapshot.
     kOver,      // The transaction is active no more.
+    kBehind,    // An older one goes first, or the time is over.
   };
   Result result = Result::kInstalled;
   std::uint64_t root_offset = 0;  // In which it is.
   int delta = 0;                  // Of the number of keys, if it is committed.
+  Ahead ahead;                    // Of kBehind.
 };
 
 // Blocks of one namespace, for walks over everything. Returns whether it was met for the first time.
@@ -457,9 +452,10 @@ class Index {
   // Removes a tombstone that nothing is below. What is still to do after it.
   Left RemoveTombstone(process::Operation& op, const Anchor& anchor, std::uint64_t hash,
                        Position at, const RecordView& tombstone);
-  // Makes a head that is an intent final, and takes it away if it was aborted. Then look again.
+  // For who has decided what the head is, which is an intent: takes it away if that was aborted. Then
+  // look again.
   absl::Status SettleHead(process::Operation& op, const Anchor& anchor, const Position& at,
-                          std::int64_t patience_ns);
+                          std::uint64_t commit);
   // Takes an aborted intent out of its slot, which says `word`, and retires it; the note at `place` is
   // for it. False: the slot says something else by now.
   bool UnlinkAborted(process::Operation& op, Shared64& slot, std::uint64_t word,

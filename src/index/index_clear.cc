@@ -58,7 +58,7 @@ absl::Status Index::CloseRoot(IndexRoot& root) {
                               " lies outside the file");
       }
       if (IsIntent(SettleWord(region_, record->commit))) {
-        COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit, 0).status());
+        COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit).status());
       }
     }
     return absl::OkStatus();

@@ -31,9 +31,7 @@ bool Index::UnlinkAborted(Operation& op, Shared64& slot, std::uint64_t word, std
 }
 
 absl::Status Index::SettleHead(Operation& op, const Anchor& anchor, const Position& at,
-                               std::int64_t patience_ns) {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit,
-                         intents_.Decide(at.head.record->commit, patience_ns));
+                               std::uint64_t commit) {
   if (commit != kCommitAborted) {
     return absl::OkStatus();
   }
@@ -53,7 +51,8 @@ absl::StatusOr<InstallOutcome> Index::Install(Operation& op, const Anchor& ancho
   InstallOutcome outcome;
   for (int attempt = 0; attempt < kInstallLimit; ++attempt) {
     op.DropNotes(first_note);
-    if (transaction.status->load(std::memory_order_acquire) != kStatusActive) {
+    StepAhead(*transaction.progress);
+    if (transaction.head->status.load(std::memory_order_acquire) != kStatusActive) {
       outcome.result = InstallOutcome::Result::kOver;
       return outcome;
     }
@@ -62,7 +61,14 @@ absl::StatusOr<InstallOutcome> Index::Install(Operation& op, const Anchor& ancho
     const std::uint64_t newest =
         at.head.valid() ? at.head.record->commit.load(std::memory_order_acquire) : kUndecided;
     if (newest > kCommitTimeMax) {
-      COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, kTransactionPatienceNs));
+      COMMY_ASSIGN_OR_RETURN(
+          const std::uint64_t commit,
+          intents_.DecideFor(transaction, at.head.record->commit, &outcome.ahead));
+      if (commit == kUndecided) {
+        outcome.result = InstallOutcome::Result::kBehind;
+        return outcome;
+      }
+      COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, commit));
       continue;
     }
     // A root without one before it is that of a namespace that was made since, in which nothing was
@@ -106,7 +112,7 @@ absl::StatusOr<bool> Index::PlanTotal(Operation& op, const Anchor& anchor,
 }
 
 absl::Status Index::TidyIntent(Operation& op, const Anchor& anchor, const RecordView& intent) {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, intents_.Decide(intent.record->commit, 0));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, intents_.Decide(intent.record->commit));
   if (commit == kCommitAborted) {
     return TidyAborted(op, anchor, intent);
   }

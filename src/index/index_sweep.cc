@@ -113,7 +113,7 @@ Index::Left Index::SweepIntent(Operation& op, Shared64& slot, std::uint64_t word
   if ((*status & kStatusOpen) != 0) {
     return Left::kDirty;  // Its owner, or who recovers him, looks after it.
   }
-  if (!intents_.Decide(intent.record->commit, 0).ok() || *status != kCommitAborted) {
+  if (!intents_.Decide(intent.record->commit).ok() || *status != kCommitAborted) {
     return Left::kDirty;
   }
   const std::string key(intent.key);

@@ -202,7 +202,9 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
   COMMY_RETURN_IF_ERROR(LocateForWrite(anchor, key, hash, &at));
   if (at.head.valid() && at.head.record->commit.load(std::memory_order_relaxed) > kCommitTimeMax)
       [[unlikely]] {
-    COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, kPutPatienceNs));
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit,
+                           intents_.DecideForPut(at.head.record->commit));
+    COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, commit));
     return false;
   }
   const bool existed = IsLive(at.head);

@@ -1,6 +1,7 @@
 #include "index/intents.h"
 
 #include <algorithm>
+#include <chrono>
 #include <thread>
 
 #include "base/status.h"
@@ -15,6 +16,9 @@ constexpr int kStatusLimit = 1'000;
 // stand still).
 constexpr int kSpins = 200;
 constexpr int kSpinLimit = 1'000'000;
+// Between two later looks of a transaction, and how many there are at most.
+constexpr std::chrono::microseconds kPause{100};
+constexpr int kLookLimit = 100'000;
 
 void Stamp(Shared64& commit, std::uint64_t intent, std::uint64_t final_status) {
   commit.CompareAndSet(intent, final_status, std::memory_order_seq_cst);
@@ -44,26 +48,73 @@ void Intents::GiveTime(TransactionHead& head) const {
                             std::memory_order_seq_cst);
 }
 
-void Intents::Wait(const Shared64& status, std::uint64_t seen, std::int64_t patience_ns) const {
-  if (patience_ns <= 0) {
-    return;
-  }
-  const std::int64_t until = platform_.MonotonicNs() + patience_ns;
+const region::LaneLayout* Intents::LaneOf(const TransactionHead& head) const {
+  return head.lane < region_.lanes_ready() ? &region_.lane(head.lane) : nullptr;
+}
+
+Intents::Stand Intents::WaitAsPut(const TransactionHead& head, std::uint64_t seen) const {
+  const region::LaneLayout* const lane = LaneOf(head);
+  const std::int64_t start = platform_.MonotonicNs();
+  const std::int64_t patience_ns =
+      lane == nullptr ? 0 : kPutPatienceNs << std::min(head.attempt, kPutPatienceDoublings);
+  Watch watch(lane == nullptr ? head.status : lane->progress, start);
   for (int spin = 0; spin < kSpinLimit; ++spin) {
-    if (status.load(std::memory_order_acquire) != seen) {
-      return;
+    if (head.status.load(std::memory_order_acquire) != seen) {
+      return Stand::kLookAgain;
     }
     if (spin >= kSpins) {
-      if (platform_.MonotonicNs() >= until) {
-        return;
+      const std::int64_t now = platform_.MonotonicNs();
+      if (now - start >= patience_ns || watch.StillFor(now) >= kPutPatienceNs) {
+        break;
       }
       std::this_thread::yield();
     }
   }
+  return Stand::kAbort;
+}
+
+Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& head,
+                               std::uint64_t seen, Ahead* ahead) const {
+  const region::LaneLayout* const lane = LaneOf(head);
+  if (lane == nullptr) {
+    return Stand::kAbort;
+  }
+  const bool has_snapshot = own.snapshot_time != kCommitTimeMax;
+  const bool older = IsOlder(head, *own.head);
+  const std::int64_t start = platform_.MonotonicNs();
+  // The younger one's commit would be a conflict for who has a snapshot, and has been tried before.
+  const bool at_once = !older && has_snapshot && own.head->attempt >= kPatientAttempts;
+  const std::int64_t until =
+      start + (at_once ? 0 : older && !has_snapshot ? kHoldNs : kTransactionPatienceNs);
+  ahead->lane = head.lane;
+  ahead->operations = lane->operations.load(std::memory_order_acquire);
+  Watch watch(lane->progress, start);
+  for (int look = 0; look < kLookLimit; ++look) {
+    if (head.status.load(std::memory_order_acquire) != seen) {
+      return Stand::kLookAgain;
+    }
+    const std::int64_t now = platform_.MonotonicNs();
+    if (own.head->status.load(std::memory_order_acquire) != kStatusActive ||
+        now >= own.deadline_ns) {
+      return Stand::kYield;
+    }
+    if (watch.StillFor(now) >= kStalledNs) {
+      return Stand::kAbort;
+    }
+    if (now >= until) {
+      return older ? Stand::kYield : Stand::kAbort;
+    }
+    StepAhead(*own.progress);
+    if (look < kSpins) {
+      std::this_thread::yield();
+    } else {
+      std::this_thread::sleep_for(kPause);
+    }
+  }
+  return Stand::kAbort;
 }
 
 absl::StatusOr<std::uint64_t> Intents::Read(Shared64& commit, const AsOf& as_of) const {
-  bool waited = false;
   for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
     const std::uint64_t intent = commit.load(std::memory_order_acquire);
     if (!IsIntent(intent)) {
@@ -85,18 +136,14 @@ absl::StatusOr<std::uint64_t> Intents::Read(Shared64& commit, const AsOf& as_of)
       GiveTime(*head);
     } else if (as_of.own_intent != kUndecided) {
       return absl::CancelledError("a conflict");
-    } else if (!waited) {
-      Wait(head->status, status, kPutPatienceNs);
-      waited = true;
-    } else {
+    } else if (WaitAsPut(*head, status) == Stand::kAbort) {
       head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
     }
   }
   return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
 }
 
-absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit, std::int64_t patience_ns) const {
-  bool waited = false;
+absl::StatusOr<std::uint64_t> Intents::DecideAfter(Shared64& commit, Waiter wait) const {
   for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
     const std::uint64_t intent = commit.load(std::memory_order_acquire);
     if (!IsIntent(intent)) {
@@ -110,14 +157,52 @@ absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit, std::int64_t pat
     }
     if (status == kStatusCommitting) {
       GiveTime(*head);
-    } else if (!waited) {
-      Wait(head->status, status, patience_ns);
-      waited = true;
-    } else {
-      head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
+      continue;
+    }
+    switch (wait(*head, status)) {
+      case Stand::kAbort:
+        head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
+        break;
+      case Stand::kLookAgain:
+        break;
+      case Stand::kYield:
+        return kUndecided;
     }
   }
   return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
+}
+
+absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit) const {
+  return DecideAfter(commit,
+                     [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
+}
+
+absl::StatusOr<std::uint64_t> Intents::DecideForPut(Shared64& commit) const {
+  return DecideAfter(commit, [this](const TransactionHead& head, std::uint64_t status) {
+    return WaitAsPut(head, status);
+  });
+}
+
+absl::StatusOr<std::uint64_t> Intents::DecideFor(const Installing& own, Shared64& commit,
+                                                 Ahead* ahead) const {
+  return DecideAfter(commit, [&](const TransactionHead& head, std::uint64_t status) {
+    return WaitAs(own, head, status, ahead);
+  });
+}
+
+std::uint64_t Intents::Settle(TransactionHead& head) const {
+  for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
+    const std::uint64_t status = head.status.load(std::memory_order_seq_cst);
+    if ((status & kStatusOpen) == 0) {
+      return status;
+    }
+    if (status == kStatusCommitting) {
+      GiveTime(head);
+    } else {
+      head.status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
+    }
+  }
+  return kCommitAborted;
 }
 
 absl::StatusOr<std::uint64_t> Intents::StatusOf(const Shared64& commit) const {

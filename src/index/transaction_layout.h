@@ -40,7 +40,10 @@ constexpr bool IsPrepared(std::uint64_t status) {
 //   0x14       4  magic           kTransactionMagic
 //   0x18       8  total_capacity  room for totals
 //   0x20       8  total_count     totals in use; set before the status leaves active
-//   0x28          totals, 24 bytes each; then, at the next multiple of 16, the first page
+//   0x28       8  age             the commit clock when it was begun for the first time
+//   0x30       4  lane            of its owner
+//   0x34       4  attempt         how often it was tried before
+//   0x38          totals, 24 bytes each; then, at the next multiple of 16, the first page
 //
 // `list_sum` and `magic` are for `commy recover`, which may find pages of different moments. A block
 // begins at a multiple of 16, so `status` and `list_sum` are of one moment.
@@ -51,14 +54,26 @@ struct TransactionHead {
   std::uint32_t magic;
   std::uint64_t total_capacity;
   Shared64 total_count;
+  std::uint64_t age;
+  std::uint32_t lane;
+  std::uint32_t attempt;
 };
-static_assert(sizeof(TransactionHead) == 0x28);
+static_assert(sizeof(TransactionHead) == 0x38);
 static_assert(offsetof(TransactionHead, list_sum) == 0x08);
 static_assert(offsetof(TransactionHead, isolation) == 0x10);
 static_assert(offsetof(TransactionHead, magic) == 0x14);
 static_assert(offsetof(TransactionHead, total_count) == 0x20);
+static_assert(offsetof(TransactionHead, age) == 0x28);
+static_assert(offsetof(TransactionHead, lane) == 0x30);
+static_assert(offsetof(TransactionHead, attempt) == 0x34);
 
 inline constexpr std::uint32_t kTransactionMagic = 0x6e787403;
+
+// Which of two goes first: that with the lower age, and of two with the same age that in the lower
+// lane. A transaction keeps its age when it is tried again.
+constexpr bool IsOlder(const TransactionHead& one, const TransactionHead& other) {
+  return one.age != other.age ? one.age < other.age : one.lane < other.lane;
+}
 
 // By how much the transaction changes the number of keys of one namespace: the counter cell of its
 // lane, before and after.

@@ -155,6 +155,12 @@ void Operation::SetNote(std::uint32_t place, std::uint64_t note) {
   lane_.words_.notes[place].store(note, std::memory_order_release);
 }
 
+void Operation::ReplaceNote(std::uint32_t place, std::uint64_t note) {
+  COMMY_DCHECK(place < lane_.notes_used_);
+  lane_.words_.notes[place].exchange(note, std::memory_order_seq_cst);
+  base::FullFence();  // An exchange alone does not keep later loads behind its store on ARM.
+}
+
 void Operation::DropNotes(std::uint32_t place) {
   while (lane_.notes_used_ > place) {
     lane_.words_.notes[--lane_.notes_used_].store(0, std::memory_order_release);

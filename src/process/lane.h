@@ -188,6 +188,9 @@ class Operation {
   // Rewrites a note. Allowed only when the block that it named needs no note any more: it was
   // retired, or this operation neither allocated nor unlinked it.
   void SetNote(std::uint32_t place, std::uint64_t note);
+  // The same by exchange, so that who reads the epoch afterwards reads none that is older than the pin of
+  // anybody who has still seen the former note.
+  void ReplaceNote(std::uint32_t place, std::uint64_t note);
   // Drops the notes from `place` on, under the same condition.
   void DropNotes(std::uint32_t place);
   [[nodiscard]] std::uint32_t notes_used() const { return lane_.notes_used_; }

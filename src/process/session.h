@@ -51,6 +51,8 @@ class Session : public std::enable_shared_from_this<Session> {
   struct Hooks {
     // R1 and R2 for one dead lane, in the order in which they are added.
     std::vector<std::function<absl::Status(Operation& own, region::LaneLayout& dead)>> recover_lane;
+    // For a participant that is not dead, and has been silent for operation_timeout; called each heartbeat.
+    std::function<void(std::uint32_t slot)> stalled;
     // What cannot wait for the next heartbeat; called after Nudge(), and each heartbeat.
     std::vector<std::function<void()>> urgent;
     // Small pieces of background work; called each heartbeat, must return soon.

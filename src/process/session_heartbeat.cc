@@ -1,4 +1,5 @@
 // The heartbeat of a session, and its watch over those of others.
+#include <algorithm>
 #include <chrono>
 #include <optional>
 #include <system_error>
@@ -44,10 +45,16 @@ void Session::DoUrgent() {
 
 void Session::LookAround() {
   std::vector<std::uint32_t> silent;
+  std::vector<std::uint32_t> overdue;
+  const region::Geometry& geometry = region_->geometry();
+  const auto stale_after = static_cast<std::int64_t>(geometry.stale_after_ns);
+  // Nor is one overdue that merely has not come to its next beat yet.
+  const auto overdue_after = static_cast<std::int64_t>(
+      std::max({geometry.operation_timeout_ns, geometry.stale_after_ns,
+                2 * geometry.heartbeat_interval_ns}));
   {
     const std::lock_guard<std::mutex> lock(watch_mutex_);
     const std::int64_t now = platform_.MonotonicNs();
-    const auto stale_after = static_cast<std::int64_t>(region_->geometry().stale_after_ns);
     const bool was_asleep = last_look_ns_ != 0 && now - last_look_ns_ > stale_after;
     last_look_ns_ = now;
     for (std::uint32_t slot = 0; slot < observations_.size(); ++slot) {
@@ -62,6 +69,9 @@ void Session::LookAround() {
         seen = {state, beat, now};  // Who slept himself looks again before he judges.
       } else {
         silent.push_back(slot);
+        if (now - seen.seen_ns >= overdue_after) {
+          overdue.push_back(slot);
+        }
       }
     }
   }
@@ -70,6 +80,9 @@ void Session::LookAround() {
   }
   for (const std::uint32_t slot : silent) {
     (void)RecoverIfDead(slot);  // Asks the kernel; silence alone is only a reason to ask.
+  }
+  for (const std::uint32_t slot : overdue) {
+    hooks_.stalled(slot);
   }
 }
 

@@ -180,6 +180,7 @@ inline constexpr std::size_t kNotesPerLane = 64;
 //   0x0c8    8  op_object    offset of the namespace object that the operation is about
 //   0x0d0    8  operations   operations begun, for people
 //   0x0d8    8  op_counter   offset of the counter cell that an armed op changes
+//   0x0e0    8  progress     {decided:1, steps:63} of its transaction, see index/intents.h
 //   0x100  512  notes        see process/notes.h
 struct LaneLayout {
   Shared64 owner;
@@ -189,7 +190,8 @@ struct LaneLayout {
   Shared64 op_object;
   Shared64 operations;
   Shared64 op_counter;
-  std::uint8_t reserved_1[0x20];
+  Shared64 progress;
+  std::uint8_t reserved_1[0x18];
   Shared64 notes[kNotesPerLane];
   std::uint8_t reserved_2[0x100];
 };
@@ -262,6 +264,7 @@ static_assert(std::has_unique_object_representations_v<ParticipantSlot>);
 static_assert(sizeof(LaneLayout) == 1024);
 static_assert(offsetof(LaneLayout, pins) == 0x040);
 static_assert(offsetof(LaneLayout, op) == 0x0c0);
+static_assert(offsetof(LaneLayout, progress) == 0x0e0);
 static_assert(offsetof(LaneLayout, notes) == 0x100);
 static_assert(std::has_unique_object_representations_v<LaneLayout>);
 static_assert(sizeof(SnapshotSlot) == 32);

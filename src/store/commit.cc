@@ -1,6 +1,8 @@
 #include "store/commit.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 
 #include "base/status.h"
 
@@ -18,6 +20,8 @@ using process::Operation;
 
 // Records between two looks at the clock.
 constexpr std::size_t kDeadlineStride = 64;
+// Between two looks at the one that goes first.
+constexpr std::chrono::microseconds kPause{100};
 
 absl::Status InTheWay() {
   return absl::AbortedError(
@@ -59,6 +63,7 @@ absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
   }
   head_ = nullptr;
   dropped_ = nullptr;
+  ahead_.reset();
   records_.clear();
   installed_ = 0;
   absl::Status status = Build(op);
@@ -74,6 +79,9 @@ absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
   head_->status.CompareAndSet(index::kStatusActive, index::kCommitAborted,
                               std::memory_order_seq_cst);
   const std::uint64_t time = head_->status.load(std::memory_order_seq_cst);
+  base::Shared64& progress = lane.words().progress;
+  progress.store(progress.load(std::memory_order_relaxed) | index::kProgressDecided,
+                 std::memory_order_release);
   if (status.ok()) {
     terms_.committed();
   }
@@ -102,6 +110,12 @@ absl::Status Commit::BuildHead(Operation& op) {
   head->magic = index::kTransactionMagic;
   list_sum_ = index::ListSum(head_offset_, terms_.isolation);
   head->total_capacity = totals;
+  head->age = terms_.age;
+  head->lane = op.lane().index();
+  head->attempt = terms_.attempt;
+  base::Shared64& progress = op.lane().words().progress;
+  progress.store((progress.load(std::memory_order_relaxed) + 1) & ~index::kProgressDecided,
+                 std::memory_order_relaxed);
   page_ = region_.At<TransactionPage>(head_offset_ + index::FirstPageStart(totals));
   page_->capacity = static_cast<std::uint32_t>(capacity);
   head->status.store(index::kStatusActive, std::memory_order_release);
@@ -186,7 +200,8 @@ absl::Status Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   COMMY_RETURN_IF_ERROR(store_.FindAnchor(writes.ns->key, &anchor));
   op.SetObject(anchor.offset);
   index::Index& index = store_.IndexFor(writes.ns->order);
-  const index::Installing transaction{&head_->status, terms_.snapshot_time};
+  const index::Installing transaction{head_, &op.lane().words().progress, terms_.snapshot_time,
+                                      terms_.deadline_ns};
   std::uint64_t root_offset = 0;
   std::int64_t delta = 0;
   for (std::size_t i = 0; i < writes.keys.size(); ++i) {
@@ -196,6 +211,13 @@ absl::Status Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
                            index.Install(op, anchor, transaction, intent));
     dropped_ = nullptr;
     if (outcome.result == InstallOutcome::Result::kOver) {
+      return InTheWay();
+    }
+    if (outcome.result == InstallOutcome::Result::kBehind) {
+      COMMY_RETURN_IF_ERROR(CheckDeadline());
+      if (head_->status.load(std::memory_order_seq_cst) == index::kStatusActive) {
+        ahead_ = outcome.ahead;
+      }
       return InTheWay();
     }
     const bool elsewhere = root_offset != 0 && outcome.root_offset != root_offset;
@@ -282,6 +304,7 @@ void Commit::Tidy(Operation& op) {
   head_->list_sum.store(0, std::memory_order_release);
   alloc::Allocator& allocator = store_.allocator();
   (void)intents_.ForEachPage(head_offset_, [&](std::uint64_t page) { allocator.Retire(op, page); });
+  op.ReplaceNote(0, BlockNote(NoteKind::kRaw, head_offset_));
   allocator.Retire(op, head_offset_);
 }
 
@@ -313,6 +336,31 @@ void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t fi
       // taken out of it before.
       store_.allocator().Retire(op, records_[i]);
     }
+  }
+}
+
+void WaitFor(StoreImpl& store, const index::Ahead& ahead, std::int64_t deadline_ns) {
+  process::Session& session = store.session();
+  platform::Platform& platform = session.platform();
+  std::optional<index::Watch> watch;
+  while (true) {
+    {
+      const process::Session::Call call(session);
+      if (!call.status().ok() || ahead.lane >= store.region().lanes_ready()) {
+        return;
+      }
+      const region::LaneLayout& lane = store.region().lane(ahead.lane);
+      const std::int64_t now = platform.MonotonicNs();
+      if (!watch.has_value()) {
+        watch.emplace(lane.progress, now);
+      }
+      if (lane.operations.load(std::memory_order_acquire) != ahead.operations ||
+          (lane.progress.load(std::memory_order_acquire) & index::kProgressDecided) != 0 ||
+          watch->StillFor(now) >= index::kStalledNs || now >= deadline_ns) {
+        return;
+      }
+    }
+    std::this_thread::sleep_for(kPause);
   }
 }
 

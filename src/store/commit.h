@@ -7,13 +7,14 @@
 //           committing
 //        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
 //        5  (from whatever was reached) bring the numbers of keys in; tidy each record; retire the list
-//           and the block
+//           and the block, which the note does not call a transaction any more by then
 // DEATH  in 1, 2: aborted, and what is listed is taken away. In 3, 4: decided by whoever comes by. In 5:
 //        the recoverer goes on.
 #pragma once
 
 #include <cstdint>
 #include <limits>
+#include <optional>
 #include <vector>
 
 #include "absl/functional/function_ref.h"
@@ -38,6 +39,10 @@ struct CommitTerms {
   // Called when it is committed, so that its own snapshot does not keep what it has replaced. If it is
   // not, another attempt may follow, which needs the snapshot.
   absl::FunctionRef<void()> committed;
+  // Of two that need the same keys, that with the lower age goes first: the commit clock when it was
+  // begun. It stays for all attempts, which are counted.
+  std::uint64_t age = index::kCommitTimeMax;
+  std::uint32_t attempt = 0;
 };
 
 class Commit {
@@ -48,6 +53,8 @@ class Commit {
   // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a namespace was
   // dropped. Then nothing was changed.
   absl::StatusOr<std::uint64_t> Run();
+  // After Aborted: the older one for which it gave up, if that is why.
+  [[nodiscard]] const std::optional<index::Ahead>& ahead() const { return ahead_; }
 
  private:
   absl::StatusOr<std::uint64_t> Attempt(process::Lane& lane);
@@ -78,6 +85,12 @@ class Commit {
   std::vector<std::uint64_t> records_;  // Offsets, in the order of the writes.
   std::size_t installed_ = 0;           // Of them.
   const NamespaceState* dropped_ = nullptr;
+  std::optional<index::Ahead> ahead_;
 };
+
+// Waits for an older transaction until it is decided or stands still, not past the deadline. Requires: the
+// calling thread is in no operation.
+void WaitFor(StoreImpl& store, const index::Ahead& ahead, std::int64_t deadline_ns);
+
 
 }  // namespace commy::store

@@ -2,6 +2,7 @@
 #include "absl/container/flat_hash_map.h"
 
 #include "base/status.h"
+#include "process/owner.h"
 #include "store/store_impl.h"
 
 namespace commy::store {
@@ -11,40 +12,60 @@ using index::TransactionEntry;
 using process::NoteKind;
 using process::Operation;
 
-constexpr int kDecideLimit = 1000;
-
-// Active and prepared ones are aborted, committing ones get a time.
-std::uint64_t DecideForDead(const index::Intents& intents, index::TransactionHead& head) {
-  for (int attempt = 0; attempt < kDecideLimit; ++attempt) {
-    const std::uint64_t status = head.status.load(std::memory_order_seq_cst);
-    if ((status & index::kStatusOpen) == 0) {
-      return status;
-    }
-    if (status == index::kStatusCommitting) {
-      intents.GiveTime(head);
-    } else {
-      head.status.CompareAndSet(status, index::kCommitAborted, std::memory_order_seq_cst);
-    }
-  }
-  return index::kCommitAborted;
-}
-
 }  // namespace
 
 absl::Status StoreImpl::RecoverTransactions(Operation& own, region::LaneLayout& dead) {
-  for (const region::Shared64& word : dead.notes) {
+  for (region::Shared64& word : dead.notes) {
     const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == NoteKind::kTransaction) {
       COMMY_RETURN_IF_ERROR(RecoverTransaction(own, note.offset_bytes));
+      word.exchange(process::BlockNote(NoteKind::kRaw, note.offset_bytes),
+                    std::memory_order_seq_cst);
+      base::FullFence();
+      allocator_.Retire(own, note.offset_bytes);
     }
   }
   return absl::OkStatus();
 }
 
+void StoreImpl::SettleStalled(std::uint32_t slot) {
+  const auto is_its_transaction = [&](const region::LaneLayout& lane, const process::Note& note) {
+    const std::uint64_t owner = lane.owner.load(std::memory_order_acquire);
+    return note.kind == NoteKind::kTransaction && owner != 0 && process::OwnerSlot(owner) == slot;
+  };
+  const index::Intents intents(region(), session_->platform());
+  for (std::uint32_t i = 0; i < region().lanes_ready(); ++i) {
+    const region::LaneLayout& lane = region().lane(i);
+    for (const region::Shared64& word : lane.notes) {
+      if (!is_its_transaction(lane, process::ReadNote(word.load(std::memory_order_acquire)))) {
+        continue;
+      }
+      const absl::StatusOr<process::Lane*> mine =
+          session_->ThisLane(process::Session::LaneUse::kRecovery);
+      if (!mine.ok()) {
+        return;  // The next beat looks again.
+      }
+      const Operation own(**mine, process::OpKind::kRecover, 0);
+      if (!own.entered()) {
+        return;
+      }
+      // Only what the note says now that the pin is there is kept by it.
+      const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
+      if (!is_its_transaction(lane, note)) {
+        continue;
+      }
+      const absl::StatusOr<index::TransactionHead*> head = intents.HeadAt(note.offset_bytes);
+      if (head.ok()) {
+        (void)intents.Settle(**head);
+      }
+    }
+  }
+}
+
 absl::Status StoreImpl::RecoverTransaction(Operation& own, std::uint64_t head_offset) {
   const index::Intents intents(region(), session_->platform());
   COMMY_ASSIGN_OR_RETURN(index::TransactionHead * head, intents.HeadAt(head_offset));
-  const bool committed = DecideForDead(intents, *head) != index::kCommitAborted;
+  const bool committed = intents.Settle(*head) != index::kCommitAborted;
   if (committed) {
     intents.ApplyTotals(head_offset);
   }
@@ -62,7 +83,6 @@ absl::Status StoreImpl::RecoverTransaction(Operation& own, std::uint64_t head_of
   // Under the dead one's pin, what was retired stays readable for who may have to do this again.
   COMMY_RETURN_IF_ERROR(
       intents.ForEachPage(head_offset, [&](std::uint64_t page) { allocator_.Retire(own, page); }));
-  allocator_.Retire(own, head_offset);
   return absl::OkStatus();
 }
 
@@ -73,7 +93,7 @@ absl::Status StoreImpl::RecoverIntent(Operation& own, const index::Intents& inte
     return base::DataLoss(path_, ": a transaction names a record at ", base::Hex(entry.record),
                           ", where there is none");
   }
-  COMMY_RETURN_IF_ERROR(intents.Decide(intent.record->commit, 0).status());
+  COMMY_RETURN_IF_ERROR(intents.Decide(intent.record->commit).status());
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(entry.object));
   const bool there = named && anchor.id == intent.record->namespace_id;
   bool reachable = false;

@@ -85,6 +85,7 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(LaneLayout, op_object);
   COMMY_FIELD(LaneLayout, operations);
   COMMY_FIELD(LaneLayout, op_counter);
+  COMMY_FIELD(LaneLayout, progress);
   COMMY_FIELD(LaneLayout, notes);
   COMMY_WHOLE(SnapshotSlot);
   COMMY_FIELD(SnapshotSlot, word);
@@ -195,6 +196,9 @@ void DescribeTransactions(std::string* text) {
   COMMY_FIELD(TransactionHead, magic);
   COMMY_FIELD(TransactionHead, total_capacity);
   COMMY_FIELD(TransactionHead, total_count);
+  COMMY_FIELD(TransactionHead, age);
+  COMMY_FIELD(TransactionHead, lane);
+  COMMY_FIELD(TransactionHead, attempt);
   COMMY_WHOLE(TransactionTotal);
   COMMY_FIELD(TransactionTotal, cell);
   COMMY_FIELD(TransactionTotal, before);

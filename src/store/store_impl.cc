@@ -72,6 +72,7 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
   hooks.recover_lane.emplace_back([impl](Operation& own, region::LaneLayout& dead) {
     return impl->allocator_.RecoverLane(own, dead);
   });
+  hooks.stalled = [impl](std::uint32_t slot) { impl->SettleStalled(slot); };
   hooks.urgent.emplace_back([impl] { impl->allocator_.KeepRoom(); });
   hooks.background.emplace_back([impl] { impl->Background(); });
   COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));

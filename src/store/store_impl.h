@@ -176,7 +176,11 @@ class StoreImpl {
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
   // Of what the lane was publishing: commit_recover.cc.
   absl::Status RecoverTransactions(process::Operation& own, region::LaneLayout& dead);
+  // All but to retire the block itself.
   absl::Status RecoverTransaction(process::Operation& own, std::uint64_t head_offset);
+  // Decides what a participant is publishing that has been silent for operation_timeout: STALLED in
+  // index/intents.h.
+  void SettleStalled(std::uint32_t slot);
   absl::Status RecoverIntent(process::Operation& own, const index::Intents& intents,
                              const index::TransactionEntry& entry, bool named);
   absl::Status SettleNotes(process::Operation& own, region::LaneLayout& dead,

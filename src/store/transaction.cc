@@ -92,17 +92,28 @@ absl::Status StoreImpl::Write(std::unique_ptr<BatchState> batch) {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, DeadlineOf(*this, absl::InfiniteDuration()));
   const auto validate = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
   const auto nothing = [] {};
-  const CommitTerms terms{
-      index::kSnapshotIsolation, index::kCommitTimeMax, deadline, nothing, validate, nothing};
+  CommitTerms terms{index::kSnapshotIsolation,
+                    index::kCommitTimeMax,
+                    deadline,
+                    nothing,
+                    validate,
+                    nothing,
+                    region().header().commit_clock.load(std::memory_order_acquire)};
   for (int attempt = 0;; ++attempt) {
-    absl::Status status = Commit(*this, batch->writes(), terms).Run().status();
+    terms.attempt = static_cast<std::uint32_t>(attempt);
+    Commit commit(*this, batch->writes(), terms);
+    absl::Status status = commit.Run().status();
     if (!absl::IsAborted(status)) {
       return status;
     }
     if (session_->platform().MonotonicNs() >= deadline) {
       return Overdue();
     }
-    BackOff(session_->platform(), attempt, deadline);
+    if (commit.ahead().has_value()) {
+      WaitFor(*this, *commit.ahead(), deadline);
+    } else {
+      BackOff(session_->platform(), attempt, deadline);
+    }
   }
 }
 
@@ -118,12 +129,14 @@ absl::Status StoreImpl::CheckOwn(const NamespaceState& ns) const {
 class TransactionState {
  public:
   TransactionState(std::shared_ptr<StoreImpl> store, Isolation isolation, std::int64_t deadline_ns,
-                   const process::HeldSnapshot& held)
+                   const process::HeldSnapshot& held, std::uint64_t age, std::uint32_t attempt)
       : store_(std::move(store)),
         isolation_(isolation),
         deadline_ns_(deadline_ns),
         held_(held),
         as_of_{held.time, held.store_ns},
+        age_(age),
+        attempt_(attempt),
         over_(std::make_shared<bool>(false)) {}
   TransactionState(const TransactionState&) = delete;
   TransactionState& operator=(const TransactionState&) = delete;
@@ -213,8 +226,10 @@ class TransactionState {
       End();  // It has seen one moment, and is as if it were there.
       return absl::OkStatus();
     }
-    const auto validate = [this](std::uint64_t time, std::uint64_t own) {
-      return reads_.SameAsOf(*store_, as_of_, time, own);
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store_->session().ThisLane());
+    const auto validate = [this, lane](std::uint64_t time, std::uint64_t own) {
+      return reads_.SameAsOf(*store_, as_of_, time, own,
+                             [lane] { index::StepAhead(lane->words().progress); });
     };
     const auto keep_since = [this] {
       if (isolation_ == Isolation::kSerializable) {
@@ -222,10 +237,20 @@ class TransactionState {
       }
     };
     const auto committed = [this] { End(); };
-    const CommitTerms terms{
-        IsolationWord(isolation_), as_of_.time, deadline_ns_, keep_since, validate, committed};
-    absl::StatusOr<std::uint64_t> time = store::Commit(*store_, writes_, terms).Run();
+    const CommitTerms terms{IsolationWord(isolation_),
+                            as_of_.time,
+                            deadline_ns_,
+                            keep_since,
+                            validate,
+                            committed,
+                            age_,
+                            attempt_};
+    store::Commit commit(*store_, writes_, terms);
+    absl::StatusOr<std::uint64_t> time = commit.Run();
     End();
+    if (absl::IsAborted(time.status()) && commit.ahead().has_value()) {
+      WaitFor(*store_, *commit.ahead(), deadline_ns_);  // So that another attempt is of some use.
+    }
     if (time.ok()) {
       commit_time_ = *time;
     }
@@ -245,6 +270,8 @@ class TransactionState {
   const std::int64_t deadline_ns_;
   std::optional<process::HeldSnapshot> held_;
   const index::AsOf as_of_;
+  const std::uint64_t age_;
+  const std::uint32_t attempt_;
   const std::shared_ptr<bool> over_;
   WriteSet writes_;
   ReadSet reads_;
@@ -358,14 +385,15 @@ std::uint64_t Transaction::commit_time() const {
 absl::StatusOr<Transaction> Store::Begin(TransactOptions options) const {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, store::DeadlineOf(*impl_, options.timeout));
   COMMY_ASSIGN_OR_RETURN(const process::HeldSnapshot held, impl_->TakeSnapshot());
-  return Transaction(
-      std::make_unique<store::TransactionState>(impl_, options.isolation, deadline, held));
+  return Transaction(std::make_unique<store::TransactionState>(impl_, options.isolation, deadline,
+                                                               held, held.time, 0));
 }
 
 absl::Status Store::Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
                              TransactOptions options) const {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, store::DeadlineOf(*impl_, options.timeout));
   platform::Platform& platform = impl_->session().platform();
+  std::uint64_t age = 0;
   for (int attempt = 0;; ++attempt) {
     const std::int64_t left_ns = deadline - platform.MonotonicNs();
     if (left_ns <= 0) {
@@ -373,8 +401,10 @@ absl::Status Store::Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
           absl::StrCat("the transaction met a conflict ", attempt,
                        " times, and its time is over; nothing was changed"));
     }
-    options.timeout = absl::Nanoseconds(left_ns);
-    COMMY_ASSIGN_OR_RETURN(Transaction txn, Begin(options));
+    COMMY_ASSIGN_OR_RETURN(const process::HeldSnapshot held, impl_->TakeSnapshot());
+    age = attempt == 0 ? held.time : age;
+    Transaction txn(std::make_unique<store::TransactionState>(
+        impl_, options.isolation, deadline, held, age, static_cast<std::uint32_t>(attempt)));
     absl::Status status = body(txn);
     if (status.ok()) {
       // The body may have ended it, or not have looked at what a call of it said.

@@ -27,10 +27,12 @@ bool Within(const ReadRange& range, std::string_view key) {
 
 // The versions of a range, by their offsets.
 absl::Status VersionsInHash(StoreImpl& store, const ReadRange& range, const Anchor& anchor,
-                            const AsOf& as_of, std::vector<std::uint64_t>* versions) {
+                            const AsOf& as_of, absl::FunctionRef<void()> step,
+                            std::vector<std::uint64_t>* versions) {
   std::uint64_t cursor = 0;
   bool more = true;
   while (more && (range.hash_end == 0 || cursor < range.hash_end)) {
+    step();
     COMMY_ASSIGN_OR_RETURN(
         more, store.hash_index().ScanSegment(anchor, as_of, &cursor, [&](const RecordView& view) {
           const bool seen =
@@ -45,10 +47,12 @@ absl::Status VersionsInHash(StoreImpl& store, const ReadRange& range, const Anch
 }
 
 absl::Status VersionsInOrder(StoreImpl& store, const ReadRange& range, const Anchor& anchor,
-                             const AsOf& as_of, std::vector<std::uint64_t>* versions) {
+                             const AsOf& as_of, absl::FunctionRef<void()> step,
+                            std::vector<std::uint64_t>* versions) {
   index::ScanCursor cursor{range.low.empty(), range.low};
   bool more = true;
   while (more) {
+    step();
     COMMY_ASSIGN_OR_RETURN(more, store.ordered_index().ScanLeaf(anchor, as_of, false, &cursor,
                                                                 [&](const RecordView& view) {
                                                                   if (!Within(range, view.key)) {
@@ -63,10 +67,11 @@ absl::Status VersionsInOrder(StoreImpl& store, const ReadRange& range, const Anc
 }
 
 absl::Status VersionsOf(StoreImpl& store, const ReadRange& range, const Anchor& anchor,
-                        const AsOf& as_of, std::vector<std::uint64_t>* versions) {
+                        const AsOf& as_of, absl::FunctionRef<void()> step,
+                            std::vector<std::uint64_t>* versions) {
   versions->clear();
-  return range.ns->order == Order::kHash ? VersionsInHash(store, range, anchor, as_of, versions)
-                                         : VersionsInOrder(store, range, anchor, as_of, versions);
+  return range.ns->order == Order::kHash ? VersionsInHash(store, range, anchor, as_of, step, versions)
+                                         : VersionsInOrder(store, range, anchor, as_of, step, versions);
 }
 
 }  // namespace
@@ -87,7 +92,8 @@ std::shared_ptr<ReadRange> ReadSet::AddRange(const std::shared_ptr<const Namespa
 }
 
 absl::StatusOr<bool> ReadSet::SameAsOf(StoreImpl& store, const AsOf& then, std::uint64_t time,
-                                       std::uint64_t own_intent) const {
+                                       std::uint64_t own_intent,
+                                       absl::FunctionRef<void()> step) const {
   // By the same clock on the wall, so that what has merely expired meanwhile is no difference.
   const AsOf now{time, then.store_ns, own_intent};
   const auto compare = [&]() -> absl::StatusOr<bool> {
@@ -95,6 +101,7 @@ absl::StatusOr<bool> ReadSet::SameAsOf(StoreImpl& store, const AsOf& then, std::
     for (const auto& [id, read] : keys_) {
       COMMY_RETURN_IF_ERROR(store.FindAnchor(read.ns->key, &anchor));
       for (const std::string& key : read.keys) {
+        step();
         COMMY_ASSIGN_OR_RETURN(const std::uint64_t before,
                                VersionOf(store, *read.ns, anchor, key, then));
         COMMY_ASSIGN_OR_RETURN(const std::uint64_t after,
@@ -111,8 +118,8 @@ absl::StatusOr<bool> ReadSet::SameAsOf(StoreImpl& store, const AsOf& then, std::
         continue;
       }
       COMMY_RETURN_IF_ERROR(store.FindAnchor(range->ns->key, &anchor));
-      COMMY_RETURN_IF_ERROR(VersionsOf(store, *range, anchor, then, &before));
-      COMMY_RETURN_IF_ERROR(VersionsOf(store, *range, anchor, now, &after));
+      COMMY_RETURN_IF_ERROR(VersionsOf(store, *range, anchor, then, step, &before));
+      COMMY_RETURN_IF_ERROR(VersionsOf(store, *range, anchor, now, step, &after));
       if (before != after) {
         return false;
       }

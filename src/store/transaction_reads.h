@@ -9,6 +9,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 
 #include "index/intents.h"
@@ -23,9 +24,11 @@ class ReadSet {
   std::shared_ptr<ReadRange> AddRange(const std::shared_ptr<const NamespaceState>& ns);
 
   // Whether everything that was read as of `then` is the same as of `time`, the transaction's own
-  // intents aside. Requires: the calling thread is in an operation, in which `then` is held.
+  // intents aside. Calls `step` from time to time. Requires: the calling thread is in an operation, in
+  // which `then` is held.
   absl::StatusOr<bool> SameAsOf(StoreImpl& store, const index::AsOf& then, std::uint64_t time,
-                                std::uint64_t own_intent) const;
+                                std::uint64_t own_intent,
+                                absl::FunctionRef<void()> step) const;
 
  private:
   struct Keys {
