@@ -81,6 +81,9 @@ std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t cou
       return offset;
     }
   } while (waiting >= std::max(count, kWaitingSpans) && op.session().PushEpoch());
+  if (reserve == total) {
+    return 0;
+  }
   run_credit_.store(std::max(kWaitingSpans, total / kCreditPart), std::memory_order_relaxed);
   return TryClaimRun(op, kind, {count, spare, 0, total, reserve}, &waiting);
 }
