@@ -10,6 +10,9 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
+// What the expiry sweep may take at once, between which the heartbeat thread rests as long.
+constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+
 std::uint64_t Ns(absl::Duration duration) {
   const std::int64_t ns = absl::ToInt64Nanoseconds(duration);
   return ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
@@ -74,7 +77,8 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
   });
   hooks.stalled = [impl](std::uint32_t slot) { impl->SettleStalled(slot); };
   hooks.urgent.emplace_back([impl] { impl->allocator_.KeepRoom(); });
-  hooks.background.emplace_back([impl] { impl->Background(); });
+  hooks.background.emplace_back([impl] { return impl->Background(); });
+  hooks.go_on.emplace_back([impl] { return impl->GoOn(); });
   COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));
   return store;
 }
@@ -303,10 +307,15 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
 
 // --- Background ------------------------------------------------------------------------------
 
-void StoreImpl::Background() {
+bool StoreImpl::Background() {
   (void)BuryDead();
-  ExpireKeys();
+  const bool more = ExpireKeys({.budget_ns = kExpiryBudgetNs});
   TendNamespaces();
+  return more;
+}
+
+bool StoreImpl::GoOn() {
+  return ExpireKeys({.budget_ns = kExpiryBudgetNs, .begin = false});
 }
 
 void StoreImpl::TendNamespaces() {
