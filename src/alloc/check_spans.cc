@@ -15,7 +15,7 @@ using process::NoteKind;
 
 // What lanes note about spans.
 struct SpanNotes {
-  std::set<std::pair<std::uint64_t, std::uint64_t>> runs;      // Claimed or given back: first, count.
+  std::set<std::pair<std::uint64_t, std::uint64_t>> runs;  // Claimed or given back: first, count.
   std::set<std::pair<std::uint64_t, std::uint64_t>> emptying;  // Span, lane.
 
   [[nodiscard]] bool HaveRun(std::uint64_t first, std::uint64_t span) const {

@@ -150,8 +150,7 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
 }
 
 bool LaneSpans::IsMine(std::uint32_t size_class, std::uint64_t span) const {
-  const SpanWord word =
-      Unpack(allocator_.region_.span_word(span).load(std::memory_order_acquire));
+  const SpanWord word = Unpack(allocator_.region_.span_word(span).load(std::memory_order_acquire));
   return word.kind == SpanKind::kSmall && word.lane == lane_.index() &&
          word.size_class == size_class;
 }

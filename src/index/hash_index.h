@@ -67,7 +67,8 @@ class HashIndex final : public Index {
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const override;
   absl::Status Carry(IndexRoot& root, std::uint64_t descriptor) override;
-  absl::Status ReclaimStructure(process::Operation& op, IndexRoot& root) override;
+  absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
+                                        std::int64_t deadline_ns) override;
   absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
                                             std::uint64_t offset) const override;
   absl::Status WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,

@@ -134,7 +134,7 @@ absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& direct
   }
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
   const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSegment, offset));
-  ReclaimSlots(op, Slots(offset, *segment));
+  COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots(offset, *segment)));
   // Every entry that may name it, not only those that are left: then none does.
   if (segment->depth > directory.depth) {
     return base::DataLoss(region_.path(), ": the segment at ", base::Hex(offset),
@@ -150,11 +150,18 @@ absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& direct
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::ReclaimStructure(Operation& op, IndexRoot& root) {
+absl::StatusOr<bool> HashIndex::ReclaimStructure(Operation& op, IndexRoot& root,
+                                                 std::int64_t deadline_ns) {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   if (directory.entries != nullptr) {
     for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+      if (directory.entries[i].load(std::memory_order_acquire) <= kEntryGone) {
+        continue;
+      }
       COMMY_RETURN_IF_ERROR(ReclaimSegment(op, directory, i));
+      if (IsTimeUp(deadline_ns)) {
+        return false;
+      }
     }
     const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kDirectory, directory.offset));
     if (root.directory.CompareAndSet(directory.offset, 0, std::memory_order_seq_cst)) {
@@ -162,7 +169,7 @@ absl::Status HashIndex::ReclaimStructure(Operation& op, IndexRoot& root) {
     }
     op.DropNotes(place);
   }
-  return absl::OkStatus();
+  return true;
 }
 
 }  // namespace commy::index

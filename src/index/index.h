@@ -22,14 +22,24 @@
 //           since a word never goes back to 0 in its array's life. The poster noted the old one,
 //           the replacements and the descriptor, and does S6; else his recoverer does.
 // CLEAR     C1  build an empty root whose prev is the old root; CAS old.successor 0 -> new
-//           C2  finish a posted change; CAS baton 0 -> closed: nothing changes shape any more
-//           C3  freeze every slot: no put can succeed any more
-//           C4  settle every head: all their commits are earlier than the clear's; a transaction
-//               that is still active is aborted
-//           C5  CAS the namespace's root word old -> new; settle the new root
-//           C6  take the old root's memory back, block by block: note, CAS its word away, retire
-//           C2 to C5 are done by whoever is held up. A drop is the same with the mark 1 as
-//           successor and the catalog's CAS in the place of C5.
+//           C2  look through the transactions that lanes have noted: one that is active and writes in the
+//               namespace is aborted, one that is committing gets its time
+//           C3  CAS the namespace's root word old -> new; settle the new root
+//           then, when no snapshot needs the old root, in pieces, each under a pin of its own:
+//           C4  finish a posted change there; CAS baton 0 -> closed: nothing changes shape any more
+//           C5  take the old root's memory back, array by array: freeze its slots, make every head final
+//               (what is active is aborted), and then block by block: note, CAS its word away, retire
+//           C2 and C3 are done by each writer that meets a successor, and take microseconds however
+//           many keys there are.
+//           A writer that found the old root before C3 may still change it afterwards. It began before
+//           the clear was over, so its change counts as one before the clear, whatever its commit time
+//           says: nobody that comes later looks there. A transaction must not do so, since it may have
+//           other keys elsewhere: after C1 it helps, and what it had installed by then C2 finds, for a
+//           transaction completes its list, and fences, before it installs.
+// DROP      D1  the mark 1 as successor: from here on every use answers that it was dropped, at once
+//           D2  C4 and C5, in pieces
+//           D3  take the object out of the catalog's names, and then the root, and the object
+//           Only who drops, and heartbeats, do D2 and D3.
 // SNAPSHOTS A reader at S takes the newest root that is not newer, and there of each key the newest
 //           version that is not. Clears and puts leave what a snapshot needs (process/snapshots.h).
 //           A drop leaves nothing: who reads in a dropped namespace hears so, at whatever time.
@@ -184,15 +194,24 @@ class Index {
   absl::StatusOr<std::uint64_t> Size(const Anchor& anchor);
 
   absl::Status Clear(process::Operation& op, const Anchor& anchor);
-  // C1 to C4 of a drop. Idempotent. True: it was this call that marked the namespace.
-  absl::StatusOr<bool> CloseForDrop(process::Operation& op, const Anchor& anchor);
-  // C6 for every root that was cleared away and that no snapshot needs. Cheap if there is none.
-  absl::Status ReclaimCleared(process::Operation& op, const Anchor& anchor);
-  // C6 for all that a dropped namespace had, but for the object itself.
-  absl::Status ReclaimDropped(process::Operation& op, const Anchor& anchor);
+  // D1. Idempotent. True: it was this call that marked the namespace.
+  absl::StatusOr<bool> MarkForDrop(process::Operation& op, const Anchor& anchor);
+
+  // Work on all of a namespace is done in pieces. False: the time (monotonic) was over before the work
+  // was; whoever goes on finds what is left.
+
+  // C4 and C5 for every root that was cleared away and that no snapshot needs. Cheap if there is none.
+  absl::StatusOr<bool> ReclaimCleared(process::Operation& op, const Anchor& anchor,
+                                      std::int64_t deadline_ns);
+  // D2: all that a dropped namespace had, but for its root and the object.
+  absl::StatusOr<bool> ReclaimDropped(process::Operation& op, const Anchor& anchor,
+                                      std::int64_t deadline_ns);
+  // The root of one of which nothing else is left.
+  absl::Status ReclaimDroppedRoot(process::Operation& op, const Anchor& anchor);
   // Prunes versions and removes tombstones in what is marked; `waiting`: also in what was left for a
   // snapshot, since one has ended. Cheap if nothing is.
-  absl::Status Sweep(process::Operation& op, const Anchor& anchor, bool waiting);
+  absl::StatusOr<bool> Sweep(process::Operation& op, const Anchor& anchor, bool waiting,
+                             std::int64_t deadline_ns);
 
   // Recovery, R1: finishes what is posted in the namespace's index.
   absl::Status FinishPosted(process::Operation& own, const Anchor& anchor);
@@ -311,8 +330,9 @@ class Index {
   virtual absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const = 0;
   // S2 to S4.
   virtual absl::Status Carry(IndexRoot& root, std::uint64_t descriptor) = 0;
-  // C6 for everything below the root's directory word.
-  virtual absl::Status ReclaimStructure(process::Operation& op, IndexRoot& root) = 0;
+  // C5 for everything below the root's directory word. False: the time was over before.
+  virtual absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
+                                                std::int64_t deadline_ns) = 0;
   virtual absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
                                                     std::uint64_t offset) const = 0;
   // `current`: it is the root of a namespace that is not being dropped, so nothing may be missing.
@@ -429,11 +449,14 @@ class Index {
   absl::Status HelpFrozen(const Anchor& anchor, const Position& at);
   // S2 to S5.
   absl::Status Help(IndexRoot& root, std::uint64_t descriptor);
-  // C6 for a slot and the records that it leads to; two notes from `first_note` on are its own.
+  [[nodiscard]] bool IsTimeUp(std::int64_t deadline_ns) const {
+    return session_.platform().MonotonicNs() >= deadline_ns;
+  }
+  // C5 for a slot and the records that it leads to; two notes from `first_note` on are its own.
   void ReclaimChain(process::Operation& op, Shared64& slot, std::uint64_t word,
                     std::uint32_t first_note);
-  // The same for a whole array.
-  void ReclaimSlots(process::Operation& op, const SlotArray& slots);
+  // The same for a whole array, whose slots it freezes first.
+  absl::Status ReclaimSlots(process::Operation& op, const SlotArray& slots);
   // Visits the records of a slot. `belongs` says whether a key may be there.
   void WalkChain(const Anchor& anchor, std::uint64_t word, bool current, BlockVisitor visit,
                  FaultVisitor fault, std::uint64_t* keys,
@@ -509,15 +532,17 @@ class Index {
   Left SweepSlot(process::Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
                  process::SnapshotTimes& times, std::optional<std::string>* died);
 
-  // C2 to C4.
-  absl::Status CloseRoot(IndexRoot& root);
-  // C2 to C5.
-  absl::Status CompleteClear(const Anchor& anchor, std::uint64_t root_offset, IndexRoot& root,
+  // C4.
+  absl::Status CloseBaton(IndexRoot& root);
+  // C2 and C3.
+  absl::Status CompleteClear(const Anchor& anchor, std::uint64_t root_offset,
                              std::uint64_t successor);
-  absl::Status ReclaimContent(process::Operation& op, IndexRoot& root);
+  // C4 and C5, but for the root itself.
+  absl::StatusOr<bool> ReclaimContent(process::Operation& op, IndexRoot& root,
+                                      std::int64_t deadline_ns);
   // `times` null: whatever snapshots need.
-  absl::Status ReclaimOlder(process::Operation& op, const Anchor& anchor,
-                            process::SnapshotTimes* times);
+  absl::StatusOr<bool> ReclaimOlder(process::Operation& op, const Anchor& anchor,
+                                    process::SnapshotTimes* times, std::int64_t deadline_ns);
 
   absl::StatusOr<IndexRoot*> OlderRoot(const Anchor& anchor, const IndexRoot& root,
                                        const AsOf& as_of) const;

@@ -28,11 +28,11 @@ absl::StatusOr<std::uint64_t> Index::BuildRoot(Operation& op, std::uint64_t name
   return offset;
 }
 
-absl::Status Index::CloseRoot(IndexRoot& root) {
-  while (true) {  // C2
+absl::Status Index::CloseBaton(IndexRoot& root) {
+  while (true) {
     std::uint64_t baton = root.baton.load(std::memory_order_acquire);
     if (baton == kBatonClosed) {
-      break;
+      return absl::OkStatus();
     }
     if (baton != 0) {
       COMMY_RETURN_IF_ERROR(Help(root, baton));
@@ -40,36 +40,13 @@ absl::Status Index::CloseRoot(IndexRoot& root) {
     }
     root.baton.compare_exchange(baton, kBatonClosed, std::memory_order_seq_cst);
   }
-  COMMY_RETURN_IF_ERROR(ForEachSlots(root, [](const SlotArray& slots) {  // C3
-    for (std::uint64_t i = 0; i < slots.count; ++i) {
-      slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
-    }
-    return absl::OkStatus();
-  }));
-  return ForEachSlots(root, [this](const SlotArray& slots) -> absl::Status {  // C4
-    for (std::uint64_t i = 0; i < slots.count; ++i) {
-      const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);
-      if (SlotIsEmpty(word) || SlotIsDead(word)) {
-        continue;
-      }
-      auto* const record = region_.At<Record>(SlotOffset(word));
-      if (record == nullptr) {
-        return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
-                              " lies outside the file");
-      }
-      if (IsIntent(SettleWord(region_, record->commit))) {
-        COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit).status());
-      }
-    }
-    return absl::OkStatus();
-  });
 }
 
-absl::Status Index::CompleteClear(const Anchor& anchor, std::uint64_t root_offset, IndexRoot& root,
+absl::Status Index::CompleteClear(const Anchor& anchor, std::uint64_t root_offset,
                                   std::uint64_t successor) {
-  COMMY_RETURN_IF_ERROR(CloseRoot(root));
+  intents_.SettleWriters(anchor.offset);  // C2
   COMMY_ASSIGN_OR_RETURN(IndexRoot * next, RootAt(anchor, successor));
-  anchor.object->root.CompareAndSet(root_offset, successor, std::memory_order_seq_cst);  // C5
+  anchor.object->root.CompareAndSet(root_offset, successor, std::memory_order_seq_cst);  // C3
   SettleWord(region_, next->commit);
   TellChange(anchor);
   return absl::OkStatus();
@@ -104,12 +81,12 @@ absl::Status Index::Clear(Operation& op, const Anchor& anchor) {
       return absl::AbortedError("being dropped");
     }
   }
-  COMMY_RETURN_IF_ERROR(CompleteClear(anchor, root_offset, *root, successor));
+  const absl::Status completed = CompleteClear(anchor, root_offset, successor);
   op.DropNotes(first_note);
-  return ReclaimCleared(op, anchor);
+  return completed;
 }
 
-absl::StatusOr<bool> Index::CloseForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
+absl::StatusOr<bool> Index::MarkForDrop([[maybe_unused]] Operation& op, const Anchor& anchor) {
   for (int attempt = 0; attempt < kChainLimit; ++attempt) {
     const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
     if (offset == 0) {
@@ -121,10 +98,9 @@ absl::StatusOr<bool> Index::CloseForDrop([[maybe_unused]] Operation& op, const A
     const bool marked =
         root->successor.compare_exchange(successor, kDropMark, std::memory_order_seq_cst);
     if (marked || successor == kDropMark) {
-      COMMY_RETURN_IF_ERROR(CloseRoot(*root));
       return marked;
     }
-    COMMY_RETURN_IF_ERROR(CompleteClear(anchor, offset, *root, successor));
+    COMMY_RETURN_IF_ERROR(CompleteClear(anchor, offset, successor));
   }
   return base::DataLoss(region_.path(), ": the roots of namespace ", anchor.id & kIdMask,
                         " lead in a circle");
@@ -157,7 +133,23 @@ void Index::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
   }
 }
 
-void Index::ReclaimSlots(Operation& op, const SlotArray& slots) {
+absl::Status Index::ReclaimSlots(Operation& op, const SlotArray& slots) {
+  // Frozen, so that no write can succeed any more; and final, so that no transaction can be committed
+  // of which a part is taken away.
+  for (std::uint64_t i = 0; i < slots.count; ++i) {
+    const std::uint64_t word = slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
+    if (SlotIsEmpty(word) || SlotIsDead(word)) {
+      continue;
+    }
+    auto* const record = region_.At<Record>(SlotOffset(word));
+    if (record == nullptr) {
+      return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
+                            " lies outside the file");
+    }
+    if (IsIntent(SettleWord(region_, record->commit))) {
+      COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit).status());
+    }
+  }
   const std::uint32_t records = op.AddNote(0);
   op.AddNote(0);
   for (std::uint64_t i = 0; i < slots.count; ++i) {
@@ -167,10 +159,16 @@ void Index::ReclaimSlots(Operation& op, const SlotArray& slots) {
     }
   }
   op.DropNotes(records);
+  return absl::OkStatus();
 }
 
-absl::Status Index::ReclaimContent(Operation& op, IndexRoot& root) {
-  COMMY_RETURN_IF_ERROR(ReclaimStructure(op, root));
+absl::StatusOr<bool> Index::ReclaimContent(Operation& op, IndexRoot& root,
+                                           std::int64_t deadline_ns) {
+  COMMY_RETURN_IF_ERROR(CloseBaton(root));  // C4
+  COMMY_ASSIGN_OR_RETURN(const bool done, ReclaimStructure(op, root, deadline_ns));
+  if (!done) {
+    return false;
+  }
   for (Shared64& group : root.counters) {
     // Closed for good, or a writer that comes late could still hang a block there.
     std::uint64_t offset = group.load(std::memory_order_acquire);
@@ -187,26 +185,27 @@ absl::Status Index::ReclaimContent(Operation& op, IndexRoot& root) {
       op.DropNotes(place);
     }
   }
-  return absl::OkStatus();
+  return true;
 }
 
-absl::Status Index::ReclaimCleared(Operation& op, const Anchor& anchor) {
+absl::StatusOr<bool> Index::ReclaimCleared(Operation& op, const Anchor& anchor,
+                                           std::int64_t deadline_ns) {
   process::SnapshotTimes times(region_);
-  return ReclaimOlder(op, anchor, &times);
+  return ReclaimOlder(op, anchor, &times, deadline_ns);
 }
 
-absl::Status Index::ReclaimOlder(Operation& op, const Anchor& anchor,
-                                 process::SnapshotTimes* times) {
+absl::StatusOr<bool> Index::ReclaimOlder(Operation& op, const Anchor& anchor,
+                                         process::SnapshotTimes* times, std::int64_t deadline_ns) {
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {
-    return absl::OkStatus();
+    return true;
   }
   COMMY_ASSIGN_OR_RETURN(IndexRoot * newer, RootAt(anchor, offset));
   SettleWord(region_, newer->commit);
   for (int step = 0; step < kChainLimit; ++step) {
     const std::uint64_t victim = newer->prev.load(std::memory_order_acquire);
     if (victim == 0 || (victim & kPrevFrozen) != 0) {
-      return absl::OkStatus();  // Frozen: dropped itself, by who goes on below it.
+      return true;  // Frozen: dropped itself, by who goes on below it.
     }
     COMMY_ASSIGN_OR_RETURN(IndexRoot * old, RootAt(anchor, victim));
     if (times != nullptr && times->Needs(old->commit.load(std::memory_order_acquire),
@@ -214,7 +213,10 @@ absl::Status Index::ReclaimOlder(Operation& op, const Anchor& anchor,
       newer = old;
       continue;
     }
-    COMMY_RETURN_IF_ERROR(ReclaimContent(op, *old));
+    COMMY_ASSIGN_OR_RETURN(const bool done, ReclaimContent(op, *old, deadline_ns));
+    if (!done) {
+      return false;
+    }
     const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, victim));
     const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
     if (newer->prev.CompareAndSet(victim, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
@@ -222,17 +224,25 @@ absl::Status Index::ReclaimOlder(Operation& op, const Anchor& anchor,
     }
     op.DropNotes(place);
   }
-  return absl::OkStatus();
+  return true;
 }
 
-absl::Status Index::ReclaimDropped(Operation& op, const Anchor& anchor) {
-  COMMY_RETURN_IF_ERROR(ReclaimOlder(op, anchor, nullptr));
+absl::StatusOr<bool> Index::ReclaimDropped(Operation& op, const Anchor& anchor,
+                                           std::int64_t deadline_ns) {
+  COMMY_ASSIGN_OR_RETURN(const bool older, ReclaimOlder(op, anchor, nullptr, deadline_ns));
+  const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
+  if (!older || offset == 0) {
+    return older;
+  }
+  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, offset));
+  return ReclaimContent(op, *root, deadline_ns);
+}
+
+absl::Status Index::ReclaimDroppedRoot(Operation& op, const Anchor& anchor) {
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {
     return absl::OkStatus();
   }
-  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, offset));
-  COMMY_RETURN_IF_ERROR(ReclaimContent(op, *root));
   const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, offset));
   if (anchor.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {
     allocator_.Retire(op, offset);

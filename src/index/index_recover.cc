@@ -12,17 +12,23 @@ using process::Operation;
 }  // namespace
 
 absl::Status Index::FinishPosted([[maybe_unused]] Operation& own, const Anchor& anchor) {
+  // Also in roots that were cleared away, where a writer that came late may have posted, and in one that
+  // is being dropped: what a change replaces is retired by its poster, or by who recovers that.
+  COMMY_RETURN_IF_ERROR(
+      ForEachRoot(anchor, [&](std::uint64_t, IndexRoot& each) -> absl::StatusOr<bool> {
+        const std::uint64_t baton = each.baton.load(std::memory_order_acquire);
+        if (baton > kBatonClosed) {
+          COMMY_RETURN_IF_ERROR(Help(each, baton));
+        }
+        return true;
+      }));
   std::uint64_t root_offset = 0;
-  COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
+  COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, CurrentRoot(anchor, &root_offset));
   const std::uint64_t successor = root->successor.load(std::memory_order_acquire);
   if (successor == kDropMark) {
     return absl::AbortedError("being dropped");
   }
-  if (successor != 0) {
-    return CompleteClear(anchor, root_offset, *root, successor);
-  }
-  const std::uint64_t baton = root->baton.load(std::memory_order_acquire);
-  return baton > kBatonClosed ? Help(*root, baton) : absl::OkStatus();
+  return successor == 0 ? absl::OkStatus() : CompleteClear(anchor, root_offset, successor);
 }
 
 absl::Status Index::ForEachRoot(

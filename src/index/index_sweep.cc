@@ -149,7 +149,8 @@ absl::Status Index::SweepSlots(Operation& op, const Anchor& anchor, const SlotAr
   return worst == Left::kNothing ? absl::OkStatus() : MarkLeft(anchor, key, worst, ended);
 }
 
-absl::Status Index::Sweep(Operation& op, const Anchor& anchor, bool waiting) {
+absl::StatusOr<bool> Index::Sweep(Operation& op, const Anchor& anchor, bool waiting,
+                                  std::int64_t deadline_ns) {
   std::uint64_t root_offset = 0;
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
   const auto wanted = [waiting](const Shared64& mark) {
@@ -157,7 +158,7 @@ absl::Status Index::Sweep(Operation& op, const Anchor& anchor, bool waiting) {
     return seen != 0 && (waiting || seen != kWaiting);
   };
   if (!wanted(root->marks)) {
-    return absl::OkStatus();
+    return true;
   }
   // Marks go to "being swept" while they are worked on and from there to 0 when that is done, so
   // that a sweeper's death does not lose them, and a new mark that comes meanwhile stays.
@@ -165,8 +166,9 @@ absl::Status Index::Sweep(Operation& op, const Anchor& anchor, bool waiting) {
   std::vector<std::string> died;
   process::SnapshotTimes times(region_);
   bool passed_by = false;
+  bool late = false;
   COMMY_RETURN_IF_ERROR(ForEachSlots(*root, [&](const SlotArray& slots) -> absl::Status {
-    if (!wanted(*slots.mark)) {
+    if (late || !wanted(*slots.mark)) {
       passed_by = passed_by || slots.mark->load(std::memory_order_acquire) != 0;
       return absl::OkStatus();
     }
@@ -177,13 +179,18 @@ absl::Status Index::Sweep(Operation& op, const Anchor& anchor, bool waiting) {
     if (key.has_value()) {
       died.push_back(*std::move(key));
     }
+    late = IsTimeUp(deadline_ns);
     return absl::OkStatus();
   }));
-  root->marks.CompareAndSet(kSweeping, passed_by ? kWaiting : 0, std::memory_order_seq_cst);
+  if (late) {
+    SetMark(root->marks, kMarked);  // For whoever goes on.
+  } else {
+    root->marks.CompareAndSet(kSweeping, passed_by ? kWaiting : 0, std::memory_order_seq_cst);
+  }
   for (const std::string& key : died) {
     AfterDeath(op, anchor, key);
   }
-  return absl::OkStatus();
+  return !late;
 }
 
 absl::Status Index::ForEachOld(const Anchor& anchor,

@@ -61,6 +61,11 @@ absl::Status Index::LocateForWrite(const Anchor& anchor, std::string_view key, s
                                    Position* at) {
   for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
     COMMY_ASSIGN_OR_RETURN(at->root, CurrentRoot(anchor, &at->root_offset));
+    if (const std::uint64_t successor = at->root->successor.load(std::memory_order_seq_cst);
+        successor > kDropMark) [[unlikely]] {
+      COMMY_RETURN_IF_ERROR(CompleteClear(anchor, at->root_offset, successor));
+      continue;
+    }
     COMMY_ASSIGN_OR_RETURN(const Found found, FindPlace(key, hash, at));
     if (found == Found::kFrozen) [[unlikely]] {
       COMMY_RETURN_IF_ERROR(HelpFrozen(anchor, *at));
@@ -78,7 +83,7 @@ absl::Status Index::HelpFrozen(const Anchor& anchor, const Position& at) {
     return absl::AbortedError("being dropped");
   }
   if (successor != 0) {
-    return CompleteClear(anchor, at.root_offset, *at.root, successor);
+    return CompleteClear(anchor, at.root_offset, successor);
   }
   const std::uint64_t baton = at.root->baton.load(std::memory_order_acquire);
   if (baton > kBatonClosed) {

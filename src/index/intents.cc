@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "base/status.h"
+#include "process/notes.h"
 
 namespace commy::index {
 namespace {
@@ -48,6 +49,39 @@ void Intents::GiveTime(TransactionHead& head) const {
                             std::memory_order_seq_cst);
 }
 
+void Intents::SettleWriters(std::uint64_t object_offset) const {
+  for (std::uint32_t i = 0; i < region_.lanes_ready(); ++i) {
+    // The note of a transaction is the first of its lane. The pin was there before it is read, so the
+    // block stays what it is: see STALLED.
+    const process::Note note =
+        process::ReadNote(region_.lane(i).notes[0].load(std::memory_order_seq_cst));
+    if (note.kind != process::NoteKind::kTransaction) {
+      continue;
+    }
+    const absl::StatusOr<TransactionHead*> head = HeadAt(note.offset_bytes);
+    if (!head.ok() || !WritesIn(**head, object_offset)) {
+      continue;  // Or damaged; for `check` to report.
+    }
+    (*head)->status.CompareAndSet(kStatusActive, kCommitAborted, std::memory_order_seq_cst);
+    if ((*head)->status.load(std::memory_order_seq_cst) == kStatusCommitting) {
+      GiveTime(**head);
+    }
+  }
+}
+
+bool Intents::WritesIn(const TransactionHead& head, std::uint64_t object_offset) {
+  if (head.list_sum.load(std::memory_order_seq_cst) == 0) {
+    return false;
+  }
+  const auto* const totals = reinterpret_cast<const TransactionTotal*>(&head + 1);
+  for (std::uint64_t i = 0; i < head.total_capacity; ++i) {
+    if (totals[i].object == object_offset) {
+      return true;
+    }
+  }
+  return false;
+}
+
 const region::LaneLayout* Intents::LaneOf(const TransactionHead& head) const {
   return head.lane < region_.lanes_ready() ? &region_.lane(head.lane) : nullptr;
 }
@@ -84,8 +118,9 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
   const std::int64_t start = platform_.MonotonicNs();
   // The younger one's commit would be a conflict for who has a snapshot, and has been tried before.
   const bool at_once = !older && has_snapshot && own.head->attempt >= kPatientAttempts;
-  const std::int64_t until =
-      start + (at_once ? 0 : older && !has_snapshot ? kHoldNs : kTransactionPatienceNs);
+  const std::int64_t until = start + (at_once                  ? 0
+                                      : older && !has_snapshot ? kHoldNs
+                                                               : kTransactionPatienceNs);
   ahead->lane = head.lane;
   ahead->operations = lane->operations.load(std::memory_order_acquire);
   Watch watch(lane->progress, start);
@@ -173,8 +208,7 @@ absl::StatusOr<std::uint64_t> Intents::DecideAfter(Shared64& commit, Waiter wait
 }
 
 absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit) const {
-  return DecideAfter(commit,
-                     [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
+  return DecideAfter(commit, [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
 }
 
 absl::StatusOr<std::uint64_t> Intents::DecideForPut(Shared64& commit) const {
@@ -280,7 +314,7 @@ void Intents::ApplyTotals(std::uint64_t head_offset) const {
   const std::uint64_t count =
       std::min((*head)->total_count.load(std::memory_order_acquire), (*head)->total_capacity);
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto* const cell = region_.At<Shared64>(totals[i].cell);
+    auto* const cell = totals[i].cell == 0 ? nullptr : region_.At<Shared64>(totals[i].cell);
     if (cell != nullptr) {
       cell->CompareAndSet(totals[i].before, totals[i].after, std::memory_order_seq_cst);
     }

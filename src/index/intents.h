@@ -26,8 +26,12 @@
 //          final: stamps each, prunes below it, or takes it away if it was aborted. Only then, and only
 //          he, or who recovers him when he is dead, retires the block: a stopped owner may still install
 //          an intent of a transaction that was aborted meanwhile, which he finds on his walk.
-// CLEAR    freezes the slots first, so no intent comes any more, then makes every head final: what is
-//          active is aborted. So a transaction is before the clear or takes part in nothing of it.
+// CLEAR    marks the old root first: who installs from then on helps, and does so in the new one. What had
+//          begun before is in the note of its lane with a complete list, or has no intent yet and will see
+//          the mark: the owner completes its list, then fences, then looks for the root; who clears
+//          marks, then looks at the list. What is active then and writes in the namespace is aborted, what
+//          is committing gets its time, which is below the clear's. (Prepared: it has one.) So a
+//          transaction is before the clear or takes part in nothing of it.
 // ORDER    Two transactions that need the same keys must not abort each other in turn. So the older one
 //          goes first; a transaction keeps its age through all attempts. The owner counts its steps in
 //          its lane's `progress`; while it waits, each look at what it waits for is a step as well.
@@ -110,7 +114,7 @@ struct Installing {
   const TransactionHead* head = nullptr;
   Shared64* progress = nullptr;  // Of its lane.
   std::uint64_t snapshot_time =
-      kCommitTimeMax;  // Who finds a newer version of a key has a conflict.
+      kCommitTimeMax;            // Who finds a newer version of a key has a conflict.
   std::int64_t deadline_ns = 0;  // Monotonic.
 };
 
@@ -124,9 +128,7 @@ struct Ahead {
 class Watch {
  public:
   Watch(const Shared64& progress, std::int64_t now_ns)
-      : progress_(progress),
-        seen_(progress.load(std::memory_order_relaxed)),
-        moved_ns_(now_ns) {}
+      : progress_(progress), seen_(progress.load(std::memory_order_relaxed)), moved_ns_(now_ns) {}
 
   // For how long it has not moved.
   std::int64_t StillFor(std::int64_t now_ns) {
@@ -167,6 +169,9 @@ class Intents {
                                           Ahead* ahead) const;
   // Makes a transaction final at once, whose owner is dead or stalled. Returns the final status.
   std::uint64_t Settle(TransactionHead& head) const;
+  // Step C2 of a clear (index.h): what every lane has noted that is active and writes in the namespace
+  // whose object that is, is aborted; what is committing gets its time. Requires: pinned.
+  void SettleWriters(std::uint64_t object_offset) const;
   // For who only looks: what a commit word says, or the status of the transaction that it refers to.
   [[nodiscard]] absl::StatusOr<std::uint64_t> StatusOf(const Shared64& commit) const;
 
@@ -183,6 +188,8 @@ class Intents {
   void ApplyTotals(std::uint64_t head_offset) const;
 
  private:
+  // Whether its list is complete and names the namespace.
+  static bool WritesIn(const TransactionHead& head, std::uint64_t object_offset);
   // What the one who has waited is to do.
   enum class Stand : std::uint8_t { kAbort, kLookAgain, kYield };
   using Waiter = absl::FunctionRef<Stand(const TransactionHead& head, std::uint64_t status)>;

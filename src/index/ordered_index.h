@@ -109,7 +109,8 @@ class OrderedIndex final : public Index {
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const override;
   absl::Status Carry(IndexRoot& root, std::uint64_t descriptor) override;
-  absl::Status ReclaimStructure(process::Operation& op, IndexRoot& root) override;
+  absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
+                                        std::int64_t deadline_ns) override;
   absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
                                             std::uint64_t offset) const override;
   absl::Status WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
@@ -234,8 +235,9 @@ class OrderedIndex final : public Index {
   // Below a node with this separator behind it; 0: none. False: `use` said so.
   absl::StatusOr<bool> ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
                                    std::uint64_t behind, LeafWalk* walk) const;
-  absl::Status ReclaimNode(process::Operation& op, Shared64& word, std::uint64_t gone,
-                           std::uint32_t level_limit);
+  absl::StatusOr<bool> ReclaimNode(process::Operation& op, Shared64& word, std::uint64_t gone,
+                                   std::uint32_t level_limit, std::int64_t deadline_ns);
+  void ReclaimSeparators(process::Operation& op, InnerNode& node);
   void WalkNode(const WalkState& walk, std::uint64_t offset, std::uint32_t level_limit,
                 const Bounds& bounds) const;
   void WalkInner(const WalkState& walk, std::uint64_t offset, InnerNode& node,

@@ -103,11 +103,12 @@ absl::StatusOr<bool> OrderedIndex::IsStructureReachable(const IndexRoot& root, N
 
 // --- Taking back -----------------------------------------------------------------------------------
 
-absl::Status OrderedIndex::ReclaimNode(Operation& op, Shared64& word, std::uint64_t gone,
-                                       std::uint32_t level_limit) {
+absl::StatusOr<bool> OrderedIndex::ReclaimNode(Operation& op, Shared64& word, std::uint64_t gone,
+                                               std::uint32_t level_limit,
+                                               std::int64_t deadline_ns) {
   const std::uint64_t offset = word.load(std::memory_order_acquire);
   if (offset <= kEntryGone) {
-    return absl::OkStatus();
+    return true;
   }
   const auto* const head = region_.At<NodeHead>(offset);
   if (head == nullptr || head->level > level_limit) {
@@ -117,37 +118,46 @@ absl::Status OrderedIndex::ReclaimNode(Operation& op, Shared64& word, std::uint6
   if (!is_leaf) {
     COMMY_ASSIGN_OR_RETURN(InnerNode * node, InnerAt(offset));
     for (std::uint64_t i = 0; i < node->head.capacity; ++i) {
-      COMMY_RETURN_IF_ERROR(ReclaimNode(op, Children(*node)[i], kEntryGone, node->head.level - 1));
-    }
-    // Only when no child is left: what finds its way to one needs them.
-    for (std::uint64_t i = 0; i + 1 < node->head.capacity; ++i) {
-      Shared64& separator = Separators(*node)[i];
-      const std::uint64_t text = separator.load(std::memory_order_acquire);
-      if (text <= kEntryGone) {
-        continue;
+      COMMY_ASSIGN_OR_RETURN(const bool done, ReclaimNode(op, Children(*node)[i], kEntryGone,
+                                                          node->head.level - 1, deadline_ns));
+      if (!done) {
+        return false;
       }
-      const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSeparator, text));
-      if (separator.CompareAndSet(text, kEntryGone, std::memory_order_seq_cst)) {
-        allocator_.Retire(op, text);
-      }
-      op.DropNotes(place);
     }
+    ReclaimSeparators(op, *node);
   }
   const std::uint32_t place =
       op.AddNote(BlockNote(is_leaf ? NoteKind::kLeaf : NoteKind::kInner, offset));
   if (is_leaf) {
     COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
-    ReclaimSlots(op, Slots({offset, leaf}));
+    COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots({offset, leaf})));
   }
   if (word.CompareAndSet(offset, gone, std::memory_order_seq_cst)) {
     allocator_.Retire(op, offset);
   }
   op.DropNotes(place);
-  return absl::OkStatus();
+  return !is_leaf || gone == 0 || !IsTimeUp(deadline_ns);
 }
 
-absl::Status OrderedIndex::ReclaimStructure(Operation& op, IndexRoot& root) {
-  return ReclaimNode(op, root.directory, 0, kLevelLimit);
+// Only when no child is left: what finds its way to one needs them.
+void OrderedIndex::ReclaimSeparators(Operation& op, InnerNode& node) {
+  for (std::uint64_t i = 0; i + 1 < node.head.capacity; ++i) {
+    Shared64& separator = Separators(node)[i];
+    const std::uint64_t text = separator.load(std::memory_order_acquire);
+    if (text <= kEntryGone) {
+      continue;
+    }
+    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSeparator, text));
+    if (separator.CompareAndSet(text, kEntryGone, std::memory_order_seq_cst)) {
+      allocator_.Retire(op, text);
+    }
+    op.DropNotes(place);
+  }
+}
+
+absl::StatusOr<bool> OrderedIndex::ReclaimStructure(Operation& op, IndexRoot& root,
+                                                    std::int64_t deadline_ns) {
+  return ReclaimNode(op, root.directory, 0, kLevelLimit, deadline_ns);
 }
 
 // --- Check -----------------------------------------------------------------------------------------

@@ -38,12 +38,12 @@ constexpr bool IsPrepared(std::uint64_t status) {
 //                                 installed, or all is over
 //   0x10       4  isolation       1 snapshot, 2 serializable
 //   0x14       4  magic           kTransactionMagic
-//   0x18       8  total_capacity  room for totals
-//   0x20       8  total_count     totals in use; set before the status leaves active
+//   0x18       8  total_capacity  totals
+//   0x20       8  total_count     of these the counters are known; set before the status leaves active
 //   0x28       8  age             the commit clock when it was begun for the first time
 //   0x30       4  lane            of its owner
 //   0x34       4  attempt         how often it was tried before
-//   0x38          totals, 24 bytes each; then, at the next multiple of 16, the first page
+//   0x38          totals, 32 bytes each, one for each namespace that is written in; then, at the next multiple of 16, the first page
 //
 // `list_sum` and `magic` are for `commy recover`, which may find pages of different moments. A block
 // begins at a multiple of 16, so `status` and `list_sum` are of one moment.
@@ -75,18 +75,20 @@ constexpr bool IsOlder(const TransactionHead& one, const TransactionHead& other)
   return one.age != other.age ? one.age < other.age : one.lane < other.lane;
 }
 
-// By how much the transaction changes the number of keys of one namespace: the counter cell of its
-// lane, before and after.
+// A namespace that the transaction writes in, and by how much it changes the number of keys there: the
+// counter cell of its lane, before and after.
 //
-//   0x00   8  cell    offset
-//   0x08   8  before
-//   0x10   8  after
+//   0x00   8  object  offset of the namespace object; there before the list is complete
+//   0x08   8  cell    offset; 0: the number does not change
+//   0x10   8  before
+//   0x18   8  after
 struct TransactionTotal {
+  std::uint64_t object;
   std::uint64_t cell;
   std::uint64_t before;
   std::uint64_t after;
 };
-static_assert(sizeof(TransactionTotal) == 0x18);
+static_assert(sizeof(TransactionTotal) == 0x20);
 
 // A page of the list.
 //

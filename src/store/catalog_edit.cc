@@ -144,9 +144,9 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteBlock(Operation& op, std::uint64
   head.checksum = base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
                   base::Checksum(&head, offsetof(CatalogNode, checksum));
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         catalog_.allocator_.Allocate(op, NoteKind::kCatalogNode, bytes.size(),
-                                                      purpose_));
+  COMMY_ASSIGN_OR_RETURN(
+      const std::uint64_t offset,
+      catalog_.allocator_.Allocate(op, NoteKind::kCatalogNode, bytes.size(), purpose_));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {
@@ -215,9 +215,9 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteTree(Operation& op) {
   head.checksum = base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
                   base::Checksum(&head, offsetof(CatalogRoot, checksum));
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         catalog_.allocator_.Allocate(op, NoteKind::kCatalogRoot, bytes.size(),
-                                                      purpose_));
+  COMMY_ASSIGN_OR_RETURN(
+      const std::uint64_t offset,
+      catalog_.allocator_.Allocate(op, NoteKind::kCatalogRoot, bytes.size(), purpose_));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {

@@ -110,6 +110,10 @@ absl::Status Commit::BuildHead(Operation& op) {
   head->magic = index::kTransactionMagic;
   list_sum_ = index::ListSum(head_offset_, terms_.isolation);
   head->total_capacity = totals;
+  auto* total = reinterpret_cast<TransactionTotal*>(head + 1);
+  for (const auto& [id, writes] : writes_.all()) {
+    *total++ = {.object = writes.ns->key.object, .cell = 0, .before = 0, .after = 0};
+  }
   head->age = terms_.age;
   head->lane = op.lane().index();
   head->attempt = terms_.attempt;
@@ -182,6 +186,7 @@ absl::Status Commit::Build(Operation& op) {
     }
   }
   head_->list_sum.store(list_sum_.value(), std::memory_order_release);
+  base::FullFence();  // Before the first look for a root: see CLEAR in index/intents.h.
   return absl::OkStatus();
 }
 
@@ -237,16 +242,16 @@ absl::Status Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
     dropped_ = writes.ns.get();
   }
   dropped_ = nullptr;
+  auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
+  const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
   if (delta != 0) {
-    auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
-    const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
     COMMY_ASSIGN_OR_RETURN(const bool planned,
                            index.PlanTotal(op, anchor, root_offset, delta, &totals[count]));
     if (!planned) {
       return InTheWay();
     }
-    head_->total_count.store(count + 1, std::memory_order_release);
   }
+  head_->total_count.store(count + 1, std::memory_order_release);
   return absl::OkStatus();
 }
 

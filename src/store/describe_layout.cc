@@ -203,6 +203,7 @@ void DescribeTransactions(std::string* text) {
   COMMY_FIELD(TransactionHead, lane);
   COMMY_FIELD(TransactionHead, attempt);
   COMMY_WHOLE(TransactionTotal);
+  COMMY_FIELD(TransactionTotal, object);
   COMMY_FIELD(TransactionTotal, cell);
   COMMY_FIELD(TransactionTotal, before);
   COMMY_FIELD(TransactionTotal, after);

@@ -51,11 +51,12 @@ std::int64_t StoreImpl::ExpiryFor(const NamespaceKey& key, std::int64_t expiry_n
 
 absl::Status StoreImpl::SetDefaultTtl(const NamespaceKey& key, absl::Duration ttl) {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t ttl_ns, CheckTtl(ttl));
-  return Write(key, OpKind::kCatalog, alloc::Purpose::kOrdinary, [&](Operation&, const index::Anchor& anchor) {
-    anchor.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns),
-                                        std::memory_order_seq_cst);
-    return absl::OkStatus();
-  });
+  return Write(key, OpKind::kCatalog, alloc::Purpose::kOrdinary,
+               [&](Operation&, const index::Anchor& anchor) {
+                 anchor.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns),
+                                                     std::memory_order_seq_cst);
+                 return absl::OkStatus();
+               });
 }
 
 void StoreImpl::QueueDue(Lane& lane, std::int64_t now_ns) {

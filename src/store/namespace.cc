@@ -47,8 +47,7 @@ absl::Status NoSuchKey() {
 }
 
 absl::Status WriteKey(const NamespaceState& ns, std::string_view key, index::Decider decide,
-                      WriteOutcome* outcome,
-                      alloc::Purpose purpose = alloc::Purpose::kOrdinary) {
+                      WriteOutcome* outcome, alloc::Purpose purpose = alloc::Purpose::kOrdinary) {
   COMMY_RETURN_IF_ERROR(CheckKey(key));
   return ns.store->Write(ns.key, OpKind::kWrite, purpose, [&](Operation& op, const Anchor& anchor) {
     return ns.store->IndexFor(ns.order).Write(op, anchor, key, decide, outcome);
@@ -342,10 +341,7 @@ absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {
 }
 
 absl::Status Namespace::Clear() const {
-  return state_->store->Write(state_->key, OpKind::kClear, alloc::Purpose::kClears,
-                              [this](Operation& op, const Anchor& anchor) {
-                                return state_->store->IndexFor(state_->order).Clear(op, anchor);
-                              });
+  return state_->store->Clear(state_->key);
 }
 
 // --- Views -----------------------------------------------------------------------------------

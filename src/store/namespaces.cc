@@ -87,13 +87,14 @@ absl::StatusOr<std::uint64_t> StoreImpl::CreateNamespace(std::string_view path, 
   object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
                                std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
-  const absl::Status published = catalog_.Change(op, alloc::Purpose::kOrdinary, [&](CatalogEdit& edit) -> absl::Status {
-    COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
-    if (there != 0) {
-      return base::AlreadyExists("namespace \"", ToAbsl(path), "\" exists");
-    }
-    return edit.Insert(path, offset);
-  });
+  const absl::Status published =
+      catalog_.Change(op, alloc::Purpose::kOrdinary, [&](CatalogEdit& edit) -> absl::Status {
+        COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
+        if (there != 0) {
+          return base::AlreadyExists("namespace \"", ToAbsl(path), "\" exists");
+        }
+        return edit.Insert(path, offset);
+      });
   if (!published.ok()) {
     discard();
     return absl::IsAlreadyExists(published) ? absl::StatusOr<std::uint64_t>(0) : published;
@@ -157,7 +158,11 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
           root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
     }
     if (dropping) {
-      COMMY_RETURN_IF_ERROR(FinishDrop(key.object, key.id));
+      absl::Status finished = FinishDrop(key, path);
+      if (absl::IsResourceExhausted(finished) && FindRoom(**session_->ThisLane())) {
+        finished = FinishDrop(key, path);
+      }
+      COMMY_RETURN_IF_ERROR(finished);
       continue;
     }
     if (order != index::kOrderHash && order != index::kOrderOrdered) {
@@ -210,13 +215,20 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
     COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
     op.SetObject(object);
     key = {object, anchor.id};
-    COMMY_ASSIGN_OR_RETURN(mine, IndexOf(anchor).CloseForDrop(op, anchor));
+    COMMY_ASSIGN_OR_RETURN(mine, IndexOf(anchor).MarkForDrop(op, anchor));
   }
-  // Marked, it is dropped: nobody can use it again. If there is no room just now to write that into
-  // the catalog, the next who meets it or the heartbeat does.
-  absl::Status finished = FinishDrop(key.object, key.id);
+  // Marked, it is dropped: nobody can use it again. If there is no room at all to write that into the
+  // catalog, a heartbeat does so when there is.
+  absl::Status finished = FinishDrop(key, path);
+  COMMY_ASSIGN_OR_RETURN(const Lane* lane, session_->ThisLane());
+  for (int again = 0;
+       absl::IsResourceExhausted(finished) && again < RoomAttempts(alloc::Purpose::kClears);
+       ++again) {
+    (void)FindRoom(*lane);
+    finished = FinishDrop(key, path);
+  }
   if (finished.ok()) {
-    finished = BuryDead();
+    finished = BuryDead(kNoDeadline);
   }
   if (!finished.ok() && !absl::IsResourceExhausted(finished)) {
     return finished;
@@ -226,24 +238,51 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
                                "\" was being dropped already");
 }
 
-absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
+absl::Status StoreImpl::FinishDrop(const NamespaceKey& key, std::string_view path_hint) {
+  const absl::Status taken = TakeOutDropped(key, path_hint);
+  if (!absl::IsResourceExhausted(taken)) {
+    return taken;
+  }
+  // No room for that: what the namespace has makes some.
+  while (true) {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+    Operation op(*lane, OpKind::kDrop, key.object);
+    if (!op.entered()) {
+      return op.status();
+    }
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(key.object));
+    if (anchor.id != key.id) {
+      return absl::OkStatus();  // Buried.
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool done,
+                           IndexOf(anchor).ReclaimDropped(op, anchor, PieceDeadline()));
+    if (done) {
+      break;
+    }
+  }
+  (void)session_->MoveEpochs();
+  return TakeOutDropped(key, path_hint);
+}
+
+absl::Status StoreImpl::TakeOutDropped(const NamespaceKey& key, std::string_view path_hint) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kDrop, 0);
   if (!op.entered()) {
     return op.status();
   }
-  const auto gone = [&]() -> absl::StatusOr<bool> {
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-    return anchor.id != id;
-  };
-  COMMY_ASSIGN_OR_RETURN(const bool buried, gone());
-  if (buried) {
-    return absl::OkStatus();
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(key.object));
+  if (anchor.id != key.id) {
+    return absl::OkStatus();  // Buried.
   }
-  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-  COMMY_RETURN_IF_ERROR(IndexOf(anchor).CloseForDrop(op, anchor).status());
-  const absl::Status changed = catalog_.Change(op, alloc::Purpose::kClears, [&](CatalogEdit& edit) -> absl::Status {
-    COMMY_ASSIGN_OR_RETURN(const std::string path, edit.PathOf(object));
+  const index::Intents intents(region(), session_->platform());
+  intents.SettleWriters(key.object);  // Before another namespace can have the name.
+  const auto take_out = [&](CatalogEdit& edit) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t hinted,
+                           path_hint.empty() ? 0 : edit.Find(path_hint));
+    std::string path(path_hint);
+    if (hinted != key.object) {
+      COMMY_ASSIGN_OR_RETURN(path, edit.PathOf(key.object));
+    }
     if (path.empty()) {
       return base::NotFound("somebody else took it out");
     }
@@ -251,13 +290,14 @@ absl::Status StoreImpl::FinishDrop(std::uint64_t object, std::uint64_t id) {
     // catalog of after this look does not name it, and the CAS fails.
     const bool rootless = anchor.object->root.load(std::memory_order_acquire) == 0;
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t named, catalog_.Find(path));
-    if (rootless && named == object) {
+    if (rootless && named == key.object) {
       return base::DataLoss(path_, ": namespace \"", path, "\" has lost its root; `commy recover` ",
                             "saves what verifies");
     }
-    edit.dead().push_back(object);
+    edit.dead().push_back(key.object);
     return edit.Erase(path);
-  });
+  };
+  const absl::Status changed = catalog_.Change(op, alloc::Purpose::kClears, take_out);
   IndexOf(anchor).TellAll(anchor);
   return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
 }
@@ -308,6 +348,9 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
     info.default_ttl = ToTtl(
         static_cast<std::int64_t>(anchor->object->default_ttl_ns.load(std::memory_order_relaxed)));
     const absl::StatusOr<std::uint64_t> keys = IndexOf(*anchor).Size(*anchor);
+    if (absl::IsAborted(keys.status())) {
+      return true;  // It was dropped, and only its name is left.
+    }
     info.keys = keys.value_or(0);
     if (absl::IsDataLoss(keys.status())) {
       failed = keys.status();
@@ -322,7 +365,7 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
   return all;
 }
 
-absl::Status StoreImpl::BuryDead() {
+absl::Status StoreImpl::BuryDead(std::int64_t deadline_ns) {
   std::vector<std::uint64_t> dead;
   {
     COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
@@ -333,12 +376,15 @@ absl::Status StoreImpl::BuryDead() {
     COMMY_ASSIGN_OR_RETURN(dead, catalog_.Dead());
   }
   for (const std::uint64_t object : dead) {
-    COMMY_RETURN_IF_ERROR(Bury(object));
+    bool done = false;
+    while (!done && session_->platform().MonotonicNs() < deadline_ns) {
+      COMMY_ASSIGN_OR_RETURN(done, BurySome(object));
+    }
   }
   return absl::OkStatus();
 }
 
-absl::Status StoreImpl::Bury(std::uint64_t object) {
+absl::StatusOr<bool> StoreImpl::BurySome(std::uint64_t object) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   Operation op(*lane, OpKind::kDrop, object);
   if (!op.entered()) {
@@ -346,23 +392,29 @@ absl::Status StoreImpl::Bury(std::uint64_t object) {
   }
   COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, catalog_.Dead());
   if (std::find(dead.begin(), dead.end(), object) == dead.end()) {
-    return absl::OkStatus();  // Somebody else was faster.
+    return true;  // Somebody else was faster.
   }
   COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-  COMMY_RETURN_IF_ERROR(IndexOf(anchor).ReclaimDropped(op, anchor));
+  COMMY_ASSIGN_OR_RETURN(const bool empty,
+                         IndexOf(anchor).ReclaimDropped(op, anchor, PieceDeadline()));
+  if (!empty) {
+    return false;
+  }
+  COMMY_RETURN_IF_ERROR(IndexOf(anchor).ReclaimDroppedRoot(op, anchor));
   op.AddNote(BlockNote(NoteKind::kNamespace, object));
-  const absl::Status changed = catalog_.Change(op, alloc::Purpose::kClears, [&](CatalogEdit& edit) -> absl::Status {
-    const std::size_t before = edit.dead().size();
-    std::erase(edit.dead(), object);
-    return edit.dead().size() == before ? base::NotFound("buried by somebody else")
-                                        : absl::OkStatus();
-  });
+  const absl::Status changed =
+      catalog_.Change(op, alloc::Purpose::kClears, [&](CatalogEdit& edit) -> absl::Status {
+        const std::size_t before = edit.dead().size();
+        std::erase(edit.dead(), object);
+        return edit.dead().size() == before ? base::NotFound("buried by somebody else")
+                                            : absl::OkStatus();
+      });
   if (!changed.ok()) {
-    return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
+    return absl::IsNotFound(changed) ? absl::StatusOr<bool>(true) : changed;
   }
   anchor.object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
   allocator_.Retire(op, object);
-  return absl::OkStatus();
+  return true;
 }
 
 }  // namespace commy::store

@@ -30,9 +30,9 @@ bool StoreImpl::FindRoom(const process::Lane& lane) {
     return false;
   }
   (void)session_->RecoverDead();
-  (void)BuryDead();
+  (void)BuryDead(session_->platform().MonotonicNs() + kTendBudgetNs);
   (void)ExpireKeys({.budget_ns = kExpiryForRoomNs, .wait = true});
-  TendNamespaces();
+  TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
   (void)allocator_.EmptyOthers();
   return session_->MoveEpochs();
 }
@@ -42,8 +42,7 @@ absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose
   if (!call.status().ok()) {
     return full;
   }
-  const std::vector<process::SnapshotInfo> held =
-      process::ListSnapshots(session_->region());
+  const std::vector<process::SnapshotInfo> held = process::ListSnapshots(session_->region());
   const auto oldest = std::min_element(held.begin(), held.end(), [](const auto& a, const auto& b) {
     return a.store_ns < b.store_ns;
   });
@@ -59,8 +58,8 @@ absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose
   const absl::Duration age =
       absl::Nanoseconds(std::max<std::int64_t>(0, session_->clock().NowNs() - oldest->store_ns));
   return base::ResourceExhausted(
-      full.message(), "; what a snapshot sees is kept, and ", holder,
-      " has held one for ", absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
+      full.message(), "; what a snapshot sees is kept, and ", holder, " has held one for ",
+      absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
       purpose == alloc::Purpose::kOrdinary
           ? "; release it (`commy ps` shows all), or drop a namespace"
           : "; release it (`commy ps` shows all), or drop or clear the namespace, which works "

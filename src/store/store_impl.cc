@@ -1,5 +1,7 @@
 #include "store/store_impl.h"
 
+#include <algorithm>
+
 #include "base/status.h"
 
 namespace commy::store {
@@ -12,6 +14,8 @@ using process::Pin;
 
 // What the expiry sweep may take at once, between which the heartbeat thread rests as long.
 constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+// What a session that ends before its first beat takes for each kind of work.
+constexpr std::int64_t kWorkAtEndNs = 3'000'000;
 
 std::uint64_t Ns(absl::Duration duration) {
   const std::int64_t ns = absl::ToInt64Nanoseconds(duration);
@@ -86,6 +90,7 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
 StoreImpl::StoreImpl(std::shared_ptr<process::Session> session, std::string path,
                      const Options& options)
     : path_(std::move(path)),
+      background_(options.testing.background),
       session_(std::move(session)),
       allocator_(*session_),
       hash_index_(*session_, allocator_),
@@ -95,7 +100,13 @@ StoreImpl::StoreImpl(std::shared_ptr<process::Session> session, std::string path
       catalog_(session_->region(), allocator_),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
 
+absl::Status StoreImpl::Close() {
+  WorkBeforeTheEnd();
+  return session_->Close();
+}
+
 StoreImpl::~StoreImpl() {
+  WorkBeforeTheEnd();
   // The heartbeat calls into this object, so the session ends first.
   session_->End();
 }
@@ -129,8 +140,33 @@ absl::Status StoreImpl::FindAnchor(const NamespaceKey& key, index::Anchor* ancho
 }
 
 absl::Status StoreImpl::AfterDrop(const NamespaceKey& key) {
-  const absl::Status finished = FinishDrop(key.object, key.id);
-  return finished.ok() || absl::IsResourceExhausted(finished) ? DroppedStatus(key.id) : finished;
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+  const Pin pin(*lane);
+  if (!pin.entered()) {
+    return session_->CheckUsable();
+  }
+  const index::Intents intents(region(), session_->platform());
+  intents.SettleWriters(key.object);
+  return DroppedStatus(key.id);
+}
+
+absl::Status StoreImpl::Clear(const NamespaceKey& key) {
+  COMMY_RETURN_IF_ERROR(Write(key, OpKind::kClear, alloc::Purpose::kClears,
+                              [this](Operation& op, const index::Anchor& anchor) {
+                                return IndexOf(anchor).Clear(op, anchor);
+                              }));
+  bool done = false;
+  while (!done) {
+    // What fails here is for the heartbeat to see to; and a drop may have come.
+    const absl::Status piece = TryWrite(
+        **session_->ThisLane(), key, OpKind::kSweep,
+        [&](Operation& op, const index::Anchor& anchor) -> absl::Status {
+          COMMY_ASSIGN_OR_RETURN(done, IndexOf(anchor).ReclaimCleared(op, anchor, PieceDeadline()));
+          return absl::OkStatus();
+        });
+    done = done || !piece.ok();
+  }
+  return absl::OkStatus();
 }
 
 absl::Status StoreImpl::Read(const NamespaceKey& key,
@@ -200,11 +236,7 @@ absl::Status StoreImpl::RecoverLane(Operation& own, region::LaneLayout& dead) {
   }
   if (published) {
     const absl::Status finished = IndexOf(anchor).FinishPosted(own, anchor);
-    if (absl::IsAborted(finished)) {
-      // Marked for a drop, or dropped. Closing it is enough here: whoever meets it, or the
-      // heartbeat, takes it out of the catalog.
-      COMMY_RETURN_IF_ERROR(IndexOf(anchor).CloseForDrop(own, anchor).status());
-    } else {
+    if (!absl::IsAborted(finished)) {  // Marked for a drop: a heartbeat goes on with that.
       COMMY_RETURN_IF_ERROR(finished);
     }
   }
@@ -308,9 +340,16 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
 // --- Background ------------------------------------------------------------------------------
 
 bool StoreImpl::Background() {
-  (void)BuryDead();
+  worked_.store(true, std::memory_order_relaxed);
+  const std::int64_t budget_ns = tend_budget_ns_.load(std::memory_order_relaxed);
+  const std::int64_t deadline_ns = session_->platform().MonotonicNs() + budget_ns;
+  (void)BuryDead(deadline_ns);
   const bool more = ExpireKeys({.budget_ns = kExpiryBudgetNs});
-  TendNamespaces();
+  TendNamespaces(std::max(deadline_ns, PieceDeadline()));
+  // While there is more to do, a beat takes longer.
+  const bool late = session_->platform().MonotonicNs() > deadline_ns;
+  tend_budget_ns_.store(late ? std::min(2 * budget_ns, kTendBudgetMaxNs) : kTendBudgetNs,
+                        std::memory_order_relaxed);
   return more;
 }
 
@@ -318,73 +357,105 @@ bool StoreImpl::GoOn() {
   return ExpireKeys({.budget_ns = kExpiryBudgetNs, .begin = false});
 }
 
-void StoreImpl::TendNamespaces() {
+void StoreImpl::WorkBeforeTheEnd() {
+  if (!background_ || !session_->usable() || session_->read_only() ||
+      !region().made_dirty() || worked_.exchange(true, std::memory_order_relaxed)) {
+    return;
+  }
+  const process::Session::Call call(*session_);
+  const absl::StatusOr<Lane*> lane = session_->ThisLane();
+  if (!call.status().ok() || !lane.ok() || (*lane)->active()) {
+    return;
+  }
+  (void)ExpireKeys({.budget_ns = kWorkAtEndNs});
+  TendNamespaces(session_->platform().MonotonicNs() + kWorkAtEndNs);
+}
+
+std::vector<NamespaceKey> StoreImpl::ListUntended(Lane& lane, bool waiting) {
+  std::vector<NamespaceKey> untended;
+  const Pin pin(lane);
+  if (!pin.entered()) {
+    return untended;
+  }
+  (void)catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
+    const auto* const words = region().At<index::NamespaceObject>(object);
+    const auto* const root =
+        words == nullptr
+            ? nullptr
+            : region().At<index::IndexRoot>(words->root.load(std::memory_order_acquire));
+    if (root == nullptr) {
+      return true;
+    }
+    const std::uint64_t marks = root->marks.load(std::memory_order_relaxed);
+    if ((marks != 0 && (waiting || marks != index::kWaiting)) ||
+        root->prev.load(std::memory_order_relaxed) != 0 ||
+        root->successor.load(std::memory_order_relaxed) != 0) {
+      untended.push_back({object, words->id.load(std::memory_order_acquire)});
+    }
+    return true;
+  });
+  return untended;
+}
+
+void StoreImpl::TendNamespaces(std::int64_t deadline_ns) {
   absl::StatusOr<Lane*> lane = session_->ThisLane();
   if (!lane.ok()) {
     return;
   }
-  std::vector<std::uint64_t> objects;
-  std::uint64_t ended = 0;
-  bool waiting = false;  // Also what waited for a snapshot, since one has ended.
-  {
-    const Pin pin(**lane);
-    if (!pin.entered()) {
-      return;
-    }
-    ended = region().header().snapshots_ended.load(std::memory_order_seq_cst);
-    waiting = ended != swept_ended_.load(std::memory_order_relaxed);
-    (void)catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
-      const auto* const words = region().At<index::NamespaceObject>(object);
-      const auto* const root =
-          words == nullptr
-              ? nullptr
-              : region().At<index::IndexRoot>(words->root.load(std::memory_order_acquire));
-      if (root == nullptr) {
-        return true;
-      }
-      const std::uint64_t marks = root->marks.load(std::memory_order_relaxed);
-      if ((marks != 0 && (waiting || marks != index::kWaiting)) ||
-          root->prev.load(std::memory_order_relaxed) != 0 ||
-          root->successor.load(std::memory_order_relaxed) != 0) {
-        objects.push_back(object);
-      }
-      return true;
-    });
+  const std::uint64_t ended = region().header().snapshots_ended.load(std::memory_order_seq_cst);
+  // Also what waited for a snapshot, since one has ended.
+  const bool waiting = ended != swept_ended_.load(std::memory_order_relaxed);
+  std::vector<NamespaceKey> untended = ListUntended(**lane, waiting);
+  if (untended.empty()) {
+    swept_ended_.store(ended, std::memory_order_relaxed);
+    return;
   }
+  // Each in its turn, whether the others were finished or not.
+  const std::uint64_t turn = tend_turn_.load(std::memory_order_relaxed) % untended.size();
+  std::rotate(untended.begin(), untended.begin() + static_cast<std::ptrdiff_t>(turn),
+              untended.end());
   bool all = true;
-  for (const std::uint64_t object : objects) {
-    all = TendNamespace(**lane, object, waiting).ok() && all;
+  std::uint64_t seen = 0;
+  for (const NamespaceKey& key : untended) {
+    bool done = false;
+    while (!done && session_->platform().MonotonicNs() < deadline_ns && !session_->ending()) {
+      const absl::StatusOr<bool> piece = TendNamespace(**lane, key, waiting);
+      all = all && piece.ok();
+      done = piece.value_or(true);
+    }
+    if (!done) {
+      all = false;
+      break;
+    }
+    ++seen;
   }
+  tend_turn_.store(turn + seen, std::memory_order_relaxed);
   if (all) {
     swept_ended_.store(ended, std::memory_order_relaxed);
   }
 }
 
-absl::Status StoreImpl::TendNamespace(Lane& lane, std::uint64_t object, bool waiting) {
-  std::uint64_t id = 0;
-  absl::Status status;
-  {
-    Operation op(lane, OpKind::kSweep, object);
-    if (!op.entered()) {
-      return op.status();
-    }
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
-    COMMY_ASSIGN_OR_RETURN(const bool named,
-                           catalog_.IsReachable(process::NoteKind::kNamespace, object));
-    if (!named) {
-      return absl::OkStatus();
-    }
-    id = anchor.id;
-    index::Index& index = IndexOf(anchor);
-    status = index.FinishPosted(op, anchor);
-    if (status.ok()) {
-      status = index.ReclaimCleared(op, anchor);
-    }
-    if (status.ok()) {
-      status = index.Sweep(op, anchor, waiting);
-    }
+absl::StatusOr<bool> StoreImpl::TendNamespace(Lane& lane, const NamespaceKey& key, bool waiting) {
+  bool done = false;
+  const absl::Status status = TryWrite(
+      lane, key, OpKind::kSweep, [&](Operation& op, const index::Anchor& anchor) -> absl::Status {
+        index::Index& index = IndexOf(anchor);
+        const std::int64_t deadline_ns = PieceDeadline();
+        COMMY_RETURN_IF_ERROR(index.FinishPosted(op, anchor));
+        COMMY_ASSIGN_OR_RETURN(done, index.ReclaimCleared(op, anchor, deadline_ns));
+        if (done) {
+          COMMY_ASSIGN_OR_RETURN(done, index.Sweep(op, anchor, waiting, deadline_ns));
+        }
+        return absl::OkStatus();
+      });
+  if (absl::IsNotFound(status)) {
+    return true;  // Buried since.
   }
-  return absl::IsAborted(status) ? FinishDrop(object, id) : status;
+  if (!absl::IsAborted(status)) {
+    return status.ok() ? absl::StatusOr<bool>(done) : status;
+  }
+  COMMY_RETURN_IF_ERROR(FinishDrop(key, ""));
+  return true;
 }
 
 }  // namespace commy::store

@@ -44,7 +44,7 @@ class StoreImpl {
   StoreImpl& operator=(const StoreImpl&) = delete;
   ~StoreImpl();
 
-  absl::Status Close() { return session_->Close(); }
+  absl::Status Close();
 
   // --- Namespaces ----------------------------------------------------------------------------
 
@@ -56,8 +56,7 @@ class StoreImpl {
 
   // --- Access to one namespace -------------------------------------------------------------------
 
-  // Runs `use` under a pin with the namespace's anchor. If the namespace is being dropped, the
-  // drop is finished first, and the answer is NotFound.
+  // Runs `use` under a pin with the namespace's anchor. NotFound: it was dropped, or is marked for it.
   absl::Status Read(const NamespaceKey& key,
                     absl::FunctionRef<absl::Status(process::Lane&, const index::Anchor&)> use);
   // The same in an operation with notes. FailedPrecondition: the store was opened read-only. What makes
@@ -66,10 +65,13 @@ class StoreImpl {
       const NamespaceKey& key, process::OpKind kind, alloc::Purpose purpose,
       absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)> use);
 
+  // Clears the namespace, and takes back what it had.
+  absl::Status Clear(const NamespaceKey& key);
+
   // For who is in an operation of his own: the anchor, good under the pin. NotFound: dropped.
   absl::Status FindAnchor(const NamespaceKey& key, index::Anchor* anchor) const;
-  // For a call that met a namespace that is being dropped: finishes that, and says so. Requires: the
-  // thread is in no operation.
+  // For a call that met a namespace that was dropped: says so. No transaction that writes there will be
+  // committed afterwards. Requires: the thread is in no operation.
   absl::Status AfterDrop(const NamespaceKey& key);
 
   // --- Times to live (expiry.cc) ---------------------------------------------------------------
@@ -170,6 +172,10 @@ class StoreImpl {
   // is not under way any more: it is done, or cannot be.
   std::uint64_t ExpireTurn(process::Lane& lane, const NamespaceKey& key, index::ExpiryPass* pass);
 
+  // A short piece of Background() for a session that has written and lived for less than a beat: so what
+  // only such processes use is swept, too.
+  void WorkBeforeTheEnd();
+
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
   absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,
@@ -177,11 +183,26 @@ class StoreImpl {
   // 0: somebody else made one of that path first.
   absl::StatusOr<std::uint64_t> CreateNamespace(std::string_view path, Order order,
                                                 std::int64_t default_ttl_ns);
-  absl::Status FinishDrop(std::uint64_t object, std::uint64_t id);
-  absl::Status BuryDead();
-  absl::Status Bury(std::uint64_t object);
-  void TendNamespaces();
-  absl::Status TendNamespace(process::Lane& lane, std::uint64_t object, bool waiting);
+
+  // --- Work on whole namespaces, in pieces: each has a pin of its own, so that the epoch can move. ---
+  static constexpr std::int64_t kPieceNs = 2'000'000;
+  static constexpr std::int64_t kNoDeadline = INT64_MAX;
+  [[nodiscard]] std::int64_t PieceDeadline() const {
+    return session_->platform().MonotonicNs() + kPieceNs;
+  }
+  // Takes a marked namespace out of the catalog's names; if there is no room for that, makes some of what
+  // it had. `path_hint`: where it was, if that is known.
+  absl::Status FinishDrop(const NamespaceKey& key, std::string_view path_hint);
+  absl::Status TakeOutDropped(const NamespaceKey& key, std::string_view path_hint);
+  // Takes back what dropped namespaces had, until the time (monotonic) is over.
+  absl::Status BuryDead(std::int64_t deadline_ns);
+  // A piece of it. True: nothing is left.
+  absl::StatusOr<bool> BurySome(std::uint64_t object);
+  void TendNamespaces(std::int64_t deadline_ns);
+  // Those that have something to do.
+  std::vector<NamespaceKey> ListUntended(process::Lane& lane, bool waiting);
+  // A piece. True: nothing is left.
+  absl::StatusOr<bool> TendNamespace(process::Lane& lane, const NamespaceKey& key, bool waiting);
 
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
   // Of what the lane was publishing: commit_recover.cc.
@@ -199,12 +220,19 @@ class StoreImpl {
                              const index::Anchor* anchor);
 
   const std::string path_;
+  const bool background_;
+  std::atomic<bool> worked_{false};  // Background() was called, or is not needed any more.
   std::shared_ptr<process::Session> session_;
   alloc::Allocator allocator_;
   index::HashIndex hash_index_;
   index::OrderedIndex ordered_index_;
   Catalog catalog_;
   std::vector<std::string> differences_;
+  // How long a beat may take for tending, and with which namespace it begins.
+  static constexpr std::int64_t kTendBudgetNs = 50'000'000;
+  static constexpr std::int64_t kTendBudgetMaxNs = 400'000'000;
+  std::atomic<std::int64_t> tend_budget_ns_{kTendBudgetNs};
+  std::atomic<std::uint64_t> tend_turn_{0};
   // snapshots_ended when this process last swept what waits for that; not yet: all ones.
   std::atomic<std::uint64_t> swept_ended_{UINT64_MAX};
 
