@@ -13,7 +13,7 @@ namespace {
 // What makes room is worth more than one try: another thread may have taken what was found.
 constexpr int kMakesRoomAttempts = 8;
 // What the expiry sweep may take of an operation's time.
-constexpr std::int64_t kExpiryForRoomNs = 5'000'000;
+constexpr std::int64_t kExpiryForRoomNs = 50'000'000;
 
 }  // namespace
 
