@@ -45,9 +45,14 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
   absl::StatusOr<std::uint64_t> time = Attempt(*lane);
+  int more = 0;
   for (int again = 0; absl::IsResourceExhausted(time.status()) &&
-                      again < StoreImpl::RoomAttempts(purpose_) && store_.FindRoom(*lane);
-       ++again) {
+                      again < StoreImpl::RoomAttempts(purpose_);) {
+    const StoreImpl::Room room = store_.FindRoom(*lane, more);
+    if (room == StoreImpl::Room::kNone) {
+      break;
+    }
+    again += room == StoreImpl::Room::kMore && ++more < StoreImpl::kMoreRoomMax ? 0 : 1;
     time = Attempt(*lane);
   }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {

@@ -159,7 +159,7 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
     }
     if (dropping) {
       absl::Status finished = FinishDrop(key, path);
-      if (absl::IsResourceExhausted(finished) && FindRoom(**session_->ThisLane())) {
+      if (absl::IsResourceExhausted(finished) && FindRoom(**session_->ThisLane()) != Room::kNone) {
         finished = FinishDrop(key, path);
       }
       COMMY_RETURN_IF_ERROR(finished);

@@ -21,20 +21,23 @@ int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
   return purpose == alloc::Purpose::kOrdinary ? 1 : kMakesRoomAttempts;
 }
 
-bool StoreImpl::FindRoom(const process::Lane& lane) {
+StoreImpl::Room StoreImpl::FindRoom(const process::Lane& lane, int more_before) {
   if (lane.active()) {
-    return false;  // Inside a callback: what it reads is pinned.
+    return Room::kNone;  // Inside a callback: what it reads is pinned.
   }
   const process::Session::Call call(*session_);  // There is no operation that Close() waits for.
   if (!call.status().ok()) {
-    return false;
+    return Room::kNone;
   }
   (void)session_->RecoverDead();
   (void)BuryDead(session_->platform().MonotonicNs() + kTendBudgetNs);
-  (void)ExpireKeys({.budget_ns = kExpiryForRoomNs, .wait = true});
+  const bool more = ExpireKeys({.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
   TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
   (void)allocator_.EmptyOthers();
-  return session_->MoveEpochs();
+  if (!session_->MoveEpochs()) {
+    return Room::kNone;
+  }
+  return more ? Room::kMore : Room::kSome;
 }
 
 absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose) const {

@@ -199,10 +199,13 @@ absl::Status StoreImpl::Write(
   if (status.ok()) [[likely]] {
     return status;
   }
-  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose); ++again) {
-    if (!FindRoom(*lane) && purpose == alloc::Purpose::kOrdinary) {
+  int more = 0;
+  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose);) {
+    const Room room = FindRoom(*lane, more);
+    if (room == Room::kNone && purpose == alloc::Purpose::kOrdinary) {
       break;
     }
+    again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
     status = TryWrite(*lane, key, kind, use);
   }
   if (absl::IsAborted(status)) {
