@@ -84,8 +84,9 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
   const std::int64_t start = platform_.MonotonicNs();
   // The younger one's commit would be a conflict for who has a snapshot, and has been tried before.
   const bool at_once = !older && has_snapshot && own.head->attempt >= kPatientAttempts;
-  const std::int64_t until =
-      start + (at_once ? 0 : older && !has_snapshot ? kHoldNs : kTransactionPatienceNs);
+  const std::int64_t until = start + (at_once                  ? 0
+                                      : older && !has_snapshot ? kHoldNs
+                                                               : kTransactionPatienceNs);
   ahead->lane = head.lane;
   ahead->operations = lane->operations.load(std::memory_order_acquire);
   Watch watch(lane->progress, start);
@@ -98,11 +99,13 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
         now >= own.deadline_ns) {
       return Stand::kYield;
     }
-    if (watch.StillFor(now) >= kStalledNs) {
+    const std::int64_t still_ns = watch.StillFor(now);
+    if (still_ns >= kStalledNs || (!older && now >= until)) {
       return Stand::kAbort;
     }
-    if (now >= until) {
-      return older ? Stand::kYield : Stand::kAbort;
+    // Giving up for one that has not been seen to move, it would meet it again and know no more.
+    if (now >= until && still_ns < now - start) {
+      return Stand::kYield;
     }
     StepAhead(*own.progress);
     if (look < kSpins) {
@@ -173,8 +176,7 @@ absl::StatusOr<std::uint64_t> Intents::DecideAfter(Shared64& commit, Waiter wait
 }
 
 absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit) const {
-  return DecideAfter(commit,
-                     [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
+  return DecideAfter(commit, [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
 }
 
 absl::StatusOr<std::uint64_t> Intents::DecideForPut(Shared64& commit) const {

@@ -35,6 +35,8 @@
 //                         operation for a while, since what it has built is then still good; after
 //                         that it gives up the attempt, and waits without a pin. A transaction with a
 //                         snapshot gives up early: once the older one commits, it has a conflict.
+//                         None gives up before it has seen the older one move; else it would never
+//                         come to know that it stands still.
 //            younger      the older one waits for kTransactionPatienceNs, and aborts it. With a snapshot
 //                         it would have a conflict if the younger one committed; so after
 //                         kPatientAttempts it aborts it at once.
@@ -110,7 +112,7 @@ struct Installing {
   const TransactionHead* head = nullptr;
   Shared64* progress = nullptr;  // Of its lane.
   std::uint64_t snapshot_time =
-      kCommitTimeMax;  // Who finds a newer version of a key has a conflict.
+      kCommitTimeMax;            // Who finds a newer version of a key has a conflict.
   std::int64_t deadline_ns = 0;  // Monotonic.
 };
 
@@ -124,9 +126,7 @@ struct Ahead {
 class Watch {
  public:
   Watch(const Shared64& progress, std::int64_t now_ns)
-      : progress_(progress),
-        seen_(progress.load(std::memory_order_relaxed)),
-        moved_ns_(now_ns) {}
+      : progress_(progress), seen_(progress.load(std::memory_order_relaxed)), moved_ns_(now_ns) {}
 
   // For how long it has not moved.
   std::int64_t StillFor(std::int64_t now_ns) {

@@ -49,9 +49,9 @@ void Session::LookAround() {
   const region::Geometry& geometry = region_->geometry();
   const auto stale_after = static_cast<std::int64_t>(geometry.stale_after_ns);
   // Nor is one overdue that merely has not come to its next beat yet.
-  const auto overdue_after = static_cast<std::int64_t>(
-      std::max({geometry.operation_timeout_ns, geometry.stale_after_ns,
-                2 * geometry.heartbeat_interval_ns}));
+  const auto overdue_after =
+      static_cast<std::int64_t>(std::max({geometry.operation_timeout_ns, geometry.stale_after_ns,
+                                          2 * geometry.heartbeat_interval_ns}));
   {
     const std::lock_guard<std::mutex> lock(watch_mutex_);
     const std::int64_t now = platform_.MonotonicNs();

@@ -92,5 +92,4 @@ class Commit {
 // calling thread is in no operation.
 void WaitFor(StoreImpl& store, const index::Ahead& ahead, std::int64_t deadline_ns);
 
-
 }  // namespace commy::store

@@ -48,7 +48,7 @@ absl::Status VersionsInHash(StoreImpl& store, const ReadRange& range, const Anch
 
 absl::Status VersionsInOrder(StoreImpl& store, const ReadRange& range, const Anchor& anchor,
                              const AsOf& as_of, absl::FunctionRef<void()> step,
-                            std::vector<std::uint64_t>* versions) {
+                             std::vector<std::uint64_t>* versions) {
   index::ScanCursor cursor{range.low.empty(), range.low};
   bool more = true;
   while (more) {
@@ -68,10 +68,11 @@ absl::Status VersionsInOrder(StoreImpl& store, const ReadRange& range, const Anc
 
 absl::Status VersionsOf(StoreImpl& store, const ReadRange& range, const Anchor& anchor,
                         const AsOf& as_of, absl::FunctionRef<void()> step,
-                            std::vector<std::uint64_t>* versions) {
+                        std::vector<std::uint64_t>* versions) {
   versions->clear();
-  return range.ns->order == Order::kHash ? VersionsInHash(store, range, anchor, as_of, step, versions)
-                                         : VersionsInOrder(store, range, anchor, as_of, step, versions);
+  return range.ns->order == Order::kHash
+             ? VersionsInHash(store, range, anchor, as_of, step, versions)
+             : VersionsInOrder(store, range, anchor, as_of, step, versions);
 }
 
 }  // namespace

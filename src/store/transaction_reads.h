@@ -27,8 +27,7 @@ class ReadSet {
   // intents aside. Calls `step` from time to time. Requires: the calling thread is in an operation, in
   // which `then` is held.
   absl::StatusOr<bool> SameAsOf(StoreImpl& store, const index::AsOf& then, std::uint64_t time,
-                                std::uint64_t own_intent,
-                                absl::FunctionRef<void()> step) const;
+                                std::uint64_t own_intent, absl::FunctionRef<void()> step) const;
 
  private:
   struct Keys {
