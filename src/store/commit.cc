@@ -50,6 +50,9 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
        ++again) {
     time = Attempt(*lane);
   }
+  if (absl::IsResourceExhausted(time.status())) {
+    return store_.WhyFull(time.status(), purpose_);
+  }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
     return store_.AfterDrop(dropped_->key);
   }

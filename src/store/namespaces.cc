@@ -132,7 +132,8 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
   while (true) {
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(path));
     if (object == 0) {
-      COMMY_RETURN_IF_ERROR(CreateAsAsked(path, options).status());
+      COMMY_RETURN_IF_ERROR(WithRoom(alloc::Purpose::kOrdinary,
+                                     [&] { return CreateAsAsked(path, options).status(); }));
       continue;
     }
     NamespaceKey key;
@@ -158,11 +159,8 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
           root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
     }
     if (dropping) {
-      absl::Status finished = FinishDrop(key, path);
-      if (absl::IsResourceExhausted(finished) && FindRoom(**session_->ThisLane())) {
-        finished = FinishDrop(key, path);
-      }
-      COMMY_RETURN_IF_ERROR(finished);
+      COMMY_RETURN_IF_ERROR(
+          WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(key, path); }));
       continue;
     }
     if (order != index::kOrderHash && order != index::kOrderOrdered) {
@@ -219,14 +217,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
   }
   // Marked, it is dropped: nobody can use it again. If there is no room at all to write that into the
   // catalog, a heartbeat does so when there is.
-  absl::Status finished = FinishDrop(key, path);
-  COMMY_ASSIGN_OR_RETURN(const Lane* lane, session_->ThisLane());
-  for (int again = 0;
-       absl::IsResourceExhausted(finished) && again < RoomAttempts(alloc::Purpose::kClears);
-       ++again) {
-    (void)FindRoom(*lane);
-    finished = FinishDrop(key, path);
-  }
+  absl::Status finished = WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(key, path); });
   if (finished.ok()) {
     finished = BuryDead(kNoDeadline);
   }
@@ -308,12 +299,7 @@ absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view 
   if (session_->read_only()) {
     return base::FailedPrecondition(path_, ": the store was opened read-only");
   }
-  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
-  Operation op(*lane, OpKind::kCatalog, 0);
-  if (!op.entered()) {
-    return op.status();
-  }
-  return catalog_.Change(op, alloc::Purpose::kMakesRoom, [&](CatalogEdit& edit) -> absl::Status {
+  const auto rename = [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, edit.Find(from));
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t taken, edit.Find(to));
     if (object == 0) {
@@ -324,6 +310,11 @@ absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view 
     }
     COMMY_RETURN_IF_ERROR(edit.Erase(from));
     return edit.Insert(to, object);
+  };
+  return WithRoom(alloc::Purpose::kMakesRoom, [&]() -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+    Operation op(*lane, OpKind::kCatalog, 0);
+    return op.entered() ? catalog_.Change(op, alloc::Purpose::kMakesRoom, rename) : op.status();
   });
 }
 

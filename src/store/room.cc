@@ -15,6 +15,19 @@ constexpr int kMakesRoomAttempts = 8;
 
 }  // namespace
 
+absl::Status StoreImpl::WithRoom(alloc::Purpose purpose,
+                                 absl::FunctionRef<absl::Status()> attempt) {
+  absl::Status status = attempt();
+  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose); ++again) {
+    const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
+    if (!lane.ok() || (!FindRoom(**lane) && purpose == alloc::Purpose::kOrdinary)) {
+      break;
+    }
+    status = attempt();
+  }
+  return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
+}
+
 int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
   return purpose == alloc::Purpose::kOrdinary ? 1 : kMakesRoomAttempts;
 }

@@ -186,16 +186,10 @@ absl::Status StoreImpl::Write(
   if (status.ok()) [[likely]] {
     return status;
   }
-  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose); ++again) {
-    if (!FindRoom(*lane) && purpose == alloc::Purpose::kOrdinary) {
-      break;
-    }
-    status = TryWrite(*lane, key, kind, use);
+  if (absl::IsResourceExhausted(status)) {
+    status = WithRoom(purpose, [&] { return TryWrite(*lane, key, kind, use); });
   }
-  if (absl::IsAborted(status)) {
-    return AfterDrop(key);
-  }
-  return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
+  return absl::IsAborted(status) ? AfterDrop(key) : status;
 }
 
 absl::Status StoreImpl::TryWrite(

@@ -123,6 +123,9 @@ class StoreImpl {
   // full only of what was retired a moment ago, of spans that are empty by now, of what has expired, or of
   // what a participant holds that was killed: sees to all that, and moves the epoch.
   bool FindRoom(const process::Lane& lane);
+  // Runs `attempt`, and again after FindRoom as long as it finds the store full: once, or more often if
+  // that makes room itself. Requires: the thread is in no operation.
+  absl::Status WithRoom(alloc::Purpose purpose, absl::FunctionRef<absl::Status()> attempt);
   // How often what has such a purpose is tried again.
   static int RoomAttempts(alloc::Purpose purpose);
   // The status that the store is full, with whose snapshots keep what was deleted.
