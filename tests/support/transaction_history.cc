@@ -99,18 +99,20 @@ class Examiner {
     }
   }
 
-  void FindWhoHasCommitted() {
-    for (std::size_t i = 0; i < history_.size(); ++i) {
-      for (const ListOp& op : history_[i].ops) {
-        if (op.kind == ListOp::Kind::kRead) {
-          for (const std::uint64_t value : op.values) {
-            const auto writer = writers_.find(value);
-            if (writer != writers_.end() && writer->second.transaction != i) {
-              has_committed_[writer->second.transaction] = true;
-            }
-          }
+  void MarkWhoWasReadBy(std::size_t reader) {
+    for (const ListOp& op : history_[reader].ops) {
+      for (const std::uint64_t value : op.values) {
+        const auto writer = writers_.find(value);
+        if (writer != writers_.end() && writer->second.transaction != reader) {
+          has_committed_[writer->second.transaction] = true;
         }
       }
+    }
+  }
+
+  void FindWhoHasCommitted() {
+    for (std::size_t i = 0; i < history_.size(); ++i) {
+      MarkWhoWasReadBy(i);
     }
     for (std::size_t i = 0; i < history_.size(); ++i) {
       const Outcome outcome = history_[i].outcome;

@@ -359,7 +359,7 @@ class Model {
 
   void Step(Running& one) {
     const auto key = static_cast<std::uint32_t>(random_() % kKeys);
-    const bool own = one.writes.count(key) != 0;
+    const bool own = one.writes.contains(key);
     std::vector<std::uint64_t> list =
         own ? one.writes[key] : ListAt(key, wrong_ == Wrong::kReadsOfNow ? time_ : one.snapshot);
     one.told.ops.push_back(Read(key, list));
@@ -374,16 +374,14 @@ class Model {
     const auto is_new = [&](std::uint32_t key) {
       return !versions_[key].empty() && versions_[key].back().time > one.snapshot;
     };
-    for (const ListOp& op : one.told.ops) {
+    return std::all_of(one.told.ops.begin(), one.told.ops.end(), [&](const ListOp& op) {
       const bool writes = op.kind == ListOp::Kind::kAppend;
-      if (is_new(op.key) &&
-          (writes ? wrong_ != Wrong::kNoConflicts
-                  : isolation_ == Isolation::kSerializable && wrong_ != Wrong::kNoValidation &&
-                        one.writes.count(op.key) == 0)) {
-        return false;
-      }
-    }
-    return true;
+      const bool matters = writes
+                               ? wrong_ != Wrong::kNoConflicts
+                               : isolation_ == Isolation::kSerializable &&
+                                     wrong_ != Wrong::kNoValidation && !one.writes.contains(op.key);
+      return !matters || !is_new(op.key);
+    });
   }
 
   void End(Running& one) {
