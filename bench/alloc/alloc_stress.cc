@@ -95,7 +95,10 @@ class Attachment {
     hooks.recover_lane.emplace_back([this](Operation& own, region::LaneLayout& dead) {
       return allocator_->RecoverLane(own, dead);
     });
-    hooks.background.emplace_back([this] { allocator_->KeepRoom(); });
+    hooks.background.emplace_back([this] {
+      allocator_->KeepRoom();
+      return false;
+    });
     if (absl::Status started = session_->Start(std::move(hooks)); !started.ok()) {
       Die("start", started.ToString());
     }

@@ -59,8 +59,9 @@ class HashIndex final : public Index {
                                   Position* at) const override;
   absl::StatusOr<SlotArray> SlotsOf(const IndexRoot& root, std::string_view key,
                                     std::uint64_t hash) const override;
-  absl::Status ForEachSlots(const IndexRoot& root,
-                            absl::FunctionRef<absl::Status(const SlotArray&)> use) const override;
+  absl::StatusOr<bool> ForEachSlotsFrom(
+      const IndexRoot& root, SlotPlace* place,
+      absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const override;
   absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
                         std::string_view key, std::uint64_t hash) override;
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;

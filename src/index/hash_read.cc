@@ -101,23 +101,30 @@ absl::StatusOr<Index::SlotArray> HashIndex::SlotsOf(const IndexRoot& root, std::
   return found.segment == nullptr ? SlotArray() : Slots(found.offset, *found.segment);
 }
 
-absl::Status HashIndex::ForEachSlots(const IndexRoot& root,
-                                     absl::FunctionRef<absl::Status(const SlotArray&)> use) const {
+absl::StatusOr<bool> HashIndex::ForEachSlotsFrom(
+    const IndexRoot& root, SlotPlace* place,
+    absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   if (directory.entries == nullptr) {
-    return absl::OkStatus();
+    return true;
   }
+  const std::uint64_t first = DirectoryIndex(place->hash, directory.depth);
   std::uint64_t last = 0;
-  for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+  for (std::uint64_t i = first; i < (std::uint64_t{1} << directory.depth); ++i) {
     const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
     if (offset <= kEntryGone || offset == last) {
       continue;
     }
     last = offset;
     COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-    COMMY_RETURN_IF_ERROR(use(Slots(offset, *segment)));
+    COMMY_ASSIGN_OR_RETURN(const bool more, use(Slots(offset, *segment)));
+    if (!more) {
+      // In a directory of one entry there is no place but the first.
+      place->hash = i == first ? place->hash : i << (64U - directory.depth);
+      return false;
+    }
   }
-  return absl::OkStatus();
+  return true;
 }
 
 absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key, const AsOf& as_of,

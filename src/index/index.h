@@ -129,6 +129,26 @@ struct InstallOutcome {
 using BlockVisitor = absl::FunctionRef<bool(process::NoteKind kind, std::uint64_t offset_bytes)>;
 using FaultVisitor = absl::FunctionRef<void(const std::string& fault)>;
 
+// Where a walk over segments or leaves goes on: at what holds this hash, or this key. A bound, since what
+// is there is replaced meanwhile. At first: the first one.
+struct SlotPlace {
+  std::uint64_t hash = 0;
+  std::string key;
+};
+
+// A look of the expiry sweep through a namespace, in pieces. Of one process, which may forget it.
+struct ExpiryPass {
+  std::uint64_t root_offset = 0;  // In which it is; 0: it has not begun, or is over.
+  std::uint64_t claim = 0;
+  std::uint64_t next = 0;    // When something behind the place it has come to is due again.
+  SlotPlace place;           // Up to which nothing is due.
+  std::uint64_t rounds = 0;  // Pieces that found something there and so stayed.
+  bool stuck = false;        // Set by who could delete nothing of what the last one found.
+  std::uint64_t visits = 0;  // Of segments or leaves, so far.
+
+  [[nodiscard]] bool under_way() const { return root_offset != 0; }
+};
+
 // Every method works on what `anchor` names and needs a pin (or the operation's) around it.
 // Aborted means that the namespace is being dropped: the caller finishes the drop. DataLoss names
 // the offset that does not make sense.
@@ -233,13 +253,15 @@ class Index {
   // Tells the expiry sweep that the key's record expires then; called once it was published. (A key that
   // it was not told of, since its writer was stopped in between, is not there, but takes room.)
   absl::Status NoteExpiry(const Anchor& anchor, std::string_view key, std::int64_t expiry_ns);
-  // Adds keys that have expired to `keys`, until there are `limit` or a few more; begins at `place`,
-  // the number of a segment or leaf, and says there where to go on: 0: nothing is left behind it.
-  // Cheap if nothing has expired.
-  absl::Status FindExpired(const Anchor& anchor, std::int64_t now_ns, std::uint64_t limit,
-                           std::uint64_t* place, std::vector<std::string>* keys);
-  // Deletes the key if it is one that has expired.
-  absl::Status DeleteExpired(process::Operation& op, const Anchor& anchor, std::string_view key);
+  // A piece of a pass: adds the keys that have expired in the next segment or leaf where there are any
+  // to `keys`; the pass stays there until it finds none, or cannot delete them. None: they are further
+  // on, or the pass is over, if it is not under way then. Begins one if something is due. Cost: some
+  // thousand slots.
+  absl::Status FindExpired(const Anchor& anchor, std::int64_t now_ns, ExpiryPass* pass,
+                           std::vector<std::string>* keys);
+  // Deletes the key if it is one that has expired. Whether it was.
+  absl::StatusOr<bool> DeleteExpired(process::Operation& op, const Anchor& anchor,
+                                     std::string_view key);
 
   // Calls `use` for what is kept in the namespace though it counts no more. Cost: a load a segment or
   // leaf, and what is found.
@@ -286,9 +308,15 @@ class Index {
   // The array in which the key would be.
   virtual absl::StatusOr<SlotArray> SlotsOf(const IndexRoot& root, std::string_view key,
                                             std::uint64_t hash) const = 0;
-  // Calls `use` for every array of slots, as far as none of them is replaced meanwhile.
-  virtual absl::Status ForEachSlots(
-      const IndexRoot& root, absl::FunctionRef<absl::Status(const SlotArray&)> use) const = 0;
+  // Calls `use` for the array of slots at the place and those behind it, as far as none of them is
+  // replaced meanwhile, until it says false. Then the place is the beginning of the array that it said
+  // that of, or before. True: there is no further one.
+  virtual absl::StatusOr<bool> ForEachSlotsFrom(
+      const IndexRoot& root, SlotPlace* place,
+      absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const = 0;
+  // The same for all.
+  absl::Status ForEachSlots(const IndexRoot& root,
+                            absl::FunctionRef<absl::Status(const SlotArray&)> use) const;
   // Makes room where `at` found none, or lets others do it; then look again.
   virtual absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
                                 std::string_view key, std::uint64_t hash) = 0;
@@ -407,6 +435,8 @@ class Index {
   static void PassDueOn(const Shared64& from, Shared64& to);
   // False: it is not due, or others are at it.
   static bool ClaimDue(Shared64& word, std::int64_t now_ns, std::uint64_t claim);
+  // False: nothing is due.
+  bool BeginPass(IndexRoot& root, std::uint64_t root_offset, std::int64_t now_ns, ExpiryPass* pass);
   // Adds those that have expired to `keys`; returns when there will be something again.
   std::uint64_t ListExpired(const SlotArray& slots, std::int64_t now_ns,
                             std::vector<std::string>* keys) const;

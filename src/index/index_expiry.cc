@@ -1,6 +1,7 @@
 // Expiry: the words that say when something expires, and the look for what has.
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/status.h"
@@ -14,6 +15,11 @@ using process::Operation;
 // How often a word that others change is tried again before it is left to the next beat.
 constexpr int kClaimAttempts = 4;
 constexpr int kNoteAttempts = 1000;
+// A piece of a pass ends when it has looked at so many slots, or words of segments and leaves.
+constexpr std::uint64_t kLooksAtOnce = 4096;
+// A pass stays so long where it goes on finding something: what is next to it comes there as leaves are
+// merged, and somebody may put what expires at once.
+constexpr std::uint64_t kRoundsMax = 256;
 // What a transaction has not decided yet is looked at again after this time.
 constexpr std::int64_t kUndecidedAgainNs = 1'000'000'000;
 
@@ -103,54 +109,90 @@ bool Index::ClaimDue(Shared64& word, std::int64_t now_ns, std::uint64_t claim) {
   return false;
 }
 
-absl::Status Index::FindExpired(const Anchor& anchor, std::int64_t now_ns, std::uint64_t limit,
-                                std::uint64_t* place, std::vector<std::string>* keys) {
+bool Index::BeginPass(IndexRoot& root, std::uint64_t root_offset, std::int64_t now_ns,
+                      ExpiryPass* pass) {
+  *pass = ExpiryPass();
+  if (!IsDue(root.due.load(std::memory_order_acquire), now_ns)) {
+    return false;
+  }
+  pass->claim =
+      kDueClaim | (region_.header().due_claims.fetch_add(1, std::memory_order_seq_cst) + 1);
+  if (!ClaimDue(root.due, now_ns, pass->claim)) {  // E1
+    return false;
+  }
+  pass->root_offset = root_offset;
+  return true;
+}
+
+absl::Status Index::FindExpired(const Anchor& anchor, std::int64_t now_ns, ExpiryPass* pass,
+                                std::vector<std::string>* keys) {
   std::uint64_t root_offset = 0;
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
-  if (!IsDue(root->due.load(std::memory_order_acquire), now_ns)) {
-    *place = 0;
+  if (pass->root_offset != root_offset && !BeginPass(*root, root_offset, now_ns, pass)) {
     return absl::OkStatus();
   }
-  const std::uint64_t claim =
-      kDueClaim | (region_.header().due_claims.fetch_add(1, std::memory_order_seq_cst) + 1);
-  if (!ClaimDue(root->due, now_ns, claim)) {
-    return absl::OkStatus();
+  // What could not be deleted, or does not come to an end, is left to a later pass.
+  bool skip = pass->stuck || pass->rounds == kRoundsMax;
+  const std::uint64_t rounds = std::exchange(pass->rounds, 0);
+  pass->stuck = false;
+  bool is_first = true;
+  std::uint64_t looks = 0;
+  COMMY_ASSIGN_OR_RETURN(
+      const bool all,
+      ForEachSlotsFrom(*root, &pass->place, [&](const SlotArray& slots) -> absl::StatusOr<bool> {
+        const bool was_first = std::exchange(is_first, false);
+        if (++looks > kLooksAtOnce) {
+          return false;
+        }
+        ++pass->visits;
+        const std::uint64_t due = slots.due->load(std::memory_order_seq_cst);
+        if (!IsDue(due, now_ns)) {
+          pass->next = Earlier(pass->next, due);
+          return true;
+        }
+        if (std::exchange(skip, false) || !ClaimDue(*slots.due, now_ns, pass->claim)) {  // E2
+          pass->next = kDueAtOnce;
+          return true;
+        }
+        looks += slots.count;
+        const std::uint64_t again = ListExpired(slots, now_ns, keys);
+        const bool told =
+            slots.due->CompareAndSet(pass->claim, again, std::memory_order_seq_cst);  // E3
+        if (!keys->empty()) {
+          pass->rounds = was_first ? rounds + 1 : 1;
+          return false;
+        }
+        pass->next = Earlier(pass->next, told ? again : kDueAtOnce);
+        return true;
+      }));
+  if (all) {
+    root->due.CompareAndSet(pass->claim, pass->next, std::memory_order_seq_cst);  // E4
+    pass->root_offset = 0;
   }
-  const std::uint64_t from = *place;
-  std::uint64_t at = 0;
-  std::uint64_t next = 0;  // When something in the root is due again.
-  bool full = false;
-  COMMY_RETURN_IF_ERROR(ForEachSlots(*root, [&](const SlotArray& slots) {
-    const std::uint64_t here = at++;
-    const std::uint64_t due = slots.due->load(std::memory_order_seq_cst);
-    if (!IsDue(due, now_ns)) {
-      next = Earlier(next, due);
-    } else if (full || here < from || !ClaimDue(*slots.due, now_ns, claim)) {
-      next = kDueAtOnce;
-    } else {
-      const std::uint64_t again = ListExpired(slots, now_ns, keys);
-      const bool told = slots.due->CompareAndSet(claim, again, std::memory_order_seq_cst);
-      next = Earlier(next, told ? again : kDueAtOnce);
-      full = keys->size() >= limit;
-      *place = full ? here + 1 : 0;
-    }
-    return absl::OkStatus();
-  }));
-  if (!full) {
-    *place = 0;
-  }
-  root->due.CompareAndSet(claim, next, std::memory_order_seq_cst);
   return absl::OkStatus();
 }
 
-absl::Status Index::DeleteExpired(Operation& op, const Anchor& anchor, std::string_view key) {
+absl::StatusOr<bool> Index::DeleteExpired(Operation& op, const Anchor& anchor,
+                                          std::string_view key) {
   WriteOutcome outcome;
-  return Write(
+  COMMY_RETURN_IF_ERROR(Write(
       op, anchor, key,
       [](const RecordView* /*live*/) {
         return Decision{Decide::kExpire, std::string_view(), 0};
       },
-      &outcome);
+      &outcome));
+  return outcome.changed;
+}
+
+absl::Status Index::ForEachSlots(const IndexRoot& root,
+                                 absl::FunctionRef<absl::Status(const SlotArray&)> use) const {
+  SlotPlace place;
+  return ForEachSlotsFrom(root, &place,
+                          [&](const SlotArray& slots) -> absl::StatusOr<bool> {
+                            COMMY_RETURN_IF_ERROR(use(slots));
+                            return true;
+                          })
+      .status();
 }
 
 }  // namespace commy::index

@@ -100,8 +100,9 @@ class OrderedIndex final : public Index {
                                   Position* at) const override;
   absl::StatusOr<SlotArray> SlotsOf(const IndexRoot& root, std::string_view key,
                                     std::uint64_t hash) const override;
-  absl::Status ForEachSlots(const IndexRoot& root,
-                            absl::FunctionRef<absl::Status(const SlotArray&)> use) const override;
+  absl::StatusOr<bool> ForEachSlotsFrom(
+      const IndexRoot& root, SlotPlace* place,
+      absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const override;
   absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
                         std::string_view key, std::uint64_t hash) override;
   void AfterDeath(process::Operation& op, const Anchor& anchor, std::string_view key) override;
@@ -225,8 +226,15 @@ class OrderedIndex final : public Index {
   };
   struct WalkState;
 
-  absl::Status ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
-                           absl::FunctionRef<absl::Status(const SlotArray&)> use) const;
+  // A walk over leaves from a key on, to where it stopped.
+  struct LeafWalk {
+    std::string_view from;
+    absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use;
+    std::uint64_t behind = 0;  // The separator behind the last leaf that was passed.
+  };
+  // Below a node with this separator behind it; 0: none. False: `use` said so.
+  absl::StatusOr<bool> ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
+                                   std::uint64_t behind, LeafWalk* walk) const;
   absl::StatusOr<bool> ReclaimNode(process::Operation& op, Shared64& word, std::uint64_t gone,
                                    std::uint32_t level_limit, std::int64_t deadline_ns);
   void ReclaimSeparators(process::Operation& op, InnerNode& node);

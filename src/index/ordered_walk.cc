@@ -15,11 +15,10 @@ using process::Operation;
 
 }  // namespace
 
-absl::Status OrderedIndex::ForEachLeaf(
-    std::uint64_t offset, std::uint32_t level_limit,
-    absl::FunctionRef<absl::Status(const SlotArray&)> use) const {
+absl::StatusOr<bool> OrderedIndex::ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
+                                               std::uint64_t behind, LeafWalk* walk) const {
   if (offset <= kEntryGone) {
-    return absl::OkStatus();
+    return true;
   }
   const auto* const head = region_.At<NodeHead>(offset);
   if (head == nullptr || head->level > level_limit) {
@@ -27,19 +26,52 @@ absl::Status OrderedIndex::ForEachLeaf(
   }
   if (head->level == 0) {
     COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
-    return use(Slots({offset, leaf}));
+    COMMY_ASSIGN_OR_RETURN(const bool more, walk->use(Slots({offset, leaf})));
+    if (more) {
+      walk->behind = behind;
+    }
+    return more;
   }
   COMMY_ASSIGN_OR_RETURN(InnerNode * node, InnerAt(offset));
-  for (std::uint64_t i = 0; i < node->head.capacity; ++i) {
-    COMMY_RETURN_IF_ERROR(
-        ForEachLeaf(Children(*node)[i].load(std::memory_order_acquire), node->head.level - 1, use));
+  std::uint64_t first = 0;
+  if (!walk->from.empty()) {
+    COMMY_ASSIGN_OR_RETURN(first, ChildFor(*node, Seek::kAt, walk->from));
+    if (first == kNoChild) {
+      return true;  // It is being taken back.
+    }
   }
-  return absl::OkStatus();
+  for (std::uint64_t i = first; i < node->head.capacity; ++i) {
+    const bool is_last = i + 1 == node->head.capacity;
+    COMMY_ASSIGN_OR_RETURN(
+        const bool more,
+        ForEachLeaf(Children(*node)[i].load(std::memory_order_acquire), node->head.level - 1,
+                    is_last ? behind : Separators(*node)[i].load(std::memory_order_acquire), walk));
+    if (!more) {
+      return false;
+    }
+    walk->from = std::string_view();
+  }
+  return true;
 }
 
-absl::Status OrderedIndex::ForEachSlots(
-    const IndexRoot& root, absl::FunctionRef<absl::Status(const SlotArray&)> use) const {
-  return ForEachLeaf(root.directory.load(std::memory_order_acquire), kLevelLimit, use);
+absl::StatusOr<bool> OrderedIndex::ForEachSlotsFrom(
+    const IndexRoot& root, SlotPlace* place,
+    absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const {
+  LeafWalk walk{place->key, use};
+  COMMY_ASSIGN_OR_RETURN(
+      const bool all,
+      ForEachLeaf(root.directory.load(std::memory_order_acquire), kLevelLimit, 0, &walk));
+  if (!all && walk.behind != 0) {
+    std::string_view bound;
+    COMMY_ASSIGN_OR_RETURN(const bool there, SeparatorAt(walk.behind, &bound));
+    if (there && bound <= place->key) {
+      return Damaged("a separator", walk.behind);  // A damaged tree could keep a walk for ever.
+    }
+    if (there) {  // Else it is being taken back, and there is nothing to go on with.
+      place->key.assign(bound);
+    }
+  }
+  return all;
 }
 
 // --- Reachability --------------------------------------------------------------------------------

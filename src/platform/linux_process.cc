@@ -1,6 +1,7 @@
 // Identity, clocks, random bytes, barriers and futexes.
 #include <array>
 #include <climits>
+#include <sstream>
 #include <string>
 
 #include <fcntl.h>
@@ -45,6 +46,21 @@ std::int64_t ClockNs(clockid_t clock) {
   struct timespec now {};
   COMMY_CHECK(::clock_gettime(clock, &now) == 0);
   return static_cast<std::int64_t>(now.tv_sec) * kNsPerSecond + now.tv_nsec;
+}
+
+// By how much the time namespace of this process shifts the clock since boot.
+std::int64_t BootOffsetNs() {
+  // "monotonic           0         0\nboottime         3600         0\n": seconds, nanoseconds.
+  std::istringstream text(ReadKernelFile("/proc/self/timens_offsets"));
+  std::string clock;
+  std::int64_t seconds = 0;
+  std::int64_t ns = 0;
+  while (text >> clock >> seconds >> ns) {
+    if (clock == "boottime") {
+      return seconds * kNsPerSecond + ns;
+    }
+  }
+  return 0;
 }
 
 absl::Status Membarrier(int command, const char* what) {
@@ -96,7 +112,8 @@ std::int64_t LinuxPlatform::MonotonicNs() {
 }
 
 std::int64_t LinuxPlatform::BootNs() {
-  return ClockNs(CLOCK_BOOTTIME);
+  static const std::int64_t offset_ns = BootOffsetNs();
+  return ClockNs(CLOCK_BOOTTIME) - offset_ns;
 }
 
 std::int64_t LinuxPlatform::WallNs() {

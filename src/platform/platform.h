@@ -162,7 +162,8 @@ class Platform {
   virtual std::string process_name() = 0;
   // Counts on through a change of the wall clock. For intervals.
   virtual std::int64_t MonotonicNs() = 0;
-  // Counts on through a change of the wall clock and while the machine sleeps. For expiry.
+  // Counts on through a change of the wall clock and while the machine sleeps, and is the same in
+  // every process, whatever its time namespace. For expiry.
   virtual std::int64_t BootNs() = 0;
   // Wall clock, nanoseconds since 1970. For people.
   virtual std::int64_t WallNs() = 0;

@@ -17,6 +17,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <functional>
@@ -55,8 +56,11 @@ class Session : public std::enable_shared_from_this<Session> {
     std::function<void(std::uint32_t slot)> stalled;
     // What cannot wait for the next heartbeat; called after Nudge(), and each heartbeat.
     std::vector<std::function<void()>> urgent;
-    // Small pieces of background work; called each heartbeat, must return soon.
-    std::vector<std::function<void()>> background;
+    // Small pieces of background work; called each heartbeat, must return soon. True: there is more.
+    std::vector<std::function<bool()>> background;
+    // What is more; called until nothing is left, also between two heartbeats, with rests that are as
+    // long as the work.
+    std::vector<std::function<bool()>> go_on;
   };
 
   Session(std::unique_ptr<region::Region> region, SessionOptions options);
@@ -156,7 +160,8 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::Status RecoverDead();
 
   // What the heartbeat thread does each interval.
-  void Beat();
+  // True: go_on has more to do.
+  bool Beat();
   // Makes the heartbeat thread do what is urgent soon. Any thread, also in an operation.
   void Nudge();
   // Whether the session ends and waits for the heartbeat thread: then its work shall stop.
@@ -200,6 +205,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void NoteEpochMoved();
   void HeartbeatLoop(platform::BackgroundWork beginning);
   void DoUrgent();
+  bool GoOn();
+  // Until the next beat. `more`: the beat left something to do.
+  void Rest(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point began,
+            bool more);
   void StopHeartbeat();
   bool HasViews();
   absl::Status WaitForOperations();

@@ -17,7 +17,7 @@ using region::ParticipantSlot;
 
 }  // namespace
 
-void Session::Beat() {
+bool Session::Beat() {
   ParticipantSlot& words = region_->participant(region_->slot_index());
   words.heartbeat.store(words.heartbeat.load(std::memory_order_relaxed) + 1,
                         std::memory_order_release);
@@ -28,13 +28,23 @@ void Session::Beat() {
   SettleSnapshotsHeld(*region_);
   // A session that has changed nothing leaves the store as clean as it is, and a store that was
   // synced stays so until somebody writes.
+  bool more = false;
   if (region_->made_dirty()) {
     (void)PushEpoch();
     DoUrgent();
     for (const auto& work : hooks_.background) {
-      work();
+      more = work() || more;
     }
   }
+  return more;
+}
+
+bool Session::GoOn() {
+  bool more = false;
+  for (const auto& work : hooks_.go_on) {
+    more = work() || more;
+  }
+  return more;
 }
 
 void Session::DoUrgent() {
@@ -100,29 +110,49 @@ void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
     ChooseBarrier();
     AnnounceFlags();
   }
-  const auto interval = std::chrono::nanoseconds(region_->geometry().heartbeat_interval_ns);
   std::unique_lock<std::mutex> lock(heartbeat_.mutex);
   while (!heartbeat_.stop) {
     lock.unlock();
-    Beat();
+    const auto began = std::chrono::steady_clock::now();
+    const bool more = Beat();
     work.reset();  // No fork() waits for the time between two beats.
-    const auto next_beat = std::chrono::steady_clock::now() + interval;
     lock.lock();
-    const auto is_called = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
-      return heartbeat_.stop || heartbeat_.nudged;
-    };
-    while (heartbeat_.wake.wait_until(lock, next_beat, is_called) && !heartbeat_.stop &&
-           std::chrono::steady_clock::now() < next_beat) {
-      heartbeat_.nudged = false;
-      lock.unlock();
-      {
-        const platform::BackgroundWork urgent;
-        DoUrgent();
-      }
-      lock.lock();
-    }
+    Rest(lock, began, more);
     lock.unlock();
     work.emplace();
+    lock.lock();
+  }
+}
+
+void Session::Rest(std::unique_lock<std::mutex>& lock,
+                   std::chrono::steady_clock::time_point began, bool more) {
+  using Clock = std::chrono::steady_clock;
+  const auto interval = std::chrono::nanoseconds(region_->geometry().heartbeat_interval_ns);
+  const auto is_called = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
+    return heartbeat_.stop || heartbeat_.nudged;
+  };
+  auto now = Clock::now();
+  const auto next_beat = now + interval;
+  auto next_piece = now + (now - began);
+  while (true) {
+    heartbeat_.wake.wait_until(lock, more ? std::min(next_beat, next_piece) : next_beat, is_called);
+    now = Clock::now();
+    if (heartbeat_.stop || now >= next_beat) {
+      return;
+    }
+    const bool urgent = std::exchange(heartbeat_.nudged, false);
+    lock.unlock();
+    {
+      const platform::BackgroundWork work;
+      if (urgent) {
+        DoUrgent();
+      }
+      if (more && now >= next_piece) {
+        more = GoOn();
+        const auto over = Clock::now();
+        next_piece = over + (over - now);
+      }
+    }
     lock.lock();
   }
 }

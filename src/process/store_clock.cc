@@ -1,7 +1,11 @@
 #include "process/store_clock.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
+#include <cstring>
+
+#include "base/hash.h"
 
 namespace commy::process {
 
@@ -12,6 +16,9 @@ namespace {
 // What the two clocks may differ by without anybody having set one: the wall clock is slewed as the
 // other is, so this is what lies between two looks at them.
 constexpr std::int64_t kStepNs = 20'000'000;
+// What small steps can add up to until a beat sees it.
+constexpr std::int64_t kSmallStepsNs = 2 * kStepNs;
+constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kReadNs = 1'000'000;
 constexpr int kReadAttempts = 8;
 
@@ -62,38 +69,113 @@ void StoreClock::RaiseSeen() {
   }
 }
 
+std::uint64_t StoreClock::SealOf(std::int64_t base_ns) const {
+  std::array<std::byte, sizeof(platform::BootId) + sizeof(base_ns)> bytes;
+  std::memcpy(bytes.data(), boot_.data(), boot_.size());
+  std::memcpy(bytes.data() + boot_.size(), &base_ns, sizeof(base_ns));
+  return base::Checksum(bytes.data(), bytes.size());
+}
+
+std::optional<std::int64_t> StoreClock::PublishedBase() const {
+  const region::RegionHeader& header = region_.header();
+  const auto base = static_cast<std::int64_t>(header.clock_base_ns.load(std::memory_order_acquire));
+  return IsBootKnown() && header.clock_seal.load(std::memory_order_acquire) == SealOf(base)
+             ? std::optional(base)
+             : std::nullopt;
+}
+
+void StoreClock::Publish() {
+  if (read_only_ || !IsBootKnown()) {
+    return;
+  }
+  region::RegionHeader& header = region_.header();
+  const std::int64_t base = base_ns_.load(std::memory_order_relaxed);
+  header.clock_seal.store(0, std::memory_order_release);
+  header.clock_base_ns.store(static_cast<std::uint64_t>(base), std::memory_order_release);
+  header.clock_boot.store(boot_name_, std::memory_order_release);
+  header.clock_seal.store(SealOf(base), std::memory_order_release);
+}
+
 StoreClock::StoreClock(region::Region& region, platform::Platform& platform, bool read_only)
-    : region_(region), platform_(platform), read_only_(read_only) {
+    : region_(region), platform_(platform), read_only_(read_only), boot_(platform.boot_id()) {
+  if (boot_ != platform::BootId{}) {
+    boot_name_ = base::Checksum(boot_.data(), boot_.size());
+  }
   const Reading now = Read();
+  wall_less_boot_ns_ = now.wall_ns - now.boot_ns;
   skew_at_start_ns_ = Skew();
   const std::int64_t seen = ReadWord(region_.header().clock_seen_ns, 0, kPlausibleMaxNs);
+  const std::optional<std::int64_t> published = PublishedBase();
+  // A boot that was named twice, or a damaged `seen`: then it is not known what is right.
+  if (published.has_value() && now.boot_ns + *published >= seen - kSecondNs) {
+    base_ns_.store(*published, std::memory_order_relaxed);
+    settled_.store(true, std::memory_order_relaxed);
+    if (std::abs(now.boot_ns + *published - now.wall_ns - skew_at_start_ns_) > kStepNs) {
+      SetSkew(now.boot_ns + *published - now.wall_ns);
+    }
+    return;
+  }
   base_ns_.store(std::max(now.wall_ns + skew_at_start_ns_, seen) - now.boot_ns,
                  std::memory_order_relaxed);
-  wall_less_boot_ns_ = now.wall_ns - now.boot_ns;
+  const bool is_new_boot =
+      IsBootKnown() &&
+      region_.header().clock_boot.load(std::memory_order_acquire) != boot_name_;
+  settled_.store(is_new_boot, std::memory_order_relaxed);
+  Publish();
 }
 
 void StoreClock::Beat() {
   const Reading now = Read();
-  const std::int64_t own = now.boot_ns + base_ns_.load(std::memory_order_relaxed);
   const std::int64_t less = now.wall_ns - now.boot_ns;
   const bool was_set = std::abs(less - wall_less_boot_ns_) > kStepNs;
   wall_less_boot_ns_ = less;
-  const std::uint32_t beats = beats_.load(std::memory_order_relaxed);
+  if (settled()) {
+    BeatSettled(now, was_set);
+    RaiseSeen();
+  } else {
+    BeatUnsettled(now, was_set);
+  }
+}
+
+void StoreClock::BeatUnsettled(const Reading& now, bool was_set) {
+  const std::int64_t base = base_ns_.load(std::memory_order_relaxed);
+  if (const auto published = PublishedBase(); published.value_or(base) != base) {
+    base_ns_.store(*published, std::memory_order_relaxed);
+    settled_.store(true, std::memory_order_relaxed);
+    return;
+  }
+  const std::int64_t own = now.boot_ns + base;
   const std::int64_t skew = Skew();
-  const bool nobody_else = beats == 1 && skew == skew_at_start_ns_;
+  const bool nobody_else = beats_ == 1 && skew == skew_at_start_ns_;
   if (was_set) {
     SetSkew(own - now.wall_ns);
   } else if (std::abs(own - now.wall_ns - skew) > kStepNs) {
     if (nobody_else) {
       SetSkew(own - now.wall_ns);
-    } else if (beats != 0) {
+    } else if (beats_ != 0) {
       base_ns_.store(now.wall_ns + skew - now.boot_ns, std::memory_order_relaxed);
     }
   }
-  if (beats < 2) {
-    beats_.store(beats + 1, std::memory_order_relaxed);
+  if (++beats_ == 2) {
+    Publish();
+    settled_.store(true, std::memory_order_relaxed);
+  }
+}
+
+void StoreClock::BeatSettled(const Reading& now, bool was_set) {
+  const std::optional<std::int64_t> published = PublishedBase();
+  if (published.has_value()) {
+    base_ns_.store(*published, std::memory_order_relaxed);
   } else {
-    RaiseSeen();
+    Publish();
+  }
+  const std::int64_t own = now.boot_ns + base_ns_.load(std::memory_order_relaxed);
+  const std::int64_t off = std::abs(own - now.wall_ns - Skew());
+  if (was_set || (IsBootKnown() && off > kSmallStepsNs)) {
+    SetSkew(own - now.wall_ns);
+  } else if (off > kStepNs) {
+    base_ns_.store(now.wall_ns + Skew() - now.boot_ns, std::memory_order_relaxed);
+    Publish();
   }
 }
 

@@ -2,18 +2,31 @@
 // and is the same, but for moments, for all who have the store open.
 //
 // WORDS     header: clock_skew_ns, store time less wall clock; clock_seen_ns, a store time that was;
-//           only grows
-// OWN       In a process, store time is the clock since boot plus a number that is found at the start:
-//           it runs on whatever happens to the wall clock.
-// START     now := the later of wall + skew and seen
+//           only grows; clock_base_ns, store time less clock since boot, with clock_boot, which names
+//           the boot, and clock_seal, which holds for these two alone
+// OWN       In a process, store time is the clock since boot plus a number, its base: it runs on
+//           whatever happens to the wall clock.
+// START     S1  the words are of this boot, and its seal fits: base := clock_base_ns. This is the time
+//               of all who have had the store open since the machine was started. Settled. Is
+//               wall + skew another time? Then the wall clock was set: skew := own time - wall
+//           S2  else now := the later of wall + skew and seen, base := now - clock since boot, which is
+//               published. Settled, if they are of another boot: nobody is left from then who knows
+//               better
+//           S3  the system names no boot: as S2, but nothing is published or settled
 // BEAT      B1  has the wall clock moved against the clock since boot since the last beat? Then it was
 //               set: skew := own time - wall. All who notice say the same, but for some microseconds.
-//           B2  else, is wall + skew not one's own time? At the second beat, if skew is what it was at
-//               the start: what had been seen was later, and nobody puts it right: skew := own time -
-//               wall. Otherwise somebody has, and this process started between the setting of the
-//               clock and his beat: take wall + skew as one's own time.
-//           B3  from the third beat on: raise seen to one's own time
-// SETTLED   from the second beat on; before that nobody sweeps by it, so that nothing is deleted for
+//           B2  unsettled: are the words of this boot by now? Take clock_base_ns. Else, is wall + skew
+//               not one's own time? At the second beat, if skew is what it was at the start: what had
+//               been seen was later, and nobody puts it right: skew := own time - wall. Otherwise
+//               somebody has, and this process started between the setting of the clock and his beat:
+//               take wall + skew as one's own time.
+//           B3  settled: take clock_base_ns, if it fits, else publish one's own. Is wall + skew off by
+//               a little? Then small steps have added up: take it as one's own time, and publish that.
+//               By much: skew := own time - wall
+//           B4  settled: raise seen to one's own time
+// PUBLISH   seal := 0, base, boot, seal. Several at once may leave a seal that does not fit: then the
+//           next beat publishes again.
+// SETTLED   or from the second beat on; before that nobody sweeps by it, so that nothing is deleted for
 //           a time that B2 puts right.
 // DEATH     at any step: the next who beats does it.
 // WHY       docs/decisions/0011-expiry.md
@@ -21,6 +34,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <optional>
 
 #include "platform/platform.h"
 #include "region/region.h"
@@ -46,7 +60,7 @@ class StoreClock {
   // BEAT. One thread at a time.
   void Beat();
   // Any thread.
-  [[nodiscard]] bool settled() const { return beats_.load(std::memory_order_relaxed) >= 2; }
+  [[nodiscard]] bool settled() const { return settled_.load(std::memory_order_relaxed); }
 
  private:
   // The two clocks at one moment.
@@ -58,6 +72,15 @@ class StoreClock {
   [[nodiscard]] std::int64_t Skew() const;
   void SetSkew(std::int64_t skew_ns);
   void RaiseSeen();
+  // S1 to S3.
+  [[nodiscard]] bool IsBootKnown() const { return boot_name_ != 0; }
+  [[nodiscard]] std::uint64_t SealOf(std::int64_t base_ns) const;
+  // What was published in this boot, if it fits.
+  [[nodiscard]] std::optional<std::int64_t> PublishedBase() const;
+  void Publish();
+  // B2, and B3.
+  void BeatUnsettled(const Reading& now, bool was_set);
+  void BeatSettled(const Reading& now, bool was_set);
 
   region::Region& region_;
   platform::Platform& platform_;
@@ -65,7 +88,10 @@ class StoreClock {
   std::atomic<std::int64_t> base_ns_{0};
   std::int64_t wall_less_boot_ns_ = 0;  // At the last beat.
   std::int64_t skew_at_start_ns_ = 0;
-  std::atomic<std::uint32_t> beats_{0};
+  std::uint32_t beats_ = 0;  // While it is unsettled.
+  std::atomic<bool> settled_{false};
+  platform::BootId boot_{};
+  std::uint64_t boot_name_ = 0;  // 0: the system names none.
 };
 
 }  // namespace commy::process

@@ -88,6 +88,9 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x348      8  clock_seen_ns          a store time that was; only grows
 //   0x350      8  due_claims             last number given to a claim of the expiry sweep
 //   0x358      8  epoch_moved_ns         store time at which `epoch` last moved; only grows, for people
+//   0x360      8  clock_boot             names the boot in which the next one was written; 0: none yet
+//   0x368      8  clock_base_ns          store time less clock since boot, signed, in that boot
+//   0x370      8  clock_seal             XXH3-64 of that boot's id and clock_base_ns
 //   all other bytes are reserved: written as zero, ignored on read
 struct RegionHeader {
   std::uint64_t magic;
@@ -140,7 +143,10 @@ struct RegionHeader {
   Shared64 clock_seen_ns;
   Shared64 due_claims;
   Shared64 epoch_moved_ns;
-  std::uint8_t reserved_9[0xca0];
+  Shared64 clock_boot;
+  Shared64 clock_base_ns;
+  Shared64 clock_seal;
+  std::uint8_t reserved_9[0xc88];
 };
 
 inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // What `checksum` covers.
@@ -258,6 +264,8 @@ static_assert(offsetof(RegionHeader, span_hint) == 0x300);
 static_assert(offsetof(RegionHeader, clock_skew_ns) == 0x340);
 static_assert(offsetof(RegionHeader, due_claims) == 0x350);
 static_assert(offsetof(RegionHeader, epoch_moved_ns) == 0x358);
+static_assert(offsetof(RegionHeader, clock_boot) == 0x360);
+static_assert(offsetof(RegionHeader, clock_seal) == 0x370);
 static_assert(sizeof(ParticipantSlot) == 256);
 static_assert(offsetof(ParticipantSlot, name) == 0x40);
 static_assert(std::has_unique_object_representations_v<ParticipantSlot>);

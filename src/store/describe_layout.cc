@@ -63,6 +63,9 @@ void DescribeHeader(std::string* text) {
   COMMY_FIELD(RegionHeader, clock_seen_ns);
   COMMY_FIELD(RegionHeader, due_claims);
   COMMY_FIELD(RegionHeader, epoch_moved_ns);
+  COMMY_FIELD(RegionHeader, clock_boot);
+  COMMY_FIELD(RegionHeader, clock_base_ns);
+  COMMY_FIELD(RegionHeader, clock_seal);
 }
 
 void DescribeRegion(std::string* text) {

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 
 #include "base/status.h"
@@ -18,9 +19,10 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
-constexpr std::uint64_t kKeysAtOnce = 256;
-// The budget of a beat is doubled from beat to beat, up to this, while there is more to do.
-constexpr std::int64_t kBudgetMaxNs = 320'000'000;
+// A namespace's turn is over when it has found so many keys, or looked in vain for some time.
+constexpr std::uint64_t kKeysOfATurn = 256;
+// Who needs room looks no longer than this for something to delete.
+constexpr std::int64_t kLookMaxNs = 200'000'000;
 
 }  // namespace
 
@@ -57,74 +59,87 @@ absl::Status StoreImpl::SetDefaultTtl(const NamespaceKey& key, absl::Duration tt
                });
 }
 
-std::vector<NamespaceKey> StoreImpl::ListDue(Lane& lane, std::int64_t now_ns) {
-  std::vector<NamespaceKey> due;
+void StoreImpl::QueueDue(Lane& lane, std::int64_t now_ns) {
+  absl::flat_hash_set<std::uint64_t> queued;
+  for (const ExpiryTurn& turn : expiry_queue_) {
+    queued.insert(turn.key.id);
+  }
   const Pin pin(lane);
   if (!pin.entered()) {
-    return due;
+    return;
   }
   (void)catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
     const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
-    if (!anchor.ok() || anchor->id == 0) {
+    if (!anchor.ok() || anchor->id == 0 || queued.contains(anchor->id)) {
       return true;
     }
     const auto* const root =
         region().At<index::IndexRoot>(anchor->object->root.load(std::memory_order_acquire));
     if (root != nullptr && index::IsDue(root->due.load(std::memory_order_relaxed), now_ns)) {
-      due.push_back({object, anchor->id});
+      expiry_queue_.push_back({{object, anchor->id}, {}});
     }
     return true;
   });
-  return due;
 }
 
-bool StoreImpl::ExpireKeysOf(Lane& lane, const NamespaceKey& key, std::int64_t now_ns,
-                             std::int64_t deadline_ns) {
-  std::uint64_t& place = expiry_places_[key.id];
+std::uint64_t StoreImpl::ExpireTurn(Lane& lane, const NamespaceKey& key, index::ExpiryPass* pass) {
   std::vector<std::string> keys;
+  std::uint64_t found = 0;
+  std::uint64_t deleted = 0;
   do {
     keys.clear();
-    const absl::Status found =
+    const absl::Status status =
         TryWrite(lane, key, OpKind::kSweep, [&](Operation&, const index::Anchor& anchor) {
-          return IndexOf(anchor).FindExpired(anchor, now_ns, kKeysAtOnce, &place, &keys);
+          return IndexOf(anchor).FindExpired(anchor, session_->clock().NowNs(), pass, &keys);
         });
-    if (!found.ok()) {
-      place = 0;
-      return true;  // Being dropped, or damaged, for `check` to report.
+    if (!status.ok()) {
+      *pass = index::ExpiryPass();  // Being dropped, or damaged, for `check` to report.
+      return deleted;
     }
+    const std::uint64_t before = deleted;
     for (const std::string& each : keys) {
       // What cannot be deleted now stays due.
       (void)TryWrite(lane, key, OpKind::kWrite, [&](Operation& op, const index::Anchor& anchor) {
-        return IndexOf(anchor).DeleteExpired(op, anchor, each);
+        COMMY_ASSIGN_OR_RETURN(const bool did, IndexOf(anchor).DeleteExpired(op, anchor, each));
+        deleted += did ? 1 : 0;
+        return absl::OkStatus();
       });
     }
-    if (!keys.empty() && session_->platform().MonotonicNs() >= deadline_ns) {
-      return false;
-    }
-  } while (!keys.empty());
-  return true;
+    found += keys.size();
+    pass->stuck = !keys.empty() && deleted == before;
+  } while (pass->under_way() && !keys.empty() && found < kKeysOfATurn);
+  return deleted;
 }
 
-void StoreImpl::ExpireKeys() {
+bool StoreImpl::ExpireKeys(const ExpiryWork& work) {
   absl::StatusOr<Lane*> lane = session_->ThisLane();
   if (!lane.ok() || !session_->clock().settled()) {
-    return;
+    return false;
   }
-  // One at a time in this process, and nobody waits.
-  const std::unique_lock lock(expiry_mutex_, std::try_to_lock);
-  if (!lock.owns_lock()) {
-    return;
+  std::unique_lock lock(expiry_mutex_, std::defer_lock);
+  if (work.wait) {
+    lock.lock();  // At most for what a beat may take.
+  } else if (!lock.try_lock()) {
+    return false;  // One at a time in this process.
   }
-  const std::int64_t now_ns = session_->clock().NowNs();
-  const std::int64_t deadline_ns = session_->platform().MonotonicNs() + expiry_budget_ns_;
-  bool all = true;
-  for (const NamespaceKey& due : ListDue(**lane, now_ns)) {
-    all = ExpireKeysOf(**lane, due, now_ns, deadline_ns) && all;
+  if (work.begin) {
+    QueueDue(**lane, session_->clock().NowNs());
   }
-  if (all) {
-    expiry_places_.clear();
+  const std::int64_t begin_ns = session_->platform().MonotonicNs();
+  std::uint64_t deleted = 0;
+  while (!expiry_queue_.empty() && !session_->ending()) {
+    ExpiryTurn turn = std::move(expiry_queue_.front());
+    expiry_queue_.pop_front();
+    deleted += ExpireTurn(**lane, turn.key, &turn.pass);
+    if (turn.pass.under_way()) {
+      expiry_queue_.push_back(std::move(turn));
+    }
+    const std::int64_t taken_ns = session_->platform().MonotonicNs() - begin_ns;
+    if (taken_ns >= work.budget_ns && (!work.wait || deleted != 0 || taken_ns >= kLookMaxNs)) {
+      break;
+    }
   }
-  expiry_budget_ns_ = all ? kExpiryBudgetNs : std::min(2 * expiry_budget_ns_, kBudgetMaxNs);
+  return !expiry_queue_.empty();
 }
 
 }  // namespace commy::store

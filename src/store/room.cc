@@ -12,6 +12,8 @@ namespace {
 
 // What makes room is worth more than one try: another thread may have taken what was found.
 constexpr int kMakesRoomAttempts = 8;
+// What the expiry sweep may take of an operation's time.
+constexpr std::int64_t kExpiryForRoomNs = 5'000'000;
 
 }  // namespace
 
@@ -42,7 +44,7 @@ bool StoreImpl::FindRoom(const process::Lane& lane) {
   }
   (void)session_->RecoverDead();
   (void)BuryDead(session_->platform().MonotonicNs() + kTendBudgetNs);
-  ExpireKeys();
+  (void)ExpireKeys({.budget_ns = kExpiryForRoomNs, .wait = true});
   TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
   (void)allocator_.EmptyOthers();
   return session_->MoveEpochs();

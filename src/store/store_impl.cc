@@ -12,6 +12,11 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
+// What the expiry sweep may take at once, between which the heartbeat thread rests as long.
+constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+// What a session that ends before its first beat takes for each kind of work.
+constexpr std::int64_t kWorkAtEndNs = 3'000'000;
+
 std::uint64_t Ns(absl::Duration duration) {
   const std::int64_t ns = absl::ToInt64Nanoseconds(duration);
   return ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
@@ -76,7 +81,8 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
   });
   hooks.stalled = [impl](std::uint32_t slot) { impl->SettleStalled(slot); };
   hooks.urgent.emplace_back([impl] { impl->allocator_.KeepRoom(); });
-  hooks.background.emplace_back([impl] { impl->Background(); });
+  hooks.background.emplace_back([impl] { return impl->Background(); });
+  hooks.go_on.emplace_back([impl] { return impl->GoOn(); });
   COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));
   return store;
 }
@@ -84,6 +90,7 @@ absl::StatusOr<std::shared_ptr<StoreImpl>> StoreImpl::Open(platform::Platform& p
 StoreImpl::StoreImpl(std::shared_ptr<process::Session> session, std::string path,
                      const Options& options)
     : path_(std::move(path)),
+      background_(options.testing.background),
       session_(std::move(session)),
       allocator_(*session_),
       hash_index_(*session_, allocator_),
@@ -93,7 +100,13 @@ StoreImpl::StoreImpl(std::shared_ptr<process::Session> session, std::string path
       catalog_(session_->region(), allocator_),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
 
+absl::Status StoreImpl::Close() {
+  WorkBeforeTheEnd();
+  return session_->Close();
+}
+
 StoreImpl::~StoreImpl() {
+  WorkBeforeTheEnd();
   // The heartbeat calls into this object, so the session ends first.
   session_->End();
 }
@@ -320,16 +333,36 @@ absl::Status StoreImpl::SettleNotes(Operation& own, region::LaneLayout& dead,
 
 // --- Background ------------------------------------------------------------------------------
 
-void StoreImpl::Background() {
+bool StoreImpl::Background() {
+  worked_.store(true, std::memory_order_relaxed);
   const std::int64_t budget_ns = tend_budget_ns_.load(std::memory_order_relaxed);
   const std::int64_t deadline_ns = session_->platform().MonotonicNs() + budget_ns;
   (void)BuryDead(deadline_ns);
-  ExpireKeys();
+  const bool more = ExpireKeys({.budget_ns = kExpiryBudgetNs});
   TendNamespaces(std::max(deadline_ns, PieceDeadline()));
   // While there is more to do, a beat takes longer.
   const bool late = session_->platform().MonotonicNs() > deadline_ns;
   tend_budget_ns_.store(late ? std::min(2 * budget_ns, kTendBudgetMaxNs) : kTendBudgetNs,
                         std::memory_order_relaxed);
+  return more;
+}
+
+bool StoreImpl::GoOn() {
+  return ExpireKeys({.budget_ns = kExpiryBudgetNs, .begin = false});
+}
+
+void StoreImpl::WorkBeforeTheEnd() {
+  if (!background_ || !session_->usable() || session_->read_only() ||
+      !region().made_dirty() || worked_.exchange(true, std::memory_order_relaxed)) {
+    return;
+  }
+  const process::Session::Call call(*session_);
+  const absl::StatusOr<Lane*> lane = session_->ThisLane();
+  if (!call.status().ok() || !lane.ok() || (*lane)->active()) {
+    return;
+  }
+  (void)ExpireKeys({.budget_ns = kWorkAtEndNs});
+  TendNamespaces(session_->platform().MonotonicNs() + kWorkAtEndNs);
 }
 
 std::vector<NamespaceKey> StoreImpl::ListUntended(Lane& lane, bool waiting) {

@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <cstdint>
+#include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -10,7 +12,6 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
-#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -43,7 +44,7 @@ class StoreImpl {
   StoreImpl& operator=(const StoreImpl&) = delete;
   ~StoreImpl();
 
-  absl::Status Close() { return session_->Close(); }
+  absl::Status Close();
 
   // --- Namespaces ----------------------------------------------------------------------------
 
@@ -114,8 +115,11 @@ class StoreImpl {
   [[nodiscard]] const std::string& path() const { return path_; }
 
   // What the heartbeat does; also called by tests. Buries dropped namespaces, takes cleared roots
-  // back, deletes what has expired, sweeps marked segments, keeps room for growth.
-  void Background();
+  // back, deletes what has expired, sweeps marked segments, keeps room for growth. True: of what has
+  // expired something is left, for GoOn().
+  bool Background();
+  // Another piece of that. False: nothing was left.
+  bool GoOn();
 
   // --- A full store (room.cc) ------------------------------------------------------------------
 
@@ -158,12 +162,22 @@ class StoreImpl {
   absl::Status SetDefaultTtlAsAsked(const NamespaceKey& key, const NamespaceOptions& options);
 
   // --- Expiry (expiry.cc) ---
-  // Deletes keys that have expired, within the budget.
-  void ExpireKeys();
-  std::vector<NamespaceKey> ListDue(process::Lane& lane, std::int64_t now_ns);
-  // False: the time was over before the keys were.
-  bool ExpireKeysOf(process::Lane& lane, const NamespaceKey& key, std::int64_t now_ns,
-                    std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(expiry_mutex_);
+  struct ExpiryWork {
+    std::int64_t budget_ns = 0;
+    bool begin = true;  // Also where something has become due; else only go on.
+    bool wait = false;  // For another thread that is at it; and longer than the budget if nothing is found.
+  };
+  // Deletes keys that have expired. True: some are left.
+  bool ExpireKeys(const ExpiryWork& work);
+  void QueueDue(process::Lane& lane, std::int64_t now_ns)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(expiry_mutex_);
+  // What a namespace gets until it is the next one's turn. Returns how many keys were deleted; the pass
+  // is not under way any more: it is done, or cannot be.
+  std::uint64_t ExpireTurn(process::Lane& lane, const NamespaceKey& key, index::ExpiryPass* pass);
+
+  // A short piece of Background() for a session that has written and lived for less than a beat: so what
+  // only such processes use is swept, too.
+  void WorkBeforeTheEnd();
 
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
@@ -209,6 +223,8 @@ class StoreImpl {
                              const index::Anchor* anchor);
 
   const std::string path_;
+  const bool background_;
+  std::atomic<bool> worked_{false};  // Background() was called, or is not needed any more.
   std::shared_ptr<process::Session> session_;
   alloc::Allocator allocator_;
   index::HashIndex hash_index_;
@@ -223,11 +239,13 @@ class StoreImpl {
   // snapshots_ended when this process last swept what waits for that; not yet: all ones.
   std::atomic<std::uint64_t> swept_ended_{UINT64_MAX};
 
-  // Of the expiry sweep: how long a beat may take, and where the last one stopped, by namespace id.
-  static constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+  // Namespaces whose turn it is in the expiry sweep, one after the other, and how far it has come.
+  struct ExpiryTurn {
+    NamespaceKey key;
+    index::ExpiryPass pass;
+  };
   std::mutex expiry_mutex_;
-  std::int64_t expiry_budget_ns_ ABSL_GUARDED_BY(expiry_mutex_) = kExpiryBudgetNs;
-  absl::flat_hash_map<std::uint64_t, std::uint64_t> expiry_places_ ABSL_GUARDED_BY(expiry_mutex_);
+  std::deque<ExpiryTurn> expiry_queue_ ABSL_GUARDED_BY(expiry_mutex_);
 };
 
 // InvalidArgument unless `path` has 1 to 1,024 bytes of non-empty parts between slashes.

@@ -10,8 +10,11 @@
 //                   may die anywhere: is the record there, then somebody does W2 to W5 for it
 //          sweep    E1 root.due is due: = a new claim                E2 finds the next segment
 //                   E3 its due is due: = the claim                   E4 looks at each slot
-//                   E5 CAS its due, claim -> what it saw             E6 CAS root.due, claim -> the earliest
-//                   E7 deletes what had expired, if it still has; may stop anywhere, for good
+//                   E5 CAS its due, claim -> what it saw
+//                   E6 deletes what had expired, if it still has, and E2 for the same segment anew;
+//                      could nothing be deleted, then the root will be due at once
+//                   E7 behind the last one: CAS root.due, claim -> the earliest
+//                   may stop anywhere, for good
 //          help     H1 freezes the first slot   H2 the rest          H3 copies
 //                   H4 reads the source's due   H5 lowers the target's   H6 swapped
 //                   may stop anywhere, for good
@@ -62,6 +65,8 @@ struct Options {
   bool claim_passed_on_as_it_is = false;
   bool not_noted_in_recovery = false;
   bool deleted_unseen = false;
+  bool root_put_back_by_a_piece = false;
+  bool not_looked_at_again = false;
 };
 
 struct Put {
@@ -303,8 +308,8 @@ class ExpirySweepModel {
         move.what = "E1: claims the root's due";
         return;
       case kVisit:
-        // Who has met the old leaves' parent goes on with its next child.
-        me.segment = scene_.merge && me.at != 0 ? me.at : SegmentOf(s, me.at);
+        // Who has met the old leaves' parent goes on with its next child, until it deletes something.
+        me.segment = scene_.merge && me.at != 0 && me.back == 0 ? me.at : SegmentOf(s, me.at);
         me.pc = kClaimSegment;
         move.what = "E2: finds the next segment";
         return;
@@ -337,26 +342,48 @@ class ExpirySweepModel {
       case kPutBack: {
         const bool told = s.due[me.segment] == me.claim;
         if (told || weak_.segment_stored) t.due[me.segment] = me.value;
-        me.next = Earlier(me.next, told ? me.value : kAtOnce);
-        NextSegment(me);
+        me.back = 0;  // Nothing was deleted yet.
+        if (me.found != 0) {
+          me.pc = kDelete;
+        } else {
+          me.next = Earlier(me.next, told ? me.value : kAtOnce);
+          NextSegment(me);
+        }
         move.what = "E5: CAS the segment's due";
         return;
       }
       case kPutBackRoot:
         if (s.root == me.claim || weak_.root_stored) t.root = me.next;
-        me.pc = kDelete;
-        if (me.found == 0) Over(me);
-        move.what = "E6: CAS the root's due";
+        Over(me);
+        move.what = "E7: CAS the root's due";
         return;
       default: {
         const int key = (me.found & 1) != 0 ? 0 : 1;
         const U8 segment = SegmentOf(s, scene_.home[key]);
-        move.what = "E7: deletes a key";
-        if (!IsFrozen(s, segment, 2)) move.wrong = Delete(t, segment, key);
+        move.what = "E6: deletes a key";
+        if (!IsFrozen(s, segment, 2)) {
+          const U8 before = s.slot[segment][key];
+          move.wrong = Delete(t, segment, key);
+          if (t.slot[segment][key] != before) me.back = 1;
+        }
         me.found &= static_cast<U8>(~(1U << key));
-        if (me.found == 0) Over(me);
+        if (me.found == 0) DoneDeleting(me);
         return;
       }
+    }
+  }
+
+  void DoneDeleting(Actor& me) const {
+    if (weak_.root_put_back_by_a_piece) {
+      me.pc = kPutBackRoot;
+    } else if (weak_.not_looked_at_again) {
+      NextSegment(me);
+    } else if (me.back == 0) {
+      me.next = kAtOnce;
+      NextSegment(me);
+    } else {
+      me.value = 0;
+      me.pc = kVisit;  // With `back`: anew.
     }
   }
 
@@ -634,6 +661,16 @@ TEST(ExpirySweepModelTest, PassingAClaimOnAsItIsIsCaught) {
 TEST(ExpirySweepModelTest, NotNotingWhatADeadWriterPutIsCaught) {
   ExpectCaught(ExpirySweepModel({.not_noted_in_recovery = true}, Rebuild(1, 1)),
                "expiry sweep, weakened: not noted in recovery");
+}
+
+TEST(ExpirySweepModelTest, PuttingTheRootsWordBackBeforeTheLastSegmentIsCaught) {
+  ExpectCaught(ExpirySweepModel({.root_put_back_by_a_piece = true}, Merge()),
+               "expiry sweep, weakened: a piece puts the root's word back");
+}
+
+TEST(ExpirySweepModelTest, NotLookingAgainWhereSomethingWasDeletedIsCaught) {
+  ExpectCaught(ExpirySweepModel({.not_looked_at_again = true}, Writers()),
+               "expiry sweep, weakened: no second look where something was deleted");
 }
 
 TEST(ExpirySweepModelTest, DeletingWithoutALookIsCaught) {

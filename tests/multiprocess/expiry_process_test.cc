@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <optional>
 #include <random>
 #include <string>
 
@@ -157,7 +158,68 @@ TEST_P(ExpiryProcessTest, AMillionKeysExpireInAMinute) {
   EXPECT_TRUE(IsSound(store));
 }
 
+// What nobody uses but processes that end before their second heartbeat.
+class ShortLivedProcessesTest : public ExpiryProcessTest {
+ protected:
+  static constexpr int kFew = 3000;
+
+  static Options Small() {
+    Options options;
+    options.max_size = std::uint64_t{16} << 20;
+    options.heartbeat_interval = absl::Hours(1);
+    return options;
+  }
+  // Puts keys that begin with `prefix` until `count` are there or one fails; returns how many.
+  int PutInAShortProcess(const std::string& prefix, int count, std::optional<absl::Duration> ttl) {
+    ChildProcess child([&](ChildSide& parent) {
+      absl::StatusOr<Store> store = OpenOn(clock_, path_, Small());
+      if (!store.ok()) return 11;
+      int put = 0;
+      {
+        const Namespace ns = *store->OpenNamespace("n", {.order = GetParam()});
+        while (put < count && ns.Put(prefix + KeyAt(put), std::string(100, 'v'), {.ttl = ttl}).ok())
+          ++put;
+      }
+      parent.Send(std::to_string(put));
+      return store->Close().ok() ? 0 : 12;
+    });
+    const std::optional<std::string> put = child.Receive();
+    EXPECT_EQ(child.Wait(), (ChildEnd{.exited = true}));
+    return put.has_value() ? std::stoi(*put) : -1;
+  }
+  std::uint64_t Size() {
+    Options options = Small();
+    options.read_only = true;
+    return *OpenOn(clock_, path_, options)->OpenNamespace("n")->Size();
+  }
+};
+
+TEST_P(ShortLivedProcessesTest, ExpiredKeysGoThoughNobodyLivesForTwoHeartbeats) {
+  ASSERT_EQ(PutInAShortProcess("old", kFew, absl::Seconds(1)), kFew);
+  shared_->now_ns += kSecondNs;
+  EXPECT_EQ(Size(), kFew);
+  std::uint64_t processes = 0;
+  while (Size() > processes) {  // Each does a short piece of it, and puts a key of its own.
+    ASSERT_LT(++processes, 1000U);
+    ASSERT_EQ(PutInAShortProcess(std::to_string(processes), 1, std::nullopt), 1);
+  }
+}
+
+TEST_P(ShortLivedProcessesTest, AFullStoreOfExpiredKeysTakesPuts) {
+  const int full = PutInAShortProcess("old", 10'000'000, absl::Seconds(5));
+  ASSERT_GT(full, 2 * kFew);
+  shared_->now_ns += 5 * kSecondNs;
+  for (int process = 0; process < 8; ++process) {
+    EXPECT_EQ(PutInAShortProcess(std::to_string(process), kFew, std::nullopt), kFew) << process;
+  }
+}
+
 INSTANTIATE_TEST_SUITE_P(EachOrder, ExpiryProcessTest,
+                         testing::Values(Order::kHash, Order::kOrdered), [](const auto& info) {
+                           return info.param == Order::kHash ? "Hash" : "Ordered";
+                         });
+
+INSTANTIATE_TEST_SUITE_P(EachOrder, ShortLivedProcessesTest,
                          testing::Values(Order::kHash, Order::kOrdered), [](const auto& info) {
                            return info.param == Order::kHash ? "Hash" : "Ordered";
                          });

@@ -43,12 +43,24 @@ class StoreClockTest : public testing::Test {
     clock->Beat();
     return clock;
   }
+  void SetBoot(const platform::BootId& id) {
+    platform_.Set([&](FaultPlatform::Faults& faults) { faults.boot_id = id; });
+  }
+  // With the machine off for so long.
+  void Reboot(std::int64_t off_ns) {
+    platform_.Set([&](FaultPlatform::Faults& faults) {
+      faults.boot_id = platform::BootId{++boots_};
+      faults.boot_ns = kSecondNs;
+      *faults.wall_ns += off_ns;
+    });
+  }
   void SetWall(std::int64_t step_ns) {
     platform_.Set([&](FaultPlatform::Faults& faults) { *faults.wall_ns += step_ns; });
   }
 
   test::TempDir temp_;
   FaultPlatform platform_;
+  std::uint8_t boots_ = 100;
   std::unique_ptr<region::Region> region_;
 };
 
@@ -60,13 +72,93 @@ TEST_F(StoreClockTest, BeginsWithTheWallClock) {
   EXPECT_EQ(clock->ToWallNs(clock->NowNs() - 5), platform_.WallNs() - 5);
 }
 
-TEST_F(StoreClockTest, IsSettledAtTheSecondBeat) {
+TEST_F(StoreClockTest, IsSettledAtTheSecondBeatWhereTheSystemNamesNoBoot) {
+  SetBoot({});
   const auto clock = Start();
   EXPECT_FALSE(clock->settled());
   clock->Beat();
   EXPECT_FALSE(clock->settled());
   clock->Beat();
   EXPECT_TRUE(clock->settled());
+}
+
+TEST_F(StoreClockTest, IsSettledAtOnceWhereTheSystemNamesTheBoot) {
+  EXPECT_TRUE(Start()->settled());
+  EXPECT_TRUE(Start()->settled());
+  SetBoot({7});
+  EXPECT_TRUE(Start()->settled());
+  EXPECT_TRUE(Start()->settled());
+}
+
+TEST_F(StoreClockTest, StoreTimeRunsOnWhenTheWallClockIsSetWhileNobodyHasTheStoreOpen) {
+  for (const std::int64_t step : {kHourNs, -5 * kHourNs, 40 * kSecondNs}) {
+    const std::int64_t before = Start()->NowNs();
+    SetWall(step);
+    platform_.Advance(kSecondNs);
+    const auto late = Start();
+    EXPECT_TRUE(late->settled());
+    EXPECT_EQ(late->NowNs(), before + kSecondNs);
+    // And in the next boot, though nobody has lived for a beat.
+    Reboot(kSecondNs);
+    EXPECT_EQ(Start()->NowNs(), before + 2 * kSecondNs);
+  }
+}
+
+TEST_F(StoreClockTest, WithoutANameOfTheBootWhoStartsBetweenTheSettingAndABeatIsPutRight) {
+  SetBoot({});
+  const auto clock = StartSettled();
+  for (const std::int64_t step : {kHourNs, -3 * kHourNs}) {
+    const std::int64_t before = clock->NowNs();
+    SetWall(step);
+    const auto late = Start();
+    late->Beat();
+    clock->Beat();
+    late->Beat();
+    EXPECT_TRUE(late->settled());
+    EXPECT_EQ(late->NowNs(), before);
+    EXPECT_EQ(clock->NowNs(), before);
+  }
+}
+
+TEST_F(StoreClockTest, TwoThatBeginABootTogetherAgreeAfterABeat) {
+  region::RegionHeader& header = region_->header();
+  const auto first = Start();
+  header.clock_boot.store(0, std::memory_order_relaxed);  // The second one does not see it yet.
+  header.clock_seal.store(0, std::memory_order_relaxed);
+  SetWall(3'000'000);
+  const auto second = Start();
+  EXPECT_NE(first->NowNs(), second->NowNs());
+  first->Beat();
+  second->Beat();
+  EXPECT_EQ(first->NowNs(), second->NowNs());
+  EXPECT_EQ(Start()->NowNs(), second->NowNs());
+}
+
+TEST_F(StoreClockTest, WhatWasPublishedByHalvesIsNotBelievedAndPublishedAgain) {
+  region::RegionHeader& header = region_->header();
+  const std::int64_t now = Start()->NowNs();
+  for (const std::uint64_t seal : {std::uint64_t{0}, UINT64_MAX}) {
+    for (const std::uint64_t base : {std::uint64_t{0}, UINT64_MAX, std::uint64_t{1} << 63U}) {
+      header.clock_base_ns.store(base, std::memory_order_relaxed);
+      header.clock_seal.store(seal, std::memory_order_relaxed);
+      const auto clock = Start();
+      EXPECT_FALSE(clock->settled());
+      EXPECT_EQ(clock->NowNs(), now);
+      EXPECT_TRUE(Start()->settled());
+      clock->Beat();
+      clock->Beat();
+      EXPECT_TRUE(clock->settled());
+      EXPECT_EQ(Start()->NowNs(), now);
+    }
+  }
+}
+
+TEST_F(StoreClockTest, ALiveOnePublishesAgainWhatWasDestroyed) {
+  const auto clock = Start();
+  region_->header().clock_seal.store(0, std::memory_order_relaxed);
+  clock->Beat();
+  SetWall(kHourNs);
+  EXPECT_EQ(Start()->NowNs(), clock->NowNs());
 }
 
 TEST_F(StoreClockTest, RunsOnWhenTheWallClockIsSet) {
@@ -170,6 +262,8 @@ TEST_F(StoreClockTest, AReaderWritesNothing) {
   }
   EXPECT_EQ(header.clock_skew_ns.load(std::memory_order_relaxed), 0U);
   EXPECT_EQ(header.clock_seen_ns.load(std::memory_order_relaxed), 0U);
+  EXPECT_EQ(header.clock_boot.load(std::memory_order_relaxed), 0U);
+  EXPECT_EQ(header.clock_seal.load(std::memory_order_relaxed), 0U);
 }
 
 }  // namespace

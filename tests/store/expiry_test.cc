@@ -1,5 +1,6 @@
 // Keys that expire: what is returned when, by which clock, and how their space comes back.
 #include <algorithm>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +16,21 @@ namespace {
 using Code = absl::StatusCode;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
+
+// Whoever asks it for the time for intervals loses a millisecond: so a budget is a number of turns.
+class SlowPlatform : public FaultPlatform {
+ public:
+  std::int64_t MonotonicNs() override {
+    if (slow_) {
+      Set([](Faults& faults) { *faults.monotonic_ns += 1'000'000; });
+    }
+    return FaultPlatform::MonotonicNs();
+  }
+  void BecomeSlow() { slow_ = true; }
+
+ private:
+  bool slow_ = false;
+};
 
 class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Order> {
  protected:
@@ -55,7 +71,7 @@ class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Ord
     return ttl;
   }
 
-  FaultPlatform platform_;
+  SlowPlatform platform_;
   std::optional<Store> store_;
   std::optional<Namespace> ns_;
 };
@@ -311,6 +327,125 @@ TEST_P(ExpiryTest, AFullStoreMakesRoomOfWhatHasExpired) {
   }
   EXPECT_EQ(fit, put / 2);
   EXPECT_TRUE(IsSound(small));
+}
+
+TEST_P(ExpiryTest, AFullStoreGoesOnTakingPutsWhileOlderKeysExpire) {
+  Options options = QuietOptions();
+  options.max_size = std::uint64_t{10} << 20;
+  Store small = *OpenOn(platform_, temp_.File("small"), options);
+  const Namespace ns = *small.OpenNamespace("n", {.order = GetParam()});
+  const std::string value(1000, 'v');
+  const auto put = [&](int i) {
+    // In no order.
+    const std::string key = std::to_string((i * 7919LL) % 1'000'003);
+    return ns.Put(key, value, {.ttl = absl::Seconds(4)});
+  };
+  int fit = 0;
+  while (put(fit).ok()) {
+    ASSERT_LT(++fit, 20'000);
+  }
+  Advance(4);
+  for (int i = fit; i < 6 * fit; ++i) {
+    ASSERT_TRUE(put(i).ok()) << i << " of " << fit << ": " << put(i);
+    if (i % (fit / 8) == 0) {
+      Advance(1);
+    }
+  }
+  EXPECT_TRUE(IsSound(small));
+}
+
+TEST_P(ExpiryTest, ASmallNamespaceIsSweptBesideALargeBacklog) {
+  constexpr int kMany = 20'000;
+  constexpr int kFew = 2'000;
+  const Namespace few = *store_->OpenNamespace("few", {.order = GetParam()});
+  for (int i = 0; i < kMany; ++i) {
+    Put("k" + std::to_string(i), absl::Seconds(1));
+  }
+  for (int i = 0; i < kFew; ++i) {
+    ASSERT_TRUE(few.Put("k" + std::to_string(i), "v", {.ttl = absl::Seconds(1)}).ok());
+  }
+  Advance(1);
+  platform_.BecomeSlow();
+  // Each takes some turns of its budget, of which every second one is for the few.
+  for (int beat = 0; beat < 3; ++beat) {
+    Beat();
+  }
+  EXPECT_EQ(*few.Size(), 0U);
+  EXPECT_GT(*ns_->Size(), 0U);
+  for (int beat = 0; beat < 40; ++beat) {
+    Beat();
+  }
+  EXPECT_EQ(*ns_->Size(), 0U);
+}
+
+TEST_P(ExpiryTest, APassVisitsEachPartOfANamespaceAFewTimesHoweverManyPiecesItHas) {
+  constexpr int kKeys = 3'000;
+  for (int i = 0; i < kKeys; ++i) {
+    Put("k" + std::to_string(i), i % 3 == 0 ? absl::Seconds(100) : absl::Seconds(1));
+  }
+  const std::map<process::NoteKind, std::uint64_t> blocks = BlocksOf(*store_);
+  const std::uint64_t parts = GetParam() == Order::kOrdered
+                                  ? blocks.at(process::NoteKind::kLeaf)
+                                  : blocks.at(process::NoteKind::kSegment);
+  Advance(1);
+  store::StoreImpl& impl = *ImplOf(*store_);
+  const index::Anchor anchor = AnchorOf(*store_);
+  const store::NamespaceKey key{anchor.offset, anchor.id};
+  const auto in_operation = [&](process::OpKind kind, auto use) {
+    ASSERT_TRUE(impl.Write(key, kind, alloc::Purpose::kOrdinary, use).ok());
+  };
+  index::ExpiryPass pass;
+  std::uint64_t pieces = 0;
+  std::uint64_t deleted = 0;
+  do {
+    std::vector<std::string> keys;
+    in_operation(process::OpKind::kSweep, [&](process::Operation&, const index::Anchor& at) {
+      return impl.IndexOf(at).FindExpired(at, impl.session().clock().NowNs(), &pass, &keys);
+    });
+    for (const std::string& each : keys) {
+      in_operation(process::OpKind::kWrite, [&](process::Operation& op, const index::Anchor& at) {
+        const absl::StatusOr<bool> did = impl.IndexOf(at).DeleteExpired(op, at, each);
+        deleted += did.value_or(false) ? 1 : 0;
+        return did.status();
+      });
+    }
+    ++pieces;
+    ASSERT_LT(pieces, 100'000U);
+  } while (pass.under_way());
+  EXPECT_EQ(deleted, kKeys - kKeys / 3);
+  EXPECT_GT(pieces, parts / 2);
+  EXPECT_LE(pass.visits, 3 * parts);
+  // And it has left word of when the rest is due.
+  const std::uint64_t claims = Claims();
+  Beat();
+  EXPECT_EQ(Claims(), claims);
+  Advance(99);
+  Beat();
+  EXPECT_EQ(Records(), 0U);
+}
+
+TEST_P(ExpiryTest, WhatAPassThatWasGivenUpHasLeftBehindIsSweptByAnother) {
+  constexpr int kKeys = 12'000;
+  for (int i = 0; i < kKeys; ++i) {
+    Put("k" + std::to_string(i), absl::Seconds(1));
+  }
+  Advance(1);
+  {
+    SlowPlatform slow;
+    slow.Set([&](FaultPlatform::Faults& faults) {
+      faults.boot_ns = platform_.BootNs();
+      faults.wall_ns = platform_.WallNs();
+      faults.monotonic_ns = platform_.MonotonicNs();
+    });
+    slow.BecomeSlow();
+    Store other = *OpenOn(slow, path_, TinyNodes(QuietOptions()));
+    ASSERT_TRUE(other.OpenNamespace("n")->Put("mine", "1").ok());
+    ImplOf(other)->session().Beat();
+    EXPECT_LT(*ns_->Size(), kKeys + 1U);
+    EXPECT_GT(*ns_->Size(), 1U);
+  }
+  Beat();
+  EXPECT_EQ(*ns_->Size(), 1U);
 }
 
 INSTANTIATE_TEST_SUITE_P(EachOrder, ExpiryTest, testing::Values(Order::kHash, Order::kOrdered),
