@@ -27,6 +27,7 @@ struct State {
   Action action = Action::kCount;
   std::uint64_t at = 0;
   std::uint64_t count = 0;
+  std::uint64_t then = 0;
 };
 thread_local State state;
 
@@ -46,7 +47,9 @@ bool IsMapped(const volatile void* address) {
   (void)syscall(SYS_kill, self, state.action == Action::kKill ? SIGKILL : SIGSTOP);
   if (state.action == Action::kStopThenKill) {
     state.action = Action::kKill;
-    ++state.at;
+    state.kinds = kStores;
+    state.count = 1;  // The one that it stopped at.
+    state.at = state.then;
   }
 }
 
@@ -120,8 +123,8 @@ void CountedCopy(char* to, const char* from, std::size_t size) {
 
 }  // namespace
 
-void Arm(unsigned kinds, Action action, std::uint64_t at) {
-  state = {kinds, action, at, 0};
+void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then) {
+  state = {kinds, action, at, 0, then};
 }
 
 std::uint64_t Disarm() {
@@ -147,6 +150,7 @@ void ForgetMappings() {
 using commy::test::hooks::kCalls;
 using commy::test::hooks::kLoads;
 using commy::test::hooks::kStores;
+using commy::test::hooks::kSwaps;
 using commy::test::hooks::Point;
 using commy::test::hooks::Touch;
 
@@ -274,7 +278,7 @@ COMMY_PLAIN_HOOKS(16)
 // All sequentially consistent: the order that was asked for is the processor's matter, not ours.
 #define COMMY_FETCH_HOOK(bits, type, name, operation)                               \
   type __tsan_atomic##bits##_##name(volatile type* at, type value, int /*order*/) { \
-    Touch(kStores, at);                                                             \
+    Touch(kStores | kSwaps, at);                                                    \
     return operation(at, value, __ATOMIC_SEQ_CST);                                  \
   }
 #define COMMY_ATOMIC_HOOKS(bits, type)                                                             \
@@ -295,7 +299,7 @@ COMMY_PLAIN_HOOKS(16)
   COMMY_FETCH_HOOK(bits, type, fetch_nand, __atomic_fetch_nand)                                    \
   int __tsan_atomic##bits##_compare_exchange_strong(volatile type* at, type* expected,             \
                                                     type desired, int, int) {                      \
-    Touch(kStores, at);                                                                            \
+    Touch(kStores | kSwaps, at);                                                                   \
     return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST,             \
                                        __ATOMIC_SEQ_CST)                                           \
                ? 1                                                                                 \
@@ -303,7 +307,7 @@ COMMY_PLAIN_HOOKS(16)
   }                                                                                                \
   int __tsan_atomic##bits##_compare_exchange_weak(volatile type* at, type* expected, type desired, \
                                                   int, int) {                                      \
-    Touch(kStores, at);                                                                            \
+    Touch(kStores | kSwaps, at);                                                                   \
     return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST,             \
                                        __ATOMIC_SEQ_CST)                                           \
                ? 1                                                                                 \
@@ -311,7 +315,7 @@ COMMY_PLAIN_HOOKS(16)
   }                                                                                                \
   type __tsan_atomic##bits##_compare_exchange_val(volatile type* at, type expected, type desired,  \
                                                   int, int) {                                      \
-    Touch(kStores, at);                                                                            \
+    Touch(kStores | kSwaps, at);                                                                   \
     __atomic_compare_exchange_n(at, &expected, desired, false, __ATOMIC_SEQ_CST,                   \
                                 __ATOMIC_SEQ_CST);                                                 \
     return expected;                                                                               \
