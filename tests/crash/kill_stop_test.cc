@@ -266,10 +266,13 @@ class Harness {
   }
 
   static std::uint64_t StopLimit(const Operation& operation) {
-    return operation.prior != nullptr ? 12 : 70;
+    return operation.prior_swaps ? 4 : operation.prior != nullptr ? 12 : 70;
   }
   static std::uint64_t KillLimit(const Operation& operation) {
-    return operation.prior != nullptr ? 35 : operation.calls || operation.large ? 400 : 100000;
+    return operation.prior_swaps                ? 100000
+           : operation.prior != nullptr         ? 35
+           : operation.calls || operation.large ? 400
+                                                : 100000;
   }
 
   void RunOne(const Operation& operation, Case* plan, std::uint64_t variant, Row* row) {

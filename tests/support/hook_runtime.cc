@@ -28,6 +28,8 @@ struct State {
   std::uint64_t at = 0;
   std::uint64_t count = 0;
   std::uint64_t then = 0;
+  Call call = nullptr;
+  void* with = nullptr;
 };
 thread_local State state;
 
@@ -43,6 +45,13 @@ bool IsMapped(const volatile void* address) {
 }
 
 [[gnu::noinline]] void Act() {
+  if (state.action == Action::kCall) {
+    const State parked = state;
+    state.kinds = 0;
+    parked.call(parked.with);
+    state = parked;
+    return;
+  }
   const long self = syscall(SYS_getpid);
   (void)syscall(SYS_kill, self, state.action == Action::kKill ? SIGKILL : SIGSTOP);
   if (state.action == Action::kStopThenKill) {
@@ -124,7 +133,11 @@ void CountedCopy(char* to, const char* from, std::size_t size) {
 }  // namespace
 
 void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then) {
-  state = {kinds, action, at, 0, then};
+  state = {kinds, action, at, 0, then, nullptr, nullptr};
+}
+
+void ArmCall(unsigned kinds, std::uint64_t at, Call call, void* with) {
+  state = {kinds, Action::kCall, at, 0, 0, call, with};
 }
 
 std::uint64_t Disarm() {

@@ -29,6 +29,7 @@ enum class Action {
   kCount,
   kKill,
   kStop,
+  kCall,          // See ArmCall().
   kStopThenKill,  // Stops at `at`; goes on, and is killed some stores later: by default, one late store.
 };
 
@@ -37,6 +38,10 @@ enum class Action {
 // `then`: of kStopThenKill, the store from there on before which it is killed, the one that it stopped
 // at being the first if it is one of `kinds`.
 void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then = 2);
+// As Arm(), but at number `at` the thread makes a call in place of anything worse, in which nothing counts:
+// what others do while it is parked there.
+using Call = void (*)(void* with);
+void ArmCall(unsigned kinds, std::uint64_t at, Call call, void* with);
 // Ends that; returns how many there were.
 std::uint64_t Disarm();
 
