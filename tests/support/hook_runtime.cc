@@ -48,8 +48,11 @@ bool IsMapped(const volatile void* address) {
   if (state.action == Action::kCall) {
     const State parked = state;
     state.kinds = 0;
+    state.at = 0;
     parked.call(parked.with);
+    const std::uint64_t next = state.at;
     state = parked;
+    state.at = next != 0 ? state.count + 1 : 0;
     return;
   }
   const long self = syscall(SYS_getpid);
@@ -138,6 +141,10 @@ void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then) {
 
 void ArmCall(unsigned kinds, std::uint64_t at, Call call, void* with) {
   state = {kinds, Action::kCall, at, 0, 0, call, with};
+}
+
+void CallAgain() {
+  state.at = 1;
 }
 
 std::uint64_t Disarm() {

@@ -42,6 +42,8 @@ void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then = 2
 // what others do while it is parked there.
 using Call = void (*)(void* with);
 void ArmCall(unsigned kinds, std::uint64_t at, Call call, void* with);
+// In such a call: the next access makes one as well.
+void CallAgain();
 // Ends that; returns how many there were.
 std::uint64_t Disarm();
 
