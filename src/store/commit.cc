@@ -25,7 +25,9 @@ constexpr std::chrono::microseconds kPause{100};
 
 absl::Status InTheWay() {
   return absl::AbortedError(
-      "the transaction was aborted: a write of somebody else needed one of its keys");
+      "the transaction was aborted: a write, a clear or a drop of somebody else needed one of its "
+      "keys, "
+      "or it made no progress for longer than operation_timeout");
 }
 
 }  // namespace

@@ -10,7 +10,8 @@
 namespace commy::store {
 namespace {
 
-// What makes room is worth more than one try: another thread may have taken what was found.
+// Another thread may have taken what was found. What makes room is worth more tries.
+constexpr int kAttempts = 2;
 constexpr int kMakesRoomAttempts = 8;
 // What the expiry sweep may take of an operation's time.
 constexpr std::int64_t kExpiryForRoomNs = 5'000'000;
@@ -31,7 +32,7 @@ absl::Status StoreImpl::WithRoom(alloc::Purpose purpose,
 }
 
 int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
-  return purpose == alloc::Purpose::kOrdinary ? 1 : kMakesRoomAttempts;
+  return purpose == alloc::Purpose::kOrdinary ? kAttempts : kMakesRoomAttempts;
 }
 
 bool StoreImpl::FindRoom(const process::Lane& lane) {

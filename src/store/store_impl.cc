@@ -352,8 +352,8 @@ bool StoreImpl::GoOn() {
 }
 
 void StoreImpl::WorkBeforeTheEnd() {
-  if (!background_ || !session_->usable() || session_->read_only() ||
-      !region().made_dirty() || worked_.exchange(true, std::memory_order_relaxed)) {
+  if (!background_ || !session_->usable() || session_->read_only() || !region().made_dirty() ||
+      worked_.exchange(true, std::memory_order_relaxed)) {
     return;
   }
   const process::Session::Call call(*session_);

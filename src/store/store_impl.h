@@ -100,7 +100,7 @@ class StoreImpl {
   std::uint64_t WaitingBytes();
 
   [[nodiscard]] process::Session& session() { return *session_; }
-  [[nodiscard]] region::Region& region() { return session_->region(); }
+  [[nodiscard]] region::Region& region() const { return session_->region(); }
   [[nodiscard]] alloc::Allocator& allocator() { return allocator_; }
   [[nodiscard]] index::HashIndex& hash_index() { return hash_index_; }
   [[nodiscard]] index::OrderedIndex& ordered_index() { return ordered_index_; }
@@ -165,7 +165,8 @@ class StoreImpl {
   struct ExpiryWork {
     std::int64_t budget_ns = 0;
     bool begin = true;  // Also where something has become due; else only go on.
-    bool wait = false;  // For another thread that is at it; and longer than the budget if nothing is found.
+    bool wait =
+        false;  // For another thread that is at it; and longer than the budget if nothing is found.
   };
   // Deletes keys that have expired. True: some are left.
   bool ExpireKeys(const ExpiryWork& work);
@@ -181,6 +182,11 @@ class StoreImpl {
 
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
+  // Whether a namespace was dropped and is only a name. Requires: pinned.
+  absl::StatusOr<bool> IsMarkedForDrop(std::uint64_t object, NamespaceKey* key) const;
+  // Of the catalog as it is at one moment; `dropped`: which it names though they are gone.
+  absl::Status ListOnce(std::string_view prefix, std::vector<NamespaceInfo>* all,
+                        std::vector<std::pair<NamespaceKey, std::string>>* dropped);
   absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,
                                               const NamespaceOptions& options);
   // 0: somebody else made one of that path first.
