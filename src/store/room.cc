@@ -14,7 +14,7 @@ namespace {
 constexpr int kAttempts = 2;
 constexpr int kMakesRoomAttempts = 8;
 // What the expiry sweep may take of an operation's time.
-constexpr std::int64_t kExpiryForRoomNs = 5'000'000;
+constexpr std::int64_t kExpiryForRoomNs = 50'000'000;
 
 }  // namespace
 
