@@ -356,6 +356,27 @@ inline Step RawBlocks() {
     return absl::OkStatus();
   });
 }
+// Large blocks come and go until the first ones are given back: on the way of a search that has been round.
+inline Step RunsBack() {
+  return Unseen("runs back", [](Actor& actor) -> absl::Status {
+    store::StoreImpl& store = actor.inside();
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store.session().ThisLane());
+    for (int round = 0; round < 6; ++round) {
+      {
+        process::Operation op(*lane, process::OpKind::kAllocate, 0);
+        COMMY_ASSIGN_OR_RETURN(
+            const std::uint64_t offset,
+            store.allocator().Allocate(op, process::NoteKind::kRaw,
+                                       (3 + round) * store.region().geometry().span_bytes));
+        store.allocator().Retire(op, offset);
+      }
+      for (int epoch = 0; epoch < 4; ++epoch) {
+        (void)store.session().PushEpoch();
+      }
+    }
+    return absl::OkStatus();
+  });
+}
 // Takes from the spans of a living thread what it can: those that are empty, and the free blocks of others.
 inline Step TakeFromTheLiving() {
   return Unseen("take from the living", [](Actor& actor) -> absl::Status {
@@ -702,6 +723,8 @@ inline std::vector<Operation> Operations() {
        true, false},
       {"raw blocks", Plain, one([](Key) { return RawBlocks(); }), nullptr, Action::kKill, false,
        true, false},
+      {"runs back", Plain, one([](Key) { return RunsBack(); }), nullptr, Action::kKill, false, true,
+       false},
       {"mark and sweep", Filled, one([](Key) { return MarkAll(); }), nullptr, Action::kKill, false,
        true, false},
       {"take over idle lanes", IdleLanes,
