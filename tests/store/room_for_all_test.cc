@@ -247,6 +247,23 @@ TEST_F(RoomForAllTest, ALargeValueFitsIntoWhatIsFreeAtTheEndOfMaxSize) {
   EXPECT_EQ(*ns.Get("k"), most);
 }
 
+TEST_F(RoomForAllTest,
+       AFullStoreGoesOnTakingOverwritesWhenALittleOfItIsFreeInSpansOfALivingThread) {
+  Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+  const Namespace ns = MustOpenNamespace(store, "n");
+  std::vector<std::string> keys;
+  const Holder owner([&] { keys = Fill(ns, Numbered, 200); });
+  for (std::size_t i = 0; i < keys.size(); i += 20) {
+    ASSERT_TRUE(*ns.Delete(keys[i])) << keys[i];
+  }
+  const std::string value(200, 'y');
+  int refused = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    refused += i % 20 == 0 || ns.Put(keys[i], value).ok() ? 0 : 1;
+  }
+  EXPECT_EQ(refused, 0) << "of " << keys.size();
+}
+
 // --- Work on whole namespaces ------------------------------------------------------------------
 
 // A platform whose clock moves by a second at each look, so that no piece of work takes more than one step.
@@ -270,6 +287,16 @@ class PiecesTest : public StoreFixture {
       operations += region.lane(i).operations.load(std::memory_order_relaxed);
     }
     return operations;
+  }
+  // The first step of a drop.
+  static void Mark(Store& store, const std::string& path) {
+    store::StoreImpl& impl = *ImplOf(store);
+    process::Operation op(**impl.session().ThisLane(), process::OpKind::kDrop, 0);
+    index::Anchor anchor;
+    anchor.offset = *impl.catalog().Find(path);
+    anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+    anchor.id = anchor.object->id.load(std::memory_order_acquire);
+    ASSERT_TRUE(*impl.hash_index().MarkForDrop(op, anchor));
   }
 };
 
@@ -324,23 +351,34 @@ TEST_F(PiecesTest, WhoMeetsANamespaceThatIsBeingDroppedIsToldSoAndDoesNoneOfTheW
     ASSERT_TRUE(ns.Put("k" + std::to_string(i), "v").ok());
   }
   store::StoreImpl& impl = *ImplOf(store);
-  index::Anchor anchor;
-  {
-    process::Operation op(**impl.session().ThisLane(), process::OpKind::kDrop, 0);
-    anchor.offset = *impl.catalog().Find("n");
-    anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
-    anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    ASSERT_TRUE(*impl.hash_index().MarkForDrop(op, anchor));
-  }
+  Mark(store, "n");
   const std::uint64_t used = store.Stats()->used_bytes;
   EXPECT_TRUE(Says(ns.Get("k1").status(), Code::kNotFound, "was dropped"));
   EXPECT_TRUE(Says(ns.Put("k1", "w"), Code::kNotFound, "was dropped"));
   EXPECT_TRUE(Says(ns.Delete("k1").status(), Code::kNotFound, "was dropped"));
-  EXPECT_TRUE(store.ListNamespaces("")->empty());
   EXPECT_EQ(store.Stats()->used_bytes, used) << "the work is for who drops, and for heartbeats";
   impl.Background();
   EXPECT_TRUE(IsSound(store));
   EXPECT_EQ(store.Stats()->namespaces, 0U);
+}
+
+TEST_F(PiecesTest, ANameThatIsLeftOfADropIsNeitherListedNorRenamedNorInTheWay) {
+  Store store = MustOpen(QuietOptions());
+  for (const char* const name : {"a", "b", "c"}) {
+    ASSERT_TRUE(MustOpenNamespace(store, name).Put("k", name).ok());
+  }
+  Mark(store, "a");
+  const std::vector<NamespaceInfo> listed = *store.ListNamespaces("");
+  ASSERT_EQ(listed.size(), 2U);
+  EXPECT_EQ(listed[0].path, "b");
+  EXPECT_EQ(listed[1].path, "c");
+  Mark(store, "b");
+  EXPECT_TRUE(Says(store.RenameNamespace("b", "d"), Code::kNotFound, "no namespace \"b\""));
+  ASSERT_TRUE(MustOpenNamespace(store, "b").Put("k", "again").ok());
+  Mark(store, "b");
+  EXPECT_TRUE(store.RenameNamespace("c", "b").ok());
+  EXPECT_EQ(*MustOpenNamespace(store, "b").Get("k"), "c");
+  EXPECT_TRUE(IsSound(store));
 }
 
 TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
