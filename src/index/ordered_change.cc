@@ -20,6 +20,7 @@ using process::Operation;
 constexpr std::uint64_t kSparseLeaf = 4;
 constexpr std::uint64_t kMergedFill = 2;
 constexpr int kTidyLimit = 64;
+constexpr std::uint32_t kTidySkipsWhenFull = 4096;
 
 std::uint64_t Kind(TreeChangeKind kind) {
   return static_cast<std::uint64_t>(kind);
@@ -379,8 +380,17 @@ absl::StatusOr<bool> OrderedIndex::Tidy(Operation& op, const Anchor& anchor, std
 }
 
 void OrderedIndex::AfterDeath(Operation& op, const Anchor& anchor, std::string_view key) {
+  // In a full store the search for room costs more than a thousand deletes.
+  if (const std::uint32_t skips = tidy_skips_.load(std::memory_order_relaxed); skips != 0)
+      [[unlikely]] {
+    tidy_skips_.store(skips - 1, std::memory_order_relaxed);
+    return;
+  }
   for (int step = 0; step < kTidyLimit; ++step) {
     const absl::StatusOr<bool> more = Tidy(op, anchor, key);
+    if (absl::IsResourceExhausted(more.status())) {
+      tidy_skips_.store(kTidySkipsWhenFull, std::memory_order_relaxed);
+    }
     if (!more.ok() || !*more) {
       return;  // Done; or the next delete there, or the sweep, has another occasion.
     }

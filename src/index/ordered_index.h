@@ -21,6 +21,7 @@
 //           can all separators that lead to it.
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -247,6 +248,7 @@ class OrderedIndex final : public Index {
   void WalkLeaf(const WalkState& walk, const LeafRef& at, const Bounds& bounds) const;
 
   const OrderedLimits limits_;
+  std::atomic<std::uint32_t> tidy_skips_{0};  // Occasions to let pass, since there was no room.
 };
 
 // 8 bytes of a key from `start` on, as a number that compares like them; zeros behind its end.

@@ -46,14 +46,13 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
     return base::FailedPrecondition(store_.path(), ": the store was opened read-only");
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
-  absl::StatusOr<std::uint64_t> time = Attempt(*lane);
-  for (int again = 0; absl::IsResourceExhausted(time.status()) &&
-                      again < StoreImpl::RoomAttempts(purpose_) && store_.FindRoom(*lane);
-       ++again) {
+  absl::StatusOr<std::uint64_t> time = 0;
+  const absl::Status status = store_.WithRoom(purpose_, [&] {
     time = Attempt(*lane);
-  }
-  if (absl::IsResourceExhausted(time.status())) {
-    return store_.WhyFull(time.status(), purpose_);
+    return time.status();
+  });
+  if (absl::IsResourceExhausted(status)) {
+    return status;
   }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
     return store_.AfterDrop(dropped_->key);

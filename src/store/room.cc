@@ -21,11 +21,17 @@ constexpr std::int64_t kExpiryForRoomNs = 50'000'000;
 absl::Status StoreImpl::WithRoom(alloc::Purpose purpose,
                                  absl::FunctionRef<absl::Status()> attempt) {
   absl::Status status = attempt();
-  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose); ++again) {
+  int more = 0;
+  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose);) {
     const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
-    if (!lane.ok() || (!FindRoom(**lane) && purpose == alloc::Purpose::kOrdinary)) {
+    if (!lane.ok()) {
       break;
     }
+    const Room room = FindRoom(**lane, more);
+    if (room == Room::kNone && purpose == alloc::Purpose::kOrdinary) {
+      break;
+    }
+    again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
     status = attempt();
   }
   return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
@@ -35,20 +41,24 @@ int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
   return purpose == alloc::Purpose::kOrdinary ? kAttempts : kMakesRoomAttempts;
 }
 
-bool StoreImpl::FindRoom(const process::Lane& lane) {
+StoreImpl::Room StoreImpl::FindRoom(const process::Lane& lane, int more_before) {
   if (lane.active()) {
-    return false;  // Inside a callback: what it reads is pinned.
+    return Room::kNone;  // Inside a callback: what it reads is pinned.
   }
   const process::Session::Call call(*session_);  // There is no operation that Close() waits for.
   if (!call.status().ok()) {
-    return false;
+    return Room::kNone;
   }
   (void)session_->RecoverDead();
   (void)BuryDead(session_->platform().MonotonicNs() + kTendBudgetNs);
-  (void)ExpireKeys({.budget_ns = kExpiryForRoomNs, .wait = true});
+  const bool more =
+      ExpireKeys({.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
   TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
   (void)allocator_.EmptyOthers();
-  return session_->MoveEpochs();
+  if (!session_->MoveEpochs()) {
+    return Room::kNone;
+  }
+  return more ? Room::kMore : Room::kSome;
 }
 
 absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose) const {

@@ -126,7 +126,15 @@ class StoreImpl {
   // For an operation that found no room, when it is over: whether to try it again. Perhaps the store is
   // full only of what was retired a moment ago, of spans that are empty by now, of what has expired, or of
   // what a participant holds that was killed: sees to all that, and moves the epoch.
-  bool FindRoom(const process::Lane& lane);
+  enum class Room : std::uint8_t {
+    kNone,
+    kSome,
+    kMore,  // And the next call will make some more, of what has expired.
+  };
+  // `more`: how often it has said kMore to this operation; then it takes longer.
+  Room FindRoom(const process::Lane& lane, int more = 0);
+  // So often that does not count as an attempt.
+  static constexpr int kMoreRoomMax = 20;
   // Runs `attempt`, and again after FindRoom as long as it finds the store full: once, or more often if
   // that makes room itself. Requires: the thread is in no operation.
   absl::Status WithRoom(alloc::Purpose purpose, absl::FunctionRef<absl::Status()> attempt);
