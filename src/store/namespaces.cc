@@ -230,7 +230,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
 }
 
 absl::Status StoreImpl::FinishDrop(const NamespaceKey& key, std::string_view path_hint) {
-  const absl::Status taken = TakeOutDropped(key, path_hint);
+  absl::Status taken = TakeOutDropped(key, path_hint);
   if (!absl::IsResourceExhausted(taken)) {
     return taken;
   }
@@ -322,7 +322,7 @@ absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view 
     return edit.Insert(to, object);
   };
   while (true) {
-    const absl::Status renamed = WithRoom(alloc::Purpose::kMakesRoom, [&]() -> absl::Status {
+    absl::Status renamed = WithRoom(alloc::Purpose::kMakesRoom, [&]() -> absl::Status {
       COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
       Operation op(*lane, OpKind::kCatalog, 0);
       return op.entered() ? catalog_.Change(op, alloc::Purpose::kMakesRoom, rename) : op.status();
@@ -353,9 +353,9 @@ absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string
     }
     // Of these only the names are left. The catalog may be older than the drop, and may name others that
     // are not there any more by then; so it is read again once it has lost these.
-    for (const auto& [key, path] : dropped) {
+    for (const std::pair<NamespaceKey, std::string>& each : dropped) {
       const absl::Status finished =
-          WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(key, path); });
+          WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(each.first, each.second); });
       if (absl::IsResourceExhausted(finished)) {
         return all;
       }
