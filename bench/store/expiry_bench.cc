@@ -40,8 +40,8 @@ class ExpiryStore {
       Die("open", store.status().ToString());
     }
     store_.emplace(*std::move(store));
-    absl::StatusOr<Namespace> ns = store_->OpenNamespace(
-        "n", {.order = ordered ? Order::kOrdered : Order::kHash});
+    absl::StatusOr<Namespace> ns =
+        store_->OpenNamespace("n", {.order = ordered ? Order::kOrdered : Order::kHash});
     if (!ns.ok()) {
       Die("namespace", ns.status().ToString());
     }
@@ -149,8 +149,8 @@ void BM_ExpiryFullPut(benchmark::State& state) {
   for (auto _ : state) {
     const Clock::time_point begin = Clock::now();
     refused += store.Put(key(), ttl) ? 0 : 1;
-    worst_ms = std::max(
-        worst_ms, std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
+    worst_ms =
+        std::max(worst_ms, std::chrono::duration<double, std::milli>(Clock::now() - begin).count());
   }
   state.counters["refused"] = static_cast<double>(refused);
   state.counters["worst_ms"] = worst_ms;

@@ -156,7 +156,7 @@ class COMMY_EXPORT Namespace {
   // Sets a key. Cost: one allocation in the file, a copy, and a handful of atomic operations.
   absl::Status Put(std::string_view key, std::string_view value,
                    PutOptions options = PutOptions()) const;
-  // Removes a key. Returns whether it was there. Works on a full store.
+  // Removes a key. Returns whether it was there. Works on a full store, but for what a snapshot keeps.
   absl::StatusOr<bool> Delete(std::string_view key) const;
   // A copy of the value. NotFound: no such key.
   absl::StatusOr<std::string> Get(std::string_view key, ReadOptions options = ReadOptions()) const;

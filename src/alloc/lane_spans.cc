@@ -16,6 +16,8 @@ constexpr std::size_t kSpansPerWalk = 8;
 constexpr std::size_t kTidySpans = 16;
 constexpr std::uint32_t kWalksInVain = 8;  // After so many the epoch is moved on all the same.
 constexpr std::uint32_t kPrefetchBytes = 256;
+// Of a living lane, one that has so great a part of its blocks free, if there is one.
+constexpr std::uint32_t kShareWorthwhile = 8;
 // Sizes of blocks that spans of the reserve are cut into, unless larger ones are needed: of tombstones, and
 // of what an index and the catalog are made of.
 constexpr std::uint64_t kReserveBlockForDeletes = 512;
@@ -106,7 +108,12 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
     }
     added = base::ResourceExhausted(op.region().path(), ": the store is full");
   }
-  if (!look_again) {
+  if (look_again && FindSpan(op, cut, by_class_[cut], by_class_[cut].all.size(), 1)) {
+    const std::uint64_t offset = TakeBlock(op, cut, by_class_[cut], note_place, kind);
+    if (offset != 0) {
+      return offset;
+    }
+  } else {
     // One of another lane; its blocks can be used when the epoch has moved, at the caller's next try.
     allocator_.TakeFromOthers(op,
                               {.class_min = size_class,
@@ -270,11 +277,22 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
     (void)op.session().PushEpoch();
     status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
   }
-  if (absl::IsResourceExhausted(status)) {
-    // Its blocks can be used when the epoch has moved, at the caller's next try.
-    allocator_.TakeFromOthers(
-        op, {.class_min = size_class, .class_max = size_class, .of_the_living = true},
-        op.region().span_count());
+  if (!absl::IsResourceExhausted(status)) {
+    return status;
+  }
+  // Be it a single block in the span of another lane. (Those of a living one can be used when the epoch has
+  // moved, at the caller's next try.)
+  const std::uint64_t all = op.region().span_count();
+  Allocator::Wanted last{.class_min = size_class, .class_max = size_class, .share = UINT32_MAX};
+  if (allocator_.TakeFromOthers(op, last, all) == Allocator::TakeOver::kAtOnce &&
+      FindSpan(op, size_class, spans, spans.all.size(), 1)) {
+    return absl::OkStatus();
+  }
+  last.of_the_living = true;
+  last.share = kShareWorthwhile;
+  if (allocator_.TakeFromOthers(op, last, all) == Allocator::TakeOver::kNothing) {
+    last.share = UINT32_MAX;
+    (void)allocator_.TakeFromOthers(op, last, all);
   }
   return status;
 }

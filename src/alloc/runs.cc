@@ -17,6 +17,18 @@ constexpr std::uint64_t kWaitingSpans = 16;
 // After a walk over all spans in vain, one part of so many of the file is taken from its end.
 constexpr std::uint64_t kCreditPart = 64;
 
+// Spans that are free when the epoch has moved.
+std::uint64_t WaitingIn(const SpanWord& word) {
+  switch (word.kind) {
+    case SpanKind::kRunRetired:
+      return word.number;
+    case SpanKind::kSpanRetired:
+      return 1;
+    default:
+      return 0;
+  }
+}
+
 }  // namespace
 
 absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kind,
@@ -106,9 +118,7 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSear
       const SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
       if (word.kind != SpanKind::kFree) {
         length = 0;
-        *waiting += word.kind == SpanKind::kRunRetired    ? word.number
-                    : word.kind == SpanKind::kSpanRetired ? 1
-                                                          : 0;
+        *waiting += WaitingIn(word);
         continue;
       }
     }

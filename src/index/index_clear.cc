@@ -81,7 +81,7 @@ absl::Status Index::Clear(Operation& op, const Anchor& anchor) {
       return absl::AbortedError("being dropped");
     }
   }
-  const absl::Status completed = CompleteClear(anchor, root_offset, successor);
+  absl::Status completed = CompleteClear(anchor, root_offset, successor);
   op.DropNotes(first_note);
   return completed;
 }

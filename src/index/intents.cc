@@ -133,11 +133,13 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
         now >= own.deadline_ns) {
       return Stand::kYield;
     }
-    if (watch.StillFor(now) >= kStalledNs) {
+    const std::int64_t still_ns = watch.StillFor(now);
+    if (still_ns >= kStalledNs || (!older && now >= until)) {
       return Stand::kAbort;
     }
-    if (now >= until) {
-      return older ? Stand::kYield : Stand::kAbort;
+    // Giving up for one that has not been seen to move, it would meet it again and know no more.
+    if (now >= until && still_ns < now - start) {
+      return Stand::kYield;
     }
     StepAhead(*own.progress);
     if (look < kSpins) {

@@ -39,6 +39,8 @@
 //                         operation for a while, since what it has built is then still good; after
 //                         that it gives up the attempt, and waits without a pin. A transaction with a
 //                         snapshot gives up early: once the older one commits, it has a conflict.
+//                         None gives up before it has seen the older one move; else it would never
+//                         come to know that it stands still.
 //            younger      the older one waits for kTransactionPatienceNs, and aborts it. With a snapshot
 //                         it would have a conflict if the younger one committed; so after
 //                         kPatientAttempts it aborts it at once.

@@ -58,9 +58,8 @@ absl::StatusOr<bool> OrderedIndex::ForEachSlotsFrom(
     const IndexRoot& root, SlotPlace* place,
     absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const {
   LeafWalk walk{place->key, use};
-  COMMY_ASSIGN_OR_RETURN(
-      const bool all,
-      ForEachLeaf(root.directory.load(std::memory_order_acquire), kLevelLimit, 0, &walk));
+  COMMY_ASSIGN_OR_RETURN(const bool all, ForEachLeaf(root.directory.load(std::memory_order_acquire),
+                                                     kLevelLimit, 0, &walk));
   if (!all && walk.behind != 0) {
     std::string_view bound;
     COMMY_ASSIGN_OR_RETURN(const bool there, SeparatorAt(walk.behind, &bound));

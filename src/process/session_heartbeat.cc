@@ -124,8 +124,8 @@ void Session::HeartbeatLoop(platform::BackgroundWork beginning) {
   }
 }
 
-void Session::Rest(std::unique_lock<std::mutex>& lock,
-                   std::chrono::steady_clock::time_point began, bool more) {
+void Session::Rest(std::unique_lock<std::mutex>& lock, std::chrono::steady_clock::time_point began,
+                   bool more) {
   using Clock = std::chrono::steady_clock;
   const auto interval = std::chrono::nanoseconds(region_->geometry().heartbeat_interval_ns);
   const auto is_called = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {

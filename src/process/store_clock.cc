@@ -118,8 +118,7 @@ StoreClock::StoreClock(region::Region& region, platform::Platform& platform, boo
   base_ns_.store(std::max(now.wall_ns + skew_at_start_ns_, seen) - now.boot_ns,
                  std::memory_order_relaxed);
   const bool is_new_boot =
-      IsBootKnown() &&
-      region_.header().clock_boot.load(std::memory_order_acquire) != boot_name_;
+      IsBootKnown() && region_.header().clock_boot.load(std::memory_order_acquire) != boot_name_;
   settled_.store(is_new_boot, std::memory_order_relaxed);
   Publish();
 }

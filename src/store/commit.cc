@@ -25,7 +25,9 @@ constexpr std::chrono::microseconds kPause{100};
 
 absl::Status InTheWay() {
   return absl::AbortedError(
-      "the transaction was aborted: a write of somebody else needed one of its keys");
+      "the transaction was aborted: a write, a clear or a drop of somebody else needed one of its "
+      "keys, "
+      "or it made no progress for longer than operation_timeout");
 }
 
 }  // namespace
@@ -44,16 +46,13 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
     return base::FailedPrecondition(store_.path(), ": the store was opened read-only");
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
-  absl::StatusOr<std::uint64_t> time = Attempt(*lane);
-  int more = 0;
-  for (int again = 0; absl::IsResourceExhausted(time.status()) &&
-                      again < StoreImpl::RoomAttempts(purpose_);) {
-    const StoreImpl::Room room = store_.FindRoom(*lane, more);
-    if (room == StoreImpl::Room::kNone) {
-      break;
-    }
-    again += room == StoreImpl::Room::kMore && ++more < StoreImpl::kMoreRoomMax ? 0 : 1;
+  absl::StatusOr<std::uint64_t> time = 0;
+  const absl::Status status = store_.WithRoom(purpose_, [&] {
     time = Attempt(*lane);
+    return time.status();
+  });
+  if (absl::IsResourceExhausted(status)) {
+    return status;
   }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
     return store_.AfterDrop(dropped_->key);

@@ -134,7 +134,8 @@ bool StoreImpl::ExpireKeys(const ExpiryWork& work) {
     if (turn.pass.under_way()) {
       expiry_queue_.push_back(std::move(turn));
     }
-    (void)session_->PushEpoch();  // So that the next turn's tombstones can lie where this one's lay.
+    (void)
+        session_->PushEpoch();  // So that the next turn's tombstones can lie where this one's lay.
     const std::int64_t taken_ns = session_->platform().MonotonicNs() - begin_ns;
     if (taken_ns >= work.budget_ns && (!work.wait || deleted != 0 || taken_ns >= kLookMaxNs)) {
       break;

@@ -132,7 +132,8 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
   while (true) {
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(path));
     if (object == 0) {
-      COMMY_RETURN_IF_ERROR(CreateAsAsked(path, options).status());
+      COMMY_RETURN_IF_ERROR(WithRoom(alloc::Purpose::kOrdinary,
+                                     [&] { return CreateAsAsked(path, options).status(); }));
       continue;
     }
     NamespaceKey key;
@@ -158,11 +159,8 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> StoreImpl::OpenNamespace(
           root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
     }
     if (dropping) {
-      absl::Status finished = FinishDrop(key, path);
-      if (absl::IsResourceExhausted(finished) && FindRoom(**session_->ThisLane()) != Room::kNone) {
-        finished = FinishDrop(key, path);
-      }
-      COMMY_RETURN_IF_ERROR(finished);
+      COMMY_RETURN_IF_ERROR(
+          WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(key, path); }));
       continue;
     }
     if (order != index::kOrderHash && order != index::kOrderOrdered) {
@@ -219,16 +217,9 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
   }
   // Marked, it is dropped: nobody can use it again. If there is no room at all to write that into the
   // catalog, a heartbeat does so when there is.
-  absl::Status finished = FinishDrop(key, path);
-  COMMY_ASSIGN_OR_RETURN(const Lane* lane, session_->ThisLane());
-  for (int again = 0;
-       absl::IsResourceExhausted(finished) && again < RoomAttempts(alloc::Purpose::kClears);
-       ++again) {
-    (void)FindRoom(*lane);
-    finished = FinishDrop(key, path);
-  }
+  absl::Status finished = WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(key, path); });
   if (finished.ok()) {
-    finished = BuryDead(kNoDeadline);
+    (void)BuryDead(kNoDeadline);  // What is left of it is a matter of its memory alone.
   }
   if (!finished.ok() && !absl::IsResourceExhausted(finished)) {
     return finished;
@@ -239,7 +230,7 @@ absl::Status StoreImpl::DropNamespace(std::string_view path) {
 }
 
 absl::Status StoreImpl::FinishDrop(const NamespaceKey& key, std::string_view path_hint) {
-  const absl::Status taken = TakeOutDropped(key, path_hint);
+  absl::Status taken = TakeOutDropped(key, path_hint);
   if (!absl::IsResourceExhausted(taken)) {
     return taken;
   }
@@ -308,61 +299,105 @@ absl::Status StoreImpl::RenameNamespace(std::string_view from, std::string_view 
   if (session_->read_only()) {
     return base::FailedPrecondition(path_, ": the store was opened read-only");
   }
-  COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
-  Operation op(*lane, OpKind::kCatalog, 0);
-  if (!op.entered()) {
-    return op.status();
-  }
-  return catalog_.Change(op, alloc::Purpose::kMakesRoom, [&](CatalogEdit& edit) -> absl::Status {
+  NamespaceKey marked;
+  std::string marked_path;
+  // Aborted: one of the names is that of a namespace which was dropped, `marked`.
+  const auto look_at = [&](std::string_view path, std::uint64_t object) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const bool dropped, IsMarkedForDrop(object, &marked));
+    marked_path = path;
+    return dropped ? absl::AbortedError("dropped") : absl::OkStatus();
+  };
+  const auto rename = [&](CatalogEdit& edit) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, edit.Find(from));
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t taken, edit.Find(to));
     if (object == 0) {
       return base::NotFound(path_, ": there is no namespace \"", ToAbsl(from), "\"");
     }
+    COMMY_RETURN_IF_ERROR(look_at(from, object));
     if (taken != 0) {
+      COMMY_RETURN_IF_ERROR(look_at(to, taken));
       return base::AlreadyExists(path_, ": there is a namespace \"", ToAbsl(to), "\" already");
     }
     COMMY_RETURN_IF_ERROR(edit.Erase(from));
     return edit.Insert(to, object);
-  });
+  };
+  while (true) {
+    absl::Status renamed = WithRoom(alloc::Purpose::kMakesRoom, [&]() -> absl::Status {
+      COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
+      Operation op(*lane, OpKind::kCatalog, 0);
+      return op.entered() ? catalog_.Change(op, alloc::Purpose::kMakesRoom, rename) : op.status();
+    });
+    if (!absl::IsAborted(renamed)) {
+      return renamed;
+    }
+    COMMY_RETURN_IF_ERROR(
+        WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(marked, marked_path); }));
+  }
+}
+
+absl::StatusOr<bool> StoreImpl::IsMarkedForDrop(std::uint64_t object, NamespaceKey* key) const {
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+  *key = {object, anchor.id};
+  const auto* const root =
+      region().At<index::IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+  return root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
 }
 
 absl::StatusOr<std::vector<NamespaceInfo>> StoreImpl::ListNamespaces(std::string_view prefix) {
+  std::vector<NamespaceInfo> all;
+  while (true) {
+    std::vector<std::pair<NamespaceKey, std::string>> dropped;
+    COMMY_RETURN_IF_ERROR(ListOnce(prefix, &all, &dropped));
+    if (dropped.empty() || session_->read_only()) {
+      return all;
+    }
+    // Of these only the names are left. The catalog may be older than the drop, and may name others that
+    // are not there any more by then; so it is read again once it has lost these.
+    for (const std::pair<NamespaceKey, std::string>& each : dropped) {
+      const absl::Status finished =
+          WithRoom(alloc::Purpose::kClears, [&] { return FinishDrop(each.first, each.second); });
+      if (absl::IsResourceExhausted(finished)) {
+        return all;
+      }
+      COMMY_RETURN_IF_ERROR(finished);
+    }
+  }
+}
+
+absl::Status StoreImpl::ListOnce(std::string_view prefix, std::vector<NamespaceInfo>* all,
+                                 std::vector<std::pair<NamespaceKey, std::string>>* dropped) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, session_->ThisLane());
   const Pin pin(*lane);
   if (!pin.entered()) {
     return session_->CheckUsable();
   }
-  std::vector<NamespaceInfo> all;
+  all->clear();
   absl::Status failed;
-  COMMY_RETURN_IF_ERROR(catalog_.ForEach(prefix, [&](std::string_view path, std::uint64_t object) {
-    const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
-    if (!anchor.ok()) {
-      failed = anchor.status();
-      return false;
+  const auto add = [&](std::string_view path, std::uint64_t object) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(object));
+    const absl::StatusOr<std::uint64_t> keys = IndexOf(anchor).Size(anchor);
+    if (absl::IsAborted(keys.status())) {
+      dropped->push_back({{object, anchor.id}, std::string(path)});
+      return absl::OkStatus();
+    }
+    if (absl::IsDataLoss(keys.status())) {
+      return keys.status();
     }
     NamespaceInfo info;
     info.path = std::string(path);
-    info.id = anchor->id & index::kIdMask;
-    info.order = static_cast<Order>(anchor->object->order.load(std::memory_order_relaxed));
+    info.id = anchor.id & index::kIdMask;
+    info.order = static_cast<Order>(anchor.object->order.load(std::memory_order_relaxed));
     info.default_ttl = ToTtl(
-        static_cast<std::int64_t>(anchor->object->default_ttl_ns.load(std::memory_order_relaxed)));
-    const absl::StatusOr<std::uint64_t> keys = IndexOf(*anchor).Size(*anchor);
-    if (absl::IsAborted(keys.status())) {
-      return true;  // It was dropped, and only its name is left.
-    }
+        static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed)));
     info.keys = keys.value_or(0);
-    if (absl::IsDataLoss(keys.status())) {
-      failed = keys.status();
-      return false;
-    }
-    all.push_back(std::move(info));
-    return true;
+    all->push_back(std::move(info));
+    return absl::OkStatus();
+  };
+  COMMY_RETURN_IF_ERROR(catalog_.ForEach(prefix, [&](std::string_view path, std::uint64_t object) {
+    failed = add(path, object);
+    return failed.ok();
   }));
-  if (!failed.ok()) {
-    return failed;
-  }
-  return all;
+  return failed;
 }
 
 absl::Status StoreImpl::BuryDead(std::int64_t deadline_ns) {
@@ -375,13 +410,18 @@ absl::Status StoreImpl::BuryDead(std::int64_t deadline_ns) {
     }
     COMMY_ASSIGN_OR_RETURN(dead, catalog_.Dead());
   }
+  absl::Status first;
   for (const std::uint64_t object : dead) {
-    bool done = false;
-    while (!done && session_->platform().MonotonicNs() < deadline_ns) {
-      COMMY_ASSIGN_OR_RETURN(done, BurySome(object));
+    absl::StatusOr<bool> done = false;
+    while (done.ok() && !*done) {
+      done = BurySome(object);
+      if (session_->platform().MonotonicNs() >= deadline_ns) {
+        return first;  // A later beat goes on.
+      }
     }
+    first.Update(done.status());  // One that is damaged keeps no other from its grave.
   }
-  return absl::OkStatus();
+  return first;
 }
 
 absl::StatusOr<bool> StoreImpl::BurySome(std::uint64_t object) {

@@ -10,15 +10,35 @@
 namespace commy::store {
 namespace {
 
-// What makes room is worth more than one try: another thread may have taken what was found.
+// Another thread may have taken what was found. What makes room is worth more tries.
+constexpr int kAttempts = 2;
 constexpr int kMakesRoomAttempts = 8;
 // What the expiry sweep may take of an operation's time.
 constexpr std::int64_t kExpiryForRoomNs = 50'000'000;
 
 }  // namespace
 
+absl::Status StoreImpl::WithRoom(alloc::Purpose purpose,
+                                 absl::FunctionRef<absl::Status()> attempt) {
+  absl::Status status = attempt();
+  int more = 0;
+  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose);) {
+    const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
+    if (!lane.ok()) {
+      break;
+    }
+    const Room room = FindRoom(**lane, more);
+    if (room == Room::kNone && purpose == alloc::Purpose::kOrdinary) {
+      break;
+    }
+    again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
+    status = attempt();
+  }
+  return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
+}
+
 int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
-  return purpose == alloc::Purpose::kOrdinary ? 1 : kMakesRoomAttempts;
+  return purpose == alloc::Purpose::kOrdinary ? kAttempts : kMakesRoomAttempts;
 }
 
 StoreImpl::Room StoreImpl::FindRoom(const process::Lane& lane, int more_before) {
@@ -31,7 +51,8 @@ StoreImpl::Room StoreImpl::FindRoom(const process::Lane& lane, int more_before) 
   }
   (void)session_->RecoverDead();
   (void)BuryDead(session_->platform().MonotonicNs() + kTendBudgetNs);
-  const bool more = ExpireKeys({.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
+  const bool more =
+      ExpireKeys({.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
   TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
   (void)allocator_.EmptyOthers();
   if (!session_->MoveEpochs()) {

@@ -14,6 +14,9 @@
 namespace commy::store {
 namespace {
 
+// Of a namespace; more are damage.
+constexpr int kRootsMax = 1000;
+
 using index::Record;
 using index::RecordView;
 
@@ -155,6 +158,29 @@ void Salvage::NoteIfUnknown(const RecordView& view) {
   }
 }
 
+// A put that came late into a root that was cleared away counts as one before the clear, whatever its time
+// says: see index/index.h.
+void Salvage::MarkOlderRoots(const SalvagedNamespace& ns) {
+  SalvagedNamespace older = ns;
+  for (int step = 0; step < kRootsMax; ++step) {
+    const auto* const root = image_.At<index::IndexRoot>(older.root_offset);
+    older.root_offset =
+        root == nullptr ? 0 : root->prev.load(std::memory_order_relaxed) & ~index::kPrevFrozen;
+    const auto* const next = image_.At<index::IndexRoot>(older.root_offset);
+    if (older.root_offset == 0 || next == nullptr || next->namespace_id != ns.id) {
+      return;
+    }
+    (void)ForEachSlots(image_, older, [&](const region::Shared64* slots, std::uint64_t count) {
+      for (std::uint64_t i = 0; i < count; ++i) {
+        if (Candidate* const found = NamedBy(slots[i].load(std::memory_order_relaxed));
+            found != nullptr) {
+          *found |= kOfOlderRoot;
+        }
+      }
+    });
+  }
+}
+
 void Salvage::MarkBelow(const SalvagedNamespace& ns, std::uint64_t word, const RecordView& view) {
   const std::uint64_t below =
       view.record->prev.load(std::memory_order_relaxed) & ~index::kPrevFrozen;
@@ -230,6 +256,7 @@ void Salvage::ReadSlotsOf(const SalvagedNamespace& ns) {
           }
         }
       });
+  MarkOlderRoots(ns);
   if (whole) {
     whole_ids_.insert(ns.id);
   } else {
@@ -255,7 +282,7 @@ void Salvage::SearchSlotsIn(std::uint64_t begin, std::uint64_t end) {
 void Salvage::Offer(Candidate candidate) {
   const RecordView view = View(candidate & ~kFlags);
   const std::uint64_t id = IdOf(view);
-  if (dropped_ids_.contains(id)) {
+  if (dropped_ids_.contains(id) || (candidate & (kOfOlderRoot | kNamedBySlot)) == kOfOlderRoot) {
     return;
   }
   // An intent that no slot names was never installed, or is superseded.

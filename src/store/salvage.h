@@ -64,6 +64,8 @@ class Salvage {
   using Candidate = std::uint64_t;
   static constexpr std::uint64_t kInUse = 1;
   static constexpr std::uint64_t kNamedBySlot = 2;
+  static constexpr std::uint64_t kOfOlderRoot =
+      4;  // Named by a slot in a root that was cleared away.
   static constexpr std::uint64_t kFlags = 15;
 
   void Fault(std::string text);
@@ -83,6 +85,7 @@ class Salvage {
   // is torn.
   void NoteIfUnknown(const index::RecordView& view);
   // A slot names this record: if it is an intent that does not count, the version below is the newest.
+  void MarkOlderRoots(const SalvagedNamespace& ns);
   void MarkBelow(const SalvagedNamespace& ns, std::uint64_t word, const index::RecordView& view);
   void CountTorn();
   // The candidate at an offset; null: none.

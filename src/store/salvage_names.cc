@@ -137,12 +137,15 @@ class NameFinder {
     found.id = *id;
     found.path = path;
     found.ordered = at->order.load(std::memory_order_relaxed) == index::kOrderOrdered;
-    FindRoot(at->root.load(std::memory_order_relaxed), &found);
-    names_.namespaces.push_back(std::move(found));
+    if (FindRoot(at->root.load(std::memory_order_relaxed), &found)) {
+      names_.namespaces.push_back(std::move(found));
+    } else {
+      names_.dropped_ids.insert(*id);
+    }
   }
 
-  // A clear that was under way is over.
-  void FindRoot(std::uint64_t offset, SalvagedNamespace* ns) const {
+  // A clear that was under way is over. False: it was dropped, and only its name was left.
+  bool FindRoot(std::uint64_t offset, SalvagedNamespace* ns) const {
     for (int step = 0; step < kClearsMax && offset != 0; ++step) {
       const auto* const root = image_.At<IndexRoot>(offset);
       if (root == nullptr || root->namespace_id != ns->id) {
@@ -151,7 +154,11 @@ class NameFinder {
       ns->root_offset = offset;
       ns->since_commit = std::max(ns->since_commit, root->commit.load(std::memory_order_relaxed));
       offset = root->successor.load(std::memory_order_relaxed);
+      if (offset == index::kDropMark) {
+        return false;
+      }
     }
+    return true;
   }
 
   const Image& image_;

@@ -199,19 +199,10 @@ absl::Status StoreImpl::Write(
   if (status.ok()) [[likely]] {
     return status;
   }
-  int more = 0;
-  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose);) {
-    const Room room = FindRoom(*lane, more);
-    if (room == Room::kNone && purpose == alloc::Purpose::kOrdinary) {
-      break;
-    }
-    again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
-    status = TryWrite(*lane, key, kind, use);
+  if (absl::IsResourceExhausted(status)) {
+    status = WithRoom(purpose, [&] { return TryWrite(*lane, key, kind, use); });
   }
-  if (absl::IsAborted(status)) {
-    return AfterDrop(key);
-  }
-  return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
+  return absl::IsAborted(status) ? AfterDrop(key) : status;
 }
 
 absl::Status StoreImpl::TryWrite(
@@ -361,8 +352,8 @@ bool StoreImpl::GoOn() {
 }
 
 void StoreImpl::WorkBeforeTheEnd() {
-  if (!background_ || !session_->usable() || session_->read_only() ||
-      !region().made_dirty() || worked_.exchange(true, std::memory_order_relaxed)) {
+  if (!background_ || !session_->usable() || session_->read_only() || !region().made_dirty() ||
+      worked_.exchange(true, std::memory_order_relaxed)) {
     return;
   }
   const process::Session::Call call(*session_);
@@ -417,21 +408,18 @@ void StoreImpl::TendNamespaces(std::int64_t deadline_ns) {
   const std::uint64_t turn = tend_turn_.load(std::memory_order_relaxed) % untended.size();
   std::rotate(untended.begin(), untended.begin() + static_cast<std::ptrdiff_t>(turn),
               untended.end());
+  // At least a piece of one.
+  const auto is_late = [&] {
+    return session_->platform().MonotonicNs() >= deadline_ns || session_->ending();
+  };
   bool all = true;
   std::uint64_t seen = 0;
-  for (const NamespaceKey& key : untended) {
-    bool done = false;
-    while (!done && session_->platform().MonotonicNs() < deadline_ns && !session_->ending()) {
-      const absl::StatusOr<bool> piece = TendNamespace(**lane, key, waiting);
-      all = all && piece.ok();
-      done = piece.value_or(true);
-    }
-    if (!done) {
-      all = false;
-      break;
-    }
-    ++seen;
+  for (bool late = false; seen < untended.size() && !late; late = is_late()) {
+    const absl::StatusOr<bool> done = TendNamespace(**lane, untended[seen], waiting);
+    all = all && done.ok();
+    seen += done.value_or(true) ? 1 : 0;
   }
+  all = all && seen == untended.size();
   tend_turn_.store(turn + seen, std::memory_order_relaxed);
   if (all) {
     swept_ended_.store(ended, std::memory_order_relaxed);

@@ -100,7 +100,7 @@ class StoreImpl {
   std::uint64_t WaitingBytes();
 
   [[nodiscard]] process::Session& session() { return *session_; }
-  [[nodiscard]] region::Region& region() { return session_->region(); }
+  [[nodiscard]] region::Region& region() const { return session_->region(); }
   [[nodiscard]] alloc::Allocator& allocator() { return allocator_; }
   [[nodiscard]] index::HashIndex& hash_index() { return hash_index_; }
   [[nodiscard]] index::OrderedIndex& ordered_index() { return ordered_index_; }
@@ -135,6 +135,9 @@ class StoreImpl {
   Room FindRoom(const process::Lane& lane, int more = 0);
   // So often that does not count as an attempt.
   static constexpr int kMoreRoomMax = 20;
+  // Runs `attempt`, and again after FindRoom as long as it finds the store full: once, or more often if
+  // that makes room itself. Requires: the thread is in no operation.
+  absl::Status WithRoom(alloc::Purpose purpose, absl::FunctionRef<absl::Status()> attempt);
   // How often what has such a purpose is tried again.
   static int RoomAttempts(alloc::Purpose purpose);
   // The status that the store is full, with whose snapshots keep what was deleted.
@@ -170,7 +173,8 @@ class StoreImpl {
   struct ExpiryWork {
     std::int64_t budget_ns = 0;
     bool begin = true;  // Also where something has become due; else only go on.
-    bool wait = false;  // For another thread that is at it; and longer than the budget if nothing is found.
+    bool wait =
+        false;  // For another thread that is at it; and longer than the budget if nothing is found.
   };
   // Deletes keys that have expired. True: some are left.
   bool ExpireKeys(const ExpiryWork& work);
@@ -186,6 +190,11 @@ class StoreImpl {
 
   absl::StatusOr<index::Anchor> AnchorAt(std::uint64_t object) const;
   absl::StatusOr<std::uint64_t> FindObject(std::string_view path);
+  // Whether a namespace was dropped and is only a name. Requires: pinned.
+  absl::StatusOr<bool> IsMarkedForDrop(std::uint64_t object, NamespaceKey* key) const;
+  // Of the catalog as it is at one moment; `dropped`: which it names though they are gone.
+  absl::Status ListOnce(std::string_view prefix, std::vector<NamespaceInfo>* all,
+                        std::vector<std::pair<NamespaceKey, std::string>>* dropped);
   absl::StatusOr<std::uint64_t> CreateAsAsked(std::string_view path,
                                               const NamespaceOptions& options);
   // 0: somebody else made one of that path first.

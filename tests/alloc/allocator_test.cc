@@ -169,6 +169,40 @@ TEST_F(AllocatorTest, ABlockIsNotUsedAgainBeforeTwoEpochsHavePassedAndThenIs) {
   }
 }
 
+TEST_F(AllocatorTest, ASpanIsNotUsedAgainBeforeThreeEpochsHavePassedAndThenIs) {
+  // Its tag may be one behind; who retires late must still find what it thinks it retires.
+  Party thief(path_);
+  Party other(path_);
+  region::Region& region = party_.session->region();
+  const auto span_of = [&](std::uint64_t block) {
+    return (block - region.geometry().data_offset) / 4096;
+  };
+  const auto kind_of = [&](std::uint64_t span) {
+    return Unpack(region.span_word(span).load(std::memory_order_acquire)).kind;
+  };
+  const std::uint64_t small = MustAllocate(900);
+  ASSERT_TRUE(Retire(small));
+  PassEpochs();
+  const std::uint64_t run = MustAllocate(20'000);
+  std::optional<Pin> holds;  // Of the epoch before, so that the epoch stays.
+  const auto look_at_every_span = [&] {
+    Operation op(party_.lane(), OpKind::kAllocate, 0);
+    EXPECT_TRUE(absl::IsResourceExhausted(
+        party_.allocator->Allocate(op, NoteKind::kRaw, 4'190'000).status()));
+  };
+  holds.emplace(other.lane());
+  PassEpochs(1);
+  ASSERT_TRUE(Retire(run));
+  EXPECT_TRUE(thief.allocator->EmptyOthers());
+  for (int age = 0; age <= 3; ++age) {
+    look_at_every_span();
+    EXPECT_EQ(kind_of(span_of(run)), age < 3 ? SpanKind::kRunRetired : SpanKind::kFree) << age;
+    EXPECT_EQ(kind_of(span_of(small)), age < 3 ? SpanKind::kSpanRetired : SpanKind::kFree) << age;
+    holds.emplace(other.lane());
+    PassEpochs(1);
+  }
+}
+
 TEST_F(AllocatorTest, TheEpochMovesOnceAndNotTwicePastAPin) {
   std::optional<Pin> pin(std::in_place, party_.lane());
   EXPECT_TRUE(party_.session->TryAdvanceEpoch());
@@ -279,11 +313,12 @@ TEST_F(AllocatorTest, SpansOfAThreadThatEndedAreAdoptedWhenRoomIsShort) {
 class Idler {
  public:
   template <typename Work>
-  explicit Idler(Work work) : thread_([this, work] {
-      work();
-      worked_.set_value();
-      end_.get_future().wait();
-    }) {
+  explicit Idler(Work work)
+      : thread_([this, work] {
+          work();
+          worked_.set_value();
+          end_.get_future().wait();
+        }) {
     worked_.get_future().wait();
   }
   Idler(const Idler&) = delete;
@@ -377,6 +412,76 @@ TEST_F(AllocatorTest, InAFullStoreWhatIsFreeInSpansOfALivingThreadServesOthers) 
   EXPECT_TRUE(*after == 0 || freed.contains(*after));
 }
 
+// A span of a living thread, in which one block is in use, two were retired a moment ago, one after the
+// other, and the rest is free. A thief has taken it.
+class TakenSpanTest : public AllocatorTest {
+ protected:
+  TakenSpanTest() {
+    std::vector<std::uint64_t> blocks;
+    for (int i = 0; i < 3; ++i) {
+      blocks.push_back(MustAllocate(kBytes));
+    }
+    span_ = (blocks[0] - region().geometry().data_offset) / 4096;
+    PassEpochs();
+    used_ = blocks[0];
+    EXPECT_TRUE(Retire(blocks[1]));
+    PassEpochs(1);
+    EXPECT_TRUE(Retire(blocks[2]));
+    std::thread([this] {
+      Operation op(party_.lane(), OpKind::kAllocate, 0);
+      thief_lane_ = op.lane().index();
+      const Allocator::Wanted any = {.class_min = 0,
+                                     .class_max = party_.allocator->classes().count() - 1,
+                                     .share = UINT32_MAX,
+                                     .of_the_living = true};
+      taken_ = party_.allocator->TakeFromOthers(op, any, region().span_count());
+    }).join();
+  }
+  region::Region& region() { return party_.session->region(); }
+  [[nodiscard]] SpanWord word() {
+    return Unpack(region().span_word(span_).load(std::memory_order_acquire));
+  }
+  base::Shared8& state(int index) {
+    return region().At<base::Shared8>(region().SpanOffset(span_) +
+                                      sizeof(region::SpanHeader))[index];
+  }
+
+  static constexpr std::uint64_t kBytes = 300;
+  std::uint64_t span_ = 0;
+  std::uint64_t used_ = 0;
+  std::uint32_t thief_lane_ = 0;
+  Allocator::TakeOver taken_ = Allocator::TakeOver::kNothing;
+};
+
+TEST_F(TakenSpanTest, NothingInItIsUsedBeforeWhoeverSawItAsTheOwnersHasGone) {
+  EXPECT_EQ(taken_, Allocator::TakeOver::kLater);
+  EXPECT_EQ(word().lane, thief_lane_);
+  EXPECT_EQ(word().number, 0U);
+  EXPECT_TRUE(party_.allocator->IsUsed(used_));
+  const std::uint64_t epoch = region().header().epoch.load(std::memory_order_acquire);
+  const SizeClass& sizes = party_.allocator->classes().at(word().size_class);
+  // Also what was retired before: its former tag would make it free while a late owner may take it.
+  for (std::uint32_t i = 1; i < sizes.block_count; ++i) {
+    EXPECT_EQ(state(static_cast<int>(i)).load(std::memory_order_acquire), RetiredAt(epoch)) << i;
+  }
+}
+
+TEST_F(TakenSpanTest, ItsFormerOwnerTakesNoBlockOfItLater) {
+  ASSERT_EQ(word().lane, thief_lane_);
+  PassEpochs();
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_NE((MustAllocate(kBytes) - region().geometry().data_offset) / 4096, span_);
+  }
+}
+
+TEST_F(TakenSpanTest, TheThiefUsesItWhenTheEpochHasMoved) {
+  ASSERT_EQ(word().lane, thief_lane_);
+  PassEpochs();
+  std::uint64_t block = 0;
+  std::thread([&] { block = MustAllocate(kBytes); }).join();
+  EXPECT_EQ((block - region().geometry().data_offset) / 4096, span_);
+}
+
 TEST_F(AllocatorTest, ASpanThatADeadLaneWasEmptyingGoesBackToItsOwner) {
   const std::uint64_t block = MustAllocate(900);
   region::Region& region = party_.session->region();
@@ -427,7 +532,8 @@ TEST_F(AllocatorTest, ASpanThatADeadLaneHadTakenIsItsOwnAndItsBlocksWaitForTheEp
   EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), Pack(word));
   const std::uint64_t epoch = region.header().epoch.load(std::memory_order_relaxed);
   EXPECT_EQ(states[1].load(std::memory_order_relaxed), RetiredAt(epoch));
-  EXPECT_EQ(states[2].load(std::memory_order_relaxed), RetiredAt(epoch)) << "a late owner may see it";
+  EXPECT_EQ(states[2].load(std::memory_order_relaxed), RetiredAt(epoch))
+      << "a late owner may see it";
   dead.notes[0].store(0, std::memory_order_relaxed);
   EXPECT_NE(MustAllocate(900), block) << "the former owner has forgotten the span";
 }
@@ -516,6 +622,26 @@ TEST_F(AllocatorTest, ALaneThatDiedWhileItClaimedARunIsUndone) {
     EXPECT_EQ(region.span_word(first + i).load(std::memory_order_relaxed), 0U) << i;
   }
   dead.notes[0].store(0, std::memory_order_relaxed);
+}
+
+TEST_F(AllocatorTest, ALaneThatDiedBehindItsClaimOfARunIsRecoveredTwiceWithoutHarm) {
+  // Committed, and the note is still the claim's: the first recoverer retires it, the second finds that.
+  const std::uint64_t run = MustAllocate(20'000);
+  region::Region& region = party_.session->region();
+  const std::uint64_t first = (run - region.geometry().data_offset) / 4096;
+  const std::uint32_t lane = party_.lane().index();
+  region::LaneLayout& dead = region.lane(lane);
+  dead.notes[5].store(process::RunNote(NoteKind::kRunClaim, first, 5), std::memory_order_relaxed);
+  for (int recoverer = 0; recoverer < 2; ++recoverer) {
+    std::thread([&] {
+      Operation own(party_.lane(), OpKind::kRecover, 0);
+      ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
+    }).join();
+    EXPECT_EQ(Unpack(region.span_word(first).load(std::memory_order_relaxed)).kind,
+              SpanKind::kRunRetired);
+    EXPECT_TRUE(party_.allocator->CheckSpans().ok()) << party_.allocator->CheckSpans();
+  }
+  dead.notes[5].store(0, std::memory_order_relaxed);
 }
 
 TEST_F(AllocatorTest, DamagedSpanWordsAreReportedAndLeadNowhere) {

@@ -163,21 +163,28 @@ class Harness {
     plan.victim_attaches = false;
     plan.victim_inside = false;
     plan.victim_waits = false;
+    plan.kinds = operation.prior_swaps ? hooks::kSwaps : hooks::kStores;
     const std::uint64_t points = CaseRunner(directory_.File("store"), plan).Run().points;
     std::vector<Prior> all;
     // Some anywhere, and most of the last ones: what is published has yet to be tidied up there.
     std::vector<std::uint64_t> places;
-    for (std::uint64_t i = 0; i < (operation.prior_tail ? 0 : PriorPlaces()); ++i) {
+    for (std::uint64_t place = 1; operation.prior_swaps && place <= points; ++place) {
+      places.push_back(place);
+    }
+    const bool some = !operation.prior_tail && !operation.prior_swaps;
+    for (std::uint64_t i = 0; i < (some ? PriorPlaces() : 0); ++i) {
       places.push_back(1 + (i * points + points / 2) / PriorPlaces());
     }
     const bool every = Full() || operation.prior_tail;
-    for (std::uint64_t back = 3; back < points && back <= (Full() ? 24U : 11U);
+    for (std::uint64_t back = 3;
+         !operation.prior_swaps && back < points && back <= (Full() ? 24U : 11U);
          back += every ? 1 : 2) {
       places.push_back(points + 1 - back);
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
       Prior prior;
       prior.step = operation.prior(prepared.key);
+      prior.kinds = plan.kinds;
       prior.action = operation.prior_fate;
       prior.at = places[i];
       prior.after = i % 2 == 0 ? After::kContinues : After::kIsKilled;
@@ -186,7 +193,36 @@ class Harness {
     return all;
   }
 
+  static constexpr std::uint64_t kStoresMax = 1000;  // Of what follows a stop.
+
+  // Every pair of a place to stop at and a store behind it.
+  void RunAgain(const Operation& operation, const Prepared& prepared, Row* row) {
+    Case plan = Plan(operation, prepared, Prior());
+    plan.kinds = hooks::kSwaps;
+    plan.action = Action::kCount;
+    const std::uint64_t swaps = CaseRunner(directory_.File("store"), plan).Run().points;
+    plan.action = Action::kStopThenKill;
+    row->points += swaps;
+    for (plan.at = 1; plan.at <= swaps; ++plan.at) {
+      bool killed = true;
+      for (plan.then = 2; killed && plan.then < kStoresMax; ++plan.then) {
+        plan.survivor = operation.beside(prepared.key);
+        plan.label = absl::StrCat(operation.name, ":again:", plan.at, ":", plan.then, ":0");
+        if (only_.empty() || only_ == plan.label) {
+          const Verdict verdict = CaseRunner(directory_.File("store"), plan).Run();
+          killed = verdict.killed;
+          row->kills += verdict.killed ? 1 : 0;
+          Tell(plan.label, verdict, row);
+        }
+      }
+    }
+  }
+
   void RunWith(const Operation& operation, const Prepared& prepared, const Prior& prior, Row* row) {
+    if (operation.again) {
+      RunAgain(operation, prepared, row);
+      return;
+    }
     for (const Action action : {Action::kKill, Action::kStop, Action::kStopThenKill}) {
       Case plan = Plan(operation, prepared, prior);
       plan.kinds = hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
@@ -230,10 +266,13 @@ class Harness {
   }
 
   static std::uint64_t StopLimit(const Operation& operation) {
-    return operation.prior != nullptr ? 12 : 70;
+    return operation.prior_swaps ? 4 : operation.prior != nullptr ? 12 : 70;
   }
   static std::uint64_t KillLimit(const Operation& operation) {
-    return operation.prior != nullptr ? 35 : operation.calls || operation.large ? 400 : 100000;
+    return operation.prior_swaps                ? 100000
+           : operation.prior != nullptr         ? 35
+           : operation.calls || operation.large ? 400
+                                                : 100000;
   }
 
   void RunOne(const Operation& operation, Case* plan, std::uint64_t variant, Row* row) {

@@ -202,6 +202,10 @@ struct Operation {
   std::function<std::vector<Step>(const std::string& key)> beside = nullptr;
   bool waits = false;       // The victim is attached before the earlier one ends.
   bool prior_tail = false;  // The earlier one ends at one of its last points, and at each of these.
+  bool prior_swaps = false;  // The earlier one ends before each of its atomic operations.
+  // The victim is stopped before each of its atomic operations, has to look again at what the survivor
+  // did beside it, and is then killed at each store of what follows.
+  bool again = false;
   std::uint64_t victim_tail = 0;  // If not 0: so many last points of the victim, and each of these.
   Order order = Order::kHash;     // Of the namespace "a".
   bool large = false;             // The same over and over; only a full run takes every point.
@@ -348,6 +352,27 @@ inline Step RawBlocks() {
       COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset, actor.inside().allocator().Allocate(
                                                              op, process::NoteKind::kRaw, bytes));
       actor.inside().allocator().Retire(op, offset);
+    }
+    return absl::OkStatus();
+  });
+}
+// Large blocks come and go until the first ones are given back: on the way of a search that has been round.
+inline Step RunsBack() {
+  return Unseen("runs back", [](Actor& actor) -> absl::Status {
+    store::StoreImpl& store = actor.inside();
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store.session().ThisLane());
+    for (int round = 0; round < 6; ++round) {
+      {
+        process::Operation op(*lane, process::OpKind::kAllocate, 0);
+        COMMY_ASSIGN_OR_RETURN(
+            const std::uint64_t offset,
+            store.allocator().Allocate(op, process::NoteKind::kRaw,
+                                       (3 + round) * store.region().geometry().span_bytes));
+        store.allocator().Retire(op, offset);
+      }
+      for (int epoch = 0; epoch < 4; ++epoch) {
+        (void)store.session().PushEpoch();
+      }
     }
     return absl::OkStatus();
   });
@@ -698,6 +723,8 @@ inline std::vector<Operation> Operations() {
        true, false},
       {"raw blocks", Plain, one([](Key) { return RawBlocks(); }), nullptr, Action::kKill, false,
        true, false},
+      {"runs back", Plain, one([](Key) { return RunsBack(); }), nullptr, Action::kKill, false, true,
+       false},
       {"mark and sweep", Filled, one([](Key) { return MarkAll(); }), nullptr, Action::kKill, false,
        true, false},
       {"take over idle lanes", IdleLanes,
@@ -710,8 +737,8 @@ inline std::vector<Operation> Operations() {
        }},
       {"empty others' spans", EmptyIdleLanes, one([](Key) { return EmptyOthers(); }), nullptr,
        Action::kKill, false, true, false},
-      {"take from the living", EmptyIdleLanes, one([](Key) { return TakeFromTheLiving(); }), nullptr,
-       Action::kKill, false, true, false},
+      {"take from the living", EmptyIdleLanes, one([](Key) { return TakeFromTheLiving(); }),
+       nullptr, Action::kKill, false, true, false},
       {"attach", Plain, attach, nullptr, Action::kKill, true, false, true},
       {"detach", Plain, one([](Key) { return Detach(); }), nullptr, Action::kKill, false, false,
        true},
@@ -767,6 +794,28 @@ inline std::vector<Operation> Operations() {
     return steps;
   };
   all.push_back(recoverer);
+  // The same of what counts, killed between any two of its steps: there is more than one note.
+  for (const auto& [name, prepare, step] :
+       {std::tuple{"recoverer of a delete killed", &Plain, std::function<Step(Key)>(del)},
+        std::tuple{"recoverer of a put killed", &Absent, std::function<Step(Key)>(put)}}) {
+    Operation counts = recoverer;
+    counts.name = name;
+    counts.prepare = prepare;
+    counts.prior = step;
+    counts.prior_tail = false;
+    counts.prior_swaps = true;
+    counts.beside = [](Key) { return std::vector<Step>(); };
+    all.push_back(counts);
+  }
+  // A put or a delete that finds at its CAS that another one was first.
+  Operation put_again{"put beside a put", Absent, one(put)};
+  put_again.again = true;
+  put_again.beside = [](Key key) { return std::vector<Step>{Put(kA, key, "beside")}; };
+  all.push_back(put_again);
+  Operation overwrite_again{"overwrite beside a delete", Plain, one(put)};
+  overwrite_again.again = true;
+  overwrite_again.beside = [](Key key) { return std::vector<Step>{Delete(kA, key), Beat()}; };
+  all.push_back(overwrite_again);
   all.push_back({"bury beside stopped drop", Filled,
                  [](Key) {
                    return std::vector<Step>{DropNs("a", kA), Beat(), Beat()};

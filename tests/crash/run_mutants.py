@@ -1,18 +1,20 @@
 #!/usr/bin/env python3
-"""Does the kill and stop harness notice when a protection is taken out?
+"""Do the tests notice when a protection is taken out?
 
   tests/crash/run_mutants.py [NAME...]     all, or these; some ten seconds each after the first
 
-Copies the tree to a temporary directory, builds the harness there once, and then, for each of
-tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs the operations
-that the file names. A mutant that no operation catches is a failure of the harness. The tree itself
-is not touched. A mutant file:
+Copies the tree to a temporary directory, builds there once, and then, for each of
+tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs what the file
+names: operations of the kill and stop harness, or a test program. A mutant that nothing catches is a
+failure of the tests. The tree itself is not touched. A mutant file:
 
   # why the protection is there
   file: src/...
   operations: text in operations' names; or =name: that one, at every point with every script
+  test: a test program; or program FILTER: only its tests of these names (in place of operations)
   --- text to be found, once
   +++ text to stand there instead
+  (and the next pair of these, if it takes more than one)
 """
 import os
 import re
@@ -21,20 +23,54 @@ import subprocess
 import sys
 import tempfile
 
+SECONDS = 600  # Without a protection a test may go on for ever: that is noticed, too.
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 
 
 def parse(path):
-    head, rest = open(path).read().split("\n---\n", 1)
-    old, new = rest.split("\n+++\n", 1)
+    head, *pairs = open(path).read().split("\n---\n")
     fields = dict(re.findall(r"^(\w+): (.*)$", head, re.M))
-    return fields["file"], [o.strip() for o in fields["operations"].split(";")], old, new.rstrip("\n")
+    changes = [(pair + "\n").split("\n+++\n", 1) for pair in pairs]
+    changes = [(old, new.rstrip("\n")) for old, new in changes]
+    split = lambda name: [each.strip() for each in fields.get(name, "").split(";") if each.strip()]
+    return fields["file"], split("operations"), split("test"), changes
 
 
-def build(tree):
-    subprocess.run(["ninja", "-C", os.path.join(tree, "build-mutants"), "tests/kill_stop_test"],
+def build(tree, programs):
+    subprocess.run(["ninja", "-C", os.path.join(tree, "build-mutants"), *programs],
                    check=True, stdout=subprocess.DEVNULL)
+
+
+def run(tree, command, **env):
+    """Its exit code, and what it printed. A run that does not end has code 124."""
+    try:
+        ended = subprocess.run([os.path.join(tree, "build-mutants/tests", command[0]), *command[1:]],
+                               env=dict(os.environ, **env), stdout=subprocess.PIPE,
+                               stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
+    except subprocess.TimeoutExpired:
+        return 124, ""
+    return ended.returncode, ended.stdout
+
+
+def run_operation(tree, operation):
+    """What caught it, as texts."""
+    full = {"COMMY_CRASH_FULL": "1"} if operation[0] == "=" else {}
+    code, told = run(tree, ["kill_stop_test"], COMMY_CRASH_OPERATIONS=operation, **full)
+    if code == 0:
+        return []
+    rows = re.findall(r"^(\S.{27}) (?: *\d+){8} +([1-9]\d*) +[\d.]+$", told, re.M)
+    return ([f"{row.strip()} ({count})" for row, count in rows]
+            or [f"{operation} (ended with {code})"])
+
+
+def run_test(tree, test):
+    program, *names = test.split(None, 1)
+    code, told = run(tree, [program, *[f"--gtest_filter={name}" for name in names]])
+    if code == 0:
+        return []
+    failed = sorted(set(re.findall(r"^\[  FAILED  \] (\w+\.[\w./]+)", told, re.M)))
+    return failed or [f"{program} (ended with {code})"]
 
 
 def main():
@@ -48,29 +84,24 @@ def main():
         subprocess.run(["meson", "setup", os.path.join(tree, "build-mutants"), tree, "-Dhooks=enabled",
                         "-Dwerror=false", "-Dtools=disabled", "-Dbench=disabled"],
                        check=True, env=env, stdout=subprocess.DEVNULL)
-        build(tree)
+        build(tree, ["tests/kill_stop_test"])
         print(f"{'protection taken out':32} caught by", flush=True)
         for name in [n for n in names if not wanted or n in wanted]:
-            file, operations, old, new = parse(os.path.join(HERE, "mutants", name + ".mutant"))
+            file, operations, tests, changes = parse(os.path.join(HERE, "mutants", name + ".mutant"))
             path = os.path.join(tree, file)
-            text = open(path).read()
-            if text.count(old) != 1:
-                print(f"{name:32} the text to take out stands {text.count(old)} times in {file}")
+            text = changed = open(path).read()
+            counts = [text.count(old) for old, _ in changes]
+            if counts != [1] * len(changes):
+                print(f"{name:32} the texts to take out stand {counts} times in {file}")
                 escaped.append(name)
                 continue
-            open(path, "w").write(text.replace(old, new))
-            build(tree)
-            caught = []
-            for operation in operations:
-                run = subprocess.run([os.path.join(tree, "build-mutants/tests/kill_stop_test")],
-                                     env=dict(os.environ, COMMY_CRASH_OPERATIONS=operation,
-                                              **({"COMMY_CRASH_FULL": "1"} if operation[0] == "=" else {})),
-                                     stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-                if run.returncode != 0:
-                    rows = re.findall(r"^(\S.{27}) (?: *\d+){8} +([1-9]\d*) +[\d.]+$", run.stdout, re.M)
-                    caught += [f"{row.strip()} ({count})" for row, count in rows]
-                    if not rows:
-                        caught.append(f"{operation} (ended with {run.returncode})")
+            for old, new in changes:
+                changed = changed.replace(old, new)
+            open(path, "w").write(changed)
+            build(tree, (["tests/kill_stop_test"] if operations else [])
+                  + sorted({"tests/" + test.split()[0] for test in tests}))
+            caught = [by for operation in operations for by in run_operation(tree, operation)]
+            caught += [by for test in tests for by in run_test(tree, test)]
             open(path, "w").write(text)
             print(f"{name:32} {', '.join(caught) or 'NOTHING'}", flush=True)
             if not caught:

@@ -24,7 +24,9 @@
 #include "absl/container/flat_hash_set.h"
 
 #include "crash/steps.h"
+#include "process/owner.h"
 #include "support/hook_runtime.h"
+#include "support/lane_state.h"
 
 namespace commy::test {
 
@@ -38,6 +40,7 @@ enum class After { kContinues, kIsKilled };  // What becomes of a stopped prior.
 
 struct Prior {
   std::optional<Step> step;
+  unsigned kinds = hooks::kStores;
   hooks::Action action = hooks::Action::kKill;
   std::uint64_t at = 0;
   After after = After::kIsKilled;
@@ -54,6 +57,7 @@ struct Case {
   unsigned kinds = hooks::kStores;
   hooks::Action action = hooks::Action::kCount;
   std::uint64_t at = 0;
+  std::uint64_t then = 2;      // Of kStopThenKill: so many stores later, see hooks::Arm().
   std::vector<Step> survivor;  // While the victim is stopped or dead and not yet recovered.
   bool recover_first = false;  // The survivor's steps come after the recovery and a check.
   bool reopen = false;         // The survivor recovers by closing and opening.
@@ -62,6 +66,7 @@ struct Case {
 struct Verdict {
   std::string wrong;  // Empty: right.
   bool struck = false;
+  bool killed = false;  // The victim, also if that was after it had been stopped.
   std::uint64_t points = 0;
 };
 
@@ -85,6 +90,7 @@ class CaseRunner {
     alarm(20);
     Verdict verdict;
     verdict.wrong = Try(&verdict);
+    verdict.killed = victim_.killed;
     for (Child* child : {&prior_, &victim_}) {
       if (child->pid > 0) {
         (void)kill(child->pid, SIGKILL);
@@ -135,6 +141,9 @@ class CaseRunner {
         return "the survivor cannot attach: " + attached.ToString();
       }
     }
+    if (std::string wrong = CheckLanes(survivor, false); !wrong.empty()) {
+      return "before recovery: " + wrong;
+    }
     if (exists && (victim_.stopped || prior_.stopped)) {
       if (std::string wrong = CheckSound(survivor, false); !wrong.empty()) {
         return "while one is stopped: " + wrong;
@@ -170,7 +179,7 @@ class CaseRunner {
   std::string RunVictims() {
     const auto fork_victim = [&] {
       victim_ = Fork(plan_.victim, plan_.victim_attaches, plan_.victim_inside, plan_.victim_waits,
-                     plan_.kinds, plan_.action, plan_.at);
+                     {plan_.kinds, plan_.action, plan_.at, plan_.then});
       const std::string wrong = Wait(&victim_, true);
       return wrong.empty() ? wrong : "victim: " + wrong;
     };
@@ -180,8 +189,8 @@ class CaseRunner {
       }
     }
     if (plan_.prior.step.has_value()) {
-      prior_ = Fork({*plan_.prior.step}, false, false, false, hooks::kStores, plan_.prior.action,
-                    plan_.prior.at);
+      prior_ = Fork({*plan_.prior.step}, false, false, false,
+                    {plan_.prior.kinds, plan_.prior.action, plan_.prior.at});
       if (std::string wrong = Wait(&prior_, true); !wrong.empty()) {
         return "prior: " + wrong;
       }
@@ -207,8 +216,14 @@ class CaseRunner {
     return done ? "" : "the store cannot be copied";
   }
 
-  Child Fork(const std::vector<Step>& steps, bool attaches, bool inside, bool waits, unsigned kinds,
-             hooks::Action action, std::uint64_t at) {
+  struct Fate {
+    unsigned kinds = hooks::kStores;
+    hooks::Action action = hooks::Action::kCount;
+    std::uint64_t at = 0;
+    std::uint64_t then = 2;
+  };
+  Child Fork(const std::vector<Step>& steps, bool attaches, bool inside, bool waits,
+             const Fate& fate) {
     std::array<int, 2> ends{};
     Child child;
     if (pipe2(ends.data(), O_CLOEXEC) != 0) {
@@ -216,7 +231,7 @@ class CaseRunner {
     }
     child.pid = fork();
     if (child.pid == 0) {
-      _exit(BeVictim(steps, attaches, inside, waits, kinds, action, at, ends[1]));
+      _exit(BeVictim(steps, attaches, inside, waits, fate, ends[1]));
     }
     (void)close(ends[1]);
     child.pipe = ends[0];
@@ -225,7 +240,7 @@ class CaseRunner {
 
   // In the child. Tells "points\nresult\n...", and an error as its exit code.
   int BeVictim(const std::vector<Step>& steps, bool attaches, bool inside, bool waits,
-               unsigned kinds, hooks::Action action, std::uint64_t at, int out) {
+               const Fate& fate, int out) {
     alarm(0);
     hooks::ForgetMappings();
     auto* const actor = new Actor(path_);  // Never destroyed: a killed one is not, either.
@@ -241,7 +256,7 @@ class CaseRunner {
     if (waits) {
       (void)raise(SIGSTOP);
     }
-    hooks::Arm(kinds, action, at);
+    hooks::Arm(fate.kinds, fate.action, fate.at, fate.then);
     for (const Step& step : steps) {
       results.push_back(step.real(*actor));
     }
@@ -252,7 +267,7 @@ class CaseRunner {
     if (write(out, text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
       return 3;
     }
-    if (action != hooks::Action::kKill && action != hooks::Action::kStopThenKill &&
+    if (fate.action != hooks::Action::kKill && fate.action != hooks::Action::kStopThenKill &&
         !actor->Close().ok()) {
       return 4;
     }
@@ -362,6 +377,27 @@ class CaseRunner {
     }
     if (alone && report->blocks_in_flight != 0) {
       return absl::StrCat("check: ", report->blocks_in_flight, " blocks in flight");
+    }
+    return CheckLanes(survivor, alone);
+  }
+
+  // A lane has an owner until nothing of it is left, also while its recoverer is stopped or dead: the
+  // next owner may come at once. `alone`: and no lane is left of those who are gone.
+  static std::string CheckLanes(Actor& survivor, bool alone) {
+    region::Region& region = survivor.inside().region();
+    for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+      const std::uint64_t owner = region.lane(i).owner.load(std::memory_order_acquire);
+      if (owner == 0) {
+        if (const testing::AssertionResult idle = IsIdle(region.lane(i)); !idle) {
+          return absl::StrCat("lane ", i, " is nobody's: ", idle.message());
+        }
+        continue;
+      }
+      const std::uint32_t slot = process::OwnerSlot(owner);
+      const std::uint64_t state = region.participant(slot).state.load(std::memory_order_acquire);
+      if (alone && ((state & 0xffU) == 0 || process::PackOwner(slot, state >> 8U) != owner)) {
+        return absl::StrCat("lane ", i, " is still one of the dead");
+      }
     }
     return "";
   }

@@ -1,16 +1,22 @@
-// Clearing a namespace while others put, read and split in it: the steps C1 to C5 of hash_index.h.
+// Clearing a namespace while others put, read and split in it: the steps of src/index/index.h.
 //
 // WORDS    root word; successor and baton of the old root; its directory entry; one slot, for one
 //          key, in each of three segments: the old root's (kA), what a split replaces it by (kB), the
 //          new root's (kN); a commit word for each record and for the new root; the clock
-// STEPS    put     reads root, entry, slot; CAS slot -> its record; t = ++clock; CAS commit 0 -> t
-//          clear   C1 successor   C2 baton closed   C3 freeze the slot   C4 settle what is in it
-//                  C5 root word, then the new root's commit, by ++clock and CAS
+// STEPS    put     reads root; helps with C3 if the root has a successor; reads entry, slot; CAS slot -> its
+//                  record; t = ++clock; CAS commit 0 -> t
+//          clear   C1 successor   C3 root word, then the new root's commit, by ++clock and CAS; it is over.
+//                  Then the old root is taken back:
+//                  C4 baton closed   C5 freeze the slot; settle what is in it; take it away
 //          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; takes the baton down
-//          Who meets a frozen slot does the clear's steps, if there is a successor, or else the
-//          posted split's, and begins again. Who comes to a root, or meets a record, settles it.
-// HOLDS    what is there at the end is what the commit times say: the newest record, if it is newer
-//          than the clear. A reader returns nothing older than what was acknowledged before it began.
+//          Who meets a frozen slot does C3, if there is a successor, or else the posted split's steps, and
+//          begins again. Who comes to a root, or meets a record, settles it.
+// HOLDS    there is an order of all puts, the clear and all reads, which keeps that of those that did not
+//          overlap, and in which each read finds what was put last and not cleared; what is in the new root
+//          is later than it; and nothing is left in a root that was taken back
+#include <algorithm>
+#include <array>
+
 #include "explorer.h"
 
 namespace commy::model {
@@ -25,15 +31,17 @@ constexpr int kActors = 5;
 constexpr U8 kNoRecord = 0;
 constexpr U8 kRootCommit = kPutters + 1;  // Commit words: of records 1 and 2, then of the new root.
 constexpr U8 kFrozen = 0x80;
+constexpr U8 kTaken = 0x40;  // What was there was taken away.
 
 enum Segment : U8 { kA, kB, kN };
 enum Baton : U8 { kFree, kPosted, kClosed };
 
 struct Options {
   bool second_putter = false;  // Otherwise a reader: both at once are too many states.
-  bool settles_before_freezing = false;
+  bool taken_unfrozen = false;
   bool baton_left_open = false;
   bool root_not_settled = false;
+  bool taken_before_swing = false;
 };
 
 class ClearModel {
@@ -49,11 +57,12 @@ class ClearModel {
     kAck,
     kOver,
     kC1,
-    kC2,
     kC3,
+    kC3Settle,
     kC4,
-    kC5,
-    kC6,
+    kC5Freeze,
+    kC5Settle,
+    kC5Take,
     kPost,
     kInPlace,
     kFreeze,
@@ -63,14 +72,15 @@ class ClearModel {
   };
   // `then`: where to go on when a commit word is settled; `of`: which one. `back`: where to go on
   // when helping is over.
+  // `before`: which operations were over when it began; bit i: actor i's.
   struct Actor {
-    U8 pc, segment, seen, of, time, then, back, floor, floor_is_clear;
+    U8 pc, segment, seen, of, time, then, back, before, answer;
   };
   struct State {
     U8 root, successor, baton, entry, clock;
     U8 slot[3];
     U8 commit[kPutters + 2];
-    U8 acked[kPutters + 2];
+    U8 over;  // Operations that were acknowledged.
     Actor actor[kActors];
   };
 
@@ -80,7 +90,8 @@ class ClearModel {
     State s;
     std::memset(&s, 0, sizeof s);
     s.actor[weak_.second_putter ? kReader : 1].pc = kOver;
-    s.actor[kClearer].pc = kC1;
+    s.actor[kClearer].pc = weak_.taken_before_swing ? kC4 : kC1;
+    s.successor = weak_.taken_before_swing ? 1 : 0;
     s.actor[kSplitter].pc = kPost;
     return s;
   }
@@ -98,16 +109,38 @@ class ClearModel {
   const char* Check(const State&) const { return nullptr; }
 
   const char* CheckFinal(const State& s) const {
-    U8 newest = kNoRecord;
-    for (U8 r = 1; r <= kPutters; ++r)
-      if (newest == kNoRecord || s.commit[r] > s.commit[newest]) newest = r;
-    if (s.commit[newest] < s.commit[kRootCommit]) newest = kNoRecord;
-    const U8 segment = s.root == 0 ? s.entry : U8{kN};
-    return (s.slot[segment] & ~kFrozen) == newest ? nullptr
-                                                  : "an acknowledged change is lost, or undone";
+    const U8 current = s.slot[s.root == 0 ? s.entry : U8{kN}] & ~(kFrozen | kTaken);
+    const U8 in_new = s.slot[kN];
+    if (in_new != kNoRecord && s.commit[in_new] < s.commit[kRootCommit])
+      return "a record is earlier than the root that it is in";
+    if (s.root != 0 && (s.slot[s.entry] & ~kFrozen) != kTaken)
+      return "something is left in a root that was taken back";
+    return HasOrder(s, current) ? nullptr : "no order of the operations explains what was found";
   }
 
  private:
+  // Tries all orders of the operations; the last read, of `current`, comes behind all of them.
+  bool HasOrder(const State& s, U8 current) const {
+    std::array<int, 3> order{0, weak_.second_putter ? 1 : kReader, kClearer};
+    do {
+      if (Explains(s, order, current)) return true;
+    } while (std::next_permutation(order.begin(), order.end()));
+    return false;
+  }
+
+  static bool Explains(const State& s, const std::array<int, 3>& order, U8 current) {
+    U8 value = kNoRecord;
+    U8 done = 0;
+    for (const int actor : order) {
+      if ((s.actor[actor].before & ~done) != 0) return false;
+      done |= static_cast<U8>(1U << actor);
+      if (actor < kPutters) value = static_cast<U8>(actor + 1);
+      if (actor == kClearer) value = kNoRecord;
+      if (actor == kReader && s.actor[actor].answer != value) return false;
+    }
+    return value == current;
+  }
+
   static void Begin(Actor& me) { me.pc = kRoot, me.segment = me.seen = me.of = me.time = 0; }
 
   static void Settle(Actor& me, U8 of, U8 then) {
@@ -116,20 +149,11 @@ class ClearModel {
     me.pc = kTime;
   }
 
-  // Where the clear's steps begin, for who clears and for who helps.
-  U8 FirstStep() const { return weak_.baton_left_open ? kC3 : kC2; }
-
   void Step(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kStart:
-        for (U8 c = 1; c <= kRootCommit; ++c) {
-          if (s.acked[c] != 0 && s.commit[c] > me.floor) {
-            me.floor = s.commit[c];
-            me.floor_is_clear = c == kRootCommit;
-          }
-        }
-        if (i != kReader) me.floor = me.floor_is_clear = 0;
+        me.before = s.over;
         Begin(me);
         move.what = "begins";
         return;
@@ -137,6 +161,9 @@ class ClearModel {
         me.segment = s.root == 0 ? kA : kN;
         if (s.root != 0 && s.commit[kRootCommit] == 0 && !weak_.root_not_settled) {
           Settle(me, kRootCommit, kRoot);
+        } else if (s.root == 0 && s.successor != 0 && i != kReader) {
+          me.back = kRoot;
+          me.pc = kC3;
         } else {
           me.pc = s.root == 0 ? kEntry : kSlot;
         }
@@ -171,10 +198,16 @@ class ClearModel {
         move.what = "CAS commit 0 -> its time";
         return;
       case kAck:
-        if (i < kPutters) t.acked[i + 1] = 1;
-        if (i == kClearer) t.acked[kRootCommit] = 1;
-        if (i == kReader) move.wrong = Answer(s, me);
-        me = Actor{kOver, 0, 0, 0, 0, 0, 0, 0, 0};
+        t.over |= static_cast<U8>(1U << static_cast<unsigned>(i));
+        me = Actor{i == kClearer ? kC4 : kOver,
+                   0,
+                   0,
+                   0,
+                   0,
+                   0,
+                   0,
+                   me.before,
+                   static_cast<U8>(i == kReader ? me.seen & ~(kFrozen | kTaken) : 0)};
         move.what = "acknowledges";
         return;
       case kOver:
@@ -191,12 +224,12 @@ class ClearModel {
 
   void Look(const State& s, Actor& me, int i, Move& move) const {
     me.seen = s.slot[me.segment];
-    const U8 record = me.seen & ~kFrozen;
+    const U8 record = me.seen & ~(kFrozen | kTaken);
     move.what = "reads the slot";
     if (i != kReader && (me.seen & kFrozen) != 0) {
       me.back = kRoot;
       if (s.successor != 0) {
-        me.pc = FirstStep();
+        me.pc = kC3;
       } else if (s.baton == kPosted) {
         me.pc = kInPlace;
       } else {
@@ -212,61 +245,62 @@ class ClearModel {
     }
   }
 
-  static const char* Answer(const State& s, const Actor& me) {
-    const U8 record = me.seen & ~kFrozen;
-    if (record != kNoRecord)
-      return s.commit[record] >= me.floor ? nullptr : "a reader returned what was overwritten";
-    const bool right = me.floor == 0 || me.floor_is_clear != 0 || s.commit[kRootCommit] > me.floor;
-    return right ? nullptr : "a reader missed what was acknowledged";
-  }
-
   void Clear(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kC1:
+        me.before = s.over;
         t.successor = 1;
         me.back = kAck;
-        me.pc = FirstStep();
+        me.pc = kC3;
         move.what = "C1: successor";
         return;
-      case kC2:
-        if (s.baton == kPosted) {
-          me.then = kC2;  // Finishes the split, then looks again.
-          me.pc = kInPlace;
-        } else {
-          t.baton = kClosed;
-          me.pc = weak_.settles_before_freezing ? kC4 : kC3;
-        }
-        move.what = "C2: looks at the baton, closes it";
-        return;
       case kC3:
-        t.slot[s.entry] |= kFrozen;
-        me.pc = weak_.settles_before_freezing ? kC5 : kC4;
-        move.what = "C3: freezes";
-        return;
-      case kC4: {
-        const U8 record = s.slot[s.entry] & ~kFrozen;
-        const U8 next = weak_.settles_before_freezing ? kC3 : kC5;
-        if (record != kNoRecord && s.commit[record] == 0) {
-          Settle(me, record, next);
-        } else {
-          me.pc = next;
-        }
-        move.what = "C4: looks at the slot";
-        return;
-      }
-      case kC5:
         t.root = 1;
-        me.pc = kC6;
-        move.what = "C5: root word";
+        me.pc = kC3Settle;
+        move.what = "C3: root word";
         return;
-      default:
+      case kC3Settle:
         if (s.commit[kRootCommit] == 0) {
-          Settle(me, kRootCommit, kC6);
+          Settle(me, kRootCommit, kC3Settle);
         } else {
           Finish(me);
         }
         move.what = "looks at the new root's commit";
+        return;
+      case kC4:
+        if (s.baton == kPosted) {
+          me.then = kC4;  // Finishes the split, then looks again.
+          me.pc = kInPlace;
+        } else {
+          if (!weak_.baton_left_open) t.baton = kClosed;
+          me.pc = weak_.taken_unfrozen ? kC5Settle : kC5Freeze;
+        }
+        move.what = "C4: looks at the baton, closes it";
+        return;
+      case kC5Freeze:
+        t.slot[s.entry] |= kFrozen;
+        me.segment = s.entry;
+        me.pc = kC5Settle;
+        move.what = "C5: freezes";
+        return;
+      case kC5Settle: {
+        if (weak_.taken_unfrozen) me.segment = s.entry;
+        const U8 record = s.slot[me.segment] & ~(kFrozen | kTaken);
+        if (record != kNoRecord && s.commit[record] == 0) {
+          Settle(me, record, kC5Take);
+        } else {
+          me.pc = kC5Take;
+        }
+        move.what = "C5: looks at the slot";
+        return;
+      }
+      default:
+        t.slot[me.segment] = static_cast<U8>((s.slot[me.segment] & kFrozen) | kTaken);
+        me.segment = 0;
+        me.pc = kOver;
+        if (weak_.taken_before_swing && s.root == 0) me.pc = kC1;
+        move.what = "C5: takes it away";
         return;
     }
   }
@@ -314,9 +348,9 @@ class ClearModel {
         return;
       default:
         if (s.baton == kPosted) t.baton = kFree;
-        if (me.then == kC2) {
+        if (me.then == kC4) {
           me.then = 0;
-          me.pc = kC2;
+          me.pc = kC4;
         } else {
           Finish(me);
         }
@@ -328,13 +362,13 @@ class ClearModel {
   Options weak_;
 };
 
-TEST(ClearModelTest, NoAcknowledgedPutIsLostAndNoneComesBack) {
+TEST(ClearModelTest, ThereIsAnOrderThatExplainsEveryPutReadAndClear) {
   ExpectHolds(ClearModel({}), "clear, a putter and a reader");
   ExpectHolds(ClearModel({.second_putter = true}), "clear, two putters");
 }
 
-TEST(ClearModelTest, SettlingBeforeFreezingIsCaught) {
-  ExpectCaught(ClearModel({.settles_before_freezing = true}), "clear, weakened: settles first");
+TEST(ClearModelTest, TakingAwayWithoutFreezingIsCaught) {
+  ExpectCaught(ClearModel({.taken_unfrozen = true}), "clear, weakened: taken without freezing");
 }
 
 TEST(ClearModelTest, LeavingTheBatonOpenIsCaught) {
@@ -343,6 +377,11 @@ TEST(ClearModelTest, LeavingTheBatonOpenIsCaught) {
 
 TEST(ClearModelTest, UsingANewRootBeforeItHasATimeIsCaught) {
   ExpectCaught(ClearModel({.root_not_settled = true}), "clear, weakened: root not settled");
+}
+
+TEST(ClearModelTest, TakingAwayBeforeTheNewRootCountsIsCaught) {
+  ExpectCaught(ClearModel({.second_putter = true, .taken_before_swing = true}),
+               "clear, weakened: taken before the swing");
 }
 
 }  // namespace

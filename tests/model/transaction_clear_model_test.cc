@@ -2,20 +2,19 @@
 // docs/decisions/0009-transactions.md; the steps of a clear are those of src/index/index.h, and its
 // changes of shape, which transactions do not touch, are in clear_model_test.cc.
 //
-// WORDS    a root word; a slot in the old root, which can be frozen, one in the new
-//          root, and one in another namespace; a commit for each record and for the new root; a
-//          status for each transaction; clock
-// STEPS    owner   S = clock, or above all for a batch; for each key: looks at its status; reads the
-//                  root word, settles a new root, whose time above S is a conflict; CAS slot h ->
-//                  intent; then CAS active -> committing, t = ++clock, CAS committing -> t
+// WORDS    a root word; whether the old root is marked; a slot in the old root, one in the new root, and
+//          one in another namespace; a commit for each record and for the new root; for each transaction a
+//          status, and whether its list is complete; clock
+// STEPS    owner   S = clock, or above all for a batch; completes its list; for each key: looks at its
+//                  status; reads the root word, and whether that root is marked: then does C2 and C3 first;
+//                  settles a new root, whose time above S is a conflict; CAS slot h -> intent; then
+//                  CAS active -> committing, t = ++clock, CAS committing -> t
 //          put     the same with a record that is undecided, for the namespace that is cleared
 //          reader  S = clock; each key: the newest version not above S, in the newest root not above S
-//          clear   C3 freezes the slot   C4 its head: undecided: settles it; active:
-//                  aborts it; committing: gives it a time   C5 CAS root word old -> new, then c =
-//                  ++clock, CAS commit of the new root 0 -> c
-//          A writer who meets a frozen slot does C3 to C5, and begins again.
+//          clear   C1 marks   C2 each transaction with a complete list: active: aborts it; committing: gives
+//                  it a time   C3 CAS root word old -> new, then c = ++clock, CAS commit of the new root 0 -> c
 //          The first owner may be killed at any step, and recovered; who clears may stop for good.
-// HOLDS    what is committed in the old root is before the clear, what is in the new one after it; a
+// HOLDS    what transactions commit in the old root is before the clear, what is in the new one after it; a
 //          reader finds what the times say, so all of a transaction or nothing; who wrote in the new
 //          root began after the clear, or is a batch
 #include <array>
@@ -46,10 +45,10 @@ struct Options {
   int first_key = 0;  // Of the first transaction; the second one goes the other way.
   bool killed = false;
   bool clearer_stops = false;
-  bool settles_before_freezing = false;
+  bool looks_before_marking = false;
+  bool lists_after_looking = false;
   bool active_passed = false;
   bool committing_passed = false;
-  bool undecided_passed = false;
   bool root_not_settled = false;
   bool cleared_before_swing = false;
   bool conflict_ignored = false;
@@ -59,6 +58,7 @@ class TransactionClearModel {
  public:
   enum Pc : U8 {
     kBegin,
+    kList,
     kCheck,
     kRoot,
     kHead,
@@ -73,9 +73,11 @@ class TransactionClearModel {
     kOwnTime,
     kToTime,
     kDecide,
+    kC1,
+    kC2,
+    kC2Time,
+    kC2Help,
     kC3,
-    kC4,
-    kC5,
     kRootTime,
     kRootSettle,
     kDone,
@@ -88,8 +90,9 @@ class TransactionClearModel {
     U8 got[kKeys];
   };
   struct State {
-    U8 clock, gone, root, frozen, cleared;  // cleared: the new root's commit
+    U8 clock, gone, root, marked, cleared;  // cleared: the new root's commit
     U8 status[kTransactions];
+    U8 listed[kTransactions];
     U8 count[kSlots];
     Record record[kSlots][kRecords];
     Actor actor[kActors];
@@ -137,7 +140,8 @@ class TransactionClearModel {
 
   const char* Check(const State& s) const {
     for (int r = 0; r < s.count[kOld]; ++r)
-      if (s.cleared != 0 && TimeOf(s, s.record[kOld][r]) > s.cleared)
+      if (s.cleared != 0 && s.record[kOld][r].commit >= kReference &&
+          TimeOf(s, s.record[kOld][r]) > s.cleared)
         return "committed after the clear, and in the old root";
     for (int r = 0; r < s.count[kNew]; ++r) {
       const U8 time = TimeOf(s, s.record[kNew][r]);
@@ -196,8 +200,14 @@ class TransactionClearModel {
         move.what = "begins, takes S";
         me.as_of = i == kPutter || (IsTransaction(i) && o_.batch[i]) ? kAboveAll : s.clock;
         if (i == kClearer) me.clears = 1, me.as_of = 0;
-        me.pc = i != kClearer ? kCheck : o_.settles_before_freezing ? kC4 : kC3;
+        me.pc = i != kClearer ? kCheck : o_.looks_before_marking ? kC2 : kC1;
+        if (IsTransaction(i) && !o_.lists_after_looking) me.pc = kList;
         if (i == kPutter || i == kReader) BeginKey(me, i);
+        return;
+      case kList:
+        move.what = "completes its list";
+        t.listed[i] = 1;
+        me.pc = o_.lists_after_looking ? kHead : kCheck;
         return;
       case kCheck:
         move.what = "looks at its status";
@@ -244,6 +254,13 @@ class TransactionClearModel {
   void ReadRoot(const State& s, Actor& me, int i) const {
     me.slot = s.root == 0 ? kOld : kNew;
     me.pc = kHead;
+    if (s.root == 0 && s.marked != 0 && i != kReader) {
+      me.clears = 1;
+      me.at = 0;
+      me.pc = kC2;
+      return;
+    }
+    if (IsTransaction(i) && o_.lists_after_looking && s.listed[i] == 0) me.pc = kList;
     if (s.root == 0) return;
     if (s.cleared == 0 && !o_.root_not_settled) {
       me.pc = kRootTime;
@@ -255,11 +272,6 @@ class TransactionClearModel {
 
   void ReadSlot(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
-    if (i != kReader && me.slot == kOld && s.frozen != 0) {
-      me.clears = 1;
-      me.pc = kC3;
-      return;
-    }
     me.head = s.count[me.slot];
     me.at = me.head - 1;  // Or kNothing.
     me.pc = kLook;
@@ -270,13 +282,7 @@ class TransactionClearModel {
     Actor& me = t.actor[i];
     const Record& record = s.record[me.slot][me.at];
     const U8 time = TimeOf(s, record);
-    const bool passed = record.commit == 0    ? o_.undecided_passed
-                        : time == kActive     ? o_.active_passed
-                        : time == kCommitting ? o_.committing_passed
-                                              : true;
-    if (me.clears != 0 && passed) {
-      EndC4(me);
-    } else if (record.commit == 0) {
+    if (record.commit == 0) {
       me.pc = kSettleTime;
     } else if (time == kCommitting) {
       me.pc = kHelpTime;
@@ -343,7 +349,7 @@ class TransactionClearModel {
 
   void Install(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
-    if (s.count[me.slot] != me.head || (me.slot == kOld && s.frozen != 0)) {
+    if (s.count[me.slot] != me.head) {
       me.pc = kCheck;
       if (i == kPutter) BeginKey(me, i);
       return;
@@ -387,23 +393,39 @@ class TransactionClearModel {
     }
   }
 
-  // C3 to C5, by who clears or was held up; and the new root's time, by anybody.
+  // C1 to C3, by who clears or came to a marked root; and the new root's time, by anybody.
   void Clear(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
+      case kC1:
+        move.what = "C1: marks the old root";
+        t.marked = 1;
+        me.at = 0;
+        me.pc = o_.looks_before_marking ? kC3 : kC2;
+        return;
+      case kC2:
+        move.what = "C2: looks at a transaction, aborts it if it is active";
+        if (s.listed[me.at] != 0 && s.status[me.at] == kActive && !o_.active_passed)
+          t.status[me.at] = kAborted;
+        if (s.listed[me.at] != 0 && s.status[me.at] == kCommitting && !o_.committing_passed) {
+          me.pc = kC2Time;
+        } else {
+          NextInC2(me, i);
+        }
+        return;
+      case kC2Time:
+        move.what = "C2: takes a time";
+        me.time = ++t.clock;
+        me.pc = kC2Help;
+        return;
+      case kC2Help:
+        move.what = "C2: CAS another's committing -> t";
+        if (s.status[me.at] == kCommitting) t.status[me.at] = me.time;
+        me.time = 0;
+        NextInC2(me, i);
+        return;
       case kC3:
-        move.what = "C3: freezes the slot";
-        t.frozen = 1;
-        me.pc = o_.settles_before_freezing ? kC5 : kC4;
-        return;
-      case kC4:
-        move.what = "C4: reads the slot";
-        me.slot = kOld;
-        me.at = s.count[kOld] - 1;
-        me.pc = kLook;
-        return;
-      case kC5:
-        move.what = "C5: CAS root word old -> new";
+        move.what = "C3: CAS root word old -> new";
         t.root = 1;
         me.pc = kRootTime;
         return;
@@ -420,16 +442,20 @@ class TransactionClearModel {
     }
   }
 
-  void EndC4(Actor& me) const {
-    me.at = me.slot = 0;
-    me.pc = o_.settles_before_freezing ? kC3 : o_.cleared_before_swing ? kRootTime : kC5;
+  void NextInC2(Actor& me, int i) const {
+    me.pc = kC2;
+    if (++me.at < kTransactions) return;
+    me.at = 0;
+    me.pc = i == kClearer && o_.looks_before_marking ? kC1
+            : o_.cleared_before_swing                ? kRootTime
+                                                     : kC3;
   }
 
   void EndClear(State& t, int i) const {
     Actor& me = t.actor[i];
     me.time = 0;
     if (o_.cleared_before_swing && t.root == 0) {
-      me.pc = kC5;
+      me.pc = kC3;
     } else if (i == kClearer) {
       me = Over(me);
     } else {
@@ -486,9 +512,14 @@ TEST(TransactionClearModelTest, TwoTransactionsInOppositeOrder) {
               {.check_progress = true});
 }
 
-TEST(TransactionClearModelTest, SettlingBeforeFreezingIsCaught) {
-  ExpectCaught(TransactionClearModel({.settles_before_freezing = true}),
-               "clear, weakened: C4 before C3");
+TEST(TransactionClearModelTest, LookingBeforeMarkingIsCaught) {
+  ExpectCaught(TransactionClearModel({.looks_before_marking = true}),
+               "clear, weakened: C2 before C1");
+}
+
+TEST(TransactionClearModelTest, AListThatIsCompleteOnlyAfterTheLookForTheRootIsCaught) {
+  ExpectCaught(TransactionClearModel({.lists_after_looking = true}),
+               "clear, weakened: listed after the look");
 }
 
 TEST(TransactionClearModelTest, PassingAnActiveOneIsCaught) {
@@ -500,11 +531,6 @@ TEST(TransactionClearModelTest, PassingACommittingOneIsCaught) {
                "clear, weakened: committing passed");
 }
 
-TEST(TransactionClearModelTest, PassingAnUndecidedPutIsCaught) {
-  ExpectCaught(TransactionClearModel(With({.undecided_passed = true}, kAndAPut)),
-               "clear, weakened: undecided passed");
-}
-
 TEST(TransactionClearModelTest, NotSettlingTheNewRootIsCaught) {
   ExpectCaught(TransactionClearModel({.root_not_settled = true}),
                "clear, weakened: root undecided");
@@ -512,7 +538,7 @@ TEST(TransactionClearModelTest, NotSettlingTheNewRootIsCaught) {
 
 TEST(TransactionClearModelTest, TimeBeforeTheNewRootIsCaught) {
   ExpectCaught(TransactionClearModel({.cleared_before_swing = true}),
-               "clear, weakened: time before C5");
+               "clear, weakened: time before C3");
 }
 
 TEST(TransactionClearModelTest, OverlookingTheClearIsCaught) {

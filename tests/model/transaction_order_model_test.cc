@@ -164,8 +164,9 @@ class OrderModel {
     t.owner[other].status = kAborted;
     me.met = me.met_attempt = 0;
     me.pc = kInstall;
-    emit(t, Move{i, "aborts another",
-                 older && s.stopped != other + 1 ? "an older one that moves was aborted" : nullptr});
+    emit(t,
+         Move{i, "aborts another",
+              older && s.stopped != other + 1 ? "an older one that moves was aborted" : nullptr});
   }
 
   static void Walk(State& t, int i) {

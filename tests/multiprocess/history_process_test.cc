@@ -1,5 +1,5 @@
-// Processes on a few keys, some of which are killed in the middle of a call: every history is
-// linearizable, where a call that was cut short may have happened or not.
+// Processes on a few keys of a namespace of either order, some of which are killed in the middle of a
+// call: every history is linearizable, where a call that was cut short may have happened or not.
 #include <random>
 
 #include <gtest/gtest.h>
@@ -7,14 +7,14 @@
 #include "support/history_worker.h"
 #include "support/process_crew.h"
 #include "support/seed.h"
-#include "support/store_fixture.h"
+#include "support/transaction_fixture.h"
 #include "support/wait_for.h"
 
 namespace commy::test {
 namespace {
 
 constexpr int kProcesses = 4;
-constexpr int kRounds = 60;
+constexpr int kRounds = 40;
 constexpr std::size_t kCallsEach = 1000;
 
 struct Book {
@@ -22,18 +22,18 @@ struct Book {
   std::atomic<int> failed{0};
 };
 
-class HistoryProcessTest : public StoreFixture {
+class HistoryProcessTest : public OrderedFixture, public testing::WithParamInterface<Order> {
  protected:
   void Run(HistoryWorker::Mix mix, bool kill) {
     const std::uint64_t seed = Seed();
     std::mt19937_64 random(seed);
-    Store store = MustOpen(SmallOptions());
+    Store store = MustOpen(TinyNodes(SmallOptions()));
     for (int round = 0; round < kRounds && !HasFailure(); ++round) {
       const std::string name = std::to_string(round);
-      ASSERT_TRUE(store.OpenNamespace(name).ok());
+      ASSERT_TRUE(store.OpenNamespace(name, {.order = GetParam()}).ok());
       const SharedMemory<Book> book;
       ProcessCrew crew(kProcesses, [&](int index, ChildSide& parent) {
-        absl::StatusOr<Store> own = Store::Open(path_, SmallOptions());
+        absl::StatusOr<Store> own = Store::Open(path_, TinyNodes(SmallOptions()));
         if (!own.ok()) return 1;
         HistoryWorker worker(*own->OpenNamespace(name),
                              seed + random() + static_cast<unsigned>(index), mix);
@@ -69,15 +69,18 @@ class HistoryProcessTest : public StoreFixture {
   }
 };
 
-TEST_F(HistoryProcessTest, SomeKeysAreLinearizable) {
-  Run({.keys = 4}, false);
+TEST_P(HistoryProcessTest, SomeKeysAreLinearizable) {
+  Run({.keys = 4, .fillers = 8}, false);
 }
-TEST_F(HistoryProcessTest, AlsoWhenAProcessIsKilled) {
-  Run({.keys = 2}, true);
+TEST_P(HistoryProcessTest, SomeKeysAreLinearizableThoughAProcessIsKilled) {
+  Run({.keys = 2, .fillers = 12}, true);
 }
-TEST_F(HistoryProcessTest, AlsoWithClearsAndKills) {
-  Run({.keys = 3, .clears = true}, true);
+TEST_P(HistoryProcessTest, SomeKeysAreLinearizableWithClearsAndKills) {
+  Run({.keys = 3, .clears = true, .fillers = 8}, true);
 }
+
+INSTANTIATE_TEST_SUITE_P(Orders, HistoryProcessTest, testing::Values(Order::kHash, Order::kOrdered),
+                         [](const auto& order) { return NameOf(order.param); });
 
 }  // namespace
 }  // namespace commy::test

@@ -202,6 +202,21 @@ TEST_F(SessionTest, MoreViewsThanALaneHasPinsTakeFurtherLanesAndGiveThemBack) {
   EXPECT_EQ(Epoch(), before + 2);
 }
 
+TEST_F(SessionTest, AViewThatIsTakenAfterTheEpochMovedHoldsTheOneThatItsReaderPinned) {
+  Session::ViewPin view;
+  const std::uint64_t before = Epoch();
+  {
+    const Pin pin(**session_->ThisLane());
+    ASSERT_TRUE(session_->TryAdvanceEpoch());  // What was read may have been retired before.
+    view = *session_->TakeViewPin(pin.lane());
+  }
+  EXPECT_EQ(PinEpoch(view.lane->words().pins[view.pin].load(std::memory_order_acquire)), before);
+  EXPECT_FALSE(session_->TryAdvanceEpoch());
+  EXPECT_EQ(Epoch(), before + 1);
+  session_->ReleaseView(view);
+  EXPECT_TRUE(session_->TryAdvanceEpoch());
+}
+
 TEST_F(SessionTest, CloseIsRefusedWhileAViewIsHeldAndChangesNothing) {
   Session::ViewPin view;
   {
@@ -277,6 +292,26 @@ TEST_F(SessionTest, AnEpochMovesOnceBesideAPinAndThenNotUntilItIsGone) {
   EXPECT_EQ(Epoch(), before + 2);
   EXPECT_TRUE(session_->MoveEpochs());
   EXPECT_GE(Epoch(), before + 6);
+}
+
+TEST_F(SessionTest, APinOfTheEpochBeforeThatTheBarrierMakesVisibleHoldsTheEpoch) {
+  const std::shared_ptr<Session> other = MustOpen();
+  LaneLayout& reader = (*other->ThisLane())->words();
+  ASSERT_TRUE(session_->TryAdvanceEpoch());
+  const std::uint64_t before = Epoch();
+  // Until then the pin was in its processor's store buffer, and the epoch that it read is a former one.
+  platform_.Set([&](auto& faults) {
+    faults.in_global_barrier = [&] {
+      reader.pins[0].store(PinWord(before - 1), std::memory_order_release);
+    };
+  });
+  int blocker = -1;
+  EXPECT_FALSE(session_->TryAdvanceEpoch(&blocker));
+  EXPECT_EQ(blocker, static_cast<int>((*other->ThisLane())->index()));
+  EXPECT_EQ(Epoch(), before);
+  platform_.Clear();
+  reader.pins[0].store(0, std::memory_order_release);
+  EXPECT_TRUE(session_->TryAdvanceEpoch());
 }
 
 TEST_F(SessionTest, PushEpochRecoversADeadBlockerAndGoesOn) {

@@ -156,6 +156,58 @@ TEST_F(RecoverTest, OfASoundStoreIsTheSameStore) {
   }
 }
 
+TEST_F(RecoverTest, APutThatCameLateIntoAClearedNamespaceIsNotTakenForTheKeysValue) {
+  for (const Order order : {Order::kHash, Order::kOrdered}) {
+    const std::string path = temp_.File(order == Order::kHash ? "hash" : "ordered");
+    Store store = MustOpen(path, QuietOptions());
+    NamespaceOptions options;
+    options.order = order;
+    const Namespace ns = *store.OpenNamespace("n", options);
+    ASSERT_TRUE(ns.Put("k", "late").ok());
+    const Snapshot snapshot = *store.TakeSnapshot();  // Keeps what is cleared.
+    store::StoreImpl& impl = *ImplOf(store);
+    index::Record* late = nullptr;
+    {
+      const process::Pin pin(**impl.session().ThisLane());
+      index::Anchor anchor;
+      anchor.offset = *impl.catalog().Find("n");
+      anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+      anchor.id = anchor.object->id.load(std::memory_order_acquire);
+      index::RecordView found;
+      ASSERT_TRUE((order == Order::kHash
+                       ? impl.hash_index().Find(anchor, "k", index::AsOf(), &found)
+                       : impl.ordered_index().Find(anchor, "k", index::AsOf(), &found))
+                      .ok());
+      late = found.record;
+    }
+    ASSERT_TRUE(ns.Clear().ok());
+    ASSERT_TRUE(ns.Put("k", "new").ok());
+    // As if its writer had found the slot before the clear, and been stopped until now.
+    late->commit.store(
+        impl.region().header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1,
+        std::memory_order_seq_cst);
+    EXPECT_EQ(Recovered(FileBytes(path))["n"], (Keys{{"k", "new"}}));
+    EXPECT_EQ(report_.fault_count, 0U);
+  }
+}
+
+TEST_F(RecoverTest, ANamespaceThatWasDroppedAndIsOnlyANameIsLeftOut) {
+  Store store = MustOpen(QuietOptions());
+  ASSERT_TRUE(store.OpenNamespace("dropped")->Put("k", "v").ok());
+  ASSERT_TRUE(store.OpenNamespace("stays")->Put("k", "v").ok());
+  store::StoreImpl& impl = *ImplOf(store);
+  {
+    process::Operation op(**impl.session().ThisLane(), process::OpKind::kDrop, 0);
+    index::Anchor anchor;
+    anchor.offset = *impl.catalog().Find("dropped");
+    anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+    anchor.id = anchor.object->id.load(std::memory_order_acquire);
+    ASSERT_TRUE(*impl.hash_index().MarkForDrop(op, anchor));
+  }
+  EXPECT_EQ(Recovered(FileBytes(path_)), (Content{{"stays", {{"k", "v"}}}}));
+  EXPECT_EQ(report_.fault_count, 0U);
+}
+
 TEST_F(RecoverTest, KeepsTheEndOfATimeToLiveAndLeavesOutWhatIsOver) {
   const Store store = MustOpen(QuietOptions());
   const Namespace ns = *store.OpenNamespace("n");

@@ -260,7 +260,11 @@ absl::Status FaultPlatform::RegisterBarrier() {
 }
 
 absl::Status FaultPlatform::GlobalBarrier() {
-  COMMY_RETURN_IF_ERROR(Begin(&Counts::global_barrier).global_barrier);
+  const Faults faults = Begin(&Counts::global_barrier);
+  COMMY_RETURN_IF_ERROR(faults.global_barrier);
+  if (faults.in_global_barrier) {
+    faults.in_global_barrier();
+  }
   return real_->GlobalBarrier();
 }
 

@@ -34,6 +34,8 @@ class FaultPlatform : public platform::Platform {
     absl::Status link{};
     absl::Status register_barrier{};
     absl::Status global_barrier{};
+    // Called in GlobalBarrier(), before the real one: what another thread did up to then.
+    std::function<void()> in_global_barrier{};
     // No open file description locks: all three lock calls say FailedPrecondition.
     bool no_locks = false;
     std::optional<bool> reserves_memory{};

@@ -1,5 +1,6 @@
 // One participant of a history: random calls on a few keys, each written down before it begins and
-// after it ends.
+// after it ends. Beside them other keys come and go, of which nothing is written down: with them
+// segments and leaves split, and leaves are merged.
 #pragma once
 
 #include <atomic>
@@ -26,6 +27,8 @@ class HistoryWorker {
   struct Mix {
     std::uint32_t keys = 3;
     bool clears = false;
+    // How many other keys there are between each of those and the next.
+    std::uint32_t fillers = 0;
   };
 
   HistoryWorker(Namespace ns, std::uint64_t seed, Mix mix)
@@ -36,6 +39,9 @@ class HistoryWorker {
   template <std::size_t kCalls>
   absl::Status Step(HistoryLog<kCalls>& log) {
     Call& call = log.calls[log.count.load(std::memory_order_relaxed)];
+    if (absl::Status moved = MoveAFiller(); !moved.ok()) {
+      return moved;
+    }
     call = Plan();
     call.begin_ns = HistoryNow();
     log.count.fetch_add(1, std::memory_order_release);  // From here on it may have happened.
@@ -65,6 +71,15 @@ class HistoryWorker {
       call.value = which == 1 ? kNothing : call.value;
     }
     return call;
+  }
+
+  absl::Status MoveAFiller() {
+    if (mix_.fillers == 0 || random_() % 4 != 0) {
+      return absl::OkStatus();
+    }
+    const std::string key = "key " + std::to_string(random_() % mix_.keys) + "+" +
+                            std::to_string(random_() % mix_.fillers);
+    return random_() % 2 == 0 ? ns_.Put(key, "") : ns_.Delete(key).status();
   }
 
   static std::optional<std::string_view> Text(std::int64_t value, std::string& buffer) {

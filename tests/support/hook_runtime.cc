@@ -27,6 +27,9 @@ struct State {
   Action action = Action::kCount;
   std::uint64_t at = 0;
   std::uint64_t count = 0;
+  std::uint64_t then = 0;
+  Call call = nullptr;
+  void* with = nullptr;
 };
 thread_local State state;
 
@@ -42,11 +45,23 @@ bool IsMapped(const volatile void* address) {
 }
 
 [[gnu::noinline]] void Act() {
+  if (state.action == Action::kCall) {
+    const State parked = state;
+    state.kinds = 0;
+    state.at = 0;
+    parked.call(parked.with);
+    const std::uint64_t next = state.at;
+    state = parked;
+    state.at = next != 0 ? state.count + 1 : 0;
+    return;
+  }
   const long self = syscall(SYS_getpid);
   (void)syscall(SYS_kill, self, state.action == Action::kKill ? SIGKILL : SIGSTOP);
   if (state.action == Action::kStopThenKill) {
     state.action = Action::kKill;
-    ++state.at;
+    state.kinds = kStores;
+    state.count = 1;  // The one that it stopped at.
+    state.at = state.then;
   }
 }
 
@@ -120,8 +135,16 @@ void CountedCopy(char* to, const char* from, std::size_t size) {
 
 }  // namespace
 
-void Arm(unsigned kinds, Action action, std::uint64_t at) {
-  state = {kinds, action, at, 0};
+void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then) {
+  state = {kinds, action, at, 0, then, nullptr, nullptr};
+}
+
+void ArmCall(unsigned kinds, std::uint64_t at, Call call, void* with) {
+  state = {kinds, Action::kCall, at, 0, 0, call, with};
+}
+
+void CallAgain() {
+  state.at = 1;
 }
 
 std::uint64_t Disarm() {
@@ -147,6 +170,7 @@ void ForgetMappings() {
 using commy::test::hooks::kCalls;
 using commy::test::hooks::kLoads;
 using commy::test::hooks::kStores;
+using commy::test::hooks::kSwaps;
 using commy::test::hooks::Point;
 using commy::test::hooks::Touch;
 
@@ -274,7 +298,7 @@ COMMY_PLAIN_HOOKS(16)
 // All sequentially consistent: the order that was asked for is the processor's matter, not ours.
 #define COMMY_FETCH_HOOK(bits, type, name, operation)                               \
   type __tsan_atomic##bits##_##name(volatile type* at, type value, int /*order*/) { \
-    Touch(kStores, at);                                                             \
+    Touch(kStores | kSwaps, at);                                                    \
     return operation(at, value, __ATOMIC_SEQ_CST);                                  \
   }
 #define COMMY_ATOMIC_HOOKS(bits, type)                                                             \
@@ -295,7 +319,7 @@ COMMY_PLAIN_HOOKS(16)
   COMMY_FETCH_HOOK(bits, type, fetch_nand, __atomic_fetch_nand)                                    \
   int __tsan_atomic##bits##_compare_exchange_strong(volatile type* at, type* expected,             \
                                                     type desired, int, int) {                      \
-    Touch(kStores, at);                                                                            \
+    Touch(kStores | kSwaps, at);                                                                   \
     return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST,             \
                                        __ATOMIC_SEQ_CST)                                           \
                ? 1                                                                                 \
@@ -303,7 +327,7 @@ COMMY_PLAIN_HOOKS(16)
   }                                                                                                \
   int __tsan_atomic##bits##_compare_exchange_weak(volatile type* at, type* expected, type desired, \
                                                   int, int) {                                      \
-    Touch(kStores, at);                                                                            \
+    Touch(kStores | kSwaps, at);                                                                   \
     return __atomic_compare_exchange_n(at, expected, desired, false, __ATOMIC_SEQ_CST,             \
                                        __ATOMIC_SEQ_CST)                                           \
                ? 1                                                                                 \
@@ -311,7 +335,7 @@ COMMY_PLAIN_HOOKS(16)
   }                                                                                                \
   type __tsan_atomic##bits##_compare_exchange_val(volatile type* at, type expected, type desired,  \
                                                   int, int) {                                      \
-    Touch(kStores, at);                                                                            \
+    Touch(kStores | kSwaps, at);                                                                   \
     __atomic_compare_exchange_n(at, &expected, desired, false, __ATOMIC_SEQ_CST,                   \
                                 __ATOMIC_SEQ_CST);                                                 \
     return expected;                                                                               \

@@ -21,18 +21,29 @@ enum Kinds : unsigned {
   kStores = 1,  // Plain stores and atomic operations that may store.
   kLoads = 2,   // Plain and atomic loads.
   kCalls = 4,   // Entries of the engine's functions: what system calls lie between.
+  kSwaps =
+      8,  // Atomic operations that may store (CAS and the like): where protocols take their steps.
 };
 
 enum class Action {
   kCount,
   kKill,
   kStop,
-  kStopThenKill,  // Stops at `at`; goes on, and is killed at the next point: one late access.
+  kCall,          // See ArmCall().
+  kStopThenKill,  // Stops at `at`; goes on, and is killed some stores later: by default, one late store.
 };
 
 // From here on the calling thread's accesses of these kinds count, from 1. At number `at` the
 // process kills itself, or stops itself and then goes on, counting; `at` one past the last: in Disarm().
-void Arm(unsigned kinds, Action action, std::uint64_t at);
+// `then`: of kStopThenKill, the store from there on before which it is killed, the one that it stopped
+// at being the first if it is one of `kinds`.
+void Arm(unsigned kinds, Action action, std::uint64_t at, std::uint64_t then = 2);
+// As Arm(), but at number `at` the thread makes a call in place of anything worse, in which nothing counts:
+// what others do while it is parked there.
+using Call = void (*)(void* with);
+void ArmCall(unsigned kinds, std::uint64_t at, Call call, void* with);
+// In such a call: the next access makes one as well.
+void CallAgain();
 // Ends that; returns how many there were.
 std::uint64_t Disarm();
 

@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "nlohmann/json.hpp"
@@ -245,6 +246,17 @@ TEST_F(CliKeysTest, LayoutIsTheLibrarysInBothForms) {
     }
   }
   EXPECT_EQ(lines, DescribeLayout());
+}
+
+TEST_F(CliKeysTest, CommandsThatPutALargeValueOverAndOverUseAgainWhatTheyReplaced) {
+  ProgramOptions value;
+  value.input = std::string(1'000'000, 'v');
+  for (int i = 0; i < 60; ++i) {
+    Done({"put", store_, "n", "k", "-"}, value);
+  }
+  struct stat file {};
+  ASSERT_EQ(stat(store_.c_str(), &file), 0);
+  EXPECT_LE(file.st_blocks * 512, 16 << 20);
 }
 
 TEST_F(CliKeysTest, ANamespaceHasADefaultTimeToLive) {
