@@ -28,7 +28,7 @@ absl::Status StoreImpl::WithRoom(alloc::Purpose purpose,
       break;
     }
     const Room room = FindRoom(**lane, more);
-    if (room == Room::kNone && purpose == alloc::Purpose::kOrdinary) {
+    if (room == Room::kNone) {
       break;
     }
     again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
@@ -54,9 +54,11 @@ StoreImpl::Room StoreImpl::FindRoom(const process::Lane& lane, int more_before) 
   const bool more =
       ExpireKeys({.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
   TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
-  (void)allocator_.EmptyOthers();
-  if (!session_->MoveEpochs()) {
-    return Room::kNone;
+  // What was deleted comes free, then the spans that are empty by that, and then these. If somebody is put off
+  // its processor for so long that the epoch stands still, the next attempt may find it moved.
+  (void)session_->MoveEpochs();
+  if (allocator_.EmptyOthers()) {
+    (void)session_->MoveEpochs();
   }
   return more ? Room::kMore : Room::kSome;
 }

@@ -127,7 +127,7 @@ class StoreImpl {
   // full only of what was retired a moment ago, of spans that are empty by now, of what has expired, or of
   // what a participant holds that was killed: sees to all that, and moves the epoch.
   enum class Room : std::uint8_t {
-    kNone,
+    kNone,  // It cannot look: the thread is inside a callback, or the store is closed.
     kSome,
     kMore,  // And the next call will make some more, of what has expired.
   };

@@ -208,6 +208,7 @@ TEST_P(ShortLivedProcessesTest, ExpiredKeysGoThoughNobodyLivesForTwoHeartbeats) 
 TEST_P(ShortLivedProcessesTest, AFullStoreOfExpiredKeysTakesPuts) {
   const int full = PutInAShortProcess("old", 10'000'000, absl::Seconds(5));
   ASSERT_GT(full, 2 * kFew);
+  std::printf("full after %d keys\n", full);
   shared_->now_ns += 5 * kSecondNs;
   for (int process = 0; process < 8; ++process) {
     EXPECT_EQ(PutInAShortProcess(std::to_string(process), kFew, std::nullopt), kFew) << process;
