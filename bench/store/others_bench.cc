@@ -1,4 +1,4 @@
-// What does the work of one user cost the others? Drops, clears, many namespaces, room.
+// How much does the work of one user cost the others? Drops, clears, many namespaces, room.
 //
 // Fixed     a store per part; keys of 10 bytes and values of 40; one thread looks on while another works.
 // Compares  the slowest get and put of the one that looks on, with the slowest beside a thread that only
@@ -93,7 +93,7 @@ void FillKeys(const Store& store, const Namespace& ns, std::uint64_t count) {
   }
 }
 
-// What somebody sees while another thread runs `work`, if any, and for a while after it.
+// The times of one thread while another one runs `work`.
 void LookOn(const char* title, const Namespace& in, const Namespace& elsewhere, std::uint64_t keys,
             bool puts_in_it, const std::function<void()>& work) {
   std::atomic<bool> over{false};

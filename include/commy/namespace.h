@@ -217,7 +217,7 @@ class COMMY_EXPORT Namespace {
   // Returns when something has changed since `seen`, with the new token. DeadlineExceeded: nothing has
   // within `timeout` (may be infinite; not more than nothing: does not wait). FailedPrecondition: the
   // store was closed meanwhile, which ends the wait within a second. Where more than four wait already, it
-  // may return up to 1 ms late, so that who changes much is not held up by waking all of them each time.
+  // may return up to 1 ms late, so that a busy writer is not held up by waking all of them each time.
   absl::StatusOr<ChangeToken> WaitForChange(ChangeToken seen, absl::Duration timeout) const;
   // The value of the key, as soon as it is there. DeadlineExceeded: it was not within `timeout`. Who is
   // woken in vain (another got the key first and deleted it; rarely, for another key) may then be up to 1 ms

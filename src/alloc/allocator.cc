@@ -16,10 +16,6 @@ using process::Note;
 using process::NoteKind;
 using process::Operation;
 
-std::uint64_t EpochNow(const region::Region& region) {
-  return region.header().epoch.load(std::memory_order_seq_cst);
-}
-
 // Of a retired span or run. Its tag is read before the CAS that gives it up, so it may be one behind:
 // one epoch more than for a block.
 bool IsSpanOldEnough(const SpanWord& word, std::uint64_t epoch) {
@@ -86,7 +82,7 @@ bool Allocator::Retire([[maybe_unused]] Operation& op, std::uint64_t offset_byte
   if (!Locate(offset_bytes, &place)) {
     return false;
   }
-  const std::uint64_t epoch = EpochNow(region_);
+  const std::uint64_t epoch = EpochNow();
   if (!place.is_run) {
     place.state->CompareAndSet(kUsed, RetiredAt(epoch), std::memory_order_seq_cst);
     return true;
@@ -142,7 +138,7 @@ void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
     return;
   }
-  if (!IsSpanOldEnough(word, EpochNow(region_))) {
+  if (!IsSpanOldEnough(word, EpochNow())) {
     return;
   }
   if (word.kind == SpanKind::kSpanRetired) {

@@ -198,6 +198,9 @@ class Allocator {
   [[nodiscard]] std::uint32_t CountReusable(std::uint64_t span, const SizeClass& sizes,
                                             std::uint64_t epoch) const;
   [[nodiscard]] base::Shared8* StatesOf(std::uint64_t span) const;
+  [[nodiscard]] std::uint64_t EpochNow() const {
+    return region_.header().epoch.load(std::memory_order_seq_cst);
+  }
   bool Locate(std::uint64_t offset_bytes, Place* place) const;
 
   process::Session& session_;

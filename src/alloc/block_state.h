@@ -24,6 +24,8 @@ inline constexpr BlockState kNotABlock = 0;
 inline constexpr BlockState kFree = 1;
 inline constexpr BlockState kUsed = 2;
 inline constexpr BlockState kEvacuated = 3;
+// Eight states at once, which are loaded as one word.
+inline constexpr std::uint64_t kAllUsed = 0x0202020202020202;
 inline constexpr BlockState kRetiredFirst = 4;
 inline constexpr std::uint64_t kTagCount = 126;
 inline constexpr BlockState kRetiredLast = kRetiredFirst + kTagCount - 1;

@@ -22,11 +22,6 @@ constexpr std::uint32_t kShareWorthwhile = 8;
 // of what an index and the catalog are made of.
 constexpr std::uint64_t kReserveBlockForDeletes = 512;
 constexpr std::uint64_t kReserveBlockForClears = 5120;
-constexpr std::uint64_t kAllUsed = 0x0202020202020202;
-
-std::uint64_t EpochNow(Operation& op) {
-  return op.region().header().epoch.load(std::memory_order_seq_cst);
-}
 
 }  // namespace
 
@@ -48,11 +43,6 @@ void LaneSpans::Reload() {
       by_class_[word.size_class].all.push_back(span);
     }
   }
-}
-
-Shared8* LaneSpans::States(std::uint64_t span) const {
-  return allocator_.region_.At<Shared8>(allocator_.region_.SpanOffset(span) +
-                                        sizeof(region::SpanHeader));
 }
 
 absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t size_class,
@@ -91,7 +81,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
           offset != 0) {
         return offset;
       }
-    } while (FindSpan(op, larger, spans, spans.all.size(), 1));
+    } while (FindSpan(larger, spans, spans.all.size(), 1));
   }
   // Cut so that all that the operation needs, and keys of many lengths, go into one span.
   const SizeClasses& classes = allocator_.classes();
@@ -108,7 +98,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
     }
     added = base::ResourceExhausted(op.region().path(), ": the store is full");
   }
-  if (look_again && FindSpan(op, cut, by_class_[cut], by_class_[cut].all.size(), 1)) {
+  if (look_again && FindSpan(cut, by_class_[cut], by_class_[cut].all.size(), 1)) {
     const std::uint64_t offset = TakeBlock(op, cut, by_class_[cut], note_place, kind);
     if (offset != 0) {
       return offset;
@@ -131,8 +121,8 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
     return 0;
   }
   const SizeClass& sizes = allocator_.classes().at(size_class);
-  const std::uint64_t epoch = EpochNow(op);
-  Shared8* const states = States(spans.current);
+  const std::uint64_t epoch = allocator_.EpochNow();
+  Shared8* const states = allocator_.StatesOf(spans.current);
   if (states == nullptr || !IsMine(size_class, spans.current)) {
     spans.free.clear();
     return 0;
@@ -202,7 +192,7 @@ void LaneSpans::PrepareTable(std::uint64_t epoch) {
 void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
                             std::vector<std::uint16_t>& free) {
   free.clear();
-  const Shared8* const states = States(span);
+  const Shared8* const states = allocator_.StatesOf(span);
   if (states == nullptr) {
     return;
   }
@@ -225,10 +215,10 @@ void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
   }
 }
 
-bool LaneSpans::FindSpan(Operation& op, std::uint32_t size_class, Spans& spans,
-                         std::size_t span_limit, std::size_t wanted) {
+bool LaneSpans::FindSpan(std::uint32_t size_class, Spans& spans, std::size_t span_limit,
+                         std::size_t wanted) {
   const SizeClass& sizes = allocator_.classes().at(size_class);
-  PrepareTable(EpochNow(op));
+  PrepareTable(allocator_.EpochNow());
   saw_waiting_ = false;
   for (std::size_t walk = std::min(span_limit, spans.all.size()); walk > 0; --walk) {
     spans.next = spans.next + 1 >= spans.all.size() ? 0 : spans.next + 1;
@@ -259,21 +249,21 @@ bool LaneSpans::IsWorthAnEpoch() {
 absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& spans) {
   const std::size_t wanted =
       std::max<std::size_t>(1, allocator_.classes().at(size_class).block_count / 8);
-  if (FindSpan(op, size_class, spans, kSpansPerWalk, wanted)) {
+  if (FindSpan(size_class, spans, kSpansPerWalk, wanted)) {
     return absl::OkStatus();
   }
   if (IsWorthAnEpoch() && op.session().TryAdvanceEpoch() &&
-      FindSpan(op, size_class, spans, kSpansPerWalk, wanted)) {
+      FindSpan(size_class, spans, kSpansPerWalk, wanted)) {
     return absl::OkStatus();
   }
   bool look_again = false;
   absl::Status status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
   // Full: whatever can be found anywhere will do now.
   for (int push = 0; push < 4 && absl::IsResourceExhausted(status); ++push) {
-    if (FindSpan(op, size_class, spans, spans.all.size(), 1)) {
+    if (FindSpan(size_class, spans, spans.all.size(), 1)) {
       return absl::OkStatus();
     }
-    Tidy(op, SIZE_MAX);
+    Tidy(SIZE_MAX);
     (void)op.session().PushEpoch();
     status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
   }
@@ -285,7 +275,7 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   const std::uint64_t all = op.region().span_count();
   Allocator::Wanted last{.class_min = size_class, .class_max = size_class, .share = UINT32_MAX};
   if (allocator_.TakeFromOthers(op, last, all) == Allocator::TakeOver::kAtOnce &&
-      FindSpan(op, size_class, spans, spans.all.size(), 1)) {
+      FindSpan(size_class, spans, spans.all.size(), 1)) {
     return absl::OkStatus();
   }
   last.of_the_living = true;
@@ -299,7 +289,7 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
 
 absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::uint64_t spare,
                                 bool* look_again) {
-  Tidy(op, kTidySpans);
+  Tidy(kTidySpans);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t span,
                          allocator_.ClaimSpan(op, size_class, spare, look_again));
   Spans& spans = by_class_[size_class];
@@ -320,7 +310,7 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
   header->block_count = sizes.block_count;
   header->data_start = sizes.data_start;
   const std::uint64_t padded = base::AlignUp(sizes.block_count, 8);
-  auto* const words = reinterpret_cast<Shared64*>(States(span));
+  auto* const words = reinterpret_cast<Shared64*>(allocator_.StatesOf(span));
   for (std::uint64_t word = 0; word < padded / 8; ++word) {
     const std::uint64_t left = sizes.block_count - word * 8;
     const std::uint64_t all_free = 0x0101010101010101;
@@ -332,30 +322,29 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
       std::memory_order_seq_cst);
   spans.all.push_back(span);
   spans.current = span;
-  PrepareTable(EpochNow(op));
+  PrepareTable(allocator_.EpochNow());
   CollectFree(sizes, span, spans.free);
   return absl::OkStatus();
 }
 
-void LaneSpans::Tidy(Operation& op, std::size_t span_limit) {
-  PrepareTable(EpochNow(op));
+void LaneSpans::Tidy(std::size_t span_limit) {
+  PrepareTable(allocator_.EpochNow());
   std::size_t left = span_limit;
   for (std::size_t turn = 0; turn < by_class_.size() && left > 0; ++turn) {
     tidy_class_ = (tidy_class_ + 1) % by_class_.size();
     Spans& spans = by_class_[tidy_class_];
     for (std::size_t i = spans.all.size(); i-- > 0 && left > 0; --left) {
-      ReleaseIfEmpty(op, static_cast<std::uint32_t>(tidy_class_), spans, i);
+      ReleaseIfEmpty(static_cast<std::uint32_t>(tidy_class_), spans, i);
     }
   }
 }
 
-bool LaneSpans::TidyAll(Operation& op) {
-  Tidy(op, SIZE_MAX);
+bool LaneSpans::TidyAll() {
+  Tidy(SIZE_MAX);
   return gave_spans_back_;
 }
 
-void LaneSpans::ReleaseIfEmpty(Operation& op, std::uint32_t size_class, Spans& spans,
-                               std::size_t index) {
+void LaneSpans::ReleaseIfEmpty(std::uint32_t size_class, Spans& spans, std::size_t index) {
   const std::uint64_t span = spans.all[index];
   if (!IsMine(size_class, span)) {
     Forget(spans, index);
@@ -375,7 +364,7 @@ void LaneSpans::ReleaseIfEmpty(Operation& op, std::uint32_t size_class, Spans& s
   const auto lane = static_cast<std::uint16_t>(lane_.index());
   if (allocator_.region_.span_word(span).CompareAndSet(
           Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
-          Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(op)), 0, 0}),
+          Pack({SpanKind::kSpanRetired, EpochTag(allocator_.EpochNow()), 0, 0}),
           std::memory_order_seq_cst)) {
     allocator_.LowerHint(span);
     gave_spans_back_ = true;

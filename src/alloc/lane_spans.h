@@ -25,7 +25,7 @@ class LaneSpans final : public process::LaneExtension {
   absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
                                          process::NoteKind kind, Purpose purpose);
   // Gives every empty span of the lane back. Whether there was one.
-  bool TidyAll(process::Operation& op);
+  bool TidyAll();
   // The lane has one span more.
   void Remember(std::uint32_t size_class, std::uint64_t span) {
     by_class_[size_class].all.push_back(span);
@@ -47,8 +47,7 @@ class LaneSpans final : public process::LaneExtension {
   // Makes a span current that has blocks to hand out.
   absl::Status Refill(process::Operation& op, std::uint32_t size_class, Spans& spans);
   // Walks at most `span_limit` of the class's spans for one with `wanted` blocks.
-  bool FindSpan(process::Operation& op, std::uint32_t size_class, Spans& spans,
-                std::size_t span_limit, std::size_t wanted);
+  bool FindSpan(std::uint32_t size_class, Spans& spans, std::size_t span_limit, std::size_t wanted);
   // `*look_again`: not added, but a span of another lane was taken over.
   absl::Status AddSpan(process::Operation& op, std::uint32_t size_class, std::uint64_t spare,
                        bool* look_again);
@@ -67,13 +66,11 @@ class LaneSpans final : public process::LaneExtension {
   // or a span of this lane; or else now and then, since others' may. It interrupts other processors.
   bool IsWorthAnEpoch();
   // Looks at a few spans of any class and gives back those that are empty.
-  void Tidy(process::Operation& op, std::size_t span_limit);
-  void ReleaseIfEmpty(process::Operation& op, std::uint32_t size_class, Spans& spans,
-                      std::size_t index);
+  void Tidy(std::size_t span_limit);
+  void ReleaseIfEmpty(std::uint32_t size_class, Spans& spans, std::size_t index);
   // Asks the processor for the block that will be taken next.
   void PrefetchNext(const SizeClass& sizes, const Spans& spans) const;
   void PrepareTable(std::uint64_t epoch);
-  [[nodiscard]] base::Shared8* States(std::uint64_t span) const;
 
   Allocator& allocator_;
   process::Lane& lane_;

@@ -39,13 +39,6 @@ using process::Operation;
 // Spans of idle lanes that are taken over by one look.
 constexpr int kIdleSpansAtOnce = 32;
 
-std::uint64_t EpochNow(const region::Region& region) {
-  return region.header().epoch.load(std::memory_order_seq_cst);
-}
-
-// For each state of eight that may be free; a span that has none is told by a load for eight blocks.
-constexpr std::uint64_t kAllUsed = 0x0202020202020202;
-
 }  // namespace
 
 Shared8* Allocator::StatesOf(std::uint64_t span) const {
@@ -99,7 +92,7 @@ Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std
     return TakeOver::kNothing;
   }
   const SizeClass& sizes = classes_.at(word.size_class);
-  const std::uint32_t reusable = CountReusable(span, sizes, EpochNow(region_));
+  const std::uint32_t reusable = CountReusable(span, sizes, EpochNow());
   const bool fits = word.size_class >= wanted.class_min && word.size_class <= wanted.class_max &&
                     reusable != 0 && reusable >= sizes.block_count / wanted.share;
   if (fits && TakeIdleSpan(op, span, raw)) {
@@ -145,14 +138,14 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
     std::uint32_t taken = 0;
     for (std::uint32_t i = 0; i < sizes.block_count; ++i) {  // E2
       BlockState seen = states[i].load(std::memory_order_acquire);
-      if (IsReusable(seen, EpochNow(region_)) &&
+      if (IsReusable(seen, EpochNow()) &&
           states[i].compare_exchange(seen, kEvacuated, std::memory_order_seq_cst)) {
         ++taken;
       }
     }
     if (taken == sizes.block_count) {
       region_.span_word(span).CompareAndSet(
-          Pack(word), Pack({SpanKind::kSpanRetired, EpochTag(EpochNow(region_)), 0, 0}),
+          Pack(word), Pack({SpanKind::kSpanRetired, EpochTag(EpochNow()), 0, 0}),
           std::memory_order_seq_cst);  // E3
       LowerHint(span);
       result = TakeOver::kEmptied;
@@ -183,7 +176,7 @@ void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
   for (std::uint32_t i = 0; i < blocks; ++i) {  // E4
     BlockState seen = states[i].load(std::memory_order_acquire);
     while (seen == kEvacuated || IsRetired(seen)) {
-      const BlockState now = RetiredAt(EpochNow(region_));
+      const BlockState now = RetiredAt(EpochNow());
       if (seen == now || states[i].compare_exchange(seen, now, std::memory_order_seq_cst)) {
         break;
       }
@@ -222,7 +215,7 @@ bool Allocator::EmptyOthers() {
       return any;
     }
     if (seen == 0) {
-      any |= SpansOf(op.lane()).TidyAll(op);
+      any |= SpansOf(op.lane()).TidyAll();
     }
     any |= TakeFromOthers(op, Wanted{}, kSpansAtOnce) != TakeOver::kNothing;
   }

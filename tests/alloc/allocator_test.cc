@@ -14,6 +14,7 @@
 #include <gtest/gtest.h>
 
 #include "support/child_process.h"
+#include "support/living_thread.h"
 #include "support/seed.h"
 #include "support/seen_dead.h"
 #include "support/temp_dir.h"
@@ -309,31 +310,6 @@ TEST_F(AllocatorTest, SpansOfAThreadThatEndedAreAdoptedWhenRoomIsShort) {
   EXPECT_LE(party_.allocator->Stats().spans_total, before + 8);
 }
 
-// A thread that allocates and then lives on, doing nothing.
-class Idler {
- public:
-  template <typename Work>
-  explicit Idler(Work work)
-      : thread_([this, work] {
-          work();
-          worked_.set_value();
-          end_.get_future().wait();
-        }) {
-    worked_.get_future().wait();
-  }
-  Idler(const Idler&) = delete;
-  Idler& operator=(const Idler&) = delete;
-  ~Idler() {
-    end_.set_value();
-    thread_.join();
-  }
-
- private:
-  std::promise<void> worked_;
-  std::promise<void> end_;
-  std::thread thread_;
-};
-
 TEST_F(AllocatorTest, SpansThatALivingThreadEmptiedOrOthersDidServeEverybody) {
   std::vector<std::uint64_t> blocks;
   const auto fill = [&](std::uint64_t size_bytes) {
@@ -354,7 +330,7 @@ TEST_F(AllocatorTest, SpansThatALivingThreadEmptiedOrOthersDidServeEverybody) {
     return count;
   };
   std::uint64_t first = 0;
-  const Idler owner([&] { first = fill(900); });
+  const test::LivingThread owner([&] { first = fill(900); });
   for (const std::uint64_t block : blocks) {
     ASSERT_TRUE(Retire(block));
   }

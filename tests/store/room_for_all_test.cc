@@ -1,8 +1,8 @@
 // Room that is there is given, whoever made it: a full store can always make some, from any thread and
 // with any keys, and what one thread freed serves the others. And work on whole namespaces lets everybody
 // else get on.
+#include <algorithm>
 #include <atomic>
-#include <future>
 #include <memory>
 #include <random>
 #include <string>
@@ -13,6 +13,7 @@
 
 #include "index/index_layout.h"
 #include "support/fault_platform.h"
+#include "support/living_thread.h"
 #include "support/seed.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
@@ -30,31 +31,6 @@ Options RealOptions(std::uint64_t max_size) {
   options.process_name = "test";
   return options;
 }
-
-// Runs `work` in a thread that then lives on, until the end of the scope.
-class Holder {
- public:
-  template <typename Work>
-  explicit Holder(Work work)
-      : thread_([this, work] {
-          work();
-          worked_.set_value();
-          end_.get_future().wait();
-        }) {
-    worked_.get_future().wait();
-  }
-  Holder(const Holder&) = delete;
-  Holder& operator=(const Holder&) = delete;
-  ~Holder() {
-    end_.set_value();
-    thread_.join();
-  }
-
- private:
-  std::promise<void> worked_;
-  std::promise<void> end_;
-  std::thread thread_;
-};
 
 class RoomForAllTest : public StoreFixture {
  protected:
@@ -85,7 +61,7 @@ TEST_F(RoomForAllTest, WhatAThreadFreesInTheSpansOfALivingOneServesEverybody) {
     const Namespace ns = MustOpenNamespace(store, "filled");
     const Namespace other = MustOpenNamespace(store, "other");
     std::vector<std::string> keys;
-    const Holder owner([&] { keys = Fill(ns, Numbered, 900); });
+    const LivingThread owner([&] { keys = Fill(ns, Numbered, 900); });
     ASSERT_GT(keys.size(), 1000U);
     if (drops) {
       ASSERT_TRUE(store.DropNamespace("filled").ok());
@@ -200,7 +176,7 @@ TEST_F(RoomForAllTest, WhereASnapshotForbidsADeleteTheErrorSaysWhoseAndAClearAnd
 TEST_F(RoomForAllTest, ADropThatSaysItIsDoneHasHappenedWhoeverFilledTheStore) {
   Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
   const std::string prefix(60, 'p');
-  const Holder owner([&] {
+  const LivingThread owner([&] {
     for (int i = 0; i < 60; ++i) {
       ASSERT_TRUE(store.OpenNamespace(prefix + "/" + std::to_string(i)).ok());
     }
@@ -252,14 +228,23 @@ TEST_F(RoomForAllTest,
   Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
   const Namespace ns = MustOpenNamespace(store, "n");
   std::vector<std::string> keys;
-  const Holder owner([&] { keys = Fill(ns, Numbered, 200); });
+  const LivingThread owner([&] { keys = Fill(ns, Numbered, 200); });
   for (std::size_t i = 0; i < keys.size(); i += 20) {
     ASSERT_TRUE(*ns.Delete(keys[i])) << keys[i];
   }
+  // In an order in which no span of it comes free before the others.
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i % 20 != 0) {
+      left.push_back(keys[i]);
+    }
+  }
+  std::mt19937 random(Seed());
+  std::shuffle(left.begin(), left.end(), random);
   const std::string value(200, 'y');
   int refused = 0;
-  for (std::size_t i = 0; i < keys.size(); ++i) {
-    refused += i % 20 == 0 || ns.Put(keys[i], value).ok() ? 0 : 1;
+  for (const std::string& key : left) {
+    refused += ns.Put(key, value).ok() ? 0 : 1;
   }
   EXPECT_EQ(refused, 0) << "of " << keys.size();
 }
