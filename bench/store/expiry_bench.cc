@@ -7,7 +7,7 @@
 // Compares  ExpirySweep by its counter keys/s: as many for 6 million as for half a million, or the
 //           sweep does not keep up. ExpiryFullPut with ordered against hash.
 // Verifies  that in the end no key is left, and each put.
-// Not here  several namespaces or processes that sweep (tests/store/expiry_test.cc), many versions.
+// Not here  several namespaces or processes that sweep (tests/engine/expiry_test.cc), many versions.
 //
 // COMMY_BENCH_KEYS takes the place of each number of keys.
 #include <algorithm>

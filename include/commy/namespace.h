@@ -20,12 +20,13 @@ namespace commy {
 
 class WriteBatch;
 
-namespace store {
-class StoreImpl;
+namespace engine {
 struct NamespaceState;
+}
+namespace api {
 class ScanState;
 class ViewState;
-}  // namespace store
+}  // namespace api
 
 // A value that is read where it lies, without a copy. It keeps the bytes from being reused while
 // it lives, so do not hold one for long: nothing that was replaced since can be reused either.
@@ -46,9 +47,9 @@ class COMMY_EXPORT View {
 
  private:
   friend class Namespace;
-  View(std::unique_ptr<store::ViewState> state, std::string_view value);
+  View(std::unique_ptr<api::ViewState> state, std::string_view value);
 
-  std::unique_ptr<store::ViewState> state_;
+  std::unique_ptr<api::ViewState> state_;
   std::string_view value_;
 };
 
@@ -61,7 +62,7 @@ class Entry {
   [[nodiscard]] absl::Duration ttl() const { return ttl_; }
 
  private:
-  friend class store::ScanState;
+  friend class api::ScanState;
   std::string key_;
   std::string value_;
   absl::Duration ttl_ = absl::InfiniteDuration();
@@ -118,11 +119,11 @@ class COMMY_EXPORT ScanRange {
  private:
   friend class Namespace;
   friend class Transaction;
-  explicit ScanRange(std::unique_ptr<store::ScanState> state);
+  explicit ScanRange(std::unique_ptr<api::ScanState> state);
   bool Advance();
   [[nodiscard]] const Entry& entry() const;
 
-  std::unique_ptr<store::ScanState> state_;
+  std::unique_ptr<api::ScanState> state_;
 };
 
 // Up to when a program has looked at a namespace; see Namespace::Changes. Means something to the
@@ -244,9 +245,9 @@ class COMMY_EXPORT Namespace {
   friend class Store;
   friend class Transaction;
   friend class WriteBatch;
-  explicit Namespace(std::shared_ptr<const store::NamespaceState> state);
+  explicit Namespace(std::shared_ptr<const engine::NamespaceState> state);
 
-  std::shared_ptr<const store::NamespaceState> state_;
+  std::shared_ptr<const engine::NamespaceState> state_;
 };
 
 }  // namespace commy

@@ -10,7 +10,7 @@
 
 namespace commy {
 
-namespace store {
+namespace api {
 class SnapshotState;
 }
 
@@ -52,10 +52,10 @@ class COMMY_EXPORT Snapshot {
 
  private:
   friend class Store;
-  friend class store::SnapshotState;
-  explicit Snapshot(std::unique_ptr<store::SnapshotState> state);
+  friend class api::SnapshotState;
+  explicit Snapshot(std::unique_ptr<api::SnapshotState> state);
 
-  std::unique_ptr<store::SnapshotState> state_;
+  std::unique_ptr<api::SnapshotState> state_;
 };
 
 }  // namespace commy

@@ -19,7 +19,7 @@
 
 namespace commy {
 
-namespace store {
+namespace engine {
 class StoreImpl;
 }
 
@@ -107,9 +107,9 @@ class COMMY_EXPORT Store {
   [[nodiscard]] const std::string& path() const;
 
  private:
-  explicit Store(std::shared_ptr<store::StoreImpl> impl) : impl_(std::move(impl)) {}
+  explicit Store(std::shared_ptr<engine::StoreImpl> impl) : impl_(std::move(impl)) {}
 
-  std::shared_ptr<store::StoreImpl> impl_;
+  std::shared_ptr<engine::StoreImpl> impl_;
 };
 
 // The structs of the file with the offset and size of each field, one a line:

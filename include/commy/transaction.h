@@ -16,10 +16,10 @@
 
 namespace commy {
 
-namespace store {
+namespace transactions {
 class BatchState;
 class TransactionState;
-}  // namespace store
+}  // namespace transactions
 
 enum class Isolation : std::uint8_t {
   // Reads see the store as it was when the transaction began. Commit fails if a key that it wrote was
@@ -100,9 +100,9 @@ class COMMY_EXPORT Transaction {
 
  private:
   friend class Store;
-  explicit Transaction(std::unique_ptr<store::TransactionState> state);
+  explicit Transaction(std::unique_ptr<transactions::TransactionState> state);
 
-  std::unique_ptr<store::TransactionState> state_;
+  std::unique_ptr<transactions::TransactionState> state_;
 };
 
 // Writes that happen at one moment. Of several to one key the last one counts. It reads nothing, so it
@@ -135,7 +135,7 @@ class COMMY_EXPORT WriteBatch {
   friend class Namespace;
   friend class Store;
 
-  std::unique_ptr<store::BatchState> state_;
+  std::unique_ptr<transactions::BatchState> state_;
 };
 
 }  // namespace commy

@@ -41,7 +41,7 @@
 //           D3  take the object out of the catalog's names, and then the root, and the object
 //           Only who drops, and heartbeats, do D2 and D3.
 // SNAPSHOTS A reader at S takes the newest root that is not newer, and there of each key the newest
-//           version that is not. Clears and puts leave what a snapshot needs (process/snapshots.h).
+//           version that is not. Clears and puts leave what a snapshot needs (versions/snapshots.h).
 //           A drop leaves nothing: who reads in a dropped namespace hears so, at whatever time.
 // VERSIONS  o below n is dropped so: frozen bit into o.prev; CAS n.prev o -> o.prev without the bit;
 //           retire o. It may be anywhere in a chain, and the same goes for roots. If n.prev is frozen,
@@ -66,11 +66,11 @@
 #include "base/status.h"
 #include "index/changes.h"
 #include "index/index_layout.h"
-#include "index/intents.h"
-#include "index/record.h"
 #include "process/lane.h"
 #include "process/session.h"
-#include "process/snapshots.h"
+#include "versions/intents.h"
+#include "versions/record.h"
+#include "versions/snapshots.h"
 
 namespace commy::index {
 
@@ -105,7 +105,7 @@ struct Decision {
 
 // Called with the live record, or null, each time that it has to be decided anew. Must not use the
 // store.
-using Decider = absl::FunctionRef<Decision(const RecordView* live)>;
+using Decider = absl::FunctionRef<Decision(const versions::RecordView* live)>;
 
 struct WriteOutcome {
   bool changed = false;
@@ -122,7 +122,7 @@ struct InstallOutcome {
   Result result = Result::kInstalled;
   std::uint64_t root_offset = 0;  // In which it is.
   int delta = 0;                  // Of the number of keys, if it is committed.
-  Ahead ahead;                    // Of kBehind.
+  versions::Ahead ahead;          // Of kBehind.
 };
 
 // Blocks of one namespace, for walks over everything. Returns whether it was met for the first time.
@@ -180,16 +180,18 @@ class Index {
   // Installs an intent, a record that was built with a reference to its transaction: makes it the
   // newest version of its key. Aborted: being dropped.
   absl::StatusOr<InstallOutcome> Install(process::Operation& op, const Anchor& anchor,
-                                         const Installing& transaction, const RecordView& intent);
+                                         const versions::Installing& transaction,
+                                         const versions::RecordView& intent);
   // What is left to do for an installed intent when its transaction is final: stamps it, prunes
   // below it, and takes it away if it was aborted or is a tombstone that nobody needs. Any number of
   // times, by the owner or his recoverer; `op` needs a note.
-  absl::Status TidyIntent(process::Operation& op, const Anchor& anchor, const RecordView& intent);
+  absl::Status TidyIntent(process::Operation& op, const Anchor& anchor,
+                          const versions::RecordView& intent);
   // Announces that the operation changes the number of keys in the root by `delta`. False: the root was
   // cleared, and its memory taken back.
   absl::StatusOr<bool> PlanTotal(process::Operation& op, const Anchor& anchor,
                                  std::uint64_t root_offset, std::int64_t delta,
-                                 TransactionTotal* total);
+                                 versions::TransactionTotal* total);
 
   absl::StatusOr<std::uint64_t> Size(const Anchor& anchor);
 
@@ -225,12 +227,12 @@ class Index {
 
   // When a record of the namespace that is written now expires: what is given, but for kExpiryByDefault.
   [[nodiscard]] std::int64_t ExpiryFor(const Anchor& anchor, std::int64_t expiry_ns) const {
-    if (expiry_ns != kExpiryByDefault) {
+    if (expiry_ns != versions::kExpiryByDefault) {
       return expiry_ns;
     }
     const auto ttl_ns =
         static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
-    return ttl_ns <= 0 ? 0 : ExpiryIn(ttl_ns, session_.clock().NowNs());
+    return ttl_ns <= 0 ? 0 : versions::ExpiryIn(ttl_ns, session_.clock().NowNs());
   }
   // Wakes who waits for a change of the namespace. Called after each by which no key has come.
   void TellChange(const Anchor& anchor) const {
@@ -281,7 +283,7 @@ class Index {
     std::uint64_t place_offset = 0;  // Of the segment or leaf.
     Shared64* slot = nullptr;        // Of the key, or the first empty one; null: there is no room.
     std::uint64_t word = 0;          // What was seen in it.
-    RecordView head;                 // Not valid(): the key has no slot.
+    versions::RecordView head;       // Not valid(): the key has no slot.
   };
   // The slots of one segment or leaf.
   struct SlotArray {
@@ -359,14 +361,14 @@ class Index {
       return absl::AbortedError("dropped");
     }
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, *offset));
-    SettleWord(region_, root->commit);
+    versions::SettleWord(region_, root->commit);
     if (root->successor.load(std::memory_order_acquire) == kDropMark) [[unlikely]] {
       return absl::AbortedError("being dropped");
     }
     return root;
   }
   // The root that counted then. Null: there was none yet.
-  absl::StatusOr<IndexRoot*> RootAsOf(const Anchor& anchor, const AsOf& as_of) const {
+  absl::StatusOr<IndexRoot*> RootAsOf(const Anchor& anchor, const versions::AsOf& as_of) const {
     std::uint64_t offset = 0;
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &offset));
     if (root->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
@@ -376,13 +378,14 @@ class Index {
   }
   // From a key's newest record to the version that counted then: not valid() if the key was not there.
   // (An intent's commit is above every time.) Cancelled: see Intents::Read.
-  absl::Status ToVersionAsOf(const AsOf& as_of, RecordView* view) const {
+  absl::Status ToVersionAsOf(const versions::AsOf& as_of, versions::RecordView* view) const {
     if (view->record->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
       return ToOlderVersion(as_of, view);
     }
     return absl::OkStatus();
   }
-  [[nodiscard]] bool IsLive(const RecordView& view, const AsOf& as_of = AsOf()) const {
+  [[nodiscard]] bool IsLive(const versions::RecordView& view,
+                            const versions::AsOf& as_of = versions::AsOf()) const {
     return view.valid() && !view.tombstone() &&
            (view.record->expiry_ns == 0 ||
             view.record->expiry_ns >
@@ -392,7 +395,7 @@ class Index {
   // A reader's look for a key among `count` slots: kKey (then `found` is its newest record,
   // settled), kNoKey, kRoom or kDamage (then only `found->offset` means something).
   Found ReadSlots(const Shared64* slots, std::uint64_t count, std::string_view key,
-                  std::uint64_t hash, RecordView* found) const {
+                  std::uint64_t hash, versions::RecordView* found) const {
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint64_t word = slots[i].load(std::memory_order_acquire);
       if (SlotIsEmpty(word)) {
@@ -401,13 +404,13 @@ class Index {
       if (!SlotHasTag(word, hash) || SlotIsDead(word)) {
         continue;
       }
-      const RecordView view = ViewRecord(region_, SlotOffset(word));
+      const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
       if (!view.valid()) [[unlikely]] {
         found->offset = SlotOffset(word);
         return Found::kDamage;
       }
       if (view.key == key) {
-        SettleWord(region_, view.record->commit);
+        versions::SettleWord(region_, view.record->commit);
         *found = view;
         return Found::kKey;
       }
@@ -425,7 +428,8 @@ class Index {
                : absl::OkStatus();
   }
   // The same for what was read in `root` as of some time.
-  absl::Status MissingAsOf(const Anchor& anchor, const IndexRoot& root, const AsOf& as_of) const {
+  absl::Status MissingAsOf(const Anchor& anchor, const IndexRoot& root,
+                           const versions::AsOf& as_of) const {
     return as_of.is_now() ? MissingIn(root) : MissingInOlder(anchor);
   }
 
@@ -465,7 +469,7 @@ class Index {
   process::Session& session_;
   region::Region& region_;
   alloc::Allocator& allocator_;
-  const Intents intents_;
+  const versions::Intents intents_;
 
   // A reader that meets structure that is being taken back looks again at the namespace, which has
   // moved on. More often than this in a row means that the file contradicts itself.
@@ -478,7 +482,7 @@ class Index {
   struct Draft {
     std::uint64_t offset = 0;
     std::uint64_t block_bytes = 0;
-    Record* record = nullptr;
+    versions::Record* record = nullptr;
     Decision from;
     std::uint32_t notes_end = 0;
   };
@@ -504,7 +508,7 @@ class Index {
   };
   // Removes a tombstone that nothing is below. What is still to do after it.
   Left RemoveTombstone(process::Operation& op, const Anchor& anchor, std::uint64_t hash,
-                       Position at, const RecordView& tombstone);
+                       Position at, const versions::RecordView& tombstone);
   // For who has decided what the head is, which is an intent: takes it away if that was aborted. Then
   // look again.
   absl::Status SettleHead(process::Operation& op, const Anchor& anchor, const Position& at,
@@ -512,25 +516,26 @@ class Index {
   // Takes an aborted intent out of its slot, which says `word`, and retires it; the note at `place` is
   // for it. False: the slot says something else by now.
   bool UnlinkAborted(process::Operation& op, Shared64& slot, std::uint64_t word,
-                     std::uint32_t place, const RecordView& intent);
-  absl::Status TidyAborted(process::Operation& op, const Anchor& anchor, const RecordView& intent);
+                     std::uint32_t place, const versions::RecordView& intent);
+  absl::Status TidyAborted(process::Operation& op, const Anchor& anchor,
+                           const versions::RecordView& intent);
   Left SweepIntent(process::Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
-                   const RecordView& intent, std::optional<std::string>* died);
+                   const versions::RecordView& intent, std::optional<std::string>* died);
   // Drops what is below `head`, as far as no snapshot needs it. `whole`: also what is below something
   // needed. That was looked at when it was put there, and is when a snapshot ends.
-  Left Prune(process::Operation& op, std::uint32_t note_place, process::SnapshotTimes& times,
-             Record& head, bool whole);
+  Left Prune(process::Operation& op, std::uint32_t note_place, versions::SnapshotTimes& times,
+             versions::Record& head, bool whole);
   absl::Status Mark(const Anchor& anchor, std::string_view key, std::uint64_t mark);
   // Marks what was left. `ended`: snapshots_ended before anything was left.
   absl::Status MarkLeft(const Anchor& anchor, std::string_view key, Left left, std::uint64_t ended);
   // `died`: a key of a slot that went dead, if any did.
   absl::Status SweepSlots(process::Operation& op, const Anchor& anchor, const SlotArray& slots,
-                          process::SnapshotTimes& times, std::optional<std::string>* died);
+                          versions::SnapshotTimes& times, std::optional<std::string>* died);
   // `until` 0: the newest root, where heads count.
   absl::Status ForEachOldIn(const SlotArray& slots, std::uint64_t until,
                             absl::FunctionRef<void(const OldVersion&)> use) const;
   Left SweepSlot(process::Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
-                 process::SnapshotTimes& times, std::optional<std::string>* died);
+                 versions::SnapshotTimes& times, std::optional<std::string>* died);
 
   // C4.
   absl::Status CloseBaton(IndexRoot& root);
@@ -542,11 +547,11 @@ class Index {
                                       std::int64_t deadline_ns);
   // `times` null: whatever snapshots need.
   absl::StatusOr<bool> ReclaimOlder(process::Operation& op, const Anchor& anchor,
-                                    process::SnapshotTimes* times, std::int64_t deadline_ns);
+                                    versions::SnapshotTimes* times, std::int64_t deadline_ns);
 
   absl::StatusOr<IndexRoot*> OlderRoot(const Anchor& anchor, const IndexRoot& root,
-                                       const AsOf& as_of) const;
-  absl::Status ToOlderVersion(const AsOf& as_of, RecordView* view) const;
+                                       const versions::AsOf& as_of) const;
+  absl::Status ToOlderVersion(const versions::AsOf& as_of, versions::RecordView* view) const;
   absl::Status MissingInOlder(const Anchor& anchor) const;
 
   absl::StatusOr<bool> IsRecordReachable(const IndexRoot& root, std::uint64_t offset) const;

@@ -47,7 +47,7 @@ absl::Status Index::CompleteClear(const Anchor& anchor, std::uint64_t root_offse
   intents_.SettleWriters(anchor.offset);  // C2
   COMMY_ASSIGN_OR_RETURN(IndexRoot * next, RootAt(anchor, successor));
   anchor.object->root.CompareAndSet(root_offset, successor, std::memory_order_seq_cst);  // C3
-  SettleWord(region_, next->commit);
+  versions::SettleWord(region_, next->commit);
   TellChange(anchor);
   return absl::OkStatus();
 }
@@ -93,7 +93,7 @@ absl::StatusOr<bool> Index::MarkForDrop([[maybe_unused]] Operation& op, const An
       return false;
     }
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, offset));
-    SettleWord(region_, root->commit);
+    versions::SettleWord(region_, root->commit);
     std::uint64_t successor = 0;
     const bool marked =
         root->successor.compare_exchange(successor, kDropMark, std::memory_order_seq_cst);
@@ -108,23 +108,26 @@ absl::StatusOr<bool> Index::MarkForDrop([[maybe_unused]] Operation& op, const An
 
 void Index::ReclaimChain(Operation& op, Shared64& slot, std::uint64_t word,
                          std::uint32_t first_note) {
-  auto* const record = region_.At<Record>(SlotOffset(word));
+  auto* const record = region_.At<versions::Record>(SlotOffset(word));
   if (record == nullptr) {
     return;
   }
   op.SetNote(first_note, BlockNote(NoteKind::kRecord, SlotOffset(word)));
   // No snapshot needs this structure, so the whole past goes.
   while (true) {
-    const std::uint64_t prev = record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
-    auto* const old = prev == 0 ? nullptr : region_.At<Record>(prev);
+    const std::uint64_t prev =
+        record->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
+    auto* const old = prev == 0 ? nullptr : region_.At<versions::Record>(prev);
     if (old == nullptr) {
       break;
     }
     op.SetNote(first_note + 1, BlockNote(NoteKind::kRecord, prev));
-    const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
-    if (record->prev.CompareAndSet(prev, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+    const std::uint64_t below =
+        old->prev.fetch_or(versions::kPrevFrozen, std::memory_order_seq_cst);
+    if (record->prev.CompareAndSet(prev, below & ~versions::kPrevFrozen,
+                                   std::memory_order_seq_cst)) {
       allocator_.Retire(op, prev);
-    } else if ((record->prev.load(std::memory_order_acquire) & kPrevFrozen) != 0) {
+    } else if ((record->prev.load(std::memory_order_acquire) & versions::kPrevFrozen) != 0) {
       return;
     }
   }
@@ -141,12 +144,12 @@ absl::Status Index::ReclaimSlots(Operation& op, const SlotArray& slots) {
     if (SlotIsEmpty(word) || SlotIsDead(word)) {
       continue;
     }
-    auto* const record = region_.At<Record>(SlotOffset(word));
+    auto* const record = region_.At<versions::Record>(SlotOffset(word));
     if (record == nullptr) {
       return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
                             " lies outside the file");
     }
-    if (IsIntent(SettleWord(region_, record->commit))) {
+    if (versions::IsIntent(versions::SettleWord(region_, record->commit))) {
       COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit).status());
     }
   }
@@ -190,21 +193,21 @@ absl::StatusOr<bool> Index::ReclaimContent(Operation& op, IndexRoot& root,
 
 absl::StatusOr<bool> Index::ReclaimCleared(Operation& op, const Anchor& anchor,
                                            std::int64_t deadline_ns) {
-  process::SnapshotTimes times(region_);
+  versions::SnapshotTimes times(region_);
   return ReclaimOlder(op, anchor, &times, deadline_ns);
 }
 
 absl::StatusOr<bool> Index::ReclaimOlder(Operation& op, const Anchor& anchor,
-                                         process::SnapshotTimes* times, std::int64_t deadline_ns) {
+                                         versions::SnapshotTimes* times, std::int64_t deadline_ns) {
   const std::uint64_t offset = anchor.object->root.load(std::memory_order_acquire);
   if (offset == 0) {
     return true;
   }
   COMMY_ASSIGN_OR_RETURN(IndexRoot * newer, RootAt(anchor, offset));
-  SettleWord(region_, newer->commit);
+  versions::SettleWord(region_, newer->commit);
   for (int step = 0; step < kChainLimit; ++step) {
     const std::uint64_t victim = newer->prev.load(std::memory_order_acquire);
-    if (victim == 0 || (victim & kPrevFrozen) != 0) {
+    if (victim == 0 || (victim & versions::kPrevFrozen) != 0) {
       return true;  // Frozen: dropped itself, by who goes on below it.
     }
     COMMY_ASSIGN_OR_RETURN(IndexRoot * old, RootAt(anchor, victim));
@@ -218,8 +221,10 @@ absl::StatusOr<bool> Index::ReclaimOlder(Operation& op, const Anchor& anchor,
       return false;
     }
     const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, victim));
-    const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
-    if (newer->prev.CompareAndSet(victim, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+    const std::uint64_t below =
+        old->prev.fetch_or(versions::kPrevFrozen, std::memory_order_seq_cst);
+    if (newer->prev.CompareAndSet(victim, below & ~versions::kPrevFrozen,
+                                  std::memory_order_seq_cst)) {
       allocator_.Retire(op, victim);
     }
     op.DropNotes(place);

@@ -80,11 +80,11 @@ std::uint64_t Index::ListExpired(const SlotArray& slots, std::int64_t now_ns,
     if (SlotIsEmpty(word) || SlotIsDead(word)) {
       continue;
     }
-    const RecordView view = ViewRecord(region_, SlotOffset(word));
+    const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
     if (!view.valid()) {
       continue;  // Damaged; for `check` to report.
     }
-    if (SettleWord(region_, view.record->commit) > kCommitTimeMax) {
+    if (versions::SettleWord(region_, view.record->commit) > versions::kCommitTimeMax) {
       // What is below may come back, and expires, too.
       next = Earlier(next, static_cast<std::uint64_t>(now_ns + kUndecidedAgainNs));
     } else if (view.record->expiry_ns != 0 && !view.tombstone()) {
@@ -177,7 +177,7 @@ absl::StatusOr<bool> Index::DeleteExpired(Operation& op, const Anchor& anchor,
   WriteOutcome outcome;
   COMMY_RETURN_IF_ERROR(Write(
       op, anchor, key,
-      [](const RecordView* /*live*/) {
+      [](const versions::RecordView* /*live*/) {
         return Decision{Decide::kExpire, std::string_view(), 0};
       },
       &outcome));

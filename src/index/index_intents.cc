@@ -16,9 +16,10 @@ constexpr int kTidyLimit = 1'000;
 }  // namespace
 
 bool Index::UnlinkAborted(Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
-                          const RecordView& intent) {
+                          const versions::RecordView& intent) {
   // As nothing is on top of it, nobody has frozen its `prev`.
-  const std::uint64_t below = intent.record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+  const std::uint64_t below =
+      intent.record->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
   const std::uint64_t offset_bits = SlotOffset(word) / region::kBlockAlignBytes;
   const std::uint64_t next =
       below == 0 ? kSlotDead : (word - offset_bits) | (below / region::kBlockAlignBytes);
@@ -32,7 +33,7 @@ bool Index::UnlinkAborted(Operation& op, Shared64& slot, std::uint64_t word, std
 
 absl::Status Index::SettleHead(Operation& op, const Anchor& anchor, const Position& at,
                                std::uint64_t commit) {
-  if (commit != kCommitAborted) {
+  if (commit != versions::kCommitAborted) {
     return absl::OkStatus();
   }
   const std::uint32_t place = op.AddNote(0);
@@ -43,28 +44,29 @@ absl::Status Index::SettleHead(Operation& op, const Anchor& anchor, const Positi
 }
 
 absl::StatusOr<InstallOutcome> Index::Install(Operation& op, const Anchor& anchor,
-                                              const Installing& transaction,
-                                              const RecordView& intent) {
+                                              const versions::Installing& transaction,
+                                              const versions::RecordView& intent) {
   const std::uint64_t hash = Hash(intent.key);
   const std::uint32_t first_note = op.notes_used();
   const bool tombstone = intent.tombstone();
   InstallOutcome outcome;
   for (int attempt = 0; attempt < kInstallLimit; ++attempt) {
     op.DropNotes(first_note);
-    StepAhead(*transaction.progress);
-    if (transaction.head->status.load(std::memory_order_acquire) != kStatusActive) {
+    versions::StepAhead(*transaction.progress);
+    if (transaction.head->status.load(std::memory_order_acquire) != versions::kStatusActive) {
       outcome.result = InstallOutcome::Result::kOver;
       return outcome;
     }
     Position at;
     COMMY_RETURN_IF_ERROR(LocateForWrite(anchor, intent.key, hash, &at));
-    const std::uint64_t newest =
-        at.head.valid() ? at.head.record->commit.load(std::memory_order_acquire) : kUndecided;
-    if (newest > kCommitTimeMax) {
+    const std::uint64_t newest = at.head.valid()
+                                     ? at.head.record->commit.load(std::memory_order_acquire)
+                                     : versions::kUndecided;
+    if (newest > versions::kCommitTimeMax) {
       COMMY_ASSIGN_OR_RETURN(
           const std::uint64_t commit,
           intents_.DecideFor(transaction, at.head.record->commit, &outcome.ahead));
-      if (commit == kUndecided) {
+      if (commit == versions::kUndecided) {
         outcome.result = InstallOutcome::Result::kBehind;
         return outcome;
       }
@@ -97,7 +99,7 @@ absl::StatusOr<InstallOutcome> Index::Install(Operation& op, const Anchor& ancho
 
 absl::StatusOr<bool> Index::PlanTotal(Operation& op, const Anchor& anchor,
                                       std::uint64_t root_offset, std::int64_t delta,
-                                      TransactionTotal* total) {
+                                      versions::TransactionTotal* total) {
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, RootAt(anchor, root_offset));
   const std::uint32_t first_note = op.notes_used();
   COMMY_ASSIGN_OR_RETURN(const Shared64* cell, CounterCell(op, *root, alloc::Purpose::kMakesRoom));
@@ -111,12 +113,13 @@ absl::StatusOr<bool> Index::PlanTotal(Operation& op, const Anchor& anchor,
   return true;
 }
 
-absl::Status Index::TidyIntent(Operation& op, const Anchor& anchor, const RecordView& intent) {
+absl::Status Index::TidyIntent(Operation& op, const Anchor& anchor,
+                               const versions::RecordView& intent) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, intents_.Decide(intent.record->commit));
-  if (commit == kCommitAborted) {
+  if (commit == versions::kCommitAborted) {
     return TidyAborted(op, anchor, intent);
   }
-  process::SnapshotTimes times(region_);
+  versions::SnapshotTimes times(region_);
   const std::uint32_t place = op.AddNote(0);
   Left left = Prune(op, place, times, *intent.record, false);
   if (left == Left::kNothing && intent.tombstone()) {
@@ -131,7 +134,8 @@ absl::Status Index::TidyIntent(Operation& op, const Anchor& anchor, const Record
                                 : MarkLeft(anchor, intent.key, left, times.ended());
 }
 
-absl::Status Index::TidyAborted(Operation& op, const Anchor& anchor, const RecordView& intent) {
+absl::Status Index::TidyAborted(Operation& op, const Anchor& anchor,
+                                const versions::RecordView& intent) {
   const std::uint64_t hash = Hash(intent.key);
   const std::uint32_t place = op.AddNote(0);
   for (int attempt = 0; attempt < kTidyLimit; ++attempt) {

@@ -16,7 +16,7 @@ inline constexpr std::size_t kCounterGroups = 128;
 
 // The anchor of a namespace: a block that never moves while the namespace lives. A handle that
 // outlived it finds another id there, or something else: ids are never used twice, and their top
-// bits are those of no other kind of block's first word (store/store_impl.h).
+// bits are those of no other kind of block's first word: see kIdTag.
 //
 //   offset  size  field
 //   0x00       8  id             never reused; 0: not a namespace

@@ -21,10 +21,10 @@ absl::Status Index::LeadsInACircle(const Anchor& anchor) const {
 }
 
 absl::StatusOr<IndexRoot*> Index::OlderRoot(const Anchor& anchor, const IndexRoot& root,
-                                            const AsOf& as_of) const {
+                                            const versions::AsOf& as_of) const {
   const IndexRoot* at = &root;
   for (int step = 0; step < kChainLimit; ++step) {
-    const std::uint64_t offset = at->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    const std::uint64_t offset = at->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
     if (offset == 0) {
       return nullptr;
     }
@@ -37,19 +37,20 @@ absl::StatusOr<IndexRoot*> Index::OlderRoot(const Anchor& anchor, const IndexRoo
   return LeadsInACircle(anchor);
 }
 
-absl::Status Index::ToOlderVersion(const AsOf& as_of, RecordView* view) const {
-  const RecordView newest = *view;
+absl::Status Index::ToOlderVersion(const versions::AsOf& as_of, versions::RecordView* view) const {
+  const versions::RecordView newest = *view;
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, intents_.Read(newest.record->commit, as_of));
   if (commit <= as_of.time) {
     return absl::OkStatus();
   }
   for (int step = 0; step < kChainLimit; ++step) {
-    const std::uint64_t offset = view->record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    const std::uint64_t offset =
+        view->record->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
     if (offset == 0) {
-      *view = RecordView();
+      *view = versions::RecordView();
       return absl::OkStatus();
     }
-    *view = ViewRecord(region_, offset);
+    *view = versions::ViewRecord(region_, offset);
     if (!view->valid() || view->key != newest.key) [[unlikely]] {
       return Damaged("a record", offset);
     }

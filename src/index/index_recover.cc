@@ -41,13 +41,13 @@ absl::Status Index::ForEachRoot(
     if (!go_on) {
       return absl::OkStatus();
     }
-    offset = root->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    offset = root->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
   }
   return absl::OkStatus();
 }
 
 absl::StatusOr<bool> Index::IsRecordReachable(const IndexRoot& root, std::uint64_t offset) const {
-  const RecordView wanted = ViewRecord(region_, offset);
+  const versions::RecordView wanted = versions::ViewRecord(region_, offset);
   if (!wanted.valid()) {
     return false;  // Never finished, so never published.
   }
@@ -63,8 +63,10 @@ absl::StatusOr<bool> Index::IsRecordReachable(const IndexRoot& root, std::uint64
       if (next == offset) {
         return true;
       }
-      const auto* const record = region_.At<Record>(next);
-      next = record == nullptr ? 0 : record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+      const auto* const record = region_.At<versions::Record>(next);
+      next = record == nullptr
+                 ? 0
+                 : record->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
     }
   }
   return false;
@@ -113,16 +115,16 @@ void Index::WalkChain(
   for (int step = 0; step < kChainLimit && offset != 0; ++step) {
     const std::string where =
         absl::StrCat("namespace ", anchor.id & kIdMask, ", record at ", base::Hex(offset));
-    const RecordView view = ViewRecord(region_, offset);
+    const versions::RecordView view = versions::ViewRecord(region_, offset);
     if (!view.valid() ||
-        allocator_.BlockBytes(offset) < RecordBytes(view.key.size(), view.value.size())) {
+        allocator_.BlockBytes(offset) < versions::RecordBytes(view.key.size(), view.value.size())) {
       fault(absl::StrCat(where, ": its sizes do not fit into its block"));
       return;
     }
     if (!visit(NoteKind::kRecord, offset)) {
       return;  // Seen before: two chains that meet, or one that leads in a circle.
     }
-    if (!VerifyRecord(view)) {
+    if (!versions::VerifyRecord(view)) {
       fault(absl::StrCat(where, ": wrong checksum"));
     }
     const std::uint64_t hash = Hash(view.key);
@@ -135,14 +137,14 @@ void Index::WalkChain(
     const absl::StatusOr<std::uint64_t> commit = intents_.StatusOf(view.record->commit);
     if (!commit.ok()) {
       fault(absl::StrCat(where, ": ", commit.status().message()));
-    } else if (!head && *commit > kCommitTimeMax) {
+    } else if (!head && *commit > versions::kCommitTimeMax) {
       fault(absl::StrCat(where, ": it was never committed, and is not the newest of its key"));
-    } else if (!counted && *commit <= kCommitTimeMax) {
+    } else if (!counted && *commit <= versions::kCommitTimeMax) {
       counted = true;
       *keys += view.tombstone() ? 0 : 1;
     }
     head = false;
-    offset = view.record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+    offset = view.record->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
   }
 }
 

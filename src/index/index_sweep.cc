@@ -72,21 +72,21 @@ absl::Status Index::ResumeSweep(const Anchor& anchor) {
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, CurrentRoot(anchor, &root_offset));
   SetMark(root->marks, kMarked);
   // The mark that says "waiting" may be older than what it was to wait for.
-  process::AnnounceSnapshotsEnded(region_);
+  versions::AnnounceSnapshotsEnded(region_);
   return absl::OkStatus();
 }
 
 Index::Left Index::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
-                             process::SnapshotTimes& times, std::optional<std::string>* died) {
-  const RecordView view = ViewRecord(region_, SlotOffset(word));
+                             versions::SnapshotTimes& times, std::optional<std::string>* died) {
+  const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
   if (!view.valid()) {
     return Left::kNothing;
   }
-  SettleWord(region_, view.record->commit);
+  versions::SettleWord(region_, view.record->commit);
   if (SlotIsFrozen(word)) {
     return Left::kDirty;
   }
-  if (view.record->commit.load(std::memory_order_acquire) > kCommitTimeMax) [[unlikely]] {
+  if (view.record->commit.load(std::memory_order_acquire) > versions::kCommitTimeMax) [[unlikely]] {
     return SweepIntent(op, slot, word, place, view, died);
   }
   const Left left = Prune(op, place, times, *view.record, true);
@@ -104,16 +104,16 @@ Index::Left Index::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, 
 }
 
 Index::Left Index::SweepIntent(Operation& op, Shared64& slot, std::uint64_t word,
-                               std::uint32_t place, const RecordView& intent,
+                               std::uint32_t place, const versions::RecordView& intent,
                                std::optional<std::string>* died) {
   const absl::StatusOr<std::uint64_t> status = intents_.StatusOf(intent.record->commit);
   if (!status.ok()) {
     return Left::kNothing;  // Damaged; for `check` to report.
   }
-  if ((*status & kStatusOpen) != 0) {
+  if ((*status & versions::kStatusOpen) != 0) {
     return Left::kDirty;  // Its owner, or who recovers him, looks after it.
   }
-  if (!intents_.Decide(intent.record->commit).ok() || *status != kCommitAborted) {
+  if (!intents_.Decide(intent.record->commit).ok() || *status != versions::kCommitAborted) {
     return Left::kDirty;
   }
   const std::string key(intent.key);
@@ -126,7 +126,7 @@ Index::Left Index::SweepIntent(Operation& op, Shared64& slot, std::uint64_t word
 }
 
 absl::Status Index::SweepSlots(Operation& op, const Anchor& anchor, const SlotArray& slots,
-                               process::SnapshotTimes& times, std::optional<std::string>* died) {
+                               versions::SnapshotTimes& times, std::optional<std::string>* died) {
   const std::uint32_t place = op.AddNote(0);
   const std::uint64_t ended =
       region_.header().snapshots_ended.load(std::memory_order_seq_cst);  // Before all judgement.
@@ -141,7 +141,7 @@ absl::Status Index::SweepSlots(Operation& op, const Anchor& anchor, const SlotAr
     const Left left = SweepSlot(op, slot, word, place, times, died);
     if (left > worst) {
       worst = left;
-      key.assign(ViewRecord(region_, SlotOffset(word)).key);
+      key.assign(versions::ViewRecord(region_, SlotOffset(word)).key);
     }
   }
   op.DropNotes(place);
@@ -164,7 +164,7 @@ absl::StatusOr<bool> Index::Sweep(Operation& op, const Anchor& anchor, bool wait
   // that a sweeper's death does not lose them, and a new mark that comes meanwhile stays.
   root->marks.store(kSweeping, std::memory_order_seq_cst);
   std::vector<std::string> died;
-  process::SnapshotTimes times(region_);
+  versions::SnapshotTimes times(region_);
   bool passed_by = false;
   bool late = false;
   COMMY_RETURN_IF_ERROR(ForEachSlots(*root, [&](const SlotArray& slots) -> absl::Status {
@@ -206,7 +206,7 @@ absl::Status Index::ForEachOld(const Anchor& anchor,
                  : ForEachOldIn(slots, until, use);
     }));
     until = root.commit.load(std::memory_order_acquire);
-    return until != kUndecided;
+    return until != versions::kUndecided;
   });
 }
 
@@ -220,18 +220,18 @@ absl::Status Index::ForEachOldIn(const SlotArray& slots, std::uint64_t until,
     std::uint64_t next = SlotOffset(word);
     std::uint64_t newer = until;
     for (int step = 0; step < kChainLimit && next != 0; ++step) {
-      const auto* const record = region_.At<Record>(next);
+      const auto* const record = region_.At<versions::Record>(next);
       if (record == nullptr) {
         return Damaged("a record", next);
       }
       const std::uint64_t commit = record->commit.load(std::memory_order_acquire);
       const bool counts =
-          commit <= kCommitTimeMax;  // Or it is an intent: not old yet, or never new.
+          commit <= versions::kCommitTimeMax;  // Or it is an intent: not old yet, or never new.
       if (newer != 0 && counts) {
         use({commit, newer, allocator_.BlockBytes(next)});
       }
       newer = counts ? commit : newer;
-      next = record->prev.load(std::memory_order_acquire) & ~kPrevFrozen;
+      next = record->prev.load(std::memory_order_acquire) & ~versions::kPrevFrozen;
     }
   }
   return absl::OkStatus();

@@ -27,7 +27,7 @@ absl::StatusOr<Index::Found> Index::WalkSlots(Shared64* slots, std::uint64_t cou
                                               std::string_view key, std::uint64_t hash,
                                               Position* at) const {
   at->slot = nullptr;
-  at->head = RecordView();
+  at->head = versions::RecordView();
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
     if (SlotIsFrozen(word)) [[unlikely]] {
@@ -42,12 +42,12 @@ absl::StatusOr<Index::Found> Index::WalkSlots(Shared64* slots, std::uint64_t cou
       continue;
     }
     allocator_.PrefetchRetire(SlotOffset(word));  // Most likely it is replaced soon.
-    const RecordView view = ViewRecord(region_, SlotOffset(word));
+    const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
     if (!view.valid()) [[unlikely]] {
       return Damaged("a record", SlotOffset(word));
     }
     if (view.key == key) {
-      SettleWord(region_, view.record->commit);
+      versions::SettleWord(region_, view.record->commit);
       at->slot = &slots[i];
       at->word = word;
       at->head = view;
@@ -147,7 +147,7 @@ absl::Status Index::PrepareDraft(Operation& op, const Anchor& anchor, std::strin
   }
   const bool tombstone = decision.kind == Decide::kDelete;
   const std::string_view value = tombstone ? std::string_view() : decision.value;
-  const std::uint64_t bytes = RecordBytes(key.size(), value.size());
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size());
   if (draft->record == nullptr || draft->block_bytes < bytes) {
     if (draft->record != nullptr) {
       // Disarmed before another block takes the note's place: what its commit word holds from an
@@ -163,13 +163,14 @@ absl::Status Index::PrepareDraft(Operation& op, const Anchor& anchor, std::strin
                             tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
     draft->block_bytes = bytes;
   }
-  std::byte* const block = region_.At(draft->offset, bytes, alignof(Record));
+  std::byte* const block = region_.At(draft->offset, bytes, alignof(versions::Record));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(draft->offset));
   }
-  WriteRecord(block, {anchor.id, key, value, tombstone ? 0 : ExpiryFor(anchor, decision.expiry_ns),
-                      tombstone ? kRecordTombstone : std::uint8_t{0}});
-  draft->record = reinterpret_cast<Record*>(block);
+  versions::WriteRecord(
+      block, {anchor.id, key, value, tombstone ? 0 : ExpiryFor(anchor, decision.expiry_ns),
+              tombstone ? versions::kRecordTombstone : std::uint8_t{0}});
+  draft->record = reinterpret_cast<versions::Record*>(block);
   draft->from = decision;
   draft->notes_end = op.notes_used();
   return absl::OkStatus();
@@ -205,8 +206,8 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
                                      Draft* draft, WriteOutcome* outcome) {
   Position at;
   COMMY_RETURN_IF_ERROR(LocateForWrite(anchor, key, hash, &at));
-  if (at.head.valid() && at.head.record->commit.load(std::memory_order_relaxed) > kCommitTimeMax)
-      [[unlikely]] {
+  if (at.head.valid() && at.head.record->commit.load(std::memory_order_relaxed) >
+                             versions::kCommitTimeMax) [[unlikely]] {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit,
                            intents_.DecideForPut(at.head.record->commit));
     COMMY_RETURN_IF_ERROR(SettleHead(op, anchor, at, commit));
@@ -248,7 +249,7 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
   if (!at.slot->CompareAndSet(at.word, PackSlot(hash, draft->offset), std::memory_order_seq_cst)) {
     return false;
   }
-  SettleWord(region_, draft->record->commit);
+  versions::SettleWord(region_, draft->record->commit);
   if (decision.kind == Decide::kPut) {
     TellPut(anchor, hash);
   } else {
@@ -264,19 +265,19 @@ absl::StatusOr<bool> Index::TryWrite(Operation& op, const Anchor& anchor, std::s
   return true;
 }
 
-Index::Left Index::Prune(Operation& op, std::uint32_t note_place, process::SnapshotTimes& times,
-                         Record& head, bool whole) {
-  Record* newer = &head;
+Index::Left Index::Prune(Operation& op, std::uint32_t note_place, versions::SnapshotTimes& times,
+                         versions::Record& head, bool whole) {
+  versions::Record* newer = &head;
   for (int step = 0; step < kChainLimit; ++step) {
     const std::uint64_t prev = newer->prev.load(std::memory_order_acquire);
     if (prev == 0) {
       return newer == &head ? Left::kNothing : Left::kWaits;
     }
-    if ((prev & kPrevFrozen) != 0) {
+    if ((prev & versions::kPrevFrozen) != 0) {
       // Dropped itself, by who goes on below it; but he may have looked at the snapshots before us.
       return newer == &head ? Left::kNothing : Left::kDirty;
     }
-    auto* const old = region_.At<Record>(prev);
+    auto* const old = region_.At<versions::Record>(prev);
     if (old == nullptr) {
       return Left::kNothing;  // Damaged; for `check` to report.
     }
@@ -289,8 +290,10 @@ Index::Left Index::Prune(Operation& op, std::uint32_t note_place, process::Snaps
       continue;
     }
     op.SetNote(note_place, BlockNote(NoteKind::kRecord, prev));
-    const std::uint64_t below = old->prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
-    if (newer->prev.CompareAndSet(prev, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+    const std::uint64_t below =
+        old->prev.fetch_or(versions::kPrevFrozen, std::memory_order_seq_cst);
+    if (newer->prev.CompareAndSet(prev, below & ~versions::kPrevFrozen,
+                                  std::memory_order_seq_cst)) {
       allocator_.Retire(op, prev);
     }
   }
@@ -299,9 +302,9 @@ Index::Left Index::Prune(Operation& op, std::uint32_t note_place, process::Snaps
 
 void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, const Position& at,
                    Draft& draft, std::uint32_t old_note) {
-  process::SnapshotTimes times(region_);
+  versions::SnapshotTimes times(region_);
   Left left = Prune(op, old_note, times, *draft.record, false);
-  const RecordView made = ViewRecord(region_, draft.offset);
+  const versions::RecordView made = versions::ViewRecord(region_, draft.offset);
   if (left == Left::kNothing && draft.from.kind == Decide::kDelete) {
     Position now = at;
     now.word = PackSlot(hash, draft.offset);
@@ -316,7 +319,7 @@ void Index::Finish(Operation& op, const Anchor& anchor, std::uint64_t hash, cons
 }
 
 Index::Left Index::RemoveTombstone(Operation& op, const Anchor& anchor, std::uint64_t hash,
-                                   Position at, const RecordView& tombstone) {
+                                   Position at, const versions::RecordView& tombstone) {
   for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
     if (tombstone.record->prev.load(std::memory_order_acquire) != 0) {
       return Left::kDirty;

@@ -35,6 +35,24 @@ void AddLanes(const region::Region& region, ParticipantInfo& info) {
 
 }  // namespace
 
+void ForEachOwner(const region::Region& region, absl::FunctionRef<void(std::uint64_t owner)> use) {
+  const auto use_word = [&](const region::Shared64& word) {
+    const std::uint64_t owner = word.load(std::memory_order_acquire);
+    if (owner != 0) {
+      use(owner);
+    }
+  };
+  for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+    use_word(region.lane(i).owner);
+  }
+  const std::uint64_t ready = std::min<std::uint64_t>(
+      region.header().snapshots_ready.load(std::memory_order_seq_cst),
+      region.geometry().snapshot_count);  // What the file says is not trusted.
+  for (std::uint32_t i = 0; i < ready; ++i) {
+    use_word(region.snapshot(i).owner);
+  }
+}
+
 std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
                                               const StoreClock& clock) {
   std::vector<ParticipantInfo> all;

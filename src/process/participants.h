@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+
 #include "process/lane.h"
 #include "process/store_clock.h"
 #include "region/region.h"
@@ -29,6 +31,10 @@ struct ParticipantInfo {
   std::int64_t pinned_for_ns = 0;
   std::uint64_t owner = 0;  // What its lanes and snapshots name.
 };
+
+// Calls `use` for each owner that a lane or a snapshot entry names. After a power cut the file may
+// know one of an attach that the participant's entry itself does not know.
+void ForEachOwner(const region::Region& region, absl::FunctionRef<void(std::uint64_t owner)> use);
 
 // Every participant. Needs no slot and no lane of its own.
 std::vector<ParticipantInfo> ListParticipants(const region::Region& region,

@@ -28,12 +28,7 @@ std::uint64_t NextGeneration(const region::Region& region, std::uint32_t slot) {
       last = std::max(last, OwnerGeneration(owner));
     }
   };
-  for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
-    count_in(region.lane(i).owner.load(std::memory_order_acquire));
-  }
-  for (const SnapshotInfo& held : ListSnapshots(region)) {
-    count_in(held.owner);
-  }
+  ForEachOwner(region, count_in);
   return last + 1;
 }
 
@@ -142,34 +137,6 @@ void Session::AnnounceFlags() {
       .flags.store(read_only | exchanges, std::memory_order_relaxed);
 }
 
-// --- Snapshots -------------------------------------------------------------------------------
-
-absl::StatusOr<HeldSnapshot> Session::TakeSnapshot() {
-  const Call call(*this);
-  COMMY_RETURN_IF_ERROR(call.status());
-  HeldSnapshot taken;
-  const auto take = [&] {
-    return process::TakeSnapshot(*region_, owner_word_, clock_.NowNs(), &taken);
-  };
-  if (take()) {
-    return taken;
-  }
-  (void)RecoverDead();  // Some may be held by the dead.
-  if (take()) {
-    return taken;
-  }
-  return base::ResourceExhausted(
-      region_->path(), ": all ", region_->geometry().snapshot_count,
-      " snapshots are held; release some that are not needed any more, `commy ps` says by whom");
-}
-
-void Session::ReleaseSnapshot(const HeldSnapshot& held) {
-  const Call call(*this);
-  if (call.status().ok()) {
-    process::ReleaseSnapshot(*region_, held.slot, owner_word_);
-  }
-}
-
 // --- End -------------------------------------------------------------------------------------
 
 absl::Status Session::Close() {
@@ -234,7 +201,7 @@ void Session::GiveEverythingBack() {
     lane->extension().reset();
     words.owner.CompareAndSet(owner_word_, 0, std::memory_order_seq_cst);
   }
-  ReleaseSnapshots(*region_, [this](std::uint64_t owner) { return owner == owner_word_; });
+  ReleaseHeldBy([this](std::uint64_t owner) { return owner == owner_word_; });
   ParticipantSlot& slot = region_->participant(region_->slot_index());
   const std::uint64_t state = slot.state.load(std::memory_order_acquire);
   if (PackOwner(region_->slot_index(), state >> 8U) == owner_word_) {

@@ -28,13 +28,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
 #include "platform/background_work.h"
 #include "process/lane.h"
 #include "process/participants.h"
-#include "process/snapshots.h"
 #include "process/store_clock.h"
 #include "region/region.h"
 
@@ -46,14 +46,22 @@ struct SessionOptions {
   bool background = true;  // Run the heartbeat thread. Off only in tests, which call Beat().
 };
 
+// Of which owners something is asked.
+using OwnerPredicate = absl::FunctionRef<bool(std::uint64_t owner)>;
+
 class Session : public std::enable_shared_from_this<Session> {
  public:
   // What an upper floor adds to recovery and to the heartbeat.
   struct Hooks {
     // R1 and R2 for one dead lane, in the order in which they are added.
     std::vector<std::function<absl::Status(Operation& own, region::LaneLayout& dead)>> recover_lane;
+    // Gives back what owners hold in tables of the file that an upper floor keeps: those of a dead
+    // participant, or this session's own when it ends. May be called again for the same ones.
+    std::vector<std::function<void(OwnerPredicate owners)>> release_held_by;
     // For a participant that is not dead, and has been silent for operation_timeout; called each heartbeat.
     std::function<void(std::uint32_t slot)> stalled;
+    // What each heartbeat does, also in a store that this session has not changed.
+    std::vector<std::function<void()>> each_beat;
     // What cannot wait for the next heartbeat; called after Nudge(), and each heartbeat.
     std::vector<std::function<void()>> urgent;
     // Small pieces of background work; called each heartbeat, must return soon. True: there is more.
@@ -127,13 +135,6 @@ class Session : public std::enable_shared_from_this<Session> {
   // Any thread.
   void ReleaseView(const ViewPin& view);
 
-  // A snapshot of this moment. ResourceExhausted: all slots are taken, and by the living.
-  absl::StatusOr<HeldSnapshot> TakeSnapshot();
-  // Any thread. Nothing, if the session was closed since, which released it.
-  void ReleaseSnapshot(const HeldSnapshot& held);
-  // See process::KeepSince. Requires: an operation of this session is on.
-  void KeepSince(const HeldSnapshot& held) { process::KeepSince(*region_, held); }
-
   // Pins by a plain store, with the fence on the advancer's side.
   [[nodiscard]] bool pins_by_store() const {
     return pins_by_store_.load(std::memory_order_relaxed);
@@ -200,6 +201,7 @@ class Session : public std::enable_shared_from_this<Session> {
   // that recovery cannot starve for one.
   static bool FreeIfIdle(region::LaneLayout& dead);
   absl::Status RecoverIfDead(std::uint32_t slot);
+  void ReleaseHeldBy(OwnerPredicate owners);
   void LookAround();
   absl::Status StartHeartbeat();
   void NoteEpochMoved();

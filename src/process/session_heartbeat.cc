@@ -25,7 +25,9 @@ bool Session::Beat() {
                                 std::memory_order_relaxed);
   clock_.Beat();
   LookAround();
-  SettleSnapshotsHeld(*region_);
+  for (const auto& work : hooks_.each_beat) {
+    work();
+  }
   // A session that has changed nothing leaves the store as clean as it is, and a store that was
   // synced stays so until somebody writes.
   bool more = false;

@@ -21,17 +21,11 @@ absl::Status Session::RecoverDead() {
     suspects[slot] =
         (region_->participant(slot).state.load(std::memory_order_acquire) & 0xffU) != 0;
   }
-  for (std::uint32_t i = 0; i < region_->lanes_ready(); ++i) {
-    const std::uint64_t owner = region_->lane(i).owner.load(std::memory_order_acquire);
-    if (owner != 0 && OwnerSlot(owner) < suspects.size()) {
+  ForEachOwner(*region_, [&](std::uint64_t owner) {
+    if (OwnerSlot(owner) < suspects.size()) {
       suspects[OwnerSlot(owner)] = true;
     }
-  }
-  for (const SnapshotInfo& held : ListSnapshots(*region_)) {
-    if (OwnerSlot(held.owner) < suspects.size()) {
-      suspects[OwnerSlot(held.owner)] = true;
-    }
-  }
+  });
   absl::Status first;
   for (std::uint32_t slot = 0; slot < suspects.size(); ++slot) {
     if (suspects[slot] && slot != region_->slot_index()) {
@@ -66,10 +60,16 @@ absl::Status Session::RecoverSlot(std::uint32_t slot) {
       first.Update(RecoverLane(i));
     }
   }
-  ReleaseSnapshots(*region_, [this, slot](std::uint64_t owner) {
+  ReleaseHeldBy([this, slot](std::uint64_t owner) {
     return OwnerSlot(owner) == slot && owner != owner_word_;
   });
   return first;
+}
+
+void Session::ReleaseHeldBy(OwnerPredicate owners) {
+  for (const auto& release : hooks_.release_held_by) {
+    release(owners);
+  }
 }
 
 bool Session::FreeIfIdle(LaneLayout& dead) {

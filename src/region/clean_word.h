@@ -36,7 +36,7 @@
 //          a later value of these is as good as an earlier one.
 // DEATH    anywhere: the word says dirty, which is never a lie. An arming bit that is left behind
 //          goes with the next operation or sync.
-// TESTED   tests/region/clean_word_test.cc, tests/store/sync_test.cc, tests/model/sync_model_test.cc
+// TESTED   tests/region/clean_word_test.cc, tests/engine/sync_test.cc, tests/model/sync_model_test.cc
 //
 // "Same file" is device, inode and birth time: a copy made by reading a store in use is another
 // inode, and is recognised. Sessions that race in C1 store the same values. What is left: an old

@@ -80,7 +80,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x200      8  commit_clock           version time; from 1
 //   0x240      8  catalog_root           offset of the catalog's root block; 0: no namespace yet
 //   0x280      8  next_namespace_id      last id given out
-//   0x2c0      8  snapshots_held         {seq:63, some:1}; see process/snapshots.h, so to 0x2d8
+//   0x2c0      8  snapshots_held         {seq:63, some:1}; see versions/snapshots.h, so to 0x2d8
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
 //   0x2d0      8  snapshots_ready        slots that were ever used are below this one; only grows
 //   0x300      8  span_hint              where to look for a free span first; advice only
@@ -186,7 +186,7 @@ inline constexpr std::size_t kNotesPerLane = 64;
 //   0x0c8    8  op_object    offset of the namespace object that the operation is about
 //   0x0d0    8  operations   operations begun, for people
 //   0x0d8    8  op_counter   offset of the counter cell that an armed op changes
-//   0x0e0    8  progress     {decided:1, steps:63} of its transaction, see index/intents.h
+//   0x0e0    8  progress     {decided:1, steps:63} of its transaction, see versions/intents.h
 //   0x100  512  notes        see process/notes.h
 struct LaneLayout {
   Shared64 owner;
@@ -202,7 +202,7 @@ struct LaneLayout {
   std::uint8_t reserved_2[0x100];
 };
 
-// A held snapshot; see process/snapshots.h.
+// A held snapshot; see versions/snapshots.h.
 //
 //   0x00   8  word     0: free, or being taken; {1, seq:63}: being taken; {0, commit time:63}: taken
 //   0x08   8  owner    as LaneLayout::owner

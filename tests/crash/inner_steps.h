@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "crash/steps.h"
+#include "engine/store_impl.h"
 #include "index/index.h"
-#include "store/store_impl.h"
 
 namespace commy::test {
 
@@ -69,7 +69,7 @@ inline Step RawBlocks() {
 // Large blocks come and go until the first ones are given back: on the way of a search that has been round.
 inline Step RunsBack() {
   return Unseen("runs back", [](Actor& actor) -> absl::Status {
-    store::StoreImpl& store = actor.inside();
+    engine::StoreImpl& store = actor.inside();
     COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store.session().ThisLane());
     for (int round = 0; round < 6; ++round) {
       {
@@ -90,7 +90,7 @@ inline Step RunsBack() {
 // Takes from the spans of a living thread what it can: those that are empty, and the free blocks of others.
 inline Step TakeFromTheLiving() {
   return Unseen("take from the living", [](Actor& actor) -> absl::Status {
-    store::StoreImpl& store = actor.inside();
+    engine::StoreImpl& store = actor.inside();
     std::promise<void> has_lane;
     std::promise<void> end;
     std::thread owner([&] {
@@ -127,7 +127,7 @@ inline Step EmptyOthers() {
 }
 inline Step MarkAll() {
   return Unseen("mark and sweep", [](Actor& actor) -> absl::Status {
-    store::StoreImpl& store = actor.inside();
+    engine::StoreImpl& store = actor.inside();
     COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store.session().ThisLane());
     {
       process::Operation op(*lane, process::OpKind::kSweep, 0);

@@ -14,8 +14,8 @@
 #include "crash/inner_steps.h"
 #include "crash/runner.h"
 #include "crash/steps.h"
-#include "index/hash_layout.h"
-#include "index/ordered_layout.h"
+#include "index/hash/layout.h"
+#include "index/tree/layout.h"
 #include "platform/linux_platform.h"
 
 namespace commy::test {
@@ -36,7 +36,7 @@ class Preparer {
       : path_(std::move(path)), actor_(path_) {
     (void)unlink(path_.c_str());
     SeededPlatform platform(seed);
-    COMMY_CHECK(store::StoreImpl::Open(platform, path_, CrashOptions()).ok());
+    COMMY_CHECK(engine::StoreImpl::Open(platform, path_, CrashOptions()).ok());
     Attach();
     Do(CreateNs("a", order));
     Do(CreateNs("b"));

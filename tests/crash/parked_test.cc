@@ -11,7 +11,7 @@
 
 #include <gtest/gtest.h>
 
-#include "index/hash_layout.h"
+#include "index/hash/layout.h"
 #include "support/hook_runtime.h"
 #include "support/store_fixture.h"
 
@@ -44,19 +44,19 @@ class ParkedTest : public StoreFixture {
 
 class ParkedAtAMarkTest : public ParkedTest {
  protected:
-  static index::Anchor AnchorOf(store::StoreImpl& store, const std::string& path) {
+  static index::Anchor AnchorOf(engine::StoreImpl& store, const std::string& path) {
     index::Anchor anchor;
     anchor.offset = store.catalog().Find(path).value_or(0);
     anchor.object = store.region().At<index::NamespaceObject>(anchor.offset);
     anchor.id = anchor.object->id.load(std::memory_order_acquire);
     return anchor;
   }
-  static index::IndexRoot& RootOf(store::StoreImpl& store, const index::Anchor& anchor) {
+  static index::IndexRoot& RootOf(engine::StoreImpl& store, const index::Anchor& anchor) {
     return *store.region().At<index::IndexRoot>(
         anchor.object->root.load(std::memory_order_acquire));
   }
   // The mark of the segment that a key belongs to.
-  static std::uint64_t MarkOf(store::StoreImpl& store, const index::Anchor& anchor,
+  static std::uint64_t MarkOf(engine::StoreImpl& store, const index::Anchor& anchor,
                               const std::string& key) {
     const std::uint64_t place = RootOf(store, anchor).directory.load(std::memory_order_acquire);
     auto* const directory = store.region().At<index::Directory>(place);
@@ -79,7 +79,7 @@ TEST_F(ParkedAtAMarkTest, AMarkIsNotLostWhereverASplitComesBetween) {
     const Namespace ns = MustOpenNamespace(store, path);
     const Namespace beside = MustOpenNamespace(other, path);
     ASSERT_TRUE(ns.Put("key", "value").ok());
-    store::StoreImpl& impl = *ImplOf(store);
+    engine::StoreImpl& impl = *ImplOf(store);
     const index::Anchor anchor = AnchorOf(impl, path);
     process::Lane& lane = **impl.session().ThisLane();
     {
@@ -168,13 +168,13 @@ class ParkedThread {
 // read the baton before the poster took it back: meanwhile the old one's memory is a segment again.
 class LatePostTest : public ParkedAtAMarkTest {
  protected:
-  static std::uint64_t SegmentOf(store::StoreImpl& store, const index::Anchor& anchor) {
+  static std::uint64_t SegmentOf(engine::StoreImpl& store, const index::Anchor& anchor) {
     const std::uint64_t place = RootOf(store, anchor).directory.load(std::memory_order_acquire);
     return store.region()
         .At<base::Shared64>(place + sizeof(index::Directory))
         ->load(std::memory_order_acquire);
   }
-  static std::uint64_t Taken(store::StoreImpl& store, const index::Anchor& anchor) {
+  static std::uint64_t Taken(engine::StoreImpl& store, const index::Anchor& anchor) {
     const auto* const slots = reinterpret_cast<const base::Shared64*>(
         store.region().At<index::Segment>(SegmentOf(store, anchor)) + 1);
     std::uint64_t taken = 0;
@@ -184,7 +184,7 @@ class LatePostTest : public ParkedAtAMarkTest {
     return taken;
   }
   // Puts and deletes until the only segment is full, of dead slots above all.
-  static void Fill(store::StoreImpl& store, const index::Anchor& anchor, const Namespace& ns) {
+  static void Fill(engine::StoreImpl& store, const index::Anchor& anchor, const Namespace& ns) {
     while (Taken(store, anchor) < index::kSlotsPerBucket) {
       ASSERT_TRUE(ns.Put("gone", "v").ok());
       ASSERT_TRUE(ns.Delete("gone").ok());
@@ -198,8 +198,8 @@ class LatePostTest : public ParkedAtAMarkTest {
     Store helper = MustOpen(file, QuietOptions());
     const Namespace ns = MustOpenNamespace(store, "n");
     const Namespace post = MustOpenNamespace(poster, "n");
-    store::StoreImpl& impl = *ImplOf(store);
-    store::StoreImpl& help = *ImplOf(helper);
+    engine::StoreImpl& impl = *ImplOf(store);
+    engine::StoreImpl& help = *ImplOf(helper);
     const index::Anchor anchor = AnchorOf(impl, "n");
     const index::Anchor its_anchor = AnchorOf(help, "n");
     process::Session& session = impl.session();

@@ -20,8 +20,8 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "commy/store.h"
+#include "engine/store_impl.h"
 #include "platform/platform.h"
-#include "store/store_impl.h"
 
 namespace commy::test {
 
@@ -121,7 +121,7 @@ class Actor {
     }
     if (inside) {
       COMMY_ASSIGN_OR_RETURN(
-          inside_, store::StoreImpl::Open(platform::Platform::Real(), path_, CrashOptions()));
+          inside_, engine::StoreImpl::Open(platform::Platform::Real(), path_, CrashOptions()));
       inside_->session().clock().Beat();
       inside_->session().clock().Beat();  // From here on it sweeps what has expired.
     }
@@ -141,7 +141,7 @@ class Actor {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] Store& store() { return *store_; }
-  [[nodiscard]] store::StoreImpl& inside() { return *inside_; }
+  [[nodiscard]] engine::StoreImpl& inside() { return *inside_; }
   std::map<int, Snapshot> snapshots;
   // Null: it was gone when this participant came.
   [[nodiscard]] const Namespace* ns(std::uint64_t id) {
@@ -152,7 +152,7 @@ class Actor {
  private:
   const std::string path_;
   std::optional<Store> store_;
-  std::shared_ptr<store::StoreImpl> inside_;
+  std::shared_ptr<engine::StoreImpl> inside_;
   std::map<std::uint64_t, Namespace> handles_;
 };
 

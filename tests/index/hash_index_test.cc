@@ -1,6 +1,6 @@
 // The hash index below the public interface: how it changes its shape, what deletes leave behind,
 // its depth bound, its words, and damage of each of its parts.
-#include "index/hash_index.h"
+#include "index/hash/hash_index.h"
 
 #include <map>
 #include <utility>
@@ -17,8 +17,8 @@ namespace {
 using index::Directory;
 using index::IndexRoot;
 using index::NamespaceObject;
-using index::Record;
 using index::Segment;
+using versions::Record;
 
 class HashIndexTest : public StoreFixture {
  protected:

@@ -1,8 +1,6 @@
 // The ordered index through the public interface and below it: its shape under loads of several
 // kinds, ranges and bounds, scans beside changes, the life of ordered namespaces, and damage of each
 // part.
-#include "index/ordered_index.h"
-
 #include <optional>
 #include <set>
 #include <thread>
@@ -11,6 +9,7 @@
 
 #include <gtest/gtest.h>
 
+#include "index/tree/tree_index.h"
 #include "support/ordered_fixture.h"
 
 namespace commy::test {
@@ -158,7 +157,7 @@ std::vector<std::string> KeysInSteps(Store& store, const index::Anchor& anchor, 
   while (more && !testing::Test::HasFailure()) {
     std::uint64_t seen = 0;
     const absl::StatusOr<bool> step = ImplOf(store)->ordered_index().ScanLeaf(
-        anchor, index::AsOf(), reverse, &cursor, [&](const index::RecordView& view) {
+        anchor, versions::AsOf(), reverse, &cursor, [&](const versions::RecordView& view) {
           keys.emplace_back(view.key);
           ++seen;
           return true;

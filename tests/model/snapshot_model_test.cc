@@ -1,4 +1,4 @@
-// Which snapshots are held, and what is kept for them: the words of src/process/snapshots.h, and the
+// Which snapshots are held, and what is kept for them: the words of src/versions/snapshots.h, and the
 // marks by which what was kept is found again. How versions are dropped one by one is in
 // chain_model_test.cc and version_model_test.cc.
 //

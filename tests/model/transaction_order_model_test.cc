@@ -1,5 +1,5 @@
 // Of two transactions that need the same keys the older one goes first, and one that stands still
-// holds up nobody: ORDER in src/index/intents.h.
+// holds up nobody: ORDER in src/versions/intents.h.
 //
 // WORDS    for each key, which attempt of which transaction has its intent there; for each transaction
 //          the status of its present attempt. The lower its number, the older a transaction is.

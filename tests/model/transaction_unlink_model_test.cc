@@ -1,5 +1,5 @@
 // Taking aborted intents away, beside puts that prune: the memory of one key's records. See
-// docs/decisions/0009-transactions.md and src/index/intents.h.
+// docs/decisions/0009-transactions.md and src/versions/intents.h.
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (a reference, 0, a
 //          time, aborted), prev with a frozen bit; a status for each transaction; clock

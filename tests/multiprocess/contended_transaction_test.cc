@@ -131,7 +131,7 @@ std::uint64_t StatusOfTransaction(Store& store) {
     const process::Note note =
         process::ReadNote(region.lane(i).notes[0].load(std::memory_order_acquire));
     if (note.kind != process::NoteKind::kTransaction) continue;
-    const auto* const head = region.At<index::TransactionHead>(note.offset_bytes);
+    const auto* const head = region.At<versions::TransactionHead>(note.offset_bytes);
     if (head->list_sum.load(std::memory_order_acquire) != 0) {
       return head->status.load(std::memory_order_seq_cst);
     }
@@ -153,7 +153,7 @@ TEST_F(OlderTransactionTest, IsNotAbortedByAYoungerOneThatNeedsItsFirstKey) {
   }
   absl::Status committed;
   std::thread owner([&] { committed = older->Commit(); });
-  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store) == index::kStatusActive; }));
+  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store) == versions::kStatusActive; }));
   // It is built and begun long before the older one is through, and meets it at the first key.
   WriteBatch younger;
   younger.Put(first, "key 0000000", "younger");
@@ -196,11 +196,11 @@ TEST_F(StalledTransactionTest, IsAbortedAfterTheOperationTimeout) {
     return committed.ok() ? 1 : absl::IsAborted(committed) ? 0 : 14;
   });
   ASSERT_EQ(owner.Receive(), "ready");
-  ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == index::kStatusActive; }));
+  ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kStatusActive; }));
   ASSERT_TRUE(owner.Stop());
-  ASSERT_EQ(StatusOfTransaction(store_), index::kStatusActive) << "it was too fast";
+  ASSERT_EQ(StatusOfTransaction(store_), versions::kStatusActive) << "it was too fast";
   // By nothing but heartbeats: nobody needs its keys.
-  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == index::kCommitAborted; }));
+  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kCommitAborted; }));
   EXPECT_EQ(*ns_.Get("key 0000000"), "before");
   ASSERT_TRUE(owner.Continue());
   EXPECT_TRUE(owner.Succeeded()) << "it was committed all the same";

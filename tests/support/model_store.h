@@ -1,6 +1,6 @@
 // A store and what it should hold: random single-key operations, ranges, snapshots, clears and drops,
 // each done to both and compared. What is done how often, and more kinds of it, is said by what is
-// derived from it; see tests/store/snapshot_ops_test.cc.
+// derived from it; see tests/api/snapshot_ops_test.cc.
 #pragma once
 
 #include <algorithm>

@@ -30,7 +30,7 @@ class OrderedFixture : public StoreFixture {
 
   // The only namespace.
   static index::Anchor AnchorOf(Store& store) {
-    store::StoreImpl& impl = *ImplOf(store);
+    engine::StoreImpl& impl = *ImplOf(store);
     index::Anchor anchor;
     EXPECT_TRUE(impl.catalog()
                     .ForEach("",
@@ -47,7 +47,7 @@ class OrderedFixture : public StoreFixture {
   // How many blocks of each kind the only namespace consists of.
   static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
     std::map<process::NoteKind, std::uint64_t> blocks;
-    store::StoreImpl& impl = *ImplOf(store);
+    engine::StoreImpl& impl = *ImplOf(store);
     const index::Anchor anchor = AnchorOf(store);
     std::uint64_t keys = 0;
     const absl::Status walked = impl.IndexOf(anchor).Walk(

@@ -12,7 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "commy/commy.h"
-#include "store/store_impl.h"
+#include "engine/store_impl.h"
 #include "support/temp_dir.h"
 
 namespace commy::test {
@@ -78,10 +78,10 @@ inline void WriteFileBytes(const std::string& path, const std::string& bytes) {
 
 // Store's only member, which the public interface rightly hides: tests put a store that was opened
 // on another platform behind it. An explicit instantiation may name what is private.
-std::shared_ptr<store::StoreImpl>& ImplOf(Store& store);
-template <std::shared_ptr<store::StoreImpl> Store::*Member>
+std::shared_ptr<engine::StoreImpl>& ImplOf(Store& store);
+template <std::shared_ptr<engine::StoreImpl> Store::*Member>
 struct ImplAccess {
-  friend std::shared_ptr<store::StoreImpl>& ImplOf(Store& store) { return store.*Member; }
+  friend std::shared_ptr<engine::StoreImpl>& ImplOf(Store& store) { return store.*Member; }
 };
 template struct ImplAccess<&Store::impl_>;
 
@@ -104,7 +104,7 @@ class StoreFixture : public testing::Test {
   // Opened through another platform, which outlives it.
   absl::StatusOr<Store> OpenOn(platform::Platform& platform, const std::string& path,
                                const Options& options) {
-    auto impl = store::StoreImpl::Open(platform, path, options);
+    auto impl = engine::StoreImpl::Open(platform, path, options);
     if (!impl.ok()) {
       return impl.status();
     }

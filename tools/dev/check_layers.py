@@ -4,7 +4,8 @@
 The order of the floors is the line `floors = [...]` of meson.build. The rules:
 
   src/<floor>/     includes its own floor and those before it; only the last floor includes
-                   <commy/...>, and only `platform` includes headers of system calls
+                   <commy/...> (from `engine` on, a floor may use its plain data), and only
+                   `platform` includes headers of system calls
   include/commy/   includes <commy/...> and libraries, nothing of src/: it is installed alone
   tests/support/   is for tests, and nothing in src/, include/ or tools/ includes it
 
@@ -22,7 +23,8 @@ INCLUDE = re.compile(r'^\s*#\s*include\s*(["<])([^">]+)[">]', re.MULTILINE)
 FLOORS = re.compile(r"^floors\s*=\s*(\[[^\]]*\])", re.MULTILINE)
 SYSTEM_CALLS = re.compile(
     r"^(unistd|fcntl|signal|poll|sched|spawn|syscall|dirent)\.h$|^(sys|linux|asm)/")
-PUBLIC = ("commy/export.h",)  # Public headers without content: any floor may include them.
+PUBLIC = ("commy/export.h",)  # Without content: any floor may include it.
+PLAIN = ("commy/info.h", "commy/options.h")  # Plain data, which `engine` and the floors above use.
 
 
 def read_floors(root):
@@ -38,7 +40,9 @@ def fault_in_floor(floor, header, floors):
     if top in floors and floors.index(top) > floors.index(floor):
         return f"{top} stands above {floor}"
     if top == "commy" and floor != floors[-1] and header not in PUBLIC:
-        return f"only {floors[-1]} includes the public headers"
+        if header not in PLAIN or "engine" not in floors or (
+                floors.index(floor) < floors.index("engine")):
+            return f"only {floors[-1]} includes the public headers"
     if top == "support":
         return "test support in the engine"
     if floor != "platform" and SYSTEM_CALLS.search(header):

@@ -1,0 +1,25 @@
+// What a View holds: the pin that keeps its value from being reused.
+#pragma once
+
+#include <memory>
+#include <utility>
+
+#include "commy/namespace.h"
+#include "engine/store_impl.h"
+
+namespace commy::api {
+
+class ViewState {
+ public:
+  ViewState(std::shared_ptr<engine::StoreImpl> store, process::Session::ViewPin pin)
+      : store_(std::move(store)), pin_(pin) {}
+  ViewState(const ViewState&) = delete;
+  ViewState& operator=(const ViewState&) = delete;
+  ~ViewState() { store_->session().ReleaseView(pin_); }
+
+ private:
+  std::shared_ptr<engine::StoreImpl> store_;
+  process::Session::ViewPin pin_;
+};
+
+}  // namespace commy::api

@@ -1,0 +1,169 @@
+// Waiting for changes and for keys: the steps C1 to K4 of index/changes.h.
+#include <algorithm>
+#include <chrono>
+#include <string>
+#include <thread>
+
+#include "absl/functional/function_ref.h"
+
+#include "base/status.h"
+#include "commy/namespace.h"
+#include "engine/namespace_state.h"
+#include "transactions/write_set.h"
+
+namespace commy {
+namespace {
+
+using index::Anchor;
+using process::Lane;
+
+// So that a waiter whose writer died at the wrong moment, or whose store was closed, notices.
+constexpr std::int64_t kWaitMaxNs = 1'000'000'000;
+
+// The time at which a wait ends, by the clock that is given.
+std::int64_t DeadlineNs(std::int64_t now_ns, absl::Duration timeout) {
+  std::int64_t deadline_ns = 0;
+  return timeout == absl::InfiniteDuration() ||
+                 __builtin_add_overflow(now_ns, absl::ToInt64Nanoseconds(timeout), &deadline_ns)
+             ? INT64_MAX
+             : deadline_ns;
+}
+
+void Pause(std::int64_t pause_ns) {
+  std::this_thread::sleep_for(std::chrono::nanoseconds(pause_ns));
+}
+
+// Does C1 or K1 with the namespace's object. Aborted: being dropped.
+absl::Status WithObject(const engine::NamespaceState& ns,
+                        absl::FunctionRef<void(index::NamespaceObject&)> use) {
+  return ns.store->Read(ns.key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+    use(*anchor.object);
+    return ns.store->IndexFor(ns.order).RootOffset(anchor).status();
+  });
+}
+
+// C4 and K4.
+void Sleep(platform::Platform& platform, const std::uint32_t* word, std::uint32_t value,
+           std::int64_t wait_ns) {
+  platform.FutexWait(word, value, std::min(wait_ns, kWaitMaxNs));
+}
+
+// C4. What is at the place may be another block by now, if the namespace was dropped: then it is
+// looked at for nothing.
+absl::Status SleepWhile(const engine::NamespaceState& ns, std::uint64_t generation,
+                        std::int64_t wait_ns) {
+  process::Session& session = ns.store->session();
+  const process::Session::Call call(session);
+  COMMY_RETURN_IF_ERROR(call.status());
+  const auto* const object = ns.store->region().At<index::NamespaceObject>(ns.key.object);
+  if (object != nullptr) {
+    Sleep(session.platform(), index::FutexOf(*object), index::FutexValue(generation), wait_ns);
+  }
+  return absl::OkStatus();
+}
+
+// K1 to K4 with one key.
+class KeyWaiter {
+ public:
+  KeyWaiter(const engine::NamespaceState& ns, std::string_view key)
+      : ns_(ns), hash_(ns.store->IndexFor(ns.order).Hash(key)) {}
+
+  // K1, K2.
+  absl::Status Arm() {
+    return WithObject(
+        ns_, [this](index::NamespaceObject& object) { armed_ = index::AwaitKey(object, Word()); });
+  }
+  // K4. Returns whether somebody told.
+  absl::StatusOr<bool> Sleep(std::int64_t wait_ns) {
+    process::Session& session = ns_.store->session();
+    const process::Session::Call call(session);
+    COMMY_RETURN_IF_ERROR(call.status());
+    commy::Sleep(session.platform(), &Word().raw, armed_, wait_ns);
+    return Word().load(std::memory_order_acquire) != armed_;
+  }
+  // For who was woken in vain.
+  void PauseFor(std::int64_t left_ns) {
+    pause_ns_ = std::clamp(2 * pause_ns_, index::kPauseMinNs, index::kPauseMaxNs);
+    Pause(std::min(pause_ns_, left_ns));
+  }
+
+ private:
+  [[nodiscard]] region::Shared32& Word() const {
+    return index::KeyWord(ns_.store->region(), ns_.key.id, hash_);
+  }
+
+  const engine::NamespaceState& ns_;
+  const std::uint64_t hash_;
+  std::uint32_t armed_ = 0;
+  std::int64_t pause_ns_ = 0;
+};
+
+}  // namespace
+
+absl::StatusOr<ChangeToken> Namespace::Changes() const {
+  std::uint64_t generation = 0;
+  COMMY_RETURN_IF_ERROR(WithObject(*state_, [&](index::NamespaceObject& object) {
+    generation = index::AwaitedGeneration(object);
+  }));
+  return ChangeToken(generation);
+}
+
+absl::StatusOr<ChangeToken> Namespace::WaitForChange(ChangeToken seen,
+                                                     absl::Duration timeout) const {
+  platform::Platform& platform = state_->store->session().platform();
+  const std::int64_t deadline_ns = DeadlineNs(platform.MonotonicNs(), timeout);
+  for (bool napped = false; true;) {
+    const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
+    std::uint64_t generation = 0;
+    auto bed = index::Bed::kGone;
+    COMMY_RETURN_IF_ERROR(WithObject(*state_, [&](index::NamespaceObject& object) {
+      generation = index::AwaitedGeneration(object);
+      if (generation == seen.generation_ && left_ns > 0) {
+        bed = index::GoToBed(object, generation, napped);
+      }
+    }));
+    if (generation != seen.generation_) {
+      return ChangeToken(generation);
+    }
+    if (left_ns <= 0) {
+      return absl::DeadlineExceededError("nothing has changed in the namespace in this time");
+    }
+    if (bed == index::Bed::kTaken) {
+      Pause(std::min(left_ns, index::kNapNs));
+      napped = true;
+    } else if (bed == index::Bed::kMine) {
+      COMMY_RETURN_IF_ERROR(SleepWhile(*state_, generation, left_ns));
+    }
+  }
+}
+
+absl::StatusOr<std::string> Namespace::GetOrWait(std::string_view key,
+                                                 absl::Duration timeout) const {
+  COMMY_RETURN_IF_ERROR(transactions::CheckKey(key));
+  platform::Platform& platform = state_->store->session().platform();
+  const std::int64_t deadline_ns = DeadlineNs(platform.MonotonicNs(), timeout);
+  KeyWaiter waiter(*state_, key);
+  while (true) {
+    COMMY_RETURN_IF_ERROR(waiter.Arm());
+    absl::StatusOr<std::string> value = Get(key);
+    if (value.ok() || !absl::IsNotFound(value.status())) {
+      return value;
+    }
+    // Which of the two is not there, the key or the namespace, the next look at that one tells.
+    const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
+    if (left_ns <= 0) {
+      COMMY_RETURN_IF_ERROR(WithObject(*state_, [](index::NamespaceObject&) {}));
+      return absl::DeadlineExceededError("the key did not come in this time");
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool told, waiter.Sleep(left_ns));
+    if (told) {
+      value = Get(key);  // Before the pause, which is for who was told of another key.
+      if (value.ok() || !absl::IsNotFound(value.status())) {
+        return value;
+      }
+      waiter.PauseFor(deadline_ns - platform.MonotonicNs());
+    }
+  }
+}
+
+}  // namespace commy

@@ -1,0 +1,283 @@
+// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of index.h.
+#include "base/status.h"
+#include "index/hash/hash_index.h"
+
+namespace commy::index {
+namespace {
+
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+
+// With this many dead slots in a full bucket, its segment is rebuilt and not split.
+constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
+
+}  // namespace
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildSegment(Operation& op, std::uint64_t depth,
+                                                      std::uint64_t prefix,
+                                                      alloc::Purpose purpose) {
+  const std::uint64_t bytes = SegmentBytes(bucket_count_);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kSegment, bytes, purpose));
+  std::byte* const block = region_.At(offset, bytes, alignof(Segment));
+  if (block == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(block, bytes);
+  auto* const segment = reinterpret_cast<Segment*>(block);
+  segment->depth = depth;
+  segment->prefix = prefix;
+  segment->bucket_count = bucket_count_;
+  return offset;
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint64_t depth,
+                                                        alloc::Purpose purpose) {
+  const std::uint64_t bytes = DirectoryBytes(depth);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kDirectory, bytes, purpose));
+  std::byte* const block = region_.At(offset, bytes, alignof(Directory));
+  if (block == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(block, bytes);
+  reinterpret_cast<Directory*>(block)->depth = depth;
+  return offset;
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildEmpty(Operation& op, alloc::Purpose purpose) {
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0, purpose));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0, purpose));
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef entries, DirectoryAt(directory));
+  entries.entries[0].store(segment, std::memory_order_relaxed);
+  return directory;
+}
+
+absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Position& at,
+                                 std::string_view /*key*/, std::uint64_t hash) {
+  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
+  const Shared64* const slots = Bucket(*segment, BucketIndex(hash, bucket_count_));
+  std::uint64_t dead = 0;
+  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
+    if (SlotIsFrozen(word)) {
+      return absl::OkStatus();  // Somebody is at it.
+    }
+    dead += SlotIsDead(word) ? 1 : 0;
+  }
+  if (dead >= kDeadForRebuild) {
+    return PostChange(op, anchor, at, ChangeKind::kRebuild);
+  }
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*at.root));
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();
+  }
+  if (segment->depth < directory.depth) {
+    return PostChange(op, anchor, at, ChangeKind::kSplit);
+  }
+  if (directory.depth < depth_max_) {
+    return PostChange(op, anchor, at, ChangeKind::kDouble);
+  }
+  if (dead > 0) {
+    return PostChange(op, anchor, at, ChangeKind::kRebuild);
+  }
+  return base::ResourceExhausted(
+      region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
+      "its depth bound, ", depth_max_);
+}
+
+absl::Status HashIndex::BuildTargets(Operation& op, const Segment& segment,
+                                     ChangeDescriptor* change) {
+  switch (static_cast<ChangeKind>(change->kind)) {
+    case ChangeKind::kDouble: {
+      COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildDirectory(op, directory.depth + 1));
+      return absl::OkStatus();
+    }
+    case ChangeKind::kRebuild: {
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth, segment.prefix));
+      return absl::OkStatus();
+    }
+    case ChangeKind::kSplit: {
+      const std::uint64_t high_bit = std::uint64_t{1} << (63U - segment.depth);
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth + 1, segment.prefix));
+      COMMY_ASSIGN_OR_RETURN(change->target_1,
+                             BuildSegment(op, segment.depth + 1, segment.prefix | high_bit));
+      return absl::OkStatus();
+    }
+  }
+  return base::Internal("unknown change");
+}
+
+absl::StatusOr<std::uint64_t> HashIndex::BuildDescriptor(Operation& op,
+                                                         const ChangeDescriptor& change) {
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(change)));
+  auto* const words = region_.At<ChangeDescriptor>(offset);
+  if (words == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::CopyIn(words, &change, sizeof(change));
+  return offset;
+}
+
+absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Position& at,
+                                   ChangeKind kind) {
+  IndexRoot& root = *at.root;
+  if (root.baton.load(std::memory_order_acquire) != 0) {
+    // Somebody else's change; or closed, and then the clear or drop has to be finished first.
+    return HelpFrozen(anchor, at);
+  }
+  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
+  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
+  NoteKind note_kind = NoteKind::kSegment;
+  if (kind == ChangeKind::kDouble) {
+    COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+    if (directory.entries == nullptr || directory.depth >= depth_max_) {
+      return absl::OkStatus();  // Taken back, or doubled by somebody else, since MakeRoom looked.
+    }
+    change.old = directory.offset;
+    note_kind = NoteKind::kDirectory;
+  }
+  const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
+  // Everything that the change needs is there before it is posted: who helps allocates nothing.
+  std::uint64_t descriptor = 0;
+  absl::Status built = BuildTargets(op, *segment, &change);
+  if (built.ok()) {
+    const absl::StatusOr<std::uint64_t> made = BuildDescriptor(op, change);
+    built = made.status();
+    descriptor = made.value_or(0);
+  }
+  if (!built.ok() || !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+    for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
+      if (made != 0) {
+        allocator_.Retire(op, made);
+      }
+    }
+    op.DropNotes(first_note);
+    return built;
+  }
+  COMMY_RETURN_IF_ERROR(Help(root, descriptor));
+  COMMY_RETURN_IF_ERROR(RetireAfterChange(op, root, change, descriptor));
+  op.DropNotes(first_note);
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::RetireAfterChange(Operation& op, const IndexRoot& root,
+                                          const ChangeDescriptor& change,
+                                          std::uint64_t descriptor_offset) {
+  // The change is done, by whomever: nobody who pins from now on finds the old one. If the old one
+  // had been replaced before this was posted, the change was idle, and its targets are nowhere.
+  allocator_.Retire(op, change.old);
+  allocator_.Retire(op, descriptor_offset);
+  const bool doubling = change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble);
+  for (const std::uint64_t target : {change.target_0, change.target_1}) {
+    if (target == 0) {
+      continue;
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool reachable,
+                           doubling ? root.directory.load(std::memory_order_acquire) == target
+                                    : IsSegmentReachable(root, target));
+    if (!reachable) {
+      allocator_.Retire(op, target);
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ChangeDescriptor> HashIndex::DescriptorAt(std::uint64_t offset) const {
+  const auto* const words = region_.At<ChangeDescriptor>(offset);
+  if (words == nullptr) {
+    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(offset),
+                          " lies outside the file");
+  }
+  return *words;
+}
+
+absl::StatusOr<bool> HashIndex::IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const {
+  COMMY_ASSIGN_OR_RETURN(const ChangeDescriptor change, DescriptorAt(descriptor));
+  if (change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble)) {
+    return root.directory.load(std::memory_order_seq_cst) == change.old;
+  }
+  return IsSegmentReachable(root, change.old);
+}
+
+absl::Status HashIndex::Carry(IndexRoot& root, std::uint64_t descriptor) {
+  COMMY_ASSIGN_OR_RETURN(const ChangeDescriptor change, DescriptorAt(descriptor));
+  switch (static_cast<ChangeKind>(change.kind)) {
+    case ChangeKind::kSplit:
+    case ChangeKind::kRebuild:
+      return CarrySegment(root, change);
+    case ChangeKind::kDouble:
+      return CarryDoubling(root, change);
+  }
+  return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
+                        " has the unknown kind ", change.kind);
+}
+
+absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& change) {
+  const bool split = change.kind == static_cast<std::uint64_t>(ChangeKind::kSplit);
+  COMMY_ASSIGN_OR_RETURN(Segment * old, SegmentAt(change.old));
+  COMMY_ASSIGN_OR_RETURN(Segment * low, SegmentAt(change.target_0));
+  Segment* high = low;
+  if (split) {
+    COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
+  }
+  Shared64* const slots = Bucket(*old, 0);
+  for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // S2
+    slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
+  }
+  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // S3
+    std::uint64_t used[2] = {0, 0};
+    for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+      const std::uint64_t word =
+          slots[bucket * kSlotsPerBucket + i].load(std::memory_order_acquire) & ~kSlotFrozen;
+      if (word == 0 || SlotIsDead(word)) {
+        continue;
+      }
+      const std::uint64_t side = split ? SplitSide(word, old->depth) : 0;
+      Segment& target = side == 0 ? *low : *high;
+      Bucket(target, bucket)[used[side]++].CompareAndSet(0, word, std::memory_order_seq_cst);
+    }
+  }
+  if (const std::uint64_t mark = old->mark.load(std::memory_order_seq_cst); mark != 0) {
+    SetMark(low->mark, mark);
+    SetMark(high->mark, mark);
+  }
+  PassDueOn(old->due, low->due);
+  PassDueOn(old->due, high->due);
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // S4
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();  // Long done: the whole root has been taken back since.
+  }
+  if (old->depth > directory.depth) {
+    return base::DataLoss(region_.path(), ": the segment at ", base::Hex(change.old),
+                          " is deeper than its directory");
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory.depth - old->depth);
+  const std::uint64_t first = DirectoryIndex(old->prefix, directory.depth) & ~(count - 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    const std::uint64_t target = split && i >= count / 2 ? change.target_1 : change.target_0;
+    directory.entries[first + i].CompareAndSet(change.old, target, std::memory_order_seq_cst);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::CarryDoubling(IndexRoot& root, const ChangeDescriptor& change) {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef old, DirectoryAt(change.old));
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef wide, DirectoryAt(change.target_0));
+  if (wide.depth != old.depth + 1) {
+    return base::DataLoss(region_.path(), ": the directory at ", base::Hex(change.target_0),
+                          " is not twice the one at ", base::Hex(change.old));
+  }
+  for (std::uint64_t i = 0; i < (std::uint64_t{1} << old.depth); ++i) {
+    const std::uint64_t entry = old.entries[i].load(std::memory_order_acquire);
+    wide.entries[2 * i].CompareAndSet(0, entry, std::memory_order_seq_cst);
+    wide.entries[2 * i + 1].CompareAndSet(0, entry, std::memory_order_seq_cst);
+  }
+  root.directory.CompareAndSet(change.old, change.target_0, std::memory_order_seq_cst);
+  return absl::OkStatus();
+}
+
+}  // namespace commy::index

@@ -1,0 +1,269 @@
+// Finding things in a hash index.
+#include <algorithm>
+#include <array>
+
+#include "base/status.h"
+#include "index/hash/hash_index.h"
+
+namespace commy::index {
+
+HashIndex::HashIndex(process::Session& session, alloc::Allocator& allocator)
+    : Index(session, allocator), bucket_count_(session.region().geometry().segment_buckets) {}
+
+absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryAt(std::uint64_t offset) const {
+  DirectoryRef found;
+  const auto* const directory = region_.At<Directory>(offset);
+  if (directory == nullptr) [[unlikely]] {
+    return Damaged("a directory", offset);
+  }
+  found.offset = offset;
+  found.depth = directory->depth;
+  if (found.depth > kDepthMax ||
+      region_.At(offset, DirectoryBytes(found.depth), alignof(Directory)) == nullptr) [[unlikely]] {
+    return Damaged("a directory", offset);
+  }
+  found.entries = region_.At<Shared64>(offset + sizeof(Directory));
+  return found;
+}
+
+absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryOf(const IndexRoot& root) const {
+  const std::uint64_t offset = root.directory.load(std::memory_order_acquire);
+  if (offset == 0) {
+    return DirectoryRef();  // Taken back.
+  }
+  return DirectoryAt(offset);
+}
+
+absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
+  auto* const segment =
+      reinterpret_cast<Segment*>(region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
+  if (segment == nullptr || segment->bucket_count != bucket_count_ || segment->depth > kDepthMax)
+      [[unlikely]] {
+    return Damaged("a segment", offset);
+  }
+  return segment;
+}
+
+absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& root,
+                                                             std::uint64_t hash) const {
+  SegmentRef found;
+  const std::uint64_t directory_offset = root.directory.load(std::memory_order_acquire);
+  if (directory_offset == 0) [[unlikely]] {
+    return found;  // Taken back.
+  }
+  const auto* const directory = region_.At<Directory>(directory_offset);
+  const std::uint64_t depth = directory == nullptr ? kDepthMax + 1 : directory->depth;
+  const auto* const words = depth > kDepthMax
+                                ? nullptr
+                                : reinterpret_cast<const Shared64*>(region_.At(
+                                      directory_offset, DirectoryBytes(depth), alignof(Directory)));
+  if (words == nullptr) [[unlikely]] {
+    return Damaged("a directory", directory_offset);
+  }
+  found.offset = words[sizeof(Directory) / sizeof(Shared64) + DirectoryIndex(hash, depth)].load(
+      std::memory_order_acquire);
+  if (found.offset <= kEntryGone) [[unlikely]] {
+    return found;
+  }
+  // Only its bounds: its header lies on another cache line than the bucket that is wanted.
+  found.segment = reinterpret_cast<Segment*>(
+      region_.At(found.offset, SegmentBytes(bucket_count_), alignof(Segment)));
+  if (found.segment == nullptr) [[unlikely]] {
+    return Damaged("a segment", found.offset);
+  }
+  return found;
+}
+
+Shared64* HashIndex::Bucket(Segment& segment, std::uint64_t index) const {
+  return reinterpret_cast<Shared64*>(reinterpret_cast<std::byte*>(&segment) + sizeof(Segment) +
+                                     index * kBucketBytes);
+}
+
+HashIndex::SlotArray HashIndex::Slots(std::uint64_t offset, Segment& segment) const {
+  return {offset, Bucket(segment, 0), SlotCount(), &segment.mark, &segment.due};
+}
+
+absl::StatusOr<Index::Found> HashIndex::FindPlace(std::string_view key, std::uint64_t hash,
+                                                  Position* at) const {
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(*at->root, hash));
+  if (found.segment == nullptr) [[unlikely]] {
+    return Found::kGone;
+  }
+  at->place_offset = found.offset;
+  Shared64* const slots = Bucket(*found.segment, BucketIndex(hash, bucket_count_));
+  __builtin_prefetch(slots + kSlotsPerBucket / 2, 1);  // A bucket lies on two cache lines.
+  return WalkSlots(slots, kSlotsPerBucket, key, hash, at);
+}
+
+absl::StatusOr<Index::SlotArray> HashIndex::SlotsOf(const IndexRoot& root, std::string_view /*key*/,
+                                                    std::uint64_t hash) const {
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(root, hash));
+  return found.segment == nullptr ? SlotArray() : Slots(found.offset, *found.segment);
+}
+
+absl::StatusOr<bool> HashIndex::ForEachSlotsFrom(
+    const IndexRoot& root, SlotPlace* place,
+    absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  if (directory.entries == nullptr) {
+    return true;
+  }
+  const std::uint64_t first = DirectoryIndex(place->hash, directory.depth);
+  std::uint64_t last = 0;
+  for (std::uint64_t i = first; i < (std::uint64_t{1} << directory.depth); ++i) {
+    const std::uint64_t offset = directory.entries[i].load(std::memory_order_acquire);
+    if (offset <= kEntryGone || offset == last) {
+      continue;
+    }
+    last = offset;
+    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
+    COMMY_ASSIGN_OR_RETURN(const bool more, use(Slots(offset, *segment)));
+    if (!more) {
+      // In a directory of one entry there is no place but the first.
+      place->hash = i == first ? place->hash : i << (64U - directory.depth);
+      return false;
+    }
+  }
+  return true;
+}
+
+absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key,
+                             const versions::AsOf& as_of, versions::RecordView* found) {
+  const std::uint64_t hash = Hash(key);
+  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
+    if (root == nullptr) [[unlikely]] {
+      return absl::OkStatus();
+    }
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, hash));
+    if (at.segment == nullptr) [[unlikely]] {
+      continue;
+    }
+    const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+    __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
+    versions::RecordView view;
+    const Found seen = ReadSlots(slots, kSlotsPerBucket, key, hash, &view);
+    if (seen == Found::kDamage) [[unlikely]] {
+      return Damaged("a record", view.offset);
+    }
+    if (seen != Found::kKey) {
+      return MissingAsOf(anchor, *root, as_of);
+    }
+    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
+    if (IsLive(view, as_of)) {
+      *found = view;
+      return absl::OkStatus();
+    }
+    return MissingAsOf(anchor, *root, as_of);
+  }
+  return LeadsInACircle(anchor);
+}
+
+absl::Status HashIndex::ScanBucket(const Shared64* slots, const versions::AsOf& as_of,
+                                   std::uint64_t cursor,
+                                   absl::FunctionRef<void(const versions::RecordView&)> use) {
+  std::array<versions::RecordView, kSlotsPerBucket> found;
+  std::size_t count = 0;
+  for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    // While a split is half done, the old segment still stands for its upper half: what lies below
+    // the cursor was seen in the lower one.
+    if (SlotIsEmpty(word) || SlotIsDead(word) || SlotTagOf(word) < SlotTag(cursor)) {
+      continue;
+    }
+    const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
+    if (!view.valid()) {
+      return Damaged("a record", SlotOffset(word));
+    }
+    versions::SettleWord(region_, view.record->commit);
+    found.at(count++) = view;
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    // A key that was deleted and put again meanwhile has come by in two slots: the later one counts.
+    const bool again = std::any_of(
+        found.begin() + static_cast<std::ptrdiff_t>(i) + 1,
+        found.begin() + static_cast<std::ptrdiff_t>(count),
+        [&](const versions::RecordView& other) { return other.key == found.at(i).key; });
+    if (again) {
+      continue;
+    }
+    versions::RecordView view = found.at(i);
+    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
+    if (IsLive(view, as_of)) {
+      use(view);
+    }
+  }
+  return absl::OkStatus();
+}
+
+const Shared64* HashIndex::PeekBucket(const Anchor& anchor, std::uint64_t hash) const {
+  const auto* const root =
+      region_.At<IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+  if (root == nullptr) {
+    return nullptr;
+  }
+  const absl::StatusOr<SegmentRef> at = FindSegment(*root, hash);
+  if (!at.ok() || at->segment == nullptr) {
+    return nullptr;
+  }
+  return Bucket(*at->segment, BucketIndex(hash, bucket_count_));
+}
+
+void HashIndex::PrefetchSlots(const Anchor& anchor, std::uint64_t hash) const {
+  if (const Shared64* const slots = PeekBucket(anchor, hash); slots != nullptr) {
+    __builtin_prefetch(slots);
+    __builtin_prefetch(slots + kSlotsPerBucket / 2);
+  }
+}
+
+void HashIndex::PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const {
+  const Shared64* const slots = PeekBucket(anchor, hash);
+  for (std::uint64_t i = 0; slots != nullptr && i < kSlotsPerBucket; ++i) {
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    if (SlotIsEmpty(word)) {
+      return;
+    }
+    if (SlotHasTag(word, hash) && !SlotIsDead(word)) {
+      if (const std::byte* const record = region_.At(SlotOffset(word), sizeof(versions::Record), 1);
+          record != nullptr) {
+        __builtin_prefetch(record);
+        __builtin_prefetch(record + 64);
+        __builtin_prefetch(record + 128);
+      }
+      return;
+    }
+  }
+}
+
+absl::StatusOr<bool> HashIndex::ScanSegment(
+    const Anchor& anchor, const versions::AsOf& as_of, std::uint64_t* cursor,
+    absl::FunctionRef<void(const versions::RecordView&)> use) {
+  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
+    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
+    if (root == nullptr) {
+      return false;
+    }
+    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, *cursor));
+    if (at.segment == nullptr) {
+      continue;
+    }
+    for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
+      COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), as_of, *cursor, use));
+    }
+    COMMY_RETURN_IF_ERROR(MissingAsOf(anchor, *root, as_of));
+    const std::uint64_t depth = at.segment->depth;
+    if (depth > kDepthMax) {
+      return Damaged("a segment", at.offset);
+    }
+    if (depth == 0) {
+      return false;
+    }
+    const std::uint64_t width = std::uint64_t{1} << (64U - depth);
+    const std::uint64_t next = (*cursor & ~(width - 1)) + width;
+    *cursor = next;
+    return next != 0;
+  }
+  return LeadsInACircle(anchor);
+}
+
+}  // namespace commy::index

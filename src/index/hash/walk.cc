@@ -1,0 +1,175 @@
+// Walks over the structure of a hash index: can this block be reached, is all as it should be, and
+// taking it back.
+#include "base/status.h"
+#include "index/hash/hash_index.h"
+
+namespace commy::index {
+namespace {
+
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+
+}  // namespace
+
+absl::StatusOr<bool> HashIndex::IsSegmentReachable(const IndexRoot& root,
+                                                   std::uint64_t offset) const {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  const auto* const words = region_.At<Segment>(offset);
+  if (words == nullptr || directory.entries == nullptr) {
+    return false;  // No segment; or nothing is left of the root.
+  }
+  // Read once: the memory may be somebody else's by now, and change under our eyes.
+  const Segment segment = *words;
+  if (segment.depth > directory.depth) {
+    return false;  // Never finished, so never published.
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory.depth - segment.depth);
+  const std::uint64_t first = DirectoryIndex(segment.prefix, directory.depth) & ~(count - 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    if (directory.entries[first + i].load(std::memory_order_acquire) == offset) {
+      return true;
+    }
+  }
+  return false;
+}
+
+Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory,
+                                  std::uint64_t index, bool current, FaultVisitor fault) const {
+  const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
+  if (offset <= kEntryGone) {
+    if (current) {
+      fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": directory entry ", index,
+                         " is empty"));
+    }
+    return nullptr;
+  }
+  const absl::StatusOr<Segment*> segment = SegmentAt(offset);
+  if (!segment.ok()) {
+    fault(std::string(segment.status().message()));
+    return nullptr;
+  }
+  const std::uint64_t depth = (*segment)->depth;
+  if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
+                                     (depth == 0 ? 0 : index >> (directory.depth - depth))) {
+    fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": the segment at ", base::Hex(offset),
+                       " does not belong at directory entry ", index));
+    return nullptr;
+  }
+  // Once, at its first entry. That is not the first of its range while a split is half done, or while
+  // it is being taken back.
+  const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
+  const bool again = (index & (width - 1)) != 0 &&
+                     directory.entries[index - 1].load(std::memory_order_acquire) == offset;
+  return again ? nullptr : *segment;
+}
+
+absl::StatusOr<bool> HashIndex::IsStructureReachable(const IndexRoot& root, NoteKind kind,
+                                                     std::uint64_t offset) const {
+  if (kind == NoteKind::kDirectory) {
+    return root.directory.load(std::memory_order_acquire) == offset;
+  }
+  return kind == NoteKind::kSegment ? IsSegmentReachable(root, offset)
+                                    : absl::StatusOr<bool>(false);
+}
+
+// The first directory entry whose records are the segment's own, where it is named at `index` first.
+// Before it may stand what a split or rebuild that is half done has put into the segment's place: that
+// has the records of all entries of its own range, those too that are not replaced yet. An entry that
+// a drop has taken back has nobody's records, so what the segment still holds of them is its own.
+std::uint64_t HashIndex::FirstEntryOfItsOwn(const DirectoryRef& directory,
+                                            std::uint64_t index) const {
+  if (index == 0) {
+    return 0;
+  }
+  const std::uint64_t offset = directory.entries[index - 1].load(std::memory_order_acquire);
+  if (offset == kEntryGone) {
+    return 0;
+  }
+  const absl::StatusOr<Segment*> before = SegmentAt(offset);
+  if (!before.ok() || (*before)->depth > directory.depth) {
+    return index;  // That is a fault of the entry before.
+  }
+  const std::uint64_t width = std::uint64_t{1} << (directory.depth - (*before)->depth);
+  return ((index - 1) | (width - 1)) + 1;
+}
+
+absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
+                                      BlockVisitor visit, FaultVisitor fault,
+                                      std::uint64_t* keys) const {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  if (directory.entries == nullptr) {
+    return absl::OkStatus();
+  }
+  visit(NoteKind::kDirectory, directory.offset);
+  for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+    Segment* const segment = SegmentToWalk(anchor, directory, i, current, fault);
+    if (segment == nullptr) {
+      continue;
+    }
+    visit(NoteKind::kSegment, region_.OffsetOf(segment));
+    const std::uint64_t depth = segment->depth;
+    const std::uint64_t prefix = segment->prefix;
+    const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
+    const std::uint64_t from = FirstEntryOfItsOwn(directory, i);
+    for (std::uint64_t k = 0; k < slots.count; ++k) {
+      const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
+      if (SlotTagOf(word) >> (kTagBits - directory.depth) < from) {
+        continue;  // What stands before has it.
+      }
+      WalkChain(anchor, word, current, visit, fault, keys,
+                [&](std::string_view /*key*/, std::uint64_t hash) {
+                  return depth == 0 || (hash >> (64U - depth)) == (prefix >> (64U - depth));
+                });
+    }
+  }
+  return absl::OkStatus();
+}
+
+absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& directory,
+                                       std::uint64_t index) {
+  const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
+  if (offset <= kEntryGone) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
+  const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSegment, offset));
+  COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots(offset, *segment)));
+  // Every entry that may name it, not only those that are left: then none does.
+  if (segment->depth > directory.depth) {
+    return base::DataLoss(region_.path(), ": the segment at ", base::Hex(offset),
+                          " is deeper than its directory");
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory.depth - segment->depth);
+  const std::uint64_t first = index & ~(count - 1);
+  for (std::uint64_t i = 0; i < count; ++i) {
+    directory.entries[first + i].CompareAndSet(offset, kEntryGone, std::memory_order_seq_cst);
+  }
+  allocator_.Retire(op, offset);
+  op.DropNotes(place);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<bool> HashIndex::ReclaimStructure(Operation& op, IndexRoot& root,
+                                                 std::int64_t deadline_ns) {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  if (directory.entries != nullptr) {
+    for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
+      if (directory.entries[i].load(std::memory_order_acquire) <= kEntryGone) {
+        continue;
+      }
+      COMMY_RETURN_IF_ERROR(ReclaimSegment(op, directory, i));
+      if (IsTimeUp(deadline_ns)) {
+        return false;
+      }
+    }
+    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kDirectory, directory.offset));
+    if (root.directory.CompareAndSet(directory.offset, 0, std::memory_order_seq_cst)) {
+      allocator_.Retire(op, directory.offset);
+    }
+    op.DropNotes(place);
+  }
+  return true;
+}
+
+}  // namespace commy::index

@@ -1,0 +1,204 @@
+// Walks the whole file.
+//
+// With writers about, a walk sees things half moved: a block that was published behind its back
+// looks leaked, one that was retired in front of it looks reachable but free. Each of these is
+// gone when one looks again, so only what two walks agree on is reported.
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+
+#include "base/status.h"
+#include "engine/store_impl.h"
+
+namespace commy::engine {
+namespace {
+
+using process::NoteKind;
+
+constexpr std::size_t kFaultsListed = 100;
+constexpr std::size_t kFaultsKept = 10'000;
+constexpr int kWalksMax = 4;
+
+// What one walk found.
+struct Walk {
+  CheckReport report;
+  absl::flat_hash_map<std::uint64_t, std::uint64_t> leaks;  // Offset to size.
+  std::vector<std::string> faults;
+};
+
+// A transaction block that is noted stands for all that its list names.
+void CollectTransaction(const versions::Intents& intents, std::uint64_t head_offset,
+                        absl::flat_hash_set<std::uint64_t>* noted) {
+  (void)intents.ForEachEntry(head_offset, [&](const versions::TransactionEntry& entry) {
+    noted->insert(entry.record);
+    return absl::OkStatus();
+  });
+  (void)intents.ForEachPage(head_offset, [&](std::uint64_t page) { noted->insert(page); });
+}
+
+void CollectNotes(StoreImpl& store, absl::flat_hash_set<std::uint64_t>* noted) {
+  region::Region& region = store.region();
+  const versions::Intents intents(region, store.session().platform());
+  for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+    for (const region::Shared64& word : region.lane(i).notes) {
+      const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
+      if (note.kind == NoteKind::kRunClaim) {
+        noted->insert(region.SpanOffset(note.first_span));
+      } else if (note.offset_bytes != 0) {
+        noted->insert(note.offset_bytes);
+      }
+      if (note.kind == NoteKind::kTransaction) {
+        CollectTransaction(intents, note.offset_bytes, noted);
+      }
+    }
+  }
+}
+
+class Walker {
+ public:
+  explicit Walker(StoreImpl& store) : store_(store) {}
+
+  absl::StatusOr<Walk> Run() {
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store_.session().ThisLane());
+    const process::Pin pin(*lane);
+    if (!pin.entered()) {
+      return store_.session().CheckUsable();
+    }
+    CollectNotes(store_, &noted_);
+    absl::flat_hash_map<std::uint64_t, std::uint64_t> used;
+    store_.allocator().ForEachBlock([&](const alloc::BlockInfo& block) {
+      if (block.used) {
+        used.emplace(block.offset_bytes, block.size_bytes);
+      }
+    });
+    for (std::string& fault : store_.allocator().SpanFaults()) {
+      Fault(std::move(fault));
+    }
+    COMMY_RETURN_IF_ERROR(WalkCatalog());
+    CollectNotes(store_, &noted_);
+    walk_.report.blocks_used = used.size();
+    walk_.report.blocks_reachable = reached_.size();
+    for (const auto& [offset, size] : used) {
+      if (reached_.contains(offset)) {
+        continue;
+      }
+      if (noted_.contains(offset)) {
+        ++walk_.report.blocks_in_flight;
+      } else if (store_.allocator().IsUsed(offset)) {
+        walk_.leaks.emplace(offset, size);
+      }
+    }
+    return std::move(walk_);
+  }
+
+ private:
+  void Fault(std::string text) {
+    if (walk_.faults.size() < kFaultsKept) {
+      walk_.faults.push_back(std::move(text));
+    }
+  }
+
+  bool Reach(NoteKind kind, std::uint64_t offset) {
+    if (!reached_.insert(offset).second) {
+      Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable twice"));
+      return false;
+    }
+    if (!store_.allocator().IsUsed(offset)) {
+      Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable but not in use"));
+    }
+    walk_.report.records += kind == NoteKind::kRecord ? 1 : 0;
+    return true;
+  }
+
+  absl::Status WalkCatalog() {
+    namespaces::Catalog& catalog = store_.catalog();
+    const absl::Status blocks =
+        catalog.WalkBlocks([&](NoteKind kind, std::uint64_t offset) { Reach(kind, offset); });
+    std::vector<std::uint64_t> objects;
+    const absl::Status named = catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
+      ++walk_.report.namespaces;
+      objects.push_back(object);
+      return true;
+    });
+    const absl::StatusOr<std::vector<std::uint64_t>> dead = catalog.Dead();
+    for (const absl::Status& status : {blocks, named, dead.status()}) {
+      if (!status.ok()) {
+        Fault(std::string(status.message()));
+        return absl::OkStatus();
+      }
+    }
+    objects.insert(objects.end(), dead->begin(), dead->end());
+    for (const std::uint64_t object : objects) {
+      WalkNamespace(object);
+    }
+    return absl::OkStatus();
+  }
+
+  void WalkNamespace(std::uint64_t object) {
+    if (!Reach(NoteKind::kNamespace, object)) {
+      return;
+    }
+    index::Anchor anchor;
+    anchor.offset = object;
+    anchor.object = store_.region().At<index::NamespaceObject>(object);
+    if (anchor.object == nullptr) {
+      return;
+    }
+    anchor.id = anchor.object->id.load(std::memory_order_acquire);
+    const std::uint64_t order = anchor.object->order.load(std::memory_order_relaxed);
+    if (anchor.id != 0 && order != index::kOrderHash && order != index::kOrderOrdered) {
+      Fault(absl::StrCat("namespace ", anchor.id & index::kIdMask, ": unknown order ", order));
+      return;
+    }
+    const absl::Status walked = store_.IndexOf(anchor).Walk(
+        anchor, [&](NoteKind kind, std::uint64_t offset) { return Reach(kind, offset); },
+        [&](const std::string& fault) { Fault(fault); }, &walk_.report.keys);
+    if (!walked.ok()) {
+      Fault(std::string(walked.message()));
+    }
+  }
+
+  StoreImpl& store_;
+  Walk walk_;
+  absl::flat_hash_set<std::uint64_t> noted_;
+  absl::flat_hash_set<std::uint64_t> reached_;
+};
+
+// Keeps of `walk` only what `other` found too.
+void Intersect(Walk& walk, const Walk& other) {
+  const absl::flat_hash_set<std::string> again(other.faults.begin(), other.faults.end());
+  std::erase_if(walk.faults, [&](const std::string& fault) { return !again.contains(fault); });
+  absl::erase_if(walk.leaks, [&](const auto& leak) { return !other.leaks.contains(leak.first); });
+}
+
+}  // namespace
+
+absl::StatusOr<CheckReport> StoreImpl::Check() {
+  const process::Session::Call call(*session_);
+  COMMY_RETURN_IF_ERROR(call.status());
+  if (!session_->read_only()) {
+    COMMY_RETURN_IF_ERROR(session_->RecoverDead());
+  }
+  COMMY_ASSIGN_OR_RETURN(Walk walk, Walker(*this).Run());
+  for (int again = 1; again < kWalksMax && (!walk.faults.empty() || !walk.leaks.empty()); ++again) {
+    COMMY_ASSIGN_OR_RETURN(Walk next, Walker(*this).Run());
+    Intersect(next, walk);
+    walk = std::move(next);
+  }
+  CheckReport report = std::move(walk.report);
+  report.blocks_leaked = walk.leaks.size();
+  for (const auto& [offset, size] : walk.leaks) {
+    report.bytes_leaked += size;
+    if (walk.faults.size() < kFaultsListed) {
+      walk.faults.push_back(absl::StrCat("the block of ", size, " bytes at ", base::Hex(offset),
+                                         " is in use but cannot be reached"));
+    }
+  }
+  report.fault_count = walk.faults.size();
+  walk.faults.resize(std::min(walk.faults.size(), kFaultsListed));
+  report.faults = std::move(walk.faults);
+  return report;
+}
+
+}  // namespace commy::engine

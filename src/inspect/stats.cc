@@ -1,0 +1,179 @@
+// What a store tells about itself.
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "absl/strings/escaping.h"
+
+#include "base/status.h"
+#include "engine/store_impl.h"
+
+namespace commy::engine {
+namespace {
+
+std::string_view Describe(process::OpKind kind) {
+  switch (kind) {
+    case process::OpKind::kNone:
+    case process::OpKind::kRead:
+      return "read";
+    case process::OpKind::kWrite:
+      return "write";
+    case process::OpKind::kScan:
+      return "scan";
+    case process::OpKind::kCatalog:
+      return "catalog";
+    case process::OpKind::kClear:
+      return "clear";
+    case process::OpKind::kDrop:
+      return "drop";
+    case process::OpKind::kSweep:
+      return "sweep";
+    case process::OpKind::kRecover:
+      return "recover";
+    case process::OpKind::kAllocate:
+      return "allocate";
+    case process::OpKind::kTransaction:
+      return "transaction";
+    case process::OpKind::kCheck:
+      return "check";
+  }
+  return "unknown";
+}
+
+Liveness PublicLiveness(process::Liveness liveness) {
+  switch (liveness) {
+    case process::Liveness::kDead:
+      return Liveness::kDead;
+    case process::Liveness::kStalled:
+      return Liveness::kStalled;
+    default:
+      return Liveness::kLive;
+  }
+}
+
+// All but what takes a lane to find out.
+ParticipantInfo ToPublic(const process::ParticipantInfo& found, std::int64_t now) {
+  ParticipantInfo info;
+  info.slot = found.slot;
+  info.pid = found.pid;
+  info.name = found.name;
+  info.started = absl::FromUnixNanos(found.start_wall_ns);
+  info.heartbeat_age = absl::Nanoseconds(std::max<std::int64_t>(0, now - found.heartbeat_wall_ns));
+  info.liveness = PublicLiveness(found.liveness);
+  info.read_only = found.read_only;
+  info.lanes = found.lanes;
+  info.operations = found.operations;
+  info.doing = found.oldest_pin_epoch == 0 ? "idle" : std::string(Describe(found.doing));
+  info.pinned_for = absl::Nanoseconds(found.pinned_for_ns);
+  return info;
+}
+
+}  // namespace
+
+absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
+  const process::Session::Call call(*session_);
+  COMMY_RETURN_IF_ERROR(call.status());
+  const std::int64_t now = session_->platform().WallNs();
+  // Without it the rest is still worth knowing: that all lanes are taken, say.
+  const SnapshotUses uses = UsesOfSnapshots().value_or(SnapshotUses());
+  std::optional<std::uint64_t> waiting_bytes;  // Looked up only if somebody holds them back.
+  std::vector<ParticipantInfo> all;
+  for (const process::ParticipantInfo& found : session_->Participants()) {
+    ParticipantInfo info = ToPublic(found, now);
+    if (found.pinned_for_ns != 0) {
+      if (!waiting_bytes.has_value()) {
+        waiting_bytes = WaitingBytes();
+      }
+      info.held_back_bytes = *waiting_bytes;
+    }
+    const auto held =
+        std::find_if(uses.owners.begin(), uses.owners.end(),
+                     [&](const SnapshotUse& use) { return use.owner == found.owner; });
+    if (held != uses.owners.end()) {
+      info.snapshots = held->count;
+      info.oldest_snapshot_age = absl::Nanoseconds(
+          std::max<std::int64_t>(0, session_->clock().NowNs() - held->oldest_store_ns));
+      info.snapshot_kept_bytes = held->kept_bytes;
+    }
+    all.push_back(std::move(info));
+  }
+  return all;
+}
+
+absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::ParticipantsOf(platform::Platform& platform,
+                                                                       const std::string& path) {
+  region::RegionOptions options;
+  options.create_if_missing = false;
+  options.role = region::RegionOptions::Role::kWatcher;
+  COMMY_ASSIGN_OR_RETURN(const std::unique_ptr<region::Region> region,
+                         region::Region::Open(platform, path, options));
+  const process::StoreClock clock(*region, platform, /*read_only=*/true);
+  std::vector<ParticipantInfo> all;
+  for (const process::ParticipantInfo& found : process::ListParticipants(*region, clock)) {
+    all.push_back(ToPublic(found, platform.WallNs()));
+  }
+  return all;
+}
+
+std::uint64_t StoreImpl::WaitingBytes() {
+  const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
+  if (!lane.ok()) {
+    return 0;  // As above: the rest is worth knowing.
+  }
+  const process::Pin pin(**lane);
+  return pin.entered() ? allocator_.Stats().bytes_waiting : 0;
+}
+
+absl::StatusOr<StoreStats> StoreImpl::Stats() {
+  COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, ListNamespaces(""));
+  COMMY_ASSIGN_OR_RETURN(const SnapshotUses uses, UsesOfSnapshots());
+  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session_->ThisLane());
+  const process::Pin pin(*lane);
+  if (!pin.entered()) {
+    return session_->CheckUsable();
+  }
+  const region::RegionHeader& header = region().header();
+  const region::Geometry& geometry = region().geometry();
+  const alloc::AllocatorStats blocks = allocator_.Stats();
+  StoreStats stats;
+  stats.path = path_;
+  stats.uuid = absl::BytesToHexString(
+      absl::string_view(reinterpret_cast<const char*>(header.uuid), sizeof(header.uuid)));
+  stats.format_version = region::kFormatVersion;
+  stats.max_size_bytes = geometry.max_size_bytes;
+  stats.file_bytes = header.size_bytes.load(std::memory_order_acquire);
+  COMMY_ASSIGN_OR_RETURN(stats.disk_bytes, region().DiskBytes());
+  stats.used_bytes = blocks.bytes_used;
+  stats.retired_bytes = blocks.bytes_retired;
+  stats.free_bytes = blocks.bytes_free;
+  stats.namespaces = namespaces.size();
+  for (const NamespaceInfo& each : namespaces) {
+    stats.keys += each.keys;
+  }
+  stats.commit_clock = header.commit_clock.load(std::memory_order_acquire);
+  stats.epoch = header.epoch.load(std::memory_order_acquire);
+  stats.participants = session_->Participants().size();
+  stats.snapshots = uses.all.count;
+  if (uses.all.count != 0) {
+    stats.oldest_snapshot_age = absl::Nanoseconds(
+        std::max<std::int64_t>(0, session_->clock().NowNs() - uses.all.oldest_store_ns));
+  }
+  stats.snapshot_kept_bytes = uses.all.kept_bytes;
+  stats.stale_after = absl::Nanoseconds(geometry.stale_after_ns);
+  stats.operation_timeout = absl::Nanoseconds(geometry.operation_timeout_ns);
+  stats.heartbeat_interval = absl::Nanoseconds(geometry.heartbeat_interval_ns);
+  stats.differences = differences_;
+  return stats;
+}
+
+absl::StatusOr<MemoryInfo> StoreImpl::Memory() {
+  const process::Session::Call call(*session_);
+  COMMY_RETURN_IF_ERROR(call.status());
+  const std::uint64_t data = region().SpanOffset(0);
+  region().PopulateResident(data, region().SpanOffset(region().span_count()) - data);
+  COMMY_ASSIGN_OR_RETURN(const platform::MappedMemory mapped, region().DescribeMapped());
+  return MemoryInfo{.resident_bytes = mapped.present_bytes,
+                    .large_page_bytes = mapped.large_page_bytes};
+}
+
+}  // namespace commy::engine

@@ -1,0 +1,376 @@
+#include "transactions/commit.h"
+
+#include <algorithm>
+#include <chrono>
+#include <thread>
+
+#include "base/status.h"
+
+namespace commy::transactions {
+namespace {
+
+using index::InstallOutcome;
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+using versions::TransactionEntry;
+using versions::TransactionHead;
+using versions::TransactionPage;
+using versions::TransactionTotal;
+
+// Records between two looks at the clock.
+constexpr std::size_t kDeadlineStride = 64;
+// Between two looks at the one that goes first.
+constexpr std::chrono::microseconds kPause{100};
+
+absl::Status InTheWay() {
+  return absl::AbortedError(
+      "the transaction was aborted: a write, a clear or a drop of somebody else needed one of its "
+      "keys, "
+      "or it made no progress for longer than operation_timeout");
+}
+
+}  // namespace
+
+Commit::Commit(engine::StoreImpl& store, const WriteSet& writes, const CommitTerms& terms)
+    : store_(store),
+      region_(store.region()),
+      intents_(store.region(), store.session().platform()),
+      writes_(writes),
+      terms_(terms),
+      purpose_(writes.only_deletes() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {}
+
+absl::StatusOr<std::uint64_t> Commit::Run() {
+  process::Session& session = store_.session();
+  if (session.read_only()) {
+    return base::FailedPrecondition(store_.path(), ": the store was opened read-only");
+  }
+  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
+  absl::StatusOr<std::uint64_t> time = 0;
+  const absl::Status status = store_.WithRoom(purpose_, [&] {
+    time = Attempt(*lane);
+    return time.status();
+  });
+  if (absl::IsResourceExhausted(status)) {
+    return status;
+  }
+  if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
+    return store_.AfterDrop(dropped_->key);
+  }
+  return time;
+}
+
+absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
+  Operation op(lane, process::OpKind::kTransaction, 0);
+  if (!op.entered()) {
+    return op.status();
+  }
+  head_ = nullptr;
+  dropped_ = nullptr;
+  ahead_.reset();
+  records_.clear();
+  installed_ = 0;
+  absl::Status status = Build(op);
+  if (status.ok()) {
+    status = InstallAll(op);
+  }
+  if (status.ok()) {
+    status = Publish();
+  }
+  if (head_ == nullptr) {
+    return status;
+  }
+  head_->status.CompareAndSet(versions::kStatusActive, versions::kCommitAborted,
+                              std::memory_order_seq_cst);
+  const std::uint64_t time = head_->status.load(std::memory_order_seq_cst);
+  base::Shared64& progress = lane.words().progress;
+  progress.store(progress.load(std::memory_order_relaxed) | versions::kProgressDecided,
+                 std::memory_order_release);
+  if (status.ok()) {
+    terms_.committed();
+  }
+  Tidy(op);
+  if (!status.ok()) {
+    return status;
+  }
+  return time;
+}
+
+// --- Step 1 ------------------------------------------------------------------------------------
+
+absl::Status Commit::BuildHead(Operation& op) {
+  const std::uint64_t totals = writes_.all().size();
+  const std::uint64_t capacity = std::min(writes_.size(), versions::kEntriesPerPage);
+  const std::uint64_t bytes = versions::FirstPageStart(totals) + versions::PageBytes(capacity);
+  // Until it says what it is, a recoverer has nothing to do with it but give it back.
+  COMMY_ASSIGN_OR_RETURN(head_offset_,
+                         store_.allocator().Allocate(op, NoteKind::kRaw, bytes, purpose_));
+  auto* const head = reinterpret_cast<TransactionHead*>(region_.At(head_offset_, bytes, 16));
+  if (head == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(head_offset_));
+  }
+  base::ZeroIn(head, versions::FirstPageStart(totals) + sizeof(TransactionPage));
+  head->isolation = static_cast<std::uint32_t>(terms_.isolation);
+  head->magic = versions::kTransactionMagic;
+  list_sum_ = versions::ListSum(head_offset_, terms_.isolation);
+  head->total_capacity = totals;
+  auto* total = reinterpret_cast<TransactionTotal*>(head + 1);
+  for (const auto& [id, writes] : writes_.all()) {
+    *total++ = {.object = writes.ns->key.object, .cell = 0, .before = 0, .after = 0};
+  }
+  head->age = terms_.age;
+  head->lane = op.lane().index();
+  head->attempt = terms_.attempt;
+  base::Shared64& progress = op.lane().words().progress;
+  progress.store((progress.load(std::memory_order_relaxed) + 1) & ~versions::kProgressDecided,
+                 std::memory_order_relaxed);
+  page_ = region_.At<TransactionPage>(head_offset_ + versions::FirstPageStart(totals));
+  page_->capacity = static_cast<std::uint32_t>(capacity);
+  head->status.store(versions::kStatusActive, std::memory_order_release);
+  op.SetNote(0, BlockNote(NoteKind::kTransaction, head_offset_));
+  head_ = head;
+  return absl::OkStatus();
+}
+
+absl::Status Commit::AddPage(Operation& op) {
+  const std::uint64_t capacity =
+      std::min<std::uint64_t>(writes_.size() - records_.size(), versions::kEntriesPerPage);
+  const std::uint64_t bytes = versions::PageBytes(capacity);
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         store_.allocator().Allocate(op, NoteKind::kRaw, bytes, purpose_));
+  auto* const page = reinterpret_cast<TransactionPage*>(region_.At(offset, bytes, 16));
+  if (page == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  base::ZeroIn(page, sizeof(TransactionPage));
+  page->capacity = static_cast<std::uint32_t>(capacity);
+  page_->next.store(offset, std::memory_order_release);
+  op.DropNotes(1);
+  page_ = page;
+  return absl::OkStatus();
+}
+
+absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std::string_view key,
+                               const transactions::PendingWrite& write) {
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), write.value.size());
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         store_.allocator().Allocate(op, NoteKind::kRaw, bytes, purpose_));
+  std::byte* const block = region_.At(offset, bytes, alignof(versions::Record));
+  if (block == nullptr) {
+    return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
+  }
+  versions::WriteRecord(block,
+                        {writes.ns->key.id, key, write.value,
+                         write.tombstone ? 0 : store_.ExpiryFor(writes.ns->key, write.expiry_ns),
+                         write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
+                         versions::IntentOf(head_offset_)});
+  // Entered, it needs no note of its own.
+  const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
+  const TransactionEntry entry{offset, writes.ns->key.object};
+  reinterpret_cast<TransactionEntry*>(page_ + 1)[count] = entry;
+  list_sum_.Add(entry, reinterpret_cast<const versions::Record*>(block)->checksum);
+  page_->count.store(count + 1, std::memory_order_release);
+  op.DropNotes(1);
+  records_.push_back(offset);
+  return absl::OkStatus();
+}
+
+absl::Status Commit::Build(Operation& op) {
+  COMMY_RETURN_IF_ERROR(BuildHead(op));
+  records_.reserve(writes_.size());
+  for (const auto& [id, writes] : writes_.all()) {
+    for (const auto& [key, write] : writes.keys) {
+      if (page_->count.load(std::memory_order_relaxed) == page_->capacity) {
+        COMMY_RETURN_IF_ERROR(AddPage(op));
+      }
+      COMMY_RETURN_IF_ERROR(AddRecord(op, writes, key, write));
+      if (records_.size() % kDeadlineStride == 0) {
+        COMMY_RETURN_IF_ERROR(CheckDeadline());
+      }
+    }
+  }
+  head_->list_sum.store(list_sum_.value(), std::memory_order_release);
+  base::FullFence();  // Before the first look for a root: see CLEAR in versions/intents.h.
+  return absl::OkStatus();
+}
+
+absl::Status Commit::CheckDeadline() const {
+  return store_.session().platform().MonotonicNs() < terms_.deadline_ns
+             ? absl::OkStatus()
+             : absl::DeadlineExceededError(
+                   "the transaction's time was over before it was committed; nothing was changed");
+}
+
+// --- Step 2 ------------------------------------------------------------------------------------
+
+absl::Status Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
+  index::Anchor anchor;
+  dropped_ = writes.ns.get();
+  COMMY_RETURN_IF_ERROR(store_.FindAnchor(writes.ns->key, &anchor));
+  op.SetObject(anchor.offset);
+  index::Index& index = store_.IndexFor(writes.ns->order);
+  const versions::Installing transaction{head_, &op.lane().words().progress, terms_.snapshot_time,
+                                         terms_.deadline_ns};
+  std::uint64_t root_offset = 0;
+  std::int64_t delta = 0;
+  for (std::size_t i = 0; i < writes.keys.size(); ++i) {
+    const versions::RecordView intent = versions::ViewRecord(region_, records_[installed_]);
+    // Aborted: the namespace is being dropped.
+    COMMY_ASSIGN_OR_RETURN(const InstallOutcome outcome,
+                           index.Install(op, anchor, transaction, intent));
+    dropped_ = nullptr;
+    if (outcome.result == InstallOutcome::Result::kOver) {
+      return InTheWay();
+    }
+    if (outcome.result == InstallOutcome::Result::kBehind) {
+      COMMY_RETURN_IF_ERROR(CheckDeadline());
+      if (head_->status.load(std::memory_order_seq_cst) == versions::kStatusActive) {
+        ahead_ = outcome.ahead;
+      }
+      return InTheWay();
+    }
+    const bool elsewhere = root_offset != 0 && outcome.root_offset != root_offset;
+    if (outcome.result == InstallOutcome::Result::kConflict) {
+      return absl::AbortedError(
+          "the transaction was aborted: somebody has written one of its keys since it began");
+    }
+    ++installed_;
+    if (elsewhere) {
+      return InTheWay();  // The namespace was cleared, which aborts it anyway.
+    }
+    root_offset = outcome.root_offset;
+    delta += outcome.delta;
+    if (installed_ % kDeadlineStride == 0) {
+      COMMY_RETURN_IF_ERROR(CheckDeadline());
+    }
+    dropped_ = writes.ns.get();
+  }
+  dropped_ = nullptr;
+  auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
+  const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
+  if (delta != 0) {
+    COMMY_ASSIGN_OR_RETURN(const bool planned,
+                           index.PlanTotal(op, anchor, root_offset, delta, &totals[count]));
+    if (!planned) {
+      return InTheWay();
+    }
+  }
+  head_->total_count.store(count + 1, std::memory_order_release);
+  return absl::OkStatus();
+}
+
+absl::Status Commit::InstallAll(Operation& op) {
+  for (const auto& [id, writes] : writes_.all()) {
+    COMMY_RETURN_IF_ERROR(InstallIn(op, writes));
+  }
+  return CheckDeadline();
+}
+
+// --- Steps 3, 4 --------------------------------------------------------------------------------
+
+absl::Status Commit::Publish() {
+  terms_.keep_since();
+  if (!head_->status.CompareAndSet(versions::kStatusActive, versions::kStatusCommitting,
+                                   std::memory_order_seq_cst)) {
+    return InTheWay();
+  }
+  intents_.GiveTime(*head_);
+  std::uint64_t status = head_->status.load(std::memory_order_seq_cst);
+  absl::Status answer;
+  if (versions::IsPrepared(status)) {
+    const std::uint64_t time = versions::PreparedTime(status);
+    const absl::StatusOr<bool> same = terms_.validate(time, versions::IntentOf(head_offset_));
+    if (!same.ok() || !*same) {
+      answer = same.ok() ? absl::AbortedError(
+                               "the transaction was aborted: somebody has written "
+                               "something that it read")
+                         : same.status();
+      head_->status.CompareAndSet(status, versions::kCommitAborted, std::memory_order_seq_cst);
+    } else {
+      head_->status.CompareAndSet(status, time, std::memory_order_seq_cst);
+    }
+    status = head_->status.load(std::memory_order_seq_cst);
+  }
+  if (status == versions::kCommitAborted && answer.ok()) {
+    return InTheWay();
+  }
+  return answer;
+}
+
+// --- Step 5 ------------------------------------------------------------------------------------
+
+void Commit::Tidy(Operation& op) {
+  op.DropNotes(1);
+  if (head_->status.load(std::memory_order_seq_cst) != versions::kCommitAborted) {
+    intents_.ApplyTotals(head_offset_);
+  }
+  std::size_t first = 0;
+  for (const auto& [id, writes] : writes_.all()) {
+    TidyIn(op, writes, first);
+    first += writes.keys.size();
+  }
+  // Whoever gets this memory next may die before it is overwritten.
+  head_->list_sum.store(0, std::memory_order_release);
+  alloc::Allocator& allocator = store_.allocator();
+  (void)intents_.ForEachPage(head_offset_, [&](std::uint64_t page) { allocator.Retire(op, page); });
+  op.ReplaceNote(0, BlockNote(NoteKind::kRaw, head_offset_));
+  allocator.Retire(op, head_offset_);
+}
+
+void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t first) {
+  index::Anchor anchor;
+  const bool there = store_.FindAnchor(writes.ns->key, &anchor).ok();
+  const bool aborted = head_->status.load(std::memory_order_seq_cst) == versions::kCommitAborted;
+  if (there) {
+    op.SetObject(anchor.offset);
+    if (!aborted) {
+      const index::Index& index = store_.IndexFor(writes.ns->order);
+      for (const auto& [key, write] : writes.keys) {
+        if (!write.tombstone) {
+          index.TellKey(anchor, key);
+        }
+      }
+      index.TellChange(anchor);
+    }
+  }
+  const std::size_t end = std::min(first + writes.keys.size(), records_.size());
+  for (std::size_t i = first; i < end; ++i) {
+    const bool installed = i < installed_;
+    if (installed && there) {
+      // What fails here is left to the sweep, or to who drops the namespace.
+      (void)store_.IndexFor(writes.ns->order)
+          .TidyIntent(op, anchor, versions::ViewRecord(region_, records_[i]));
+    } else if (!installed || aborted) {
+      // Nobody has ever seen it; or it was buried with all that the namespace had, unless it had been
+      // taken out of it before.
+      store_.allocator().Retire(op, records_[i]);
+    }
+  }
+}
+
+void WaitFor(engine::StoreImpl& store, const versions::Ahead& ahead, std::int64_t deadline_ns) {
+  process::Session& session = store.session();
+  platform::Platform& platform = session.platform();
+  std::optional<versions::Watch> watch;
+  while (true) {
+    {
+      const process::Session::Call call(session);
+      if (!call.status().ok() || ahead.lane >= store.region().lanes_ready()) {
+        return;
+      }
+      const region::LaneLayout& lane = store.region().lane(ahead.lane);
+      const std::int64_t now = platform.MonotonicNs();
+      if (!watch.has_value()) {
+        watch.emplace(lane.progress, now);
+      }
+      if (lane.operations.load(std::memory_order_acquire) != ahead.operations ||
+          (lane.progress.load(std::memory_order_acquire) & versions::kProgressDecided) != 0 ||
+          watch->StillFor(now) >= versions::kStalledNs || now >= deadline_ns) {
+        return;
+      }
+    }
+    std::this_thread::sleep_for(kPause);
+  }
+}
+
+}  // namespace commy::transactions

@@ -1,0 +1,95 @@
+// Publishing a set of writes at one moment: the owner's side of versions/intents.h.
+//
+// STEPS  1  build: a transaction block, noted; each record, with a reference to the block, entered in
+//           the block's list
+//        2  install each record, by namespace id and key; write down how the numbers of keys change
+//        3  (serializable) what was replaced since the snapshot is kept from here; CAS status active ->
+//           committing
+//        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
+//        5  (from whatever was reached) bring the numbers of keys in; tidy each record; retire the list
+//           and the block, which the note does not call a transaction any more by then
+// DEATH  in 1, 2: aborted, and what is listed is taken away. In 3, 4: decided by whoever comes by. In 5:
+//        the recoverer goes on.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "engine/store_impl.h"
+#include "transactions/write_set.h"
+#include "versions/intents.h"
+
+namespace commy::transactions {
+
+struct CommitTerms {
+  std::uint64_t isolation = versions::kSnapshotIsolation;
+  std::uint64_t snapshot_time = versions::kCommitTimeMax;  // Newer versions are a conflict.
+  std::int64_t deadline_ns = std::numeric_limits<std::int64_t>::max();  // Monotonic.
+  // Called before a time is drawn as of which `validate` may be called.
+  absl::FunctionRef<void()> keep_since;
+  // Whether what was read is still so as of then. Called under the operation's pin, and takes no
+  // operation of its own.
+  absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t time, std::uint64_t own_intent)> validate;
+  // Called when it is committed, so that its own snapshot does not keep what it has replaced. If it is
+  // not, another attempt may follow, which needs the snapshot.
+  absl::FunctionRef<void()> committed;
+  // Of two that need the same keys, that with the lower age goes first: the commit clock when it was
+  // begun. It stays for all attempts, which are counted.
+  std::uint64_t age = versions::kCommitTimeMax;
+  std::uint32_t attempt = 0;
+};
+
+class Commit {
+ public:
+  // Requires: `writes` is not empty, and of this store.
+  Commit(engine::StoreImpl& store, const WriteSet& writes, const CommitTerms& terms);
+
+  // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a namespace was
+  // dropped. Then nothing was changed.
+  absl::StatusOr<std::uint64_t> Run();
+  // After Aborted: the older one for which it gave up, if that is why.
+  [[nodiscard]] const std::optional<versions::Ahead>& ahead() const { return ahead_; }
+
+ private:
+  absl::StatusOr<std::uint64_t> Attempt(process::Lane& lane);
+  absl::Status Build(process::Operation& op);
+  absl::Status BuildHead(process::Operation& op);
+  absl::Status AddPage(process::Operation& op);
+  absl::Status AddRecord(process::Operation& op, const NamespaceWrites& writes,
+                         std::string_view key, const transactions::PendingWrite& write);
+  absl::Status InstallAll(process::Operation& op);
+  absl::Status InstallIn(process::Operation& op, const NamespaceWrites& writes);
+  // Steps 3 and 4.
+  absl::Status Publish();
+  void Tidy(process::Operation& op);
+  void TidyIn(process::Operation& op, const NamespaceWrites& writes, std::size_t first);
+  [[nodiscard]] absl::Status CheckDeadline() const;
+
+  engine::StoreImpl& store_;
+  region::Region& region_;
+  const versions::Intents intents_;
+  const WriteSet& writes_;
+  const CommitTerms& terms_;
+  const alloc::Purpose purpose_;
+
+  std::uint64_t head_offset_ = 0;
+  versions::TransactionHead* head_ = nullptr;
+  versions::TransactionPage* page_ = nullptr;
+  versions::ListSum list_sum_{0, 0};
+  std::vector<std::uint64_t> records_;  // Offsets, in the order of the writes.
+  std::size_t installed_ = 0;           // Of them.
+  const engine::NamespaceState* dropped_ = nullptr;
+  std::optional<versions::Ahead> ahead_;
+};
+
+// Waits for an older transaction until it is decided or stands still, not past the deadline. Requires: the
+// calling thread is in no operation.
+void WaitFor(engine::StoreImpl& store, const versions::Ahead& ahead, std::int64_t deadline_ns);
+
+}  // namespace commy::transactions

@@ -1,0 +1,63 @@
+// What a serializable transaction has read, in this process's memory, and whether it is still so.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/statusor.h"
+
+#include "engine/namespace_state.h"
+#include "transactions/write_set.h"
+#include "versions/intents.h"
+
+namespace commy::transactions {
+
+// What a serializable transaction has seen of a namespace by a scan, for its validation.
+struct ReadRange {
+  std::shared_ptr<const engine::NamespaceState> ns;
+  bool any = false;                 // Nothing was read yet.
+  std::string low;                  // Keys from this one on,
+  std::optional<std::string> high;  // and before this one, if any;
+  std::uint64_t hash_end = 0;       // in a hash namespace: with a hash below this one; 0: all.
+};
+
+// What makes a scan one of a transaction's.
+struct ScanWithin {
+  versions::AsOf as_of;
+  const transactions::NamespaceWrites* writes =
+      nullptr;                       // Its own; looked at when the scan is made.
+  std::shared_ptr<const bool> over;  // Whether the transaction is.
+  std::shared_ptr<ReadRange> range;  // Null: need not be known.
+};
+
+class ReadSet {
+ public:
+  void AddKey(const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key);
+  // To be told by the scan how far it came.
+  std::shared_ptr<transactions::ReadRange> AddRange(
+      const std::shared_ptr<const engine::NamespaceState>& ns);
+
+  // Whether everything that was read as of `then` is the same as of `time`, the transaction's own
+  // intents aside. Calls `step` from time to time. Requires: the calling thread is in an operation, in
+  // which `then` is held.
+  absl::StatusOr<bool> SameAsOf(engine::StoreImpl& store, const versions::AsOf& then,
+                                std::uint64_t time, std::uint64_t own_intent,
+                                absl::FunctionRef<void()> step) const;
+
+ private:
+  struct Keys {
+    std::shared_ptr<const engine::NamespaceState> ns;
+    absl::flat_hash_set<std::string> keys;
+  };
+
+  absl::flat_hash_map<std::uint64_t, Keys> keys_;  // By namespace id.
+  std::vector<std::shared_ptr<transactions::ReadRange>> ranges_;
+};
+
+}  // namespace commy::transactions

@@ -1,0 +1,215 @@
+#include "transactions/transaction_state.h"
+
+#include <algorithm>
+#include <limits>
+#include <thread>
+#include <type_traits>
+#include <utility>
+
+#include "absl/random/random.h"
+
+#include "base/status.h"
+#include "transactions/commit.h"
+
+namespace commy::transactions {
+namespace {
+
+constexpr std::int64_t kBackoffFirstNs = 10'000;
+constexpr std::int64_t kBackoffMaxNs = 20'000'000;
+constexpr int kBackoffDoublings = 12;
+
+absl::Status Overdue() {
+  return absl::DeadlineExceededError(
+      "the transaction's time is over, and the transaction with it; nothing was changed");
+}
+
+}  // namespace
+
+absl::StatusOr<std::int64_t> DeadlineOf(engine::StoreImpl& store, absl::Duration timeout) {
+  if (timeout <= absl::ZeroDuration()) {
+    return base::InvalidArgument("the transaction's timeout is ", absl::FormatDuration(timeout),
+                                 "; it must be longer than nothing");
+  }
+  const auto whole = static_cast<std::int64_t>(store.region().geometry().operation_timeout_ns);
+  const std::int64_t timeout_ns =
+      timeout == absl::InfiniteDuration() ? whole : absl::ToInt64Nanoseconds(timeout);
+  const std::int64_t now = store.session().platform().MonotonicNs();
+  return timeout_ns > std::numeric_limits<std::int64_t>::max() - now
+             ? std::numeric_limits<std::int64_t>::max()
+             : now + timeout_ns;
+}
+
+void BackOff(platform::Platform& platform, int attempt, std::int64_t deadline_ns) {
+  static thread_local absl::InsecureBitGen random;
+  static_assert(
+      std::is_trivially_destructible_v<absl::InsecureBitGen>);  // The thread may be ending.
+  const std::int64_t most =
+      std::min(kBackoffFirstNs << std::min(attempt, kBackoffDoublings), kBackoffMaxNs);
+  const std::int64_t left = deadline_ns - platform.MonotonicNs();
+  const std::int64_t sleep_ns =
+      std::min(absl::Uniform<std::int64_t>(random, 0, most), std::max<std::int64_t>(left, 0));
+  std::this_thread::sleep_for(std::chrono::nanoseconds(sleep_ns));
+}
+
+// --- Batches -----------------------------------------------------------------------------------
+
+absl::Status Write(engine::StoreImpl& store, std::unique_ptr<BatchState> batch) {
+  if (batch == nullptr) {
+    return base::FailedPrecondition("the batch was written or moved from");
+  }
+  COMMY_RETURN_IF_ERROR(batch->status());
+  for (const auto& [id, writes] : batch->writes().all()) {
+    COMMY_RETURN_IF_ERROR(store.CheckOwn(*writes.ns));
+  }
+  COMMY_RETURN_IF_ERROR(store.session().CheckUsable());
+  if (batch->writes().size() == 0) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, DeadlineOf(store, absl::InfiniteDuration()));
+  const auto validate = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
+  const auto nothing = [] {};
+  CommitTerms terms{versions::kSnapshotIsolation,
+                    versions::kCommitTimeMax,
+                    deadline,
+                    nothing,
+                    validate,
+                    nothing,
+                    store.region().header().commit_clock.load(std::memory_order_acquire)};
+  platform::Platform& platform = store.session().platform();
+  for (int attempt = 0;; ++attempt) {
+    terms.attempt = static_cast<std::uint32_t>(attempt);
+    Commit commit(store, batch->writes(), terms);
+    absl::Status status = commit.Run().status();
+    if (!absl::IsAborted(status)) {
+      return status;
+    }
+    if (platform.MonotonicNs() >= deadline) {
+      return Overdue();
+    }
+    if (commit.ahead().has_value()) {
+      WaitFor(store, *commit.ahead(), deadline);
+    } else {
+      BackOff(platform, attempt, deadline);
+    }
+  }
+}
+
+// --- Transactions ------------------------------------------------------------------------------
+
+TransactionState::TransactionState(std::shared_ptr<engine::StoreImpl> store,
+                                   std::uint64_t isolation, std::int64_t deadline_ns,
+                                   const versions::HeldSnapshot& held, std::uint64_t age,
+                                   std::uint32_t attempt)
+    : store_(std::move(store)),
+      isolation_(isolation),
+      deadline_ns_(deadline_ns),
+      held_(held),
+      as_of_{held.time, held.store_ns},
+      age_(age),
+      attempt_(attempt),
+      over_(std::make_shared<bool>(false)) {}
+
+absl::Status TransactionState::Check() {
+  if (*over_) {
+    return base::FailedPrecondition(
+        "the transaction is over: it was committed, rolled back or "
+        "out of time");
+  }
+  COMMY_RETURN_IF_ERROR(store_->session().CheckUsable());
+  if (store_->session().platform().MonotonicNs() >= deadline_ns_) {
+    End();
+    outcome_ = Overdue();
+    return outcome_;
+  }
+  return absl::OkStatus();
+}
+
+absl::Status TransactionState::Check(const engine::NamespaceState& ns, std::string_view key) {
+  COMMY_RETURN_IF_ERROR(Check());
+  COMMY_RETURN_IF_ERROR(store_->CheckOwn(ns));
+  return CheckKey(key);
+}
+
+absl::Status TransactionState::CheckWrite(const engine::NamespaceState& ns, std::string_view key) {
+  COMMY_RETURN_IF_ERROR(Check(ns, key));
+  return store_->session().read_only()
+             ? base::FailedPrecondition(store_->path(), ": the store was opened read-only")
+             : absl::OkStatus();
+}
+
+void TransactionState::End() {
+  *over_ = true;
+  if (held_.has_value()) {
+    store_->ReleaseSnapshot(*held_);
+    held_.reset();
+  }
+}
+
+absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
+    const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key) {
+  COMMY_RETURN_IF_ERROR(Check(*ns, key));
+  if (const PendingWrite* const own = writes_.Find(*ns, key); own != nullptr) {
+    return own->tombstone ? std::optional<Value>()
+                          : std::optional<Value>({own->value, own->expiry_ns});
+  }
+  if (isolation_ == versions::kSerializable) {
+    reads_.AddKey(ns, key);
+  }
+  std::optional<Value> value;
+  COMMY_RETURN_IF_ERROR(
+      store_->Read(ns->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
+        versions::RecordView found;
+        COMMY_RETURN_IF_ERROR(ns->order == Order::kHash
+                                  ? store_->hash_index().Find(anchor, key, as_of_, &found)
+                                  : store_->ordered_index().Find(anchor, key, as_of_, &found));
+        if (found.valid()) {
+          value = Value{std::string(found.value), found.record->expiry_ns};
+        }
+        return absl::OkStatus();
+      }));
+  return value;
+}
+
+absl::StatusOr<ScanWithin> TransactionState::BeginScan(
+    const std::shared_ptr<const engine::NamespaceState>& ns) {
+  COMMY_RETURN_IF_ERROR(Check(*ns, std::string_view()));
+  ScanWithin within{as_of_, writes_.Of(*ns), over_, nullptr};
+  if (isolation_ == versions::kSerializable) {
+    within.range = reads_.AddRange(ns);
+  }
+  return within;
+}
+
+absl::Status TransactionState::Commit() {
+  COMMY_RETURN_IF_ERROR(Check());
+  if (writes_.size() == 0) {
+    End();  // It has seen one moment, and is as if it were there.
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store_->session().ThisLane());
+  const auto validate = [this, lane](std::uint64_t time, std::uint64_t own) {
+    return reads_.SameAsOf(*store_, as_of_, time, own,
+                           [lane] { versions::StepAhead(lane->words().progress); });
+  };
+  const auto keep_since = [this] {
+    if (isolation_ == versions::kSerializable) {
+      versions::KeepSince(store_->region(), *held_);
+    }
+  };
+  const auto committed = [this] { End(); };
+  const CommitTerms terms{isolation_, as_of_.time, deadline_ns_, keep_since,
+                          validate,   committed,   age_,         attempt_};
+  transactions::Commit commit(*store_, writes_, terms);
+  absl::StatusOr<std::uint64_t> time = commit.Run();
+  End();
+  if (absl::IsAborted(time.status()) && commit.ahead().has_value()) {
+    WaitFor(*store_, *commit.ahead(), deadline_ns_);  // So that another attempt is of some use.
+  }
+  if (time.ok()) {
+    commit_time_ = *time;
+  }
+  outcome_ = time.status();
+  return outcome_;
+}
+
+}  // namespace commy::transactions

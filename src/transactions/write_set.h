@@ -1,0 +1,70 @@
+// What a transaction or a batch is to write, in this process's memory until it is committed.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "commy/options.h"
+#include "engine/namespace_state.h"
+
+namespace commy::transactions {
+
+// What a transaction or a batch is to make of a key.
+struct PendingWrite {
+  bool tombstone = false;
+  std::string value;
+  std::int64_t expiry_ns = 0;
+};
+
+struct NamespaceWrites {
+  std::shared_ptr<const engine::NamespaceState> ns;
+  absl::btree_map<std::string, transactions::PendingWrite> keys;
+};
+
+class WriteSet {
+ public:
+  // Sets or (`tombstone`) removes a key; the last one counts. InvalidArgument.
+  absl::Status Put(const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key,
+                   std::string_view value, const PutOptions& options);
+  absl::Status Delete(const std::shared_ptr<const engine::NamespaceState>& ns,
+                      std::string_view key);
+  // The same with a time at which it expires; 0: never.
+  absl::Status PutUntil(const std::shared_ptr<const engine::NamespaceState>& ns,
+                        std::string_view key, std::string_view value, std::int64_t expiry_ns);
+
+  // Null: nothing is to become of the key.
+  [[nodiscard]] const transactions::PendingWrite* Find(const engine::NamespaceState& ns,
+                                                       std::string_view key) const;
+  // Null: nothing in this namespace.
+  [[nodiscard]] const NamespaceWrites* Of(const engine::NamespaceState& ns) const;
+  // By namespace id, the order in which keys are installed.
+  [[nodiscard]] const absl::btree_map<std::uint64_t, NamespaceWrites>& all() const {
+    return namespaces_;
+  }
+  [[nodiscard]] std::uint64_t size() const { return size_; }
+  [[nodiscard]] bool only_deletes() const { return puts_ == 0; }
+
+ private:
+  absl::Status Set(const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key,
+                   transactions::PendingWrite write);
+
+  absl::btree_map<std::uint64_t, NamespaceWrites> namespaces_;
+  std::uint64_t size_ = 0;
+  std::uint64_t puts_ = 0;  // Ever set; an upper bound of those that are left.
+};
+
+// InvalidArgument: too long.
+absl::Status CheckKey(std::string_view key);
+absl::Status CheckValue(std::string_view value);
+// When something that is written now with this time to live expires; 0: never; or
+// versions::kExpiryByDefault. InvalidArgument.
+absl::StatusOr<std::int64_t> ExpiryOf(const engine::NamespaceState& ns,
+                                      std::optional<absl::Duration> ttl);
+
+}  // namespace commy::transactions

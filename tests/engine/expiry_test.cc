@@ -1,0 +1,457 @@
+// Keys that expire: what is returned when, by which clock, and how their space comes back.
+#include <algorithm>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <gmock/gmock.h>
+
+#include "support/fault_platform.h"
+#include "support/ordered_fixture.h"
+
+namespace commy::test {
+namespace {
+
+using Code = absl::StatusCode;
+
+constexpr std::int64_t kSecondNs = 1'000'000'000;
+
+// Whoever asks it for the time for intervals loses a millisecond: so a budget is a number of turns.
+class SlowPlatform : public FaultPlatform {
+ public:
+  std::int64_t MonotonicNs() override {
+    if (slow_) {
+      Set([](Faults& faults) { *faults.monotonic_ns += 1'000'000; });
+    }
+    return FaultPlatform::MonotonicNs();
+  }
+  void BecomeSlow() { slow_ = true; }
+
+ private:
+  bool slow_ = false;
+};
+
+class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Order> {
+ protected:
+  ExpiryTest() { platform_.FreezeClocks(); }
+
+  void SetUp() override {
+    store_ = *OpenOn(platform_, path_, TinyNodes(QuietOptions()));
+    ns_ = *store_->OpenNamespace("n", {.order = GetParam()});
+    Beat();
+    Beat();  // From here on its clock is settled.
+  }
+  void TearDown() override {
+    EXPECT_TRUE(IsSound(*store_));
+    ns_.reset();
+    store_.reset();
+    OrderedFixture::TearDown();
+  }
+
+  void Beat() { ImplOf(*store_)->session().Beat(); }
+  void Advance(std::int64_t seconds) { platform_.Advance(seconds * kSecondNs); }
+  void Put(const std::string& key, std::optional<absl::Duration> ttl) {
+    ASSERT_TRUE(ns_->Put(key, "value of " + key, {.ttl = ttl}).ok());
+  }
+  [[nodiscard]] bool IsThere(const std::string& key) const { return *ns_->Contains(key); }
+  [[nodiscard]] std::uint64_t Records() const { return store_->Check()->records; }
+  [[nodiscard]] std::uint64_t Claims() {
+    return ImplOf(*store_)->region().header().due_claims.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::optional<absl::Duration> TtlOf(const std::string& key) const {
+    std::optional<absl::Duration> ttl;
+    ScanRange scan = ns_->Scan();
+    for (const Entry& entry : scan) {
+      if (entry.key() == key) {
+        ttl = entry.ttl();
+      }
+    }
+    EXPECT_TRUE(scan.status().ok()) << scan.status();
+    return ttl;
+  }
+
+  SlowPlatform platform_;
+  std::optional<Store> store_;
+  std::optional<Namespace> ns_;
+};
+
+TEST_P(ExpiryTest, AKeyIsThereUntilItsTimeIsOver) {
+  Put("short", absl::Seconds(10));
+  Put("long", absl::Minutes(10));
+  Put("ever", absl::InfiniteDuration());
+  Advance(9);
+  EXPECT_TRUE(IsThere("short"));
+  EXPECT_EQ(TtlOf("short"), absl::Seconds(1));
+  Advance(1);
+  EXPECT_FALSE(IsThere("short"));
+  EXPECT_TRUE(Says(ns_->Get("short").status(), Code::kNotFound, "key"));
+  EXPECT_FALSE(ns_->GetView("short").ok());
+  EXPECT_EQ(TtlOf("short"), std::nullopt);
+  EXPECT_EQ(TtlOf("long"), absl::Seconds(590));
+  EXPECT_EQ(TtlOf("ever"), absl::InfiniteDuration());
+  EXPECT_EQ(*ns_->Count(), 2U);
+}
+
+TEST_P(ExpiryTest, TheSpaceOfWhatExpiredComesBackThoughNobodyTouchesIt) {
+  for (int i = 0; i < 500; ++i) {
+    Put("k" + std::to_string(i), absl::Seconds(1 + i % 50));
+  }
+  Put("ever", std::nullopt);
+  for (int second = 1; second <= 50; ++second) {
+    Advance(1);
+    Beat();
+    EXPECT_EQ(Records(), 1U + 10U * static_cast<unsigned>(50 - second)) << second;
+    EXPECT_EQ(*ns_->Size(), Records());
+  }
+  Beat();
+  EXPECT_TRUE(IsThere("ever"));
+}
+
+TEST_P(ExpiryTest, ABeatLooksForNothingWhereNothingIsDue) {
+  Put("later", absl::Seconds(10));
+  Beat();
+  const std::uint64_t claims = Claims();
+  Advance(9);
+  Beat();
+  EXPECT_EQ(Claims(), claims);
+  Advance(1);
+  Beat();
+  EXPECT_GT(Claims(), claims);
+}
+
+TEST_P(ExpiryTest, TheSweepFindsWhatMovedWhileTheIndexChangedShape) {
+  Put("first", absl::Seconds(5));
+  for (int i = 0; i < 300; ++i) {
+    Put("grow" + std::to_string(i), std::nullopt);
+  }
+  for (int i = 0; i < 300; ++i) {
+    ASSERT_TRUE(*ns_->Delete("grow" + std::to_string(i)));
+  }
+  Advance(5);
+  Beat();
+  EXPECT_EQ(Records(), 0U);
+}
+
+TEST_P(ExpiryTest, WhatIsPutAgainLivesOn) {
+  Put("a", absl::Seconds(5));
+  Put("b", absl::Seconds(5));
+  Put("a", absl::Seconds(50));
+  Put("b", std::nullopt);
+  Advance(5);
+  Beat();
+  EXPECT_TRUE(IsThere("a"));
+  EXPECT_TRUE(IsThere("b"));
+  Advance(45);
+  Beat();
+  EXPECT_FALSE(IsThere("a"));
+  EXPECT_TRUE(IsThere("b"));
+  EXPECT_EQ(Records(), 1U);
+}
+
+TEST_P(ExpiryTest, ASnapshotGoesOnSeeingWhatIsSweptMeanwhile) {
+  Put("short", absl::Seconds(5));
+  absl::StatusOr<Snapshot> then = store_->TakeSnapshot();
+  Advance(5);
+  Beat();
+  EXPECT_FALSE(IsThere("short"));
+  EXPECT_EQ(*ns_->Get("short", {.snapshot = &*then}), "value of short");
+  const absl::StatusOr<Snapshot> later = store_->TakeSnapshot();
+  EXPECT_FALSE(*ns_->Contains("short", {.snapshot = &*later}));
+  then = store_->TakeSnapshot();
+  Beat();
+  EXPECT_EQ(Records(), 0U);
+}
+
+TEST_P(ExpiryTest, TransactionsAndBatchesSetTimesToLiveToo) {
+  ASSERT_TRUE(ns_->SetDefaultTtl(absl::Seconds(30)).ok());
+  WriteBatch batch;
+  batch.Put(*ns_, "b10", "1", {.ttl = absl::Seconds(10)});
+  batch.Put(*ns_, "b30", "1");
+  ASSERT_TRUE(store_->Write(std::move(batch)).ok());
+  ASSERT_TRUE(store_
+                  ->Transact([&](Transaction& txn) {
+                    EXPECT_TRUE(txn.Put(*ns_, "t10", "1", {.ttl = absl::Seconds(10)}).ok());
+                    EXPECT_TRUE(txn.Put(*ns_, "t30", "1").ok());
+                    EXPECT_EQ(*txn.Add(*ns_, "n30", 1), 1);
+                    ScanRange scan = txn.Scan(*ns_, {.prefix = "t3"});
+                    for (const Entry& entry : scan) {
+                      EXPECT_EQ(entry.ttl(), absl::Seconds(30));
+                    }
+                    return scan.status();
+                  })
+                  .ok());
+  EXPECT_EQ(TtlOf("n30"), absl::Seconds(30));
+  Advance(10);
+  Beat();
+  EXPECT_EQ(Records(), 3U);
+  Advance(20);
+  Beat();
+  EXPECT_EQ(Records(), 0U);
+}
+
+TEST_P(ExpiryTest, AnAbortedTransactionDoesNotHideWhatExpires) {
+  Put("k", absl::Seconds(5));
+  absl::StatusOr<Transaction> loser = store_->Begin();
+  ASSERT_TRUE(loser->Put(*ns_, "k", "new").ok());
+  ASSERT_TRUE(ns_->Put("other", "1").ok());
+  ASSERT_TRUE(loser->Put(*ns_, "zz", "new").ok());
+  loser->Rollback();
+  Advance(5);
+  Beat();
+  Advance(1);
+  Beat();
+  EXPECT_EQ(Records(), 1U);
+}
+
+TEST_P(ExpiryTest, TheDefaultIsForWhatIsPutWithoutATimeToLive) {
+  EXPECT_EQ(*ns_->DefaultTtl(), absl::InfiniteDuration());
+  Put("before", std::nullopt);
+  ASSERT_TRUE(ns_->SetDefaultTtl(absl::Seconds(20)).ok());
+  EXPECT_EQ(*ns_->DefaultTtl(), absl::Seconds(20));
+  Put("default", std::nullopt);
+  Put("own", absl::Seconds(5));
+  Put("ever", absl::InfiniteDuration());
+  EXPECT_EQ(*ns_->Add("counter", 1), 1);
+  EXPECT_TRUE(*ns_->PutIfAbsent("absent", "1"));
+  EXPECT_TRUE(*ns_->CompareAndSwap("swapped", {.desired = "1"}));
+  EXPECT_TRUE(*ns_->Update("updated", [](auto) { return Change::Put("1"); }));
+  for (const char* const key : {"default", "counter", "absent", "swapped", "updated"}) {
+    EXPECT_EQ(TtlOf(key), absl::Seconds(20)) << key;
+  }
+  EXPECT_EQ(TtlOf("own"), absl::Seconds(5));
+  EXPECT_EQ(TtlOf("ever"), absl::InfiniteDuration());
+  EXPECT_EQ(TtlOf("before"), absl::InfiniteDuration());
+  Advance(10);
+  EXPECT_EQ(*ns_->Add("counter", 1), 2);  // What is there keeps its time.
+  EXPECT_EQ(TtlOf("counter"), absl::Seconds(10));
+  ASSERT_TRUE(ns_->SetDefaultTtl(absl::InfiniteDuration()).ok());
+  Put("after", std::nullopt);
+  EXPECT_EQ(TtlOf("after"), absl::InfiniteDuration());
+}
+
+TEST_P(ExpiryTest, TheDefaultIsGivenWithTheNamespaceAndListed) {
+  const Namespace made = *store_->OpenNamespace("made", {.default_ttl = absl::Hours(1)});
+  EXPECT_EQ(*made.DefaultTtl(), absl::Hours(1));
+  EXPECT_EQ(*store_->OpenNamespace("made")->DefaultTtl(), absl::Hours(1));
+  ASSERT_TRUE(store_->OpenNamespace("made", {.default_ttl = absl::Hours(2)}).ok());
+  EXPECT_EQ(*made.DefaultTtl(), absl::Hours(2));
+  const auto listed = *store_->ListNamespaces("made");
+  ASSERT_EQ(listed.size(), 1U);
+  EXPECT_EQ(listed[0].default_ttl, absl::Hours(2));
+  for (const absl::Duration bad : {absl::ZeroDuration(), -absl::Seconds(1)}) {
+    EXPECT_TRUE(Says(ns_->SetDefaultTtl(bad), Code::kInvalidArgument, "longer than nothing"));
+    EXPECT_TRUE(Says(store_->OpenNamespace("made", {.default_ttl = bad}).status(),
+                     Code::kInvalidArgument, "longer than nothing"));
+    EXPECT_TRUE(Says(store_->OpenNamespace("new", {.default_ttl = bad}).status(),
+                     Code::kInvalidArgument, "longer than nothing"));
+    EXPECT_TRUE(Says(ns_->Put("k", "1", {.ttl = bad}), Code::kInvalidArgument, "time to live"));
+  }
+  EXPECT_TRUE(store_->ListNamespaces("new")->empty());
+}
+
+TEST_P(ExpiryTest, SettingTheWallClockChangesNoTimeToLive) {
+  Put("k", absl::Seconds(100));
+  for (const std::int64_t step : {3600 * kSecondNs, -7200 * kSecondNs}) {
+    platform_.Set([&](FaultPlatform::Faults& faults) { *faults.wall_ns += step; });
+    EXPECT_EQ(TtlOf("k"), absl::Seconds(100));
+    Beat();
+    // Who opens it now has the same time, too.
+    Store other = *OpenOn(platform_, path_, QuietOptions());
+    ScanRange scan = other.OpenNamespace("n")->Scan();
+    for (const Entry& entry : scan) {
+      EXPECT_EQ(entry.ttl(), absl::Seconds(100));
+    }
+    EXPECT_EQ(*other.OpenNamespace("n")->Count(), 1U);
+  }
+}
+
+TEST_P(ExpiryTest, ARebootCountsAsTheWallClockSays) {
+  Put("short", absl::Seconds(100));
+  Put("long", absl::Seconds(1000));
+  Beat();
+  ns_.reset();
+  store_.reset();
+  platform_.Set([](FaultPlatform::Faults& faults) {
+    faults.boot_ns = 5 * kSecondNs;
+    faults.monotonic_ns = 5 * kSecondNs;
+    *faults.wall_ns += 200 * kSecondNs;
+  });
+  store_ = *OpenOn(platform_, path_, TinyNodes(QuietOptions()));
+  ns_ = *store_->OpenNamespace("n");
+  EXPECT_FALSE(IsThere("short"));
+  EXPECT_EQ(TtlOf("long"), absl::Seconds(800));
+}
+
+TEST_P(ExpiryTest, WhatHasExpiredDoesNotComeBackWithAClockThatWasSetBackAtAReboot) {
+  Put("short", absl::Seconds(100));
+  Put("long", absl::Seconds(1000));
+  Advance(200);
+  Beat();
+  EXPECT_FALSE(IsThere("short"));
+  ns_.reset();
+  store_.reset();
+  platform_.Set([](FaultPlatform::Faults& faults) {
+    faults.boot_ns = 5 * kSecondNs;
+    *faults.wall_ns -= 100'000 * kSecondNs;
+  });
+  store_ = *OpenOn(platform_, path_, TinyNodes(QuietOptions()));
+  ns_ = *store_->OpenNamespace("n");
+  EXPECT_FALSE(IsThere("short"));
+  EXPECT_EQ(TtlOf("long"), absl::Seconds(800));
+  Put("other", absl::Seconds(1));  // Who changes nothing sweeps nothing.
+  Beat();
+  Beat();
+  Advance(800);
+  Beat();
+  EXPECT_EQ(Records(), 0U);
+}
+
+TEST_P(ExpiryTest, AFullStoreMakesRoomOfWhatHasExpired) {
+  Options options = QuietOptions();
+  options.max_size = std::uint64_t{10} << 20;
+  Store small = *OpenOn(platform_, temp_.File("small"), options);
+  const Namespace ns = *small.OpenNamespace("n", {.order = GetParam()});
+  ImplOf(small)->session().Beat();
+  ImplOf(small)->session().Beat();
+  const std::string value(1000, 'v');
+  int put = 0;
+  while (ns.Put("old" + std::to_string(put), value, {.ttl = absl::Seconds(5)}).ok()) {
+    ASSERT_LT(++put, 20'000);
+  }
+  EXPECT_FALSE(ns.Put("new", value).ok());
+  Advance(5);
+  int fit = 0;
+  while (fit < put / 2 && ns.Put("new" + std::to_string(fit), value).ok()) {
+    ++fit;
+  }
+  EXPECT_EQ(fit, put / 2);
+  EXPECT_TRUE(IsSound(small));
+}
+
+TEST_P(ExpiryTest, AFullStoreGoesOnTakingPutsWhileOlderKeysExpire) {
+  Options options = QuietOptions();
+  options.max_size = std::uint64_t{10} << 20;
+  Store small = *OpenOn(platform_, temp_.File("small"), options);
+  const Namespace ns = *small.OpenNamespace("n", {.order = GetParam()});
+  const std::string value(1000, 'v');
+  const auto put = [&](int i) {
+    // In no order.
+    const std::string key = std::to_string((i * 7919LL) % 1'000'003);
+    return ns.Put(key, value, {.ttl = absl::Seconds(4)});
+  };
+  int fit = 0;
+  while (put(fit).ok()) {
+    ASSERT_LT(++fit, 20'000);
+  }
+  Advance(4);
+  for (int i = fit; i < 6 * fit; ++i) {
+    ASSERT_TRUE(put(i).ok()) << i << " of " << fit << ": " << put(i);
+    if (i % (fit / 8) == 0) {
+      Advance(1);
+    }
+  }
+  EXPECT_TRUE(IsSound(small));
+}
+
+TEST_P(ExpiryTest, ASmallNamespaceIsSweptBesideALargeBacklog) {
+  constexpr int kMany = 20'000;
+  constexpr int kFew = 2'000;
+  const Namespace few = *store_->OpenNamespace("few", {.order = GetParam()});
+  for (int i = 0; i < kMany; ++i) {
+    Put("k" + std::to_string(i), absl::Seconds(1));
+  }
+  for (int i = 0; i < kFew; ++i) {
+    ASSERT_TRUE(few.Put("k" + std::to_string(i), "v", {.ttl = absl::Seconds(1)}).ok());
+  }
+  Advance(1);
+  platform_.BecomeSlow();
+  // Each takes some turns of its budget, of which every second one is for the few.
+  for (int beat = 0; beat < 3; ++beat) {
+    Beat();
+  }
+  EXPECT_EQ(*few.Size(), 0U);
+  EXPECT_GT(*ns_->Size(), 0U);
+  for (int beat = 0; beat < 40; ++beat) {
+    Beat();
+  }
+  EXPECT_EQ(*ns_->Size(), 0U);
+}
+
+TEST_P(ExpiryTest, APassVisitsEachPartOfANamespaceAFewTimesHoweverManyPiecesItHas) {
+  constexpr int kKeys = 3'000;
+  for (int i = 0; i < kKeys; ++i) {
+    Put("k" + std::to_string(i), i % 3 == 0 ? absl::Seconds(100) : absl::Seconds(1));
+  }
+  const std::map<process::NoteKind, std::uint64_t> blocks = BlocksOf(*store_);
+  const std::uint64_t parts = GetParam() == Order::kOrdered
+                                  ? blocks.at(process::NoteKind::kLeaf)
+                                  : blocks.at(process::NoteKind::kSegment);
+  Advance(1);
+  engine::StoreImpl& impl = *ImplOf(*store_);
+  const index::Anchor anchor = AnchorOf(*store_);
+  const engine::NamespaceKey key{anchor.offset, anchor.id};
+  const auto in_operation = [&](process::OpKind kind, auto use) {
+    ASSERT_TRUE(impl.Write(key, kind, alloc::Purpose::kOrdinary, use).ok());
+  };
+  index::ExpiryPass pass;
+  std::uint64_t pieces = 0;
+  std::uint64_t deleted = 0;
+  do {
+    std::vector<std::string> keys;
+    in_operation(process::OpKind::kSweep, [&](process::Operation&, const index::Anchor& at) {
+      return impl.IndexOf(at).FindExpired(at, impl.session().clock().NowNs(), &pass, &keys);
+    });
+    for (const std::string& each : keys) {
+      in_operation(process::OpKind::kWrite, [&](process::Operation& op, const index::Anchor& at) {
+        const absl::StatusOr<bool> did = impl.IndexOf(at).DeleteExpired(op, at, each);
+        deleted += did.value_or(false) ? 1 : 0;
+        return did.status();
+      });
+    }
+    ++pieces;
+    ASSERT_LT(pieces, 100'000U);
+  } while (pass.under_way());
+  EXPECT_EQ(deleted, kKeys - kKeys / 3);
+  EXPECT_GT(pieces, parts / 2);
+  EXPECT_LE(pass.visits, 3 * parts);
+  // And it has left word of when the rest is due.
+  const std::uint64_t claims = Claims();
+  Beat();
+  EXPECT_EQ(Claims(), claims);
+  Advance(99);
+  Beat();
+  EXPECT_EQ(Records(), 0U);
+}
+
+TEST_P(ExpiryTest, WhatAPassThatWasGivenUpHasLeftBehindIsSweptByAnother) {
+  constexpr int kKeys = 12'000;
+  for (int i = 0; i < kKeys; ++i) {
+    Put("k" + std::to_string(i), absl::Seconds(1));
+  }
+  Advance(1);
+  {
+    SlowPlatform slow;
+    slow.Set([&](FaultPlatform::Faults& faults) {
+      faults.boot_ns = platform_.BootNs();
+      faults.wall_ns = platform_.WallNs();
+      faults.monotonic_ns = platform_.MonotonicNs();
+    });
+    slow.BecomeSlow();
+    Store other = *OpenOn(slow, path_, TinyNodes(QuietOptions()));
+    ASSERT_TRUE(other.OpenNamespace("n")->Put("mine", "1").ok());
+    ImplOf(other)->session().Beat();
+    EXPECT_LT(*ns_->Size(), kKeys + 1U);
+    EXPECT_GT(*ns_->Size(), 1U);
+  }
+  Beat();
+  EXPECT_EQ(*ns_->Size(), 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(EachOrder, ExpiryTest, testing::Values(Order::kHash, Order::kOrdered),
+                         [](const auto& info) {
+                           return info.param == Order::kHash ? "Hash" : "Ordered";
+                         });
+
+}  // namespace
+}  // namespace commy::test

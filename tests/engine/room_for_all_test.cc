@@ -1,0 +1,402 @@
+// Room that is there is given, whoever made it: a full store can always make some, from any thread and
+// with any keys, and what one thread freed serves the others. And work on whole namespaces lets everybody
+// else get on.
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+#include "index/index_layout.h"
+#include "support/fault_platform.h"
+#include "support/living_thread.h"
+#include "support/seed.h"
+#include "support/store_fixture.h"
+#include "support/wait_for.h"
+
+namespace commy::test {
+namespace {
+
+using Code = absl::StatusCode;
+
+// Spans and chunks as large as they are by default; a beat is short, so that the epoch moves.
+Options RealOptions(std::uint64_t max_size) {
+  Options options;
+  options.max_size = max_size;
+  options.heartbeat_interval = absl::Milliseconds(50);
+  options.process_name = "test";
+  return options;
+}
+
+class RoomForAllTest : public StoreFixture {
+ protected:
+  // Puts until there is no room for `misses` puts in a row; the keys.
+  template <typename Key>
+  static std::vector<std::string> Fill(const Namespace& ns, Key key, std::size_t bytes,
+                                       int misses = 3) {
+    std::vector<std::string> keys;
+    const std::string value(bytes, 'x');
+    for (int i = 0; misses > 0; ++i) {
+      std::string next = key(i);
+      if (ns.Put(next, value).ok()) {
+        keys.push_back(std::move(next));
+      } else {
+        --misses;
+      }
+    }
+    return keys;
+  }
+  static std::string Numbered(int i) { return "k" + std::to_string(i); }
+};
+
+TEST_F(RoomForAllTest, WhatAThreadFreesInTheSpansOfALivingOneServesEverybody) {
+  for (const bool drops : {false, true}) {
+    SCOPED_TRACE(drops ? "drop" : "delete");
+    path_ = temp_.File(drops ? "drop" : "delete");
+    Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+    const Namespace ns = MustOpenNamespace(store, "filled");
+    const Namespace other = MustOpenNamespace(store, "other");
+    std::vector<std::string> keys;
+    const LivingThread owner([&] { keys = Fill(ns, Numbered, 900); });
+    ASSERT_GT(keys.size(), 1000U);
+    if (drops) {
+      ASSERT_TRUE(store.DropNamespace("filled").ok());
+    } else {
+      for (const std::string& key : keys) {
+        ASSERT_TRUE(*ns.Delete(key)) << key;
+      }
+    }
+    std::vector<std::string> more = Fill(other, Numbered, 900, 20);
+    EXPECT_GE(more.size(), keys.size() * 9 / 10) << keys.size();
+    EXPECT_TRUE(IsSound(store));
+  }
+}
+
+TEST_F(RoomForAllTest, DeletesOfAnyKeyLengthWorkWhoeverFilledTheStore) {
+  constexpr int kLengths = 40;
+  const auto key = [](int i) {
+    std::string text = Numbered(i) + "-";
+    text.resize(16 + static_cast<std::size_t>(i % kLengths) * 48, 'p');
+    return text;
+  };
+  std::vector<std::string> keys;
+  {
+    Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+    const Namespace ns = MustOpenNamespace(store, "n");
+    keys = Fill(ns, key, 3000);
+    (void)Fill(
+        ns, [](int i) { return "z" + std::to_string(i); }, 10);
+    ASSERT_TRUE(store.Close().ok());
+  }
+  Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+  const Namespace ns = MustOpenNamespace(store, "n");
+  for (int i = 0; i < kLengths; ++i) {
+    EXPECT_TRUE(ns.Delete(keys[i]).ok()) << i;
+  }
+  EXPECT_TRUE(ns.Clear().ok());
+  EXPECT_TRUE(IsSound(store));
+}
+
+TEST_F(RoomForAllTest, DeletesFromManyThreadsAllWorkInAFullStore) {
+  constexpr int kThreads = 8;
+  Store store = MustOpen(RealOptions(std::uint64_t{24} << 20));
+  const Namespace ns = MustOpenNamespace(store, "n");
+  std::mt19937 random(Seed());
+  std::vector<std::string> keys;
+  const auto key = [&](int i) {
+    std::string text = Numbered(i) + ":";
+    text.resize(16 + random() % 105, 'p');
+    return text;
+  };
+  std::thread([&] { keys = Fill(ns, key, 900, 20); }).join();
+  std::atomic<std::size_t> next{0};
+  std::atomic<int> refused{0};
+  std::vector<std::thread> threads;
+  const std::size_t count = keys.size() / 2;
+  for (int i = 0; i < kThreads; ++i) {
+    threads.emplace_back([&] {
+      for (std::size_t at = next++; at < count; at = next++) {
+        refused += ns.Delete(keys[at]).ok() ? 0 : 1;
+      }
+    });
+  }
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  EXPECT_EQ(refused, 0) << "of " << count;
+  EXPECT_TRUE(IsSound(store));
+}
+
+TEST_F(RoomForAllTest, ATransactionOfDeletesWorksInAFullStoreAndSoDoesTheClearAfterIt) {
+  for (const Order order : {Order::kHash, Order::kOrdered}) {
+    path_ = temp_.File(order == Order::kHash ? "hash" : "ordered");
+    Store store = MustOpen(RealOptions(std::uint64_t{12} << 20));
+    NamespaceOptions options;
+    options.order = order;
+    const Namespace ns = *store.OpenNamespace("n", options);
+    const std::vector<std::string> keys = Fill(ns, Numbered, 900);
+    (void)Fill(
+        ns, [](int i) { return "z" + std::to_string(i); }, 0);
+    const absl::Status deleted = store.Transact([&](Transaction& txn) -> absl::Status {
+      for (std::size_t i = 0; i < 10; ++i) {
+        if (const absl::StatusOr<bool> each = txn.Delete(ns, keys[i]); !each.ok()) {
+          return each.status();
+        }
+      }
+      return absl::OkStatus();
+    });
+    EXPECT_TRUE(deleted.ok()) << deleted;
+    EXPECT_TRUE(ns.Clear().ok());
+    EXPECT_TRUE(IsSound(store));
+  }
+}
+
+TEST_F(RoomForAllTest, WhereASnapshotForbidsADeleteTheErrorSaysWhoseAndAClearAndADropWork) {
+  Store store = MustOpen(RealOptions(std::uint64_t{12} << 20));
+  const Namespace ns = MustOpenNamespace(store, "n");
+  const std::vector<std::string> keys = Fill(ns, Numbered, 900);
+  const Snapshot snapshot = *store.TakeSnapshot();
+  absl::Status refused;
+  for (std::size_t i = 0; i < keys.size() && refused.ok(); ++i) {
+    refused = ns.Delete(keys[i]).status();
+  }
+  EXPECT_TRUE(Says(refused, Code::kResourceExhausted, "(test) has held one for"));
+  EXPECT_TRUE(Says(refused, Code::kResourceExhausted, "process " + std::to_string(getpid()) + " "));
+  EXPECT_TRUE(ns.Clear().ok());
+  EXPECT_TRUE(store.DropNamespace("n").ok());
+  EXPECT_TRUE(store.ListNamespaces("")->empty());
+  EXPECT_TRUE(store.OpenNamespace("n").ok());
+  EXPECT_TRUE(IsSound(store));
+}
+
+TEST_F(RoomForAllTest, ADropThatSaysItIsDoneHasHappenedWhoeverFilledTheStore) {
+  Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+  const std::string prefix(60, 'p');
+  const LivingThread owner([&] {
+    for (int i = 0; i < 60; ++i) {
+      ASSERT_TRUE(store.OpenNamespace(prefix + "/" + std::to_string(i)).ok());
+    }
+    (void)Fill(MustOpenNamespace(store, prefix + "/7"), Numbered, 900);
+  });
+  Store second = MustOpen(RealOptions(std::uint64_t{16} << 20));
+  EXPECT_TRUE(second.DropNamespace(prefix + "/7").ok());
+  EXPECT_TRUE(second.ListNamespaces(prefix + "/7")->empty());
+  EXPECT_TRUE(Says(second.DropNamespace(prefix + "/7"), Code::kNotFound, "no namespace"));
+  EXPECT_LT(second.Stats()->used_bytes, std::uint64_t{2} << 20);
+  EXPECT_TRUE(second.OpenNamespace(prefix + "/7")->Put("k", "v").ok());
+  EXPECT_TRUE(IsSound(second));
+}
+
+TEST_F(RoomForAllTest, OverwritingALargeValueMovesTheEpochAndNotTheEndOfTheFile) {
+  Options options = RealOptions(std::uint64_t{1} << 30);
+  options.heartbeat_interval = absl::Minutes(10);  // It moves no epoch either.
+  Store store = MustOpen(options);
+  const Namespace ns = MustOpenNamespace(store, "n");
+  for (const std::size_t bytes : {std::size_t{40'000}, std::size_t{1'000'000}}) {
+    const std::string value(bytes, 'v');
+    for (int i = 0; i < 1000; ++i) {
+      ASSERT_TRUE(ns.Put("the one key", value).ok());
+    }
+    const region::Geometry& geometry = ImplOf(store)->region().geometry();
+    EXPECT_LE(ImplOf(store)->region().span_count() << geometry.span_shift, std::uint64_t{16} << 20)
+        << bytes;
+  }
+}
+
+TEST_F(RoomForAllTest, ALargeValueFitsIntoWhatIsFreeAtTheEndOfMaxSize) {
+  Store store = MustOpen(RealOptions(std::uint64_t{32} << 20));
+  const region::Geometry& geometry = ImplOf(store)->region().geometry();
+  const std::uint64_t all = geometry.span_count_max << geometry.span_shift;
+  const Namespace ns = MustOpenNamespace(store, "n");
+  // The small blocks that it takes have their spans in front of it.
+  ASSERT_TRUE(ns.Put("k", "small").ok());
+  ASSERT_TRUE(*ns.Delete("k"));
+  ASSERT_TRUE(ns.Put("k", std::string(all * 55 / 100, 'a')).ok());
+  ASSERT_TRUE(*ns.Delete("k"));
+  const std::string most(all * 62 / 100, 'b');
+  const absl::Status put = ns.Put("k", most);
+  ASSERT_TRUE(put.ok()) << put;
+  EXPECT_EQ(*ns.Get("k"), most);
+}
+
+TEST_F(RoomForAllTest,
+       AFullStoreGoesOnTakingOverwritesWhenALittleOfItIsFreeInSpansOfALivingThread) {
+  Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+  const Namespace ns = MustOpenNamespace(store, "n");
+  std::vector<std::string> keys;
+  const LivingThread owner([&] { keys = Fill(ns, Numbered, 200); });
+  for (std::size_t i = 0; i < keys.size(); i += 20) {
+    ASSERT_TRUE(*ns.Delete(keys[i])) << keys[i];
+  }
+  // In an order in which no span of it comes free before the others.
+  std::vector<std::string> left;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i % 20 != 0) {
+      left.push_back(keys[i]);
+    }
+  }
+  std::mt19937 random(Seed());
+  std::shuffle(left.begin(), left.end(), random);
+  const std::string value(200, 'y');
+  int refused = 0;
+  for (const std::string& key : left) {
+    refused += ns.Put(key, value).ok() ? 0 : 1;
+  }
+  EXPECT_EQ(refused, 0) << "of " << keys.size();
+}
+
+// --- Work on whole namespaces ------------------------------------------------------------------
+
+// A platform whose clock moves by a second at each look, so that no piece of work takes more than one step.
+class HurriedPlatform : public FaultPlatform {
+ public:
+  std::int64_t MonotonicNs() override { return now_ns_ += hurried ? 1'000'000'000 : 1; }
+
+  std::atomic<bool> hurried{false};
+
+ private:
+  std::atomic<std::int64_t> now_ns_{1};
+};
+
+class PiecesTest : public StoreFixture {
+ protected:
+  // Operations that this process has begun.
+  static std::uint64_t OperationsOf(Store& store) {
+    std::uint64_t operations = 0;
+    region::Region& region = ImplOf(store)->region();
+    for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
+      operations += region.lane(i).operations.load(std::memory_order_relaxed);
+    }
+    return operations;
+  }
+  // The first step of a drop.
+  static void Mark(Store& store, const std::string& path) {
+    engine::StoreImpl& impl = *ImplOf(store);
+    process::Operation op(**impl.session().ThisLane(), process::OpKind::kDrop, 0);
+    index::Anchor anchor;
+    anchor.offset = *impl.catalog().Find(path);
+    anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+    anchor.id = anchor.object->id.load(std::memory_order_acquire);
+    ASSERT_TRUE(*impl.hash_index().MarkForDrop(op, anchor));
+  }
+};
+
+TEST_F(PiecesTest, ADropAClearAndASweepLeaveTheirPinAfterEachPiece) {
+  for (const Order order : {Order::kHash, Order::kOrdered}) {
+    HurriedPlatform platform;
+    const std::string path = temp_.File(order == Order::kHash ? "hash" : "ordered");
+    Store store = *OpenOn(platform, path, QuietOptions());
+    NamespaceOptions options;
+    options.order = order;
+    const auto work = [&](const char* what, auto&& begin) {
+      SCOPED_TRACE(what);
+      const Namespace ns = *store.OpenNamespace("n", options);
+      {
+        const Snapshot snapshot = *store.TakeSnapshot();
+        for (int i = 0; i < 2000; ++i) {
+          ASSERT_TRUE(ns.Put("k" + std::to_string(i), "v").ok());
+        }
+        const Snapshot again = *store.TakeSnapshot();
+        for (int i = 0; i < 2000; ++i) {
+          ASSERT_TRUE(ns.Put("k" + std::to_string(i), "w").ok());
+        }
+      }
+      const std::uint64_t before = OperationsOf(store);
+      platform.hurried = true;
+      begin(ns);
+      platform.hurried = false;
+      EXPECT_GT(OperationsOf(store) - before, 20U);
+      EXPECT_TRUE(IsSound(store));
+    };
+    work("sweep", [&](const Namespace&) {
+      for (int beat = 0; beat < 1000; ++beat) {
+        ImplOf(store)->Background();
+      }
+    });
+    work("clear", [&](const Namespace& ns) { EXPECT_TRUE(ns.Clear().ok()); });
+    work("drop", [&](const Namespace&) {
+      EXPECT_TRUE(store.DropNamespace("n").ok());
+      for (int beat = 0; beat < 1000; ++beat) {
+        ImplOf(store)->Background();
+      }
+    });
+    ASSERT_TRUE(store.Close().ok());
+  }
+  expect_store_ = false;
+}
+
+TEST_F(PiecesTest, WhoMeetsANamespaceThatIsBeingDroppedIsToldSoAndDoesNoneOfTheWork) {
+  Store store = MustOpen(QuietOptions());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(ns.Put("k" + std::to_string(i), "v").ok());
+  }
+  engine::StoreImpl& impl = *ImplOf(store);
+  Mark(store, "n");
+  const std::uint64_t used = store.Stats()->used_bytes;
+  EXPECT_TRUE(Says(ns.Get("k1").status(), Code::kNotFound, "was dropped"));
+  EXPECT_TRUE(Says(ns.Put("k1", "w"), Code::kNotFound, "was dropped"));
+  EXPECT_TRUE(Says(ns.Delete("k1").status(), Code::kNotFound, "was dropped"));
+  EXPECT_EQ(store.Stats()->used_bytes, used) << "the work is for who drops, and for heartbeats";
+  impl.Background();
+  EXPECT_TRUE(IsSound(store));
+  EXPECT_EQ(store.Stats()->namespaces, 0U);
+}
+
+TEST_F(PiecesTest, ANameThatIsLeftOfADropIsNeitherListedNorRenamedNorInTheWay) {
+  Store store = MustOpen(QuietOptions());
+  for (const char* const name : {"a", "b", "c"}) {
+    ASSERT_TRUE(MustOpenNamespace(store, name).Put("k", name).ok());
+  }
+  Mark(store, "a");
+  const std::vector<NamespaceInfo> listed = *store.ListNamespaces("");
+  ASSERT_EQ(listed.size(), 2U);
+  EXPECT_EQ(listed[0].path, "b");
+  EXPECT_EQ(listed[1].path, "c");
+  Mark(store, "b");
+  EXPECT_TRUE(Says(store.RenameNamespace("b", "d"), Code::kNotFound, "no namespace \"b\""));
+  ASSERT_TRUE(MustOpenNamespace(store, "b").Put("k", "again").ok());
+  Mark(store, "b");
+  EXPECT_TRUE(store.RenameNamespace("c", "b").ok());
+  EXPECT_EQ(*MustOpenNamespace(store, "b").Get("k"), "c");
+  EXPECT_TRUE(IsSound(store));
+}
+
+TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
+  Store store = MustOpen(QuietOptions());
+  const Namespace ns = MustOpenNamespace(store, "n");
+  for (int i = 0; i < 1000; ++i) {
+    ASSERT_TRUE(ns.Put("k" + std::to_string(i), "v").ok());
+  }
+  engine::StoreImpl& impl = *ImplOf(store);
+  const auto old_root = [&] {
+    auto* const object = impl.region().At<index::NamespaceObject>(*impl.catalog().Find("n"));
+    return impl.region().At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
+  };
+  index::IndexRoot* const root = old_root();
+  {
+    // The clear as it stands behind its first step.
+    process::Operation op(**impl.session().ThisLane(), process::OpKind::kClear, 0);
+    auto* const object = impl.region().At<index::NamespaceObject>(*impl.catalog().Find("n"));
+    const std::uint64_t made = *impl.hash_index().BuildRoot(
+        op, object->id.load(std::memory_order_acquire),
+        object->root.load(std::memory_order_acquire), alloc::Purpose::kClears);
+    root->successor.store(made, std::memory_order_seq_cst);
+  }
+  EXPECT_EQ(*ns.Get("k1"), "v") << "it is not over yet";
+  EXPECT_TRUE(ns.Put("k1", "w").ok());
+  EXPECT_NE(old_root(), root);
+  EXPECT_EQ(root->baton.load(std::memory_order_acquire), 0U) << "nothing was frozen for it";
+  EXPECT_EQ(*ns.Size(), 1U);
+  EXPECT_EQ(*ns.Get("k1"), "w");
+  EXPECT_TRUE(absl::IsNotFound(ns.Get("k2").status()));
+  impl.Background();
+  EXPECT_TRUE(IsSound(store));
+}
+
+}  // namespace
+}  // namespace commy::test
