@@ -26,10 +26,11 @@ WHO = re.compile(r"\bwho\b", re.IGNORECASE)
 # verb or preposition of an indirect question ("shows who", "about who").
 BARE = frozenset(
     "a after also and as at because before below both but by can cost else even for from how if in "
-    "into is it kills like lost may nor not of on once only or over so than that the then through to "
-    "under unless until wakes was when where while whom with without yet".split())
+    "into is it kills like lost may nor not of on once only or over so than that the then through "
+    "to under unless until wakes was when where while whom with without yet".split())
 # Indirect questions that follow one of these words.
-ALLOWED = re.compile(r"who (?:does what|is attached|uses (?:it|the store)|holds (?:it|what))\b", re.IGNORECASE)
+ALLOWED = re.compile(r"who (?:does what|is attached|uses (?:it|the store)|holds (?:it|what))\b",
+                     re.IGNORECASE)
 
 # The parts of a source that are text. The first alternative keeps a quotation mark in a character.
 CPP_TEXT = re.compile(r"'(?:\\.|[^'\\\n])'|(//[^\n]*|/\*.*?\*/|R\"(\w*)\(.*?\)\2\"|"
@@ -46,7 +47,7 @@ def blank(text):
 
 
 def prose_of(name, text):
-    """The lines of `text` with comments and literals only, and "|" where code stood between them."""
+    """The lines of `text` with its comments and literals only, and "|" for code between them."""
     pattern = {".h": CPP_TEXT, ".cc": CPP_TEXT, ".c": CPP_TEXT, ".py": PYTHON_TEXT}.get(
         pathlib.PurePath(name).suffix)
     if pattern is None:
@@ -117,9 +118,12 @@ def check(root, paths):
 def self_test():
     long = "x" * (COLUMNS + 1)
     wrong = {
-        "a.cc": ["// Who loses looks again.", "// It waits for\n// who is slow.", "f(\"he is late\");",
+        "a.cc": ["// Who loses looks again.", "// It waits for\n// who is slow.",
+                 "f(\"he is late\");",
                  "// Then: who dies, and so on.", "// The place of him.", "// Whoever comes by.",
-                 "x(); // And so on; who waits.", "// DEATH     who recovers it", "// CLEAR     Who waits", "// It must be more than\n// nothing.",
+                 "x(); // And so on; who waits.", "// DEATH     who recovers it",
+                 "// CLEAR     Who waits",
+                 "// It must be more than\n// nothing.",
                  "// A lock, and\n  // who has it.", "/* by who\n is here */", "// " + long, long],
         "a.h": ["// So many as there are."],
         "a.py": ["# To who reads it.", "\"\"\"Who reads\nit.\"\"\""],
@@ -129,8 +133,10 @@ def self_test():
         "meson.build": ["# but who is there"],
     }
     good = {
-        "a.cc": ["// Who holds the oldest one? Look.", "// Tells who has it.", "int who = f(him, his);",
-                 "// For the processes who wait.", "// The list of who is attached.", "'\"'; he(); '\"';",
+        "a.cc": ["// Who holds the oldest one? Look.", "// Tells who has it.",
+                 "int who = f(him, his);",
+                 "// For the processes who wait.", "// The list of who is attached.",
+                 "'\"'; he(); '\"';",
                  "// A reader,\n// who waits.", "// The answer of the\n// one who asked.",
                  "bool a; // A thread\nint who; // and so on"],
         "a.md": ["| " + long + " |", "```\n" + long + "\n```", "People who use it.",
