@@ -3,7 +3,8 @@
 
 import pathlib
 
-BOX = {"plain": "#ffffff", "process": "#e3edf7", "file": "#f6efdc", "data": "#e6f2e2", "dead": "#eeeeee"}
+BOX = {"plain": "#ffffff", "process": "#e3edf7", "file": "#f6efdc", "data": "#e6f2e2",
+       "dead": "#eeeeee"}
 shapes = []
 
 
@@ -18,11 +19,13 @@ def box(x, y, w, h, title, note="", kind="plain", dashed=False):
 
 
 def text(x, y, line, weight="normal", anchor="middle"):
-    shapes.append(f'<text x="{x}" y="{y}" font-weight="{weight}" text-anchor="{anchor}">{line}</text>')
+    shapes.append(f'<text x="{x}" y="{y}" font-weight="{weight}" '
+                  f'text-anchor="{anchor}">{line}</text>')
 
 
 def arrow(x1, y1, x2, y2, label=""):
-    shapes.append(f'<path d="M{x1} {y1} L{x2} {y2}" stroke="#445" fill="none" marker-end="url(#to)"/>')
+    shapes.append(f'<path d="M{x1} {y1} L{x2} {y2}" stroke="#445" fill="none" '
+                  f'marker-end="url(#to)"/>')
     if label:
         text((x1 + x2) / 2 + 6, (y1 + y2) / 2 + 4, label, anchor="start")
 
@@ -41,7 +44,8 @@ places = [("header", "clean word,\nepoch, clock"), ("participants", "a slot a\np
           ("span words", "what each span\nis, and whose")]
 for i, (name, note) in enumerate(places):
     box(36 + 110 * i, 150, 106, 72, name, note, "file")
-box(590, 150, 276, 72, "spans", "of equal blocks with their state bytes,\nor parts of a run", "data")
+box(590, 150, 276, 72, "spans", "of equal blocks with their state bytes,\nor parts of a run",
+    "data")
 arrow(90, 222, 90, 268, "catalog root")
 box(36, 270, 150, 44, "CatalogNode", "path to object", "data")
 arrow(186, 292, 246, 292)
@@ -66,7 +70,8 @@ text(36, 492, "their offsets", "normal", "start")
 
 picture = f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 900 570" role="img" \
 font-family="sans-serif" font-size="12">
-<title>Processes map one file; in it tables, and blocks that lead from the catalog to records</title>
+<title>Processes map one file; in it tables, and blocks that lead from the catalog to records\
+</title>
 <defs><marker id="to" viewBox="0 0 10 10" refX="9" refY="5" markerWidth="7" markerHeight="7" \
 orient="auto"><path d="M0 0 L10 5 L0 10 z" fill="#445"/></marker></defs>
 <rect width="900" height="570" fill="#ffffff"/>

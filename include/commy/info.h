@@ -1,4 +1,5 @@
-// What a store tells about itself.
+// What a store reports about itself: the results of Store::ListNamespaces(), Participants(),
+// Stats(), Memory() and Check(). Plain values; they do not change after the call.
 #pragma once
 
 #include <cstdint>
@@ -11,62 +12,75 @@
 
 namespace commy {
 
+// One namespace, as of the call.
 struct NamespaceInfo {
   std::string path;
   std::uint64_t id = 0;  // Never used twice in a store.
   Order order = Order::kHash;
+  // As Namespace::Size() counts them: expired keys count until they are swept.
   std::uint64_t keys = 0;
+  // Of keys that are put without one. Infinite: such keys never expire.
   absl::Duration default_ttl = absl::InfiniteDuration();
 };
 
 enum class Liveness : std::uint8_t {
   kLive,
   kStalled,  // Silent for longer than stale_after, but its process exists.
-  kDead,     // Its process is gone; whoever comes by recovers what it left.
+  kDead,     // Its process is gone. Another participant will recover what it left.
 };
 
+// One participant: a process that has the store open. A process that opens it twice is two.
 struct ParticipantInfo {
-  std::uint32_t slot = 0;
-  std::uint64_t pid = 0;
-  std::string name;
+  std::uint32_t slot = 0;  // Its place in the store's table of participants, from 0.
+  std::uint64_t pid = 0;   // As its own pid namespace numbers it.
+  std::string name;        // Options::process_name.
   absl::Time started;
-  absl::Duration heartbeat_age;
+  absl::Duration heartbeat_age;  // Since its last sign of life, by the wall clock.
   Liveness liveness = Liveness::kLive;
   bool read_only = false;
-  std::uint32_t lanes = 0;       // Threads that use the store.
-  std::uint64_t operations = 0;  // Begun by these threads' lanes, also under earlier owners.
-  std::string doing;             // "idle", or the kind of its longest running operation.
-  // For how long, at least, it has kept replaced and deleted values from being reused, because it
-  // has been reading since before; zero: it does not. Some milliseconds are normal.
+  std::uint32_t lanes = 0;  // Threads that use the store.
+  // Writes and other changes begun in these threads' lanes, also under earlier owners of the
+  // lanes. Reads are not counted.
+  std::uint64_t operations = 0;
+  std::string doing;  // "idle", or the kind of its longest running operation.
+  // For how long, at least, one of its reads or operations has kept replaced and deleted values
+  // from being reused. Zero: it keeps none. Some milliseconds are normal.
   absl::Duration pinned_for;
-  std::uint64_t held_back_bytes = 0;  // What waits for that. Another one may hold it back as well.
-  std::uint64_t snapshots = 0;        // That it holds, those of scans included.
+  // Bytes that wait for that. If several participants hold back the same bytes, each counts them.
+  std::uint64_t held_back_bytes = 0;
+  std::uint64_t snapshots = 0;  // That it holds, including those of scans.
   absl::Duration oldest_snapshot_age;
-  std::uint64_t snapshot_kept_bytes = 0;  // As in StoreStats, of its own snapshots. What another
-                                          // one's snapshot sees too counts for both.
+  // As StoreStats::snapshot_kept_bytes, of its own snapshots. Bytes that snapshots of several
+  // participants see are counted for each of them.
+  std::uint64_t snapshot_kept_bytes = 0;
 };
 
 struct StoreStats {
   std::string path;
-  std::string uuid;
+  std::string uuid;  // 32 hexadecimal digits.
   std::uint32_t format_version = 0;
   std::uint64_t max_size_bytes = 0;
   std::uint64_t file_bytes = 0;     // Apparent size.
   std::uint64_t disk_bytes = 0;     // Blocks taken on disk.
   std::uint64_t used_bytes = 0;     // Blocks in use, with their rounding.
-  std::uint64_t retired_bytes = 0;  // Replaced, waiting until nobody can be reading them.
+  std::uint64_t retired_bytes = 0;  // Replaced; reused once no reader can still see them.
   std::uint64_t free_bytes = 0;     // Inside the file, for reuse.
   std::uint64_t namespaces = 0;
-  std::uint64_t keys = 0;
+  std::uint64_t keys = 0;  // Of all namespaces; see NamespaceInfo::keys.
+  // Goes up with each commit.
   std::uint64_t commit_clock = 0;
+  // Goes up while the store is written to and no reader holds it back. If it stands still and
+  // retired_bytes grows, see ParticipantInfo::pinned_for.
   std::uint64_t epoch = 0;
   std::uint64_t participants = 0;
-  std::uint64_t snapshots = 0;  // Held by all, those of scans included.
+  std::uint64_t snapshots = 0;  // Held by all participants, including those of scans.
   absl::Duration oldest_snapshot_age;
-  // Blocks of values that were replaced, deleted or cleared, and that a snapshot still sees. An estimate
-  // of what would come back if all were released: without the index of what was cleared, and what it
-  // costs that keys were deleted. Looking takes a load for each segment of the index, while any is held.
+  // Bytes of values that were replaced, deleted or cleared and that a snapshot still sees. It
+  // estimates what a release of all snapshots would free. The index of what was cleared and the
+  // cost of remembering that keys were deleted are left out. While a snapshot is held, finding
+  // this out costs a load for each segment of the index.
   std::uint64_t snapshot_kept_bytes = 0;
+  // The options that are fixed at creation, as the file has them.
   absl::Duration stale_after;
   absl::Duration operation_timeout;
   absl::Duration heartbeat_interval;
@@ -76,24 +90,26 @@ struct StoreStats {
 // Of this process's mapping of the file.
 struct MemoryInfo {
   std::uint64_t resident_bytes = 0;  // Of the file, in memory.
-  // Of these, what lies in large pages (of 2 MiB): fewer faults and fewer misses of the address cache.
-  // 0 where the file system or the kernel has none for files; that costs speed and nothing else.
+  // The part of resident_bytes in large pages (of 2 MiB), which cost fewer page faults and fewer
+  // misses of the address cache. 0 where the file system or the kernel has none for files; only
+  // speed depends on it.
   std::uint64_t large_page_bytes = 0;
 };
 
+// The result of Store::Check().
 struct CheckReport {
   std::uint64_t namespaces = 0;
   std::uint64_t keys = 0;
-  std::uint64_t records = 0;  // Versions, tombstones included.
+  std::uint64_t records = 0;  // Versions of keys, including tombstones (records of deletes).
   std::uint64_t blocks_used = 0;
   std::uint64_t blocks_reachable = 0;
-  std::uint64_t blocks_in_flight = 0;  // Held by operations that are under way.
-  std::uint64_t blocks_leaked = 0;     // In use, but reachable by nobody: 0 in a sound store.
+  std::uint64_t blocks_in_flight = 0;  // Held by operations in flight.
+  std::uint64_t blocks_leaked = 0;     // In use, but unreachable: 0 in a sound store.
   std::uint64_t bytes_leaked = 0;
-  std::vector<std::string>
-      faults;  // At most 100; empty and blocks_leaked == 0: the store is sound.
+  std::vector<std::string> faults;  // Descriptions of what is wrong; the first 100 at most.
   std::uint64_t fault_count = 0;
 
+  // Whether there is no fault and no leaked block.
   [[nodiscard]] bool sound() const { return fault_count == 0 && blocks_leaked == 0; }
 };
 

@@ -1,5 +1,5 @@
-// Keys made of numbers, strings and tuples, whose bytes have the order of the values: for ordered
-// namespaces, where Scan() then goes by number or by tuple.
+// Encodes numbers, strings and tuples as keys whose bytes have the order of the values. In an
+// ordered namespace Scan() then goes by number or by tuple.
 //
 //   using EventKey = std::tuple<std::string, std::int64_t>;  // Device, time.
 //   ns->Put(commy::EncodeKey(EventKey("pump", -5)), "event");
@@ -8,21 +8,24 @@
 //             .to = commy::EncodeKey(EventKey("pump", 1000))});
 //   absl::StatusOr<EventKey> key = commy::DecodeKey<EventKey>(entry.key());
 //
-// ORDER     For two values of one type, a < b exactly if EncodeKey(a) < EncodeKey(b) by their bytes,
-//           and a == b exactly if the keys are equal. Tuples compare part by part, strings by their
-//           bytes as unsigned numbers. Floats: -0 is 0; every NaN is the same key, above infinity.
-// PREFIX    The key of the first parts of a tuple is the beginning of the key of the whole tuple, and
-//           of no tuple that begins otherwise.
+// ORDER     For two values of one type, a < b exactly if the bytes of EncodeKey(a) are less than
+//           those of EncodeKey(b), and a == b exactly if the keys are equal. Tuples compare part by
+//           part, strings by their bytes as unsigned numbers. Floats: -0 is 0; every NaN is the
+//           same key, above infinity.
+// PREFIX    The key of the first parts of a tuple is a prefix of the key of the whole tuple, and of
+//           the key of no tuple that begins with other parts.
 // TYPES     bool, all integers, float, double, std::string (to encode also std::string_view and
-//           literals), and std::tuple and std::pair of these and of each other. A type of your own:
-//           specialize KeyCodec.
-//           The type is not in the key, so write and read with the same one: an int is four bytes,
-//           and not found as a std::int64_t.
-// SIZE      An integer or float has the bytes of its type; a bool one; a string its own, one more for
-//           each zero byte in it, and two. What comes to more than 65,536 bytes no namespace takes.
+//           literals), and std::tuple and std::pair of these and of each other. For a type of your
+//           own, specialize KeyCodec.
+//           The type is not in the key, so write and read with the same one: an int takes four
+//           bytes, and a look-up as std::int64_t does not find it.
+// SIZE      An integer or float takes the bytes of its type, a bool one. A string takes its own
+//           bytes, one more for each zero byte in it, and two. A namespace refuses a key of more
+//           than 65,536 bytes.
 // COST      Linear in the bytes; no allocation but that of the strings.
-// ERRORS    Encoding cannot fail. Decoding answers InvalidArgument, with what was expected, to all
-//           that encoding does not make: so what decodes, encodes to the same bytes again.
+// ERRORS    Encoding cannot fail. Decoding returns InvalidArgument, with what was expected, for all
+//           bytes that encoding does not produce. So what decodes encodes to the same bytes again.
+// THREADS   All functions are pure.
 #pragma once
 
 #include <bit>
@@ -43,20 +46,30 @@
 
 namespace commy {
 
-// What codecs are made of: numbers of 1, 2, 4 or 8 bytes, and strings that tell where they end.
-// Take...() takes one off the front of `rest`, which it leaves as it is when it fails.
+// The building blocks of codecs: numbers of 1, 2, 4 or 8 bytes, and strings that mark their end.
+// Append...() appends to `key`. Take...() removes one from the front of `rest`; on an error `rest`
+// is unchanged.
 struct COMMY_EXPORT KeyBytes {
   static void AppendNumber(std::uint64_t number, std::size_t size_bytes, std::string* key);
   static void AppendString(std::string_view text, std::string* key);
   static absl::StatusOr<std::uint64_t> TakeNumber(std::size_t size_bytes, std::string_view* rest);
   static absl::StatusOr<std::string> TakeString(std::string_view* rest);
-  // InvalidArgument, unless nothing is left.
+  // Returns InvalidArgument unless `rest` is empty.
   static absl::Status AtEnd(std::string_view rest);
 };
 
-// How values of T are keys. Specialize it for a type of your own, from the codecs of its parts:
-// Encode() appends to `key`; Decode() takes what Encode() made off the front of `rest`. No encoding
-// may be the beginning of another one of the same type.
+// How values of T become keys. Specialize it for a type of your own, from the codecs of its parts:
+// Encode() appends to `key`, and Decode() removes what Encode() made from the front of `rest`. No
+// encoding may be a prefix of another one of the same type.
+//
+//   template <>
+//   struct commy::KeyCodec<Point> {
+//     static void Encode(const Point& p, std::string* key) {
+//       KeyCodec<int>::Encode(p.x, key);
+//       KeyCodec<int>::Encode(p.y, key);
+//     }
+//     static absl::StatusOr<Point> Decode(std::string_view* rest);
+//   };
 template <typename T>
 struct KeyCodec;
 
@@ -77,7 +90,7 @@ struct KeyCodec<bool> {
   }
 };
 
-// Big-endian; the sign bit of signed ones inverted.
+// Integers: big-endian, with the sign bit of signed ones inverted.
 template <std::integral T>
 struct KeyCodec<T> {
   static_assert(sizeof(T) <= sizeof(std::uint64_t));
@@ -97,7 +110,8 @@ struct KeyCodec<T> {
   }
 };
 
-// The bits of IEEE 754, big-endian: positive ones with the sign bit set, negative ones inverted.
+// Floats: the bits of IEEE 754, big-endian; the sign bit of positive ones is set, negative ones are
+// inverted.
 template <std::floating_point T>
 struct KeyCodec<T> {
   static_assert(std::numeric_limits<T>::is_iec559 && sizeof(T) <= sizeof(std::uint64_t));
@@ -133,7 +147,7 @@ struct KeyCodec<T> {
   }
 };
 
-// Zero bytes are followed by 0xff, and the end is 0, 1.
+// Strings: each zero byte is followed by 0xff, and the end is marked by the bytes 0, 1.
 template <>
 struct KeyCodec<std::string> {
   static void Encode(std::string_view value, std::string* key) {
@@ -144,12 +158,12 @@ struct KeyCodec<std::string> {
   }
 };
 
-// What a part of a key decodes to: std::string for all that is text.
+// The type that a part of a key decodes to: std::string for all that is text.
 template <typename T>
 using KeyPart =
     std::conditional_t<std::is_convertible_v<const T&, std::string_view>, std::string, T>;
 
-// The parts one behind the other. They need a default constructor.
+// Tuples and pairs: the parts in order. To decode, they need a default constructor.
 template <typename... Parts>
 struct KeyCodec<std::tuple<Parts...>> {
   static void Encode(const std::tuple<Parts...>& value, std::string* key) {
@@ -193,7 +207,7 @@ struct KeyCodec<std::pair<First, Second>> {
   }
 };
 
-// The key of a value; of several, the same as that of their tuple.
+// Returns the key of a value. The key of several values is that of their tuple.
 template <typename... Parts>
 [[nodiscard]] std::string EncodeKey(const Parts&... parts) {
   std::string key;
@@ -201,7 +215,8 @@ template <typename... Parts>
   return key;
 }
 
-// The value of a whole key.
+// Returns the value of a whole key. InvalidArgument: the key is not one of a T, or goes on after
+// it.
 template <typename T>
 [[nodiscard]] absl::StatusOr<T> DecodeKey(std::string_view key) {
   absl::StatusOr<T> value = KeyCodec<T>::Decode(&key);

@@ -28,9 +28,10 @@ class ScanState;
 class ViewState;
 }  // namespace api
 
-// A value that is read where it lies, without a copy. It keeps the bytes from being reused while
-// it lives, so do not hold one for long: nothing that was replaced since can be reused either.
-// Move-only; may be destroyed by another thread. Keeps the store open.
+// A value read in place, in the mapped file, without a copy. The value does not change while the
+// View lives, even if the key is replaced or deleted. While it lives, it keeps these bytes, and all
+// else that was replaced since, from being reused; so do not hold one for long. Move-only. Any
+// thread may destroy it. Keeps the store open, and makes Store::Close() fail.
 class COMMY_EXPORT View {
  public:
   View(View&& other) noexcept;
@@ -39,10 +40,10 @@ class COMMY_EXPORT View {
   View& operator=(const View&) = delete;
   ~View();
 
-  // 16-byte aligned. Ends with the View.
+  // The bytes, aligned to 16. Valid as long as the View lives.
   [[nodiscard]] std::string_view value() const& { return value_; }
   std::string_view value() && = delete;
-  // Whether value() may still be looked at.
+  // False once the View was moved from; value() is empty then.
   [[nodiscard]] bool valid() const { return state_ != nullptr; }
 
  private:
@@ -53,12 +54,13 @@ class COMMY_EXPORT View {
   std::string_view value_;
 };
 
-// A key and its value, owned. What a scan yields; lives until the iterator moves on.
+// A key and its value, as a scan yields them: copies, owned by the scan. Valid until the iterator
+// is incremented.
 class Entry {
  public:
   [[nodiscard]] const std::string& key() const { return key_; }
   [[nodiscard]] const std::string& value() const { return value_; }
-  // Time to live that is left; infinite: none was set.
+  // The time to live that was left when the scan read the key. Infinite: it never expires.
   [[nodiscard]] absl::Duration ttl() const { return ttl_; }
 
  private:
@@ -68,15 +70,18 @@ class Entry {
   absl::Duration ttl_ = absl::InfiniteDuration();
 };
 
-// The keys of a namespace, in a range-for. Ask status() after the loop: it ends early on an error.
+// The keys of a namespace, for a range-based for loop. An error ends the loop early, so check
+// status() after it.
 //
 //   for (auto scan = ns->Scan({.prefix = "a"}); const commy::Entry& e : scan) {
 //     Use(e.key(), e.value());
 //   }
 //
-// It sees the keys as they were at one moment, when the first is asked for or when the snapshot that it
-// was given was taken; see ScanOptions. What its own snapshot keeps is given back when the scan has come
-// to its end or is destroyed, so do not leave one half way.
+// It sees the keys as they were at one moment: when begin() was called, or when the snapshot that
+// it was given was taken; see ScanOptions. Its own snapshot is released when the scan reaches its
+// end or is destroyed. So do not leave one half way: what a snapshot sees keeps its space.
+//
+// Move-only, and for one thread at a time. Keeps the store open.
 class COMMY_EXPORT ScanRange {
  public:
   class Iterator {
@@ -110,10 +115,11 @@ class COMMY_EXPORT ScanRange {
   ScanRange& operator=(const ScanRange&) = delete;
   ~ScanRange();
 
-  // May be called once.
+  // Begins the scan and reads its first key. May be called once.
   Iterator begin() { return Iterator(Advance() ? this : nullptr); }
   Iterator end() { return Iterator(nullptr); }
-  // OK, or why the scan ended early.
+  // OK, or the error that ended the scan early. Errors are those of Namespace's reads, and
+  // ResourceExhausted if there is no room for the scan's own snapshot.
   [[nodiscard]] const absl::Status& status() const;
 
  private:
@@ -126,8 +132,8 @@ class COMMY_EXPORT ScanRange {
   std::unique_ptr<api::ScanState> state_;
 };
 
-// Up to when a program has looked at a namespace; see Namespace::Changes. Means something to the
-// processes that have the store open, as long as the namespace lives.
+// The state of a namespace up to which a program knows its changes; see Namespace::Changes(). Valid
+// in every process that has the store open, as long as the namespace lives.
 class ChangeToken {
  public:
   ChangeToken() = default;
@@ -142,67 +148,96 @@ class ChangeToken {
   std::uint64_t generation_ = 0;
 };
 
-// A handle to a namespace. Cheap to copy; every method is safe from any thread; keeps the store
-// open. Each single-key method is linearizable across all threads and processes, and durable
-// against the death of any process once it has returned.
+// A handle to a namespace: a map from keys to values, both of which are any bytes. Keys have 0 to
+// 65,536 bytes, values up to 1 GiB.
 //
-// Errors that any method may return: NotFound with "namespace" in its text: it was dropped (a key
-// that is not there is NotFound with "key"); FailedPrecondition: the handle is used after fork() or
-// Close(), or a write through a read-only store; DataLoss: the file is damaged, with the place;
-// ResourceExhausted: no room (writes), nothing has changed then.
+//   absl::StatusOr<commy::Namespace> ns = store->OpenNamespace("acme/config");
+//   absl::Status done = ns->Put("greeting", "hello");
+//   absl::StatusOr<std::string> greeting = ns->Get("greeting");
 //
-// Keys have 0 to 65,536 bytes, values up to 1 GiB (InvalidArgument past that).
+// Cheap to copy; every method is safe from any thread; keeps the store open. Must not be used in a
+// child after fork(). Each single-key method is linearizable across all threads and processes. Its
+// effect is durable against the death of any process once it has returned. If the process dies in
+// the middle, the effect has happened as a whole or not at all.
+//
+// Errors that any method may return:
+//   NotFound            with "namespace" in its text: the namespace was dropped. (A key that is not
+//                       there is NotFound with "key".)
+//   FailedPrecondition  the handle is used after fork() or Close(), or for a write through a
+//                       read-only store
+//   InvalidArgument     a key, value, time to live or option is out of its range
+//   ResourceExhausted   a write found no room, and nothing has changed; or all lanes are taken (one
+//                       for each thread that uses the store)
+//   DataLoss            the file is damaged; the text names the place
 class COMMY_EXPORT Namespace {
  public:
-  // Sets a key. Cost: one allocation in the file, a copy, and a handful of atomic operations.
+  // Sets a key, replacing the value and the time to live that it had. Copies both.
+  // Cost: one allocation in the file, a copy, and a handful of atomic operations.
   absl::Status Put(std::string_view key, std::string_view value,
                    PutOptions options = PutOptions()) const;
-  // Removes a key. Returns whether it was there. Works on a full store, but for what a snapshot keeps.
+  // Removes a key. Returns whether it was there. Works on a full store, except for what a snapshot
+  // keeps.
   absl::StatusOr<bool> Delete(std::string_view key) const;
-  // A copy of the value. NotFound: no such key.
+  // Returns a copy of the value. NotFound: no such key.
   absl::StatusOr<std::string> Get(std::string_view key, ReadOptions options = ReadOptions()) const;
+  // Returns whether the key is there.
   absl::StatusOr<bool> Contains(std::string_view key, ReadOptions options = ReadOptions()) const;
-  // The value in place. NotFound: no such key.
+  // Returns the value in place, without a copy; see View. NotFound: no such key.
   absl::StatusOr<View> GetView(std::string_view key, ReadOptions options = ReadOptions()) const;
-  // Calls `use` once with the value in place. The recommended way to read without a copy: nothing
-  // outlives the call. NotFound: no such key; `use` was not called.
+  // Calls `use` once with the value in place, on this thread. The recommended way to read without a
+  // copy, since nothing outlives the call. `use` may use the store, but must not close it, and
+  // should be short: while it runs, nothing that is replaced or deleted can be reused.
+  // NotFound: no such key; `use` was not called.
   absl::Status ReadWith(std::string_view key, absl::FunctionRef<void(std::string_view)> use,
                         ReadOptions options = ReadOptions()) const;
 
-  // Sets a key unless it is there. Returns whether it was set.
+  // Sets a key unless it is there. Returns whether it was set. Of several concurrent callers
+  // exactly one gets true.
   absl::StatusOr<bool> PutIfAbsent(std::string_view key, std::string_view value,
                                    PutOptions options = PutOptions()) const;
-  // Sets (or, with no `desired`, removes) a key if its value is `expected` (nullopt: if it is
-  // absent). Returns whether it did. A time to live that the key had is dropped.
+  // If the value of the key is `expected` (nullopt: if the key is absent), sets it to `desired`
+  // (nullopt: removes it). Returns whether the value matched. A value that is set gets the
+  // namespace's default time to live; one that the key had is dropped.
   absl::StatusOr<bool> CompareAndSwap(std::string_view key, Swap swap) const;
-  // Adds to a value that is decimal text; absent counts as 0. Returns the new value. OutOfRange: the
-  // sum does not fit into 64 bits; InvalidArgument: the value is not a decimal integer.
+  // Adds `delta` to a value that is decimal text; an absent key counts as 0. Returns the new value.
+  // The key keeps its time to live; a new one gets the namespace's default.
+  // OutOfRange: the sum does not fit into 64 bits. InvalidArgument: the value is not a decimal
+  // integer of 64 bits. Nothing has changed then.
   absl::StatusOr<std::int64_t> Add(std::string_view key, std::int64_t delta) const;
-  // Reads the value (nullopt: absent), lets `decide` say what becomes of it, and does so if nobody
-  // changed the key meanwhile; else again with the new value. `decide` runs with nothing held and
-  // may use the store. Returns whether the key was written or removed.
+  // Reads the value (nullopt: absent), calls `decide` with it, and carries out the Change that this
+  // returns, if the key was not changed meanwhile; else starts over with the new value. So `decide`
+  // may run several times. It holds nothing and may use the store. Returns whether the key was
+  // written or removed.
+  //
+  //   auto append = [](std::optional<std::string_view> hosts) {
+  //     return commy::Change::Put(hosts ? std::string(*hosts) + ",me" : std::string("me"));
+  //   };
+  //   absl::StatusOr<bool> changed = ns->Update("hosts", append);
   absl::StatusOr<bool> Update(
       std::string_view key,
       absl::FunctionRef<Change(std::optional<std::string_view>)> decide) const;
 
-  // One result a key, in order. Without a snapshot each key is read at its own time.
+  // Gets several keys. Returns one result for each, in the order of `keys`, as Get() would. Without
+  // a snapshot each key is read at its own time. Faster than single Gets in a hash namespace.
   std::vector<absl::StatusOr<std::string>> MultiGet(const std::vector<std::string_view>& keys,
                                                     ReadOptions options = ReadOptions()) const;
 
-  // See ScanRange. In an ordered namespace by the order of the keys, and only the range is visited;
-  // with `limit` 1 it finds the first key from a bound on (or, in reverse, the last one before it).
-  // In a hash namespace the order means nothing, `reverse` is an error
-  // (InvalidArgument), and `from`, `to` and `prefix` filter a walk over all keys.
+  // Scans all keys, or those that `options` selects; see ScanRange and ScanOptions.
+  //
+  // In an ordered namespace the keys come in bytewise order, and only the range is visited. With
+  // `limit` 1 the scan finds the first key from a bound on, or in reverse the last one before it.
+  // In a hash namespace the order means nothing: `from`, `to` and `prefix` filter a walk over all
+  // keys, and `reverse` is an error (InvalidArgument).
   ScanRange Scan(ScanOptions options = ScanOptions()) const;
-  // How many keys such a scan would visit. Reads no values. Cost: linear in the number of keys, of
-  // the range or (hash) of all.
+  // Returns how many keys such a scan would visit. Reads no values. Cost: linear in the number of
+  // keys in the range (ordered) or in the namespace (hash).
   absl::StatusOr<std::uint64_t> Count(ScanOptions options = ScanOptions()) const;
 
-  // The same as Store::Write: the batch may have keys of any namespace of the store.
+  // The same as Store::Write(): the batch may have keys of any namespaces of the store.
   absl::Status Write(WriteBatch batch) const;
 
-  // Waiting for others, without a system call for a writer for whom nobody waits, or only by GetOrWait
-  // for other keys:
+  // Returns a token for the present state, to wait for the next change of the namespace by any
+  // process:
   //
   //   while (true) {
   //     const auto seen = ns.Changes();
@@ -210,34 +245,42 @@ class COMMY_EXPORT Namespace {
   //     ns.WaitForChange(*seen, absl::Seconds(10)).IgnoreError();
   //   }
   //
-  // Changes() comes first: what is changed after it, by anybody, ends the wait. So do a clear, a drop
-  // (NotFound), and a change whose writer was killed, as soon as somebody has noticed that: at most two heartbeats. What an expired
-  // key's sweep deletes is a change; its expiry is not. The return may be for nothing: look again. Of a
-  // writer that was stopped in the middle of a put nobody hears until he goes on.
+  // Take the token first and read afterwards: then a change after the reads ends the wait. A clear
+  // ends it too, and so does a drop (NotFound). A change whose writer was killed ends it when
+  // another participant notices, which takes at most two heartbeats. The delete of an expired key
+  // by the sweep is a change; its expiry is not. A writer that is stopped in the middle of a put
+  // wakes nobody until it resumes. A wait may end although nothing has changed: look again.
+  //
+  // Cost: a writer makes no system call if nobody waits, or if all waiters are in GetOrWait() for
+  // other keys.
   absl::StatusOr<ChangeToken> Changes() const;
-  // Returns when something has changed since `seen`, with the new token. DeadlineExceeded: nothing has
-  // within `timeout` (may be infinite; not more than nothing: does not wait). FailedPrecondition: the
-  // store was closed meanwhile, which ends the wait within a second. Where more than four wait already, it
-  // may return up to 1 ms late, so that a busy writer is not held up by waking all of them each time.
+  // Waits until something has changed since `seen`, and returns the new token. The thread sleeps
+  // meanwhile. `timeout` may be infinite; if it is zero or negative, the call does not wait. If
+  // more than four threads wait already, the call may return up to 1 ms late, so that a busy writer
+  // does not have to wake all of them each time. DeadlineExceeded: nothing has changed within
+  // `timeout`. FailedPrecondition: the store was closed by another thread, which ends the wait
+  // within a second.
   absl::StatusOr<ChangeToken> WaitForChange(ChangeToken seen, absl::Duration timeout) const;
-  // The value of the key, as soon as it is there. DeadlineExceeded: it was not within `timeout`. Who is
-  // woken in vain (another got the key first and deleted it; rarely, for another key) may then be up to 1 ms
-  // late.
+  // Returns a copy of the value, and waits until the key is there. `timeout` as for
+  // WaitForChange(). A waiter that was woken in vain may afterwards notice the key up to 1 ms late.
+  // That happens when another process deletes the key at once and, rarely, when another key was
+  // put. DeadlineExceeded: the key did not appear within `timeout`. FailedPrecondition as above.
   absl::StatusOr<std::string> GetOrWait(std::string_view key, absl::Duration timeout) const;
 
-  // How many keys there are; those that expired count until they are swept, and a change that is
-  // under way (also that of a killed process, until it has been recovered) may not count yet. Cost:
-  // a few hundred loads.
+  // Returns the number of keys. Expired keys count until they are swept. A change in flight may not
+  // count yet, including one of a killed process until that is recovered.
+  // Cost: a few hundred loads.
   absl::StatusOr<std::uint64_t> Size() const;
-  // Removes all keys at one moment. Cost: linear in the number of keys.
+  // Removes all keys at one moment. Works on a full store. Cost: linear in the number of keys.
   absl::Status Clear() const;
 
-  // The time to live of what is put without one; see NamespaceOptions. Setting it changes what is put
-  // from then on, by anybody. InvalidArgument: not more than nothing.
+  // The time to live of keys that are put without one; see NamespaceOptions. Setting it applies to
+  // all puts from then on, by any process; keys that are there keep theirs.
+  // InvalidArgument: `ttl` is not positive.
   [[nodiscard]] absl::StatusOr<absl::Duration> DefaultTtl() const;
   absl::Status SetDefaultTtl(absl::Duration ttl) const;
 
-  // The path under which it was opened; a rename does not change it here.
+  // The path under which this handle was opened. A rename does not change it.
   [[nodiscard]] const std::string& path() const;
   [[nodiscard]] Order order() const;
 

@@ -1,4 +1,6 @@
 // Option structs of the public API. Every member has an initializer: name what differs.
+//
+//   Store::Open("fleet.commy", {.create_if_missing = false, .read_only = true});
 #pragma once
 
 #include <cstdint>
@@ -13,12 +15,16 @@ namespace commy {
 
 class Snapshot;
 
-// How to open a store. What is fixed at creation (max_size, stale_after, operation_timeout,
-// heartbeat_interval, testing) is taken from the file of an existing store; Stats() tells it.
+// How to open a store. Some options are fixed at creation: max_size, stale_after,
+// operation_timeout, heartbeat_interval and most of testing. For an existing store they are taken
+// from the file; Store::Stats() reports them, and in `differences` those that were overridden.
 struct Options {
+  // Create the store if there is no file at the path.
   bool create_if_missing = true;
+  // Fail with AlreadyExists if there is one.
   bool error_if_exists = false;
-  // Attach, but refuse every write with FailedPrecondition.
+  // Attach, but refuse every write with FailedPrecondition. The process still needs permission to
+  // write the file.
   bool read_only = false;
 
   // The file never grows past this many bytes. From 10 MiB (with the defaults below) to 1 TiB.
@@ -26,9 +32,15 @@ struct Options {
   std::uint64_t max_size = std::uint64_t{64} << 30;
   // A participant that has been silent for this long is shown as stalled. 1 ms to 1 day.
   absl::Duration stale_after = absl::Seconds(5);
-  // A transaction takes no longer than this, unless it says so; and of a participant that has been silent
-  // for this long (and for stale_after), what it is committing is aborted by others. 1 ms to 1 day.
+  // The time limit of a Store::Write(), and of a transaction that sets none itself. It also bounds
+  // how long a stopped process can leave a commit undecided. Once a participant has been silent
+  // for this long (and for stale_after, and two heartbeat intervals), the heartbeat of another one
+  // decides its commits in flight: those that lack only their commit time are completed, the
+  // others aborted. A transaction that stands in the way of another writer is aborted much
+  // earlier, after milliseconds; see Transaction. 1 ms to 1 day.
   absl::Duration operation_timeout = absl::Seconds(60);
+  // How often each participant shows that it is alive, recovers dead ones and does background
+  // work. 1 ms to 1 day.
   absl::Duration heartbeat_interval = absl::Seconds(1);
 
   // Shown to people by `commy ps`; at most 63 bytes. Empty: the name of the process.
@@ -54,44 +66,52 @@ struct Options {
 // In which order a namespace keeps its keys.
 enum class Order : std::uint8_t {
   kHash = 1,     // None that means anything. Fastest for single keys.
-  kOrdered = 2,  // Bytewise.
+  kOrdered = 2,  // Bytewise. Scans visit only their range.
 };
 
 struct NamespaceOptions {
-  // Of a new namespace: kHash unless given. Of an existing one: InvalidArgument if it differs.
+  // Order of a new namespace; kHash unless given. If an existing namespace has another order,
+  // opening it fails with InvalidArgument.
   std::optional<Order> order = std::nullopt;
+  // Create the namespace if there is none at the path.
   bool create_if_missing = true;
-  // The time to live of what is put without one, until somebody sets another. More than nothing;
-  // infinite: it does not expire. Of an existing namespace, too: what its keys have stays. Unless given:
-  // infinite for a new one, and left as it is for an existing one.
+  // Time to live of keys that are put without one, until it is set again. Must be positive;
+  // infinite: such keys never expire. It is also set on an existing namespace, where the keys that
+  // are already there are unaffected. Unless given, a new namespace gets infinite, and an existing
+  // one keeps its own.
   std::optional<absl::Duration> default_ttl = std::nullopt;
 };
 
 struct PutOptions {
-  // After this time, more than nothing, the key is as if it were deleted. Infinite: never. Unless given:
-  // the namespace's default. It counts the machine's sleep, and does not heed the wall clock being set.
+  // Time to live; must be positive. Once it has elapsed, the key reads as deleted. Infinite: never.
+  // Unless given, the namespace's default applies. Time goes on while the machine sleeps, and
+  // setting the wall clock does not change it.
   std::optional<absl::Duration> ttl = std::nullopt;
 };
 
 struct ReadOptions {
-  // Read as of then. Of the same Open as the namespace (InvalidArgument else). Null: as of now.
+  // Read the state that this snapshot sees. It must come from the same Open as the namespace
+  // (else InvalidArgument), and live until the call returns. Null: read the present state.
   const Snapshot* snapshot = nullptr;
 };
 
 struct ScanOptions {
   // Only keys from `from` on (inclusive), before `to` (exclusive; empty: to the end), and
-  // beginning with `prefix`.
+  // beginning with `prefix`. All three apply.
   std::string from = std::string();
   std::string to = std::string();
   std::string prefix = std::string();
+  // At most this many keys.
   std::uint64_t limit = UINT64_MAX;
   bool reverse = false;  // Last key first. Ordered namespaces only.
-  // Scan as of then; it must outlive the scan. Null: the scan takes one of its own when it begins and
-  // releases it when it ends, so that it sees the keys of one moment.
+  // Scan the state that this snapshot sees; it must outlive the scan. Null: the scan takes a
+  // snapshot of its own when it begins and releases it when it ends, so that it sees the keys of
+  // one moment.
   const Snapshot* snapshot = nullptr;
-  // False, and no snapshot given: what is there when the scan comes by. Every key that is there from
-  // begin to end of the scan is seen exactly once; keys that come or go meanwhile may or may not be
-  // seen. For scans that delete what they see, so that the space comes back at once.
+  // If false, and no snapshot is given, the scan takes none and sees each key as it is when the
+  // scan reaches it. Every key that is present throughout the scan is seen exactly once. Keys that
+  // are added or removed meanwhile may or may not be seen. Use it for scans that delete what they
+  // see, so that the space is freed at once.
   bool consistent = true;
 };
 
@@ -101,7 +121,7 @@ struct Swap {
   std::optional<std::string_view> desired = std::nullopt;
 };
 
-// What an Update callback decides.
+// What an Update callback decides: put a value, delete the key, or keep it as it is.
 class Change {
  public:
   static Change Put(std::string value, PutOptions options = PutOptions()) {

@@ -14,29 +14,31 @@ namespace api {
 class SnapshotState;
 }
 
-// Every read that is given a snapshot sees all namespaces as they were when it was taken, whatever
-// this process or another one has written since:
+// A view of all namespaces as they were when it was taken. Every read that is given the snapshot
+// sees that state, whatever this process or another one has written since:
 //
 //   absl::StatusOr<commy::Snapshot> then = store->TakeSnapshot();
 //   absl::StatusOr<std::string> value = ns->Get("key", {.snapshot = &*then});
 //   for (auto scan = ns->Scan({.prefix = "a", .snapshot = &*then}); const auto& e : scan) { ... }
 //
-// A write that was acknowledged before TakeSnapshot() began is seen, one that began after it returned
-// is not; of two writes one after the other, the second is never seen without the first. That goes for
-// Clear() too. A key whose time to live ended after the snapshot was taken is still there in it. A
-// namespace that was made later is empty in it. Dropping and renaming a namespace are not part of it:
-// reads say NotFound as soon as the namespace is dropped, and a new name is the name at once.
+// What it sees. A write that was acknowledged before TakeSnapshot() began is seen; one that began
+// after it returned is not. Of two writes one after the other, the second is never seen without the
+// first. This includes Clear(). A key whose time to live ends after the snapshot was taken is still
+// present in it. A namespace that is created later is empty in it. Dropping and renaming of
+// namespaces are not covered: reads return NotFound as soon as the namespace is dropped, and a new
+// name is valid at once.
 //
-// While it lives, the versions that it sees stay in the file: a store that is written to grows by what
-// is replaced or deleted, and a Delete gives no space back. So do not hold one for long; `commy ps` says
-// who holds the oldest one and what that costs. A snapshot that its process does not give back, because
-// it was killed, is released by whoever comes by.
+// What it costs. While it is held, the versions that it sees stay in the file. So a store that is
+// written to grows by what is replaced or deleted, and a Delete frees no space. Do not hold one for
+// long; `commy ps` shows which process holds the oldest one, and what that keeps. Taking and
+// releasing one costs a few hundred nanoseconds together. While any is held, a put looks up which
+// ones are, at some tens of nanoseconds. A read skips the newer versions of its key; at most one of
+// them is kept for each snapshot held.
 //
-// Move-only; any number of threads may read by it at once, and any may destroy it. It keeps the store
-// open, and Store::Close() releases it: reads by it say FailedPrecondition then. A store has 1,024
-// snapshots at a time, those of scans included. Cost of taking and releasing one: a few hundred
-// nanoseconds; of holding one: a put looks at which are held, some tens of nanoseconds, and a read
-// passes the newer versions of its key by, of which at most one is kept for each snapshot that is held.
+// Move-only. Any number of threads may read by it at once, and any thread may destroy it. It keeps
+// the store open. Store::Close() releases it; reads by it then return FailedPrecondition. The
+// snapshots of a killed process are released by another one. A store has room for 1,024 at a time,
+// including those of scans.
 class COMMY_EXPORT Snapshot {
  public:
   Snapshot(Snapshot&& other) noexcept;
@@ -45,9 +47,10 @@ class COMMY_EXPORT Snapshot {
   Snapshot& operator=(const Snapshot&) = delete;
   ~Snapshot();
 
-  // The commit time of the last change that it sees. 0: moved from.
+  // The commit time of the last change that it sees. Commit times go up with each commit of the
+  // store; compare with Transaction::commit_time(). 0: the snapshot was moved from.
   [[nodiscard]] std::uint64_t commit_time() const;
-  // When it was taken.
+  // When it was taken, by the wall clock. InfinitePast: the snapshot was moved from.
   [[nodiscard]] absl::Time taken() const;
 
  private:

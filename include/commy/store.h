@@ -23,87 +23,119 @@ namespace engine {
 class StoreImpl;
 }
 
-// A handle to an open store. Cheap to copy; every method is safe from any thread. The store stays
-// open until Close() or until the last Store, Namespace, View, Snapshot, Transaction and scan of it is gone. One process
-// may open a store several times; each is a participant of its own. Calls work to the very end: from static
-// destructors and atexit() handlers, and from destructors of thread_locals and pthread keys.
+// A handle to an open store. Cheap to copy; every method is safe from any thread.
 //
 //   absl::StatusOr<commy::Store> store = commy::Store::Open("fleet.commy");
 //   absl::StatusOr<commy::Namespace> ns = store->OpenNamespace("acme/config");
 //   absl::Status done = ns->Put("greeting", "hello");
+//
+// The store stays open until Close(), or until the last Store, Namespace, View, Snapshot,
+// Transaction, WriteBatch and scan of it is gone. A process may open a store several times; each
+// Open is a participant of its own. A child after fork() must open the store itself. Calls work to
+// the very end of a process: from static destructors and atexit() handlers, and from destructors of
+// thread_locals and pthread keys.
+//
+// Any participant may be killed or stopped at any instruction. The others go on, and what the dead
+// one left is recovered by the heartbeat of another one, or by the next Open().
+//
+// Errors that any method may return: FailedPrecondition after fork() or Close(), or for a write
+// through a read-only store; DataLoss if the file is damaged; ResourceExhausted if a write found no
+// room (nothing has changed then), or if more threads use the store than it has lanes for.
 class COMMY_EXPORT Store {
  public:
-  // Opens the store at `path`; creates it unless told otherwise. Creation is atomic: who loses the
-  // race opens the winner's.
+  // Opens the store at `path`, and creates it unless told otherwise. Creation is atomic: if two
+  // processes race, the loser opens the winner's store.
   //
-  // Errors name the path. NotFound: no such file, and create_if_missing is off. AlreadyExists.
-  // PermissionDenied. InvalidArgument: not a store, a directory, or an option out of range.
-  // FailedPrecondition: another format version, a file system without open-file-description
-  // locks, or somebody has the store to himself. DataLoss: damaged, cut short, or in use when the
-  // machine went down. ResourceExhausted: disk full, all participant slots are taken, or a
-  // limit of this process: address space for max_size, file size, open files, threads.
-  // Cost: some system calls; a microsecond more for each dead participant that is recovered.
+  // Errors name the path:
+  //   NotFound            there is no such file, and create_if_missing is off
+  //   AlreadyExists       there is one, and error_if_exists is on
+  //   PermissionDenied    reading a store needs permission to write the file, too
+  //   InvalidArgument     not a store, a directory, or an option out of its range
+  //   FailedPrecondition  another format version, a file system without open file description
+  //                       locks, or another program holds the store exclusively
+  //   DataLoss            damaged, cut short, or in use when the machine went down; see Recover()
+  //   ResourceExhausted   disk full, all participant slots are taken, or a limit of this process:
+  //                       address space for max_size, file size, open files, threads
+  //
+  // Cost: some system calls, and a microsecond for each dead participant that is recovered.
   static absl::StatusOr<Store> Open(const std::string& path, const Options& options = Options());
 
   // Ends this participant and unmaps the file, after waiting for calls of other threads of this
-  // process that are under way. Every handle of this Open says FailedPrecondition from then on.
-  // FailedPrecondition: a View is still held; nothing has changed then.
+  // process that are in flight. Every handle of this Open returns FailedPrecondition from then on.
+  // The last participant to close a changed store writes it to disk and marks it whole, which takes
+  // milliseconds to seconds.
+  // FailedPrecondition: a View is still held, or the call comes from inside ReadWith(); nothing has
+  // changed then.
   absl::Status Close();
 
-  // Opens a namespace; creates it unless told otherwise. `path` has 1 to 1,024 bytes: non-empty
-  // parts separated by '/'. InvalidArgument: a bad path, or it exists with another order; NotFound.
+  // Opens a namespace, and creates it unless told otherwise. `path` has 1 to 1,024 bytes: non-empty
+  // parts separated by '/'. InvalidArgument: the path is bad, or the namespace exists with another
+  // order. NotFound: there is none, and create_if_missing is off.
   absl::StatusOr<Namespace> OpenNamespace(std::string_view path,
                                           NamespaceOptions options = NamespaceOptions()) const;
   // Removes the namespace that is at `path` when the call begins, with all its keys, at one moment,
-  // also if it is renamed meanwhile. Handles to it say NotFound from then on. Works on a full store.
-  // NotFound: there is none of that path, or another call is dropping it.
+  // even if it is renamed meanwhile. Handles to it return NotFound from then on, also if a new one
+  // is created at the path. Works on a full store. Cost: linear in the number of keys.
+  // NotFound: there is no namespace at the path, or another call is dropping it.
   absl::Status DropNamespace(std::string_view path) const;
-  // Gives a namespace another path at one moment. Handles stay good. NotFound; AlreadyExists.
+  // Gives a namespace another path at one moment. Handles to it stay valid.
+  // NotFound: there is no namespace `from`. AlreadyExists: there is a namespace `to`.
   absl::Status RenameNamespace(std::string_view from, std::string_view to) const;
-  // Namespaces whose path begins with `prefix`, in order of their paths.
+  // Returns the namespaces whose paths begin with `prefix`, in bytewise order of their paths.
   absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix = "") const;
 
-  // The whole store as it is now, to read from; see Snapshot. A read-only store can take one too.
-  // ResourceExhausted: as many are held as the store has room for, and all by living processes: release
-  // some, or end scans that were left half way.
+  // Takes a snapshot of the whole store as it is now, to read from; see Snapshot. Works in a
+  // read-only store, too. ResourceExhausted: the store has room for no more snapshots, and living
+  // processes hold all of them. Release some, or end scans that were left half way.
   absl::StatusOr<Snapshot> TakeSnapshot() const;
 
-  // Begins a transaction; see Transaction. Errors as of TakeSnapshot(), and InvalidArgument: a timeout
-  // that is not positive.
+  // Begins a transaction; see Transaction. Errors as of TakeSnapshot(), and InvalidArgument: the
+  // timeout is not positive.
   absl::StatusOr<Transaction> Begin(TransactOptions options = TransactOptions()) const;
-  // Runs `body` in a transaction and commits it; after a conflict again, with a new transaction, until
-  // it succeeds or the timeout is over (DeadlineExceeded). So `body` may run several times, and changes
-  // nothing outside but at its end. It should return the errors of its reads and writes as they are.
-  // If it returns an error other than Aborted, nothing is changed and the error is the answer. If it
-  // commits or rolls back itself, the answer is how that went. FailedPrecondition: it moved the
-  // transaction away.
+  // Runs `body` in a transaction and commits it. After a conflict it starts over with a new
+  // transaction, until one commits or the timeout is over (DeadlineExceeded). So `body` may run
+  // several times; it should change nothing but the transaction. It runs on this thread, and should
+  // return the errors of its reads and writes as they are; see Transaction for an example.
+  //
+  // If `body` returns an error other than Aborted, nothing is changed and that error is returned.
+  // If it commits or rolls back itself, the result of that is returned. FailedPrecondition: it
+  // moved the transaction away.
   absl::Status Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
                         TransactOptions options = TransactOptions()) const;
-  // Makes all writes of a batch at one moment. Errors as of Namespace's writes, and DeadlineExceeded:
-  // others wrote its keys all the time, for the store's operation_timeout. Then nothing was changed.
+  // Makes all writes of a batch at one moment; see WriteBatch. Errors as of Namespace's writes, and
+  // DeadlineExceeded: others wrote its keys all the time, for the store's operation_timeout. After
+  // an error nothing was changed.
+  // InvalidArgument: a namespace of the batch is of another store or another Open().
   absl::Status Write(WriteBatch batch) const;
 
+  // Returns the participants of the store, including dead ones that were not recovered yet.
   absl::StatusOr<std::vector<ParticipantInfo>> Participants() const;
-  // The participants of the store at `path`, without becoming one: also while every slot is taken.
-  // Nothing about snapshots and held back bytes. NotFound and other errors as of Open().
+  // The same for the store at `path`, without becoming a participant, so even while every slot is
+  // taken. Tells nothing about snapshots and bytes held back. Errors as of Open(), with NotFound if
+  // there is no such file.
   static absl::StatusOr<std::vector<ParticipantInfo>> ParticipantsOf(const std::string& path);
+  // Returns figures of the store: sizes, counts, and the options that are fixed at creation.
+  // Cost: looks at every namespace and at every span of 64 KiB.
   absl::StatusOr<StoreStats> Stats() const;
-  // How much of the file is in memory, and in which pages. Maps all of that into this process, but
-  // reads nothing from disk and writes nothing. Unavailable: the system does not tell.
-  // Cost: some 100 ms for a gibibyte of small pages, next to nothing for large ones.
+  // Returns how much of the file is in memory, and in which pages. Maps all of that into this
+  // process, but reads nothing from disk and writes nothing. Unavailable: the system does not tell.
+  // Cost: some 100 ms for a gibibyte of small pages, hardly anything for large ones.
   absl::StatusOr<MemoryInfo> Memory() const;
-  // Walks the whole file: every structure, every checksum, every block reachable once or free.
-  // Exact when nobody writes; with writers it looks again before it reports a leak.
+  // Walks the whole file: checks every structure and every checksum, and that every block is
+  // reachable exactly once or free. Works while others write: it looks again before it reports a
+  // leak. Exact only while nothing is written. Faults are in the report; a status that is not OK
+  // means that the check could not be made. Cost: linear in the size of the file.
   absl::StatusOr<CheckReport> Check() const;
-  // Writes everything that is there now to disk, so that it survives the machine going down, if
-  // nothing is written afterwards. (What is written afterwards makes the store one that was in use
-  // when the machine went down, which Open() refuses with DataLoss.) While others write it gives up
-  // after a few attempts to find a moment without writes, and returns OK all the same.
-  // Unavailable: a participant, which is named, has been inside an operation for stale_after: it is
-  // stopped, or at something long. The bytes are on disk, but a reboot will not trust them.
+  // Writes all that is in the store now to disk, and marks the store whole. It then survives the
+  // machine going down if nothing is written afterwards. The next write, by any process, makes it a
+  // store in use again, which Open() refuses with DataLoss after the machine went down. If others
+  // keep writing, the call gives up the mark after a few attempts and returns OK all the same.
+  // Unavailable: a participant, which is named, has been inside an operation for stale_after. It is
+  // stopped, or busy with a long operation. The bytes are on disk, but without the mark.
   // Cost: writing what has changed since it was last written; milliseconds to seconds.
   absl::Status Sync() const;
 
+  // The path that was given to Open().
   [[nodiscard]] const std::string& path() const;
 
  private:
@@ -112,11 +144,11 @@ class COMMY_EXPORT Store {
   std::shared_ptr<engine::StoreImpl> impl_;
 };
 
-// The structs of the file with the offset and size of each field, one a line:
-// "<struct>\t<field>\t<offset>\t<size>". What `commy layout` prints.
+// Returns the structs of the file with the offset and size of each field in bytes, one a line:
+// "<struct>\t<field>\t<offset>\t<size>". `commy layout` prints this.
 COMMY_EXPORT std::string DescribeLayout();
 
-// "0.1.0"
+// Returns the version of the library, as "0.1.0".
 COMMY_EXPORT std::string_view Version();
 
 }  // namespace commy

@@ -22,27 +22,29 @@ class TransactionState;
 }  // namespace transactions
 
 enum class Isolation : std::uint8_t {
-  // Reads see the store as it was when the transaction began. Commit fails if a key that it wrote was
-  // written by somebody else since (one that was absent, and was put and removed again, was not). Two
-  // transactions that each read what the other one writes may both commit (write skew).
+  // Reads see the store as it was when the transaction began. Commit fails if another writer has
+  // written a key that it wrote since then. (A key that was absent, and was put and removed again,
+  // does not count.) Two transactions that each read what the other one writes may both commit
+  // (write skew).
   kSnapshot = 1,
-  // As if all serializable transactions ran one after the other: commit also fails if anything that it
-  // read, keys that were absent and ranges that were scanned included, is no longer so.
+  // As if all serializable transactions ran one after the other. Commit also fails if anything that
+  // the transaction read has changed, including absent keys and scanned ranges.
   kSerializable = 2,
 };
 
 struct TransactOptions {
   Isolation isolation = Isolation::kSnapshot;
-  // From the beginning to the end of Commit(), and of all attempts together in Transact(). More than
-  // 0; not given: the store's operation_timeout.
+  // Time limit from the beginning to the end of Commit(), and of all attempts together in
+  // Transact(). Must be positive. Infinite, the default, means the store's operation_timeout.
   absl::Duration timeout = absl::InfiniteDuration();
 };
 
-// Reads and writes of many keys, in any namespaces of one store, that happen at one moment or not at all.
+// Reads and writes of many keys, in any namespaces of one store, that take effect at one moment or
+// not at all.
 //
-// Reads see the store as it was at Begin(), and the transaction's own writes. Writes are kept in the
-// process until Commit() and seen by nobody else before. Mostly used through Store::Transact(), which
-// tries again after a conflict:
+// Reads see the store as it was at Begin(), and the transaction's own writes. Writes are kept in
+// the process until Commit(); nothing else sees them before. Most programs use Store::Transact(),
+// which tries again after a conflict:
 //
 //   absl::Status done = store->Transact([&](commy::Transaction& txn) -> absl::Status {
 //     absl::StatusOr<std::string> a = txn.Get(*accounts, "a");
@@ -52,19 +54,28 @@ struct TransactOptions {
 //     return txn.Put(*audit, "seen", *a);
 //   });
 //
-// Nobody waits for a transaction whose process was killed or stopped, nor for more than a few
-// milliseconds for a slow one: a put, or another transaction, that needs one of its keys aborts it;
-// so does a read of a key that a serializable one writes, if it takes more than a millisecond to look
-// whether all that it read is still so. So small puts, or reads, can keep a very large transaction from
-// ever committing; let such a one write keys that others leave alone meanwhile.
+// Conflicts. No operation waits for a transaction whose process was killed or stopped, nor for more
+// than a few milliseconds for a slow one. A put that needs a key of a commit in flight waits for a
+// millisecond and then aborts that commit. Of two transactions the younger waits for the older, as
+// long as that makes progress; one without progress is aborted after 20 ms. A read of a key that a
+// serializable transaction writes aborts it too, if its validation takes more than a millisecond.
+// Each failed attempt lengthens these waits of puts, up to a quarter of a second. So small puts or
+// reads can still keep a very large transaction from ever committing: let it write keys that others
+// leave alone meanwhile.
 //
-// Move-only, and for one thread at a time. While it lives it holds a snapshot (see Snapshot for what that
-// costs) and keeps the store open. Destroying one that was not committed changes nothing. Up to some
+// Death. If the process dies before Commit() has its effect, nothing was changed. The same holds
+// for a process that is stopped within Commit() for the store's operation_timeout, unless all that
+// was missing was the commit time; see Options.
+//
+// Move-only, and for one thread at a time. While it lives it holds a snapshot (see Snapshot for the
+// cost) and keeps the store open. Destroying one that was not committed changes nothing. Up to some
 // millions of keys; what is written is held in memory until Commit().
 //
-// Errors of any method: those of Namespace, and FailedPrecondition: it was committed, rolled back or
-// moved from; InvalidArgument: the namespace is of another store, or of another Open() of this one;
-// DeadlineExceeded: the timeout is over, and the transaction with it.
+// Errors of any method:
+//   those of Namespace
+//   FailedPrecondition  it was committed, rolled back or moved from
+//   InvalidArgument     the namespace is of another store, or of another Open() of this one
+//   DeadlineExceeded    the timeout is over; this ends the transaction
 class COMMY_EXPORT Transaction {
  public:
   Transaction(Transaction&& other) noexcept;
@@ -73,29 +84,36 @@ class COMMY_EXPORT Transaction {
   Transaction& operator=(const Transaction&) = delete;
   ~Transaction();
 
-  // A copy of the value. NotFound: no such key.
+  // Returns a copy of the value. NotFound: no such key.
   absl::StatusOr<std::string> Get(const Namespace& ns, std::string_view key);
+  // Returns whether the key is there.
   absl::StatusOr<bool> Contains(const Namespace& ns, std::string_view key);
-  // See Namespace::Scan; the transaction's own writes, as they are when Scan() is called, are in it.
-  // `options.snapshot` must be null. It must not outlive the transaction.
+  // Scans keys; see Namespace::Scan. The scan includes the transaction's own writes as they are
+  // when Scan() is called. It must not outlive the transaction. `options.snapshot` must be null.
   ScanRange Scan(const Namespace& ns, ScanOptions options = ScanOptions());
 
+  // Sets a key. Copies key and value.
   absl::Status Put(const Namespace& ns, std::string_view key, std::string_view value,
                    PutOptions options = PutOptions());
-  // Returns whether it was there.
+  // Removes a key. Returns whether it was there. Also a delete of an absent key is a write of that
+  // key, and can conflict.
   absl::StatusOr<bool> Delete(const Namespace& ns, std::string_view key);
-  // See Namespace::Add.
+  // Adds to a value that is decimal text; see Namespace::Add.
   absl::StatusOr<std::int64_t> Add(const Namespace& ns, std::string_view key, std::int64_t delta);
 
-  // Publishes all writes at one moment. Afterwards the transaction is over, whatever the answer.
-  // Aborted: a conflict; nothing was changed, begin again. DeadlineExceeded, ResourceExhausted,
-  // NotFound (a namespace was dropped): nothing was changed.
+  // Publishes all writes at one moment. Afterwards the transaction is over, whatever the result.
+  // After an error nothing was changed:
+  //   Aborted            a conflict; begin again
+  //   DeadlineExceeded   the timeout is over
+  //   ResourceExhausted  no room
+  //   NotFound           a namespace was dropped
   // Cost: per key about that of two puts.
   absl::Status Commit();
-  // Ends it; nothing was changed.
+  // Ends the transaction and drops its writes.
   void Rollback();
 
-  // The time at which it was committed, as Snapshot::commit_time(); 0: it was not, or wrote nothing.
+  // The commit time, comparable with Snapshot::commit_time(). 0: it was not committed, or wrote
+  // nothing.
   [[nodiscard]] std::uint64_t commit_time() const;
 
  private:
@@ -105,15 +123,17 @@ class COMMY_EXPORT Transaction {
   std::unique_ptr<transactions::TransactionState> state_;
 };
 
-// Writes that happen at one moment. Of several to one key the last one counts. It reads nothing, so it
-// cannot conflict: Store::Write() goes on until it is done.
+// Writes that take effect at one moment, in any namespaces of one store. Of several writes to one
+// key the last one counts. A batch reads nothing, so it cannot conflict: Store::Write() tries again
+// until it is done.
 //
 //   commy::WriteBatch batch;
 //   batch.Put(*ns, "a", "1");
 //   batch.Delete(*other, "b");
 //   absl::Status done = store->Write(std::move(batch));
 //
-// Move-only, for one thread at a time, good for one Write(). Keeps the store open.
+// Move-only, for one thread at a time, good for one Write(). Keeps the store open. What is written
+// is held in memory until then.
 class COMMY_EXPORT WriteBatch {
  public:
   WriteBatch();
@@ -123,12 +143,14 @@ class COMMY_EXPORT WriteBatch {
   WriteBatch& operator=(const WriteBatch&) = delete;
   ~WriteBatch();
 
-  // Copies key and value. What is wrong with them is said by Write().
+  // Sets a key. Copies key and value. Store::Write() returns the error if one of them is out of
+  // range.
   void Put(const Namespace& ns, std::string_view key, std::string_view value,
            PutOptions options = PutOptions());
+  // Removes a key.
   void Delete(const Namespace& ns, std::string_view key);
 
-  // Keys that it changes.
+  // The number of keys that the batch changes.
   [[nodiscard]] std::uint64_t size() const;
 
  private:
