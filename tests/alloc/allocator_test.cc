@@ -1,5 +1,5 @@
 // The allocator on its own: blocks of every size, retiring, reuse after two epochs and not before,
-// runs, lanes that take over from others, and what a dead lane leaves.
+// runs, lanes that take over from others, and the leftovers of a dead lane.
 #include "alloc/allocator.h"
 
 #include <cstring>

@@ -50,7 +50,7 @@ class DevScriptFixture(unittest.TestCase):
         environment = {"PATH": str(self.bin), "BIN": str(self.bin), "TMPDIR": str(self.tmp),
                        "CALLS": str(self.calls), "TERM": term}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        # In a session of its own it has no terminal, whoever runs the test.
+        # In a session of its own it has no terminal, however the test is run.
         return subprocess.Popen(command, cwd=SOURCE, env=environment, stdin=subprocess.DEVNULL,
                                 text=True, start_new_session=True, **pipes)
 

@@ -55,7 +55,7 @@ def test_a_meson_project_finds_commy():
         call(*meson, "setup", tree.folder / "build", CONSUMER,
              env={"PKG_CONFIG_PATH": str(tree.pkg_config_dir)})
         call(*meson, "compile", "-C", tree.folder / "build")
-        # Meson lets a program of the build folder find what it was linked with.
+        # Meson lets a program of the build folder find the libraries that it was linked with.
         installed.expect_consumer(tree.folder / "build" / "consumer")
 
 

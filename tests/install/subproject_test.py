@@ -32,8 +32,7 @@ def test_a_project_with_commy_as_subproject_builds_only_the_library():
     meson = shlex.split(os.environ["MESON"])
     env = {"CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
     call(*meson, "setup", folder / "build", folder, "-Dbuildtype=plain",
-         "--force-fallback-for=commy",
-         env=env)
+         "--force-fallback-for=commy", env=env)
     targets = json.loads(call(*meson, "introspect", "--targets", folder / "build"))
     programs = sorted(target["name"] for target in targets if target["type"] == "executable")
     expect(programs == ["consumer"], f"programs built: {programs}")

@@ -261,7 +261,7 @@ TEST_P(BankTest, TheBanksTotalNeverVariesThoughTellersAreStopped) {
     ASSERT_TRUE(crew_->child(first).Stop() || ledger_->failed != 0);
     ASSERT_TRUE(crew_->child(second).Stop() || ledger_->failed != 0);
     ASSERT_TRUE(WaitForTransfers(random_() % 100 + 10)) << "a process waits for a stopped one";
-    // Whatever a stopped process has in flight, an update of any account succeeds.
+    // An update of any account succeeds, whichever transaction a stopped process has in flight.
     for (const char* branch : {"hash", "ordered"}) {
       const Namespace ns = MustOpenNamespace(store_, branch);
       for (std::uint64_t i = 0; i < kAccounts; ++i) {

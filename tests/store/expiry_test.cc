@@ -1,4 +1,4 @@
-// Keys that expire: what is returned when, by which clock, and how their space comes back.
+// Keys that expire: when they are gone, by which clock, and how their space is reclaimed.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -329,7 +329,7 @@ TEST_P(ExpiryTest, AFullStoreMakesRoomFromExpiredKeys) {
   EXPECT_TRUE(IsSound(small));
 }
 
-TEST_P(ExpiryTest, AFullStoreGoesOnTakingPutsWhileOlderKeysExpire) {
+TEST_P(ExpiryTest, AFullStoreAcceptsPutsWhileOlderKeysExpire) {
   Options options = QuietOptions();
   options.max_size = std::uint64_t{10} << 20;
   Store small = *OpenOn(platform_, temp_.File("small"), options);

@@ -165,7 +165,7 @@ TEST_F(RecoverTest, ALatePutIntoTheClearedIndexIsNotTakenForTheKeysValue) {
     options.order = order;
     const Namespace ns = *store.OpenNamespace("n", options);
     ASSERT_TRUE(ns.Put("k", "late").ok());
-    const Snapshot snapshot = *store.TakeSnapshot();  // Keeps what is cleared.
+    const Snapshot snapshot = *store.TakeSnapshot();  // Keeps the cleared content.
     store::StoreImpl& impl = *ImplOf(store);
     index::Record* late = nullptr;
     {

@@ -224,7 +224,7 @@ TEST_F(CliKeysTest, PsAndStatNameTheHoldersOfSnapshotsAndTheBytesTheyKeep) {
   EXPECT_NE(metrics.find("\ncommy_snapshots 1\n"), std::string::npos) << metrics;
 }
 
-TEST_F(CliKeysTest, CheckOfASoundStoreSaysSo) {
+TEST_F(CliKeysTest, CheckReportsASoundStoreAsSound) {
   Done({"put", store_, "a", "k", "v"});
   const json check = json::parse(Done({"check", store_, "--json"}));
   EXPECT_EQ(check["sound"], true);
