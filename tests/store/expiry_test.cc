@@ -378,7 +378,7 @@ TEST_P(ExpiryTest, ASmallNamespaceIsSweptBesideALargeBacklog) {
   EXPECT_EQ(*ns_->Size(), 0U);
 }
 
-TEST_P(ExpiryTest, ASweepVisitsEachIndexNodeAtMostThreeTimesHoweverManyStepsItTakes) {
+TEST_P(ExpiryTest, ASweepMakesAtMostThreeVisitsPerIndexNodeHoweverManyStepsItTakes) {
   constexpr int kKeys = 3'000;
   for (int i = 0; i < kKeys; ++i) {
     Put("k" + std::to_string(i), i % 3 == 0 ? absl::Seconds(100) : absl::Seconds(1));

@@ -219,7 +219,7 @@ TEST_P(SnapshotOfEachOrderTest, AScanSeesTheKeysOfOneMoment) {
   EXPECT_EQ(Records(store_), 100U) << "the scan's own snapshot is still held";
 }
 
-TEST_P(SnapshotOfEachOrderTest, AnInconsistentScanMayDeleteWhatItMeets) {
+TEST_P(SnapshotOfEachOrderTest, AScanWithoutASnapshotMayDeleteTheKeysItMeets) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i), "x").ok());
   }
