@@ -1,5 +1,5 @@
 // The allocator on its own: blocks of every size, retiring, reuse after two epochs and not before,
-// runs, lanes that take over from others, and what a dead lane leaves.
+// runs, lanes that take over from others, and the leftovers of a dead lane.
 #include "alloc/allocator.h"
 
 #include <cstring>
@@ -84,7 +84,7 @@ class AllocatorTest : public testing::Test {
   Party party_{path_};
 };
 
-TEST_F(AllocatorTest, BlocksOfEverySizeAreApartAlignedAndLargeEnough) {
+TEST_F(AllocatorTest, BlocksOfEverySizeAreDisjointAlignedAndLargeEnough) {
   std::map<std::uint64_t, std::uint64_t> blocks;  // Start to end.
   for (const std::uint64_t size :
        {1,    15,   16,   17,   64,   100,  255,  256,  257,    1000,   1023,
@@ -106,7 +106,7 @@ TEST_F(AllocatorTest, BlocksOfEverySizeAreApartAlignedAndLargeEnough) {
   EXPECT_EQ(party_.allocator->Stats().blocks_used, blocks.size());
 }
 
-TEST_F(AllocatorTest, RetiringTwiceIsHarmless) {
+TEST_F(AllocatorTest, RetiringABlockTwiceIsHarmless) {
   for (const std::uint64_t size : {100, 10'000}) {
     const std::uint64_t block = MustAllocate(size);
     EXPECT_TRUE(Retire(block));
@@ -119,7 +119,7 @@ TEST_F(AllocatorTest, RetiringTwiceIsHarmless) {
   EXPECT_EQ(party_.allocator->Stats().blocks_used, 0U);
 }
 
-TEST_F(AllocatorTest, WhatIsNoBlockIsRefusedAndChangesNothing) {
+TEST_F(AllocatorTest, RetiringAnOffsetThatIsNoBlockIsRefusedAndChangesNothing) {
   const std::uint64_t small = MustAllocate(100);
   const std::uint64_t run = MustAllocate(10'000);
   for (const std::uint64_t offset :
@@ -133,16 +133,16 @@ TEST_F(AllocatorTest, WhatIsNoBlockIsRefusedAndChangesNothing) {
   EXPECT_TRUE(party_.allocator->IsUsed(run));
 }
 
-TEST_F(AllocatorTest, ABlockIsNotUsedAgainBeforeTwoEpochsHavePassedAndThenIs) {
+TEST_F(AllocatorTest, ABlockIsReusedAfterTwoEpochsAndNotBefore) {
   for (const std::uint64_t size : {1900, 30'000}) {
-    // Three, since a run is taken only where a few more spans are free behind it.
+    // Three blocks, since a run is taken only where a few more spans are free after it.
     const std::set<std::uint64_t> blocks = {MustAllocate(size), MustAllocate(size),
                                             MustAllocate(size)};
     for (const std::uint64_t block : blocks) {
       ASSERT_TRUE(Retire(block));
     }
     {
-      const Pin pin(party_.lane());  // Allocations may move the epoch on once under it, not twice.
+      const Pin pin(party_.lane());  // Beside it allocations may move the epoch once, not twice.
       for (int i = 0; i < 40; ++i) {
         ASSERT_FALSE(blocks.contains(MustAllocate(size)));
       }
@@ -170,8 +170,8 @@ TEST_F(AllocatorTest, ABlockIsNotUsedAgainBeforeTwoEpochsHavePassedAndThenIs) {
   }
 }
 
-TEST_F(AllocatorTest, ASpanIsNotUsedAgainBeforeThreeEpochsHavePassedAndThenIs) {
-  // Its tag may be one behind; who retires late must still find what it thinks it retires.
+TEST_F(AllocatorTest, ASpanIsReusedAfterThreeEpochsAndNotBefore) {
+  // A tag may be one epoch behind; a late retirer must still find the block that it retires.
   Party thief(path_);
   Party other(path_);
   region::Region& region = party_.session->region();
@@ -185,7 +185,7 @@ TEST_F(AllocatorTest, ASpanIsNotUsedAgainBeforeThreeEpochsHavePassedAndThenIs) {
   ASSERT_TRUE(Retire(small));
   PassEpochs();
   const std::uint64_t run = MustAllocate(20'000);
-  std::optional<Pin> holds;  // Of the epoch before, so that the epoch stays.
+  std::optional<Pin> holds;  // Pins the previous epoch, so that the epoch stays.
   const auto look_at_every_span = [&] {
     Operation op(party_.lane(), OpKind::kAllocate, 0);
     EXPECT_TRUE(absl::IsResourceExhausted(
@@ -204,7 +204,7 @@ TEST_F(AllocatorTest, ASpanIsNotUsedAgainBeforeThreeEpochsHavePassedAndThenIs) {
   }
 }
 
-TEST_F(AllocatorTest, TheEpochMovesOnceAndNotTwicePastAPin) {
+TEST_F(AllocatorTest, TheEpochMovesAtMostOncePastAPin) {
   std::optional<Pin> pin(std::in_place, party_.lane());
   EXPECT_TRUE(party_.session->TryAdvanceEpoch());
   int blocker = -1;
@@ -236,7 +236,8 @@ TEST_F(AllocatorTest, RandomBlocksKeepTheirBytes) {
       ASSERT_NE(offset, 0U);
       const int filling = static_cast<int>(random() % 256);
       std::memset(party_.session->region().At(offset, size, 16), filling, size);
-      ASSERT_TRUE(live.emplace(offset, std::make_pair(size, filling)).second) << "handed out twice";
+      ASSERT_TRUE(live.emplace(offset, std::make_pair(size, filling)).second)
+          << "a block was handed out twice";
     } else if (!live.empty()) {
       auto at = live.lower_bound(random() % (std::uint64_t{4} << 20));
       at = at == live.end() ? live.begin() : at;
@@ -255,7 +256,7 @@ TEST_F(AllocatorTest, RandomBlocksKeepTheirBytes) {
   EXPECT_EQ(party_.allocator->Stats().blocks_used, live.size());
 }
 
-TEST_F(AllocatorTest, RunsThatAreGivenBackJoinAgain) {
+TEST_F(AllocatorTest, FreedRunsAreMergedAgain) {
   std::vector<std::uint64_t> runs;
   for (int i = 0; i < 30; ++i) {
     runs.push_back(MustAllocate(20'000));
@@ -266,10 +267,11 @@ TEST_F(AllocatorTest, RunsThatAreGivenBackJoinAgain) {
   PassEpochs();
   const std::uint64_t before = party_.allocator->Stats().spans_total;
   EXPECT_NE(MustAllocate(30 * 20'000), 0U);
-  EXPECT_EQ(party_.allocator->Stats().spans_total, before) << "no growth was needed";
+  EXPECT_EQ(party_.allocator->Stats().spans_total, before)
+      << "the region grew although runs were free";
 }
 
-TEST_F(AllocatorTest, AFullStoreSaysSoAndKeepsAReserveForWhatMakesRoom) {
+TEST_F(AllocatorTest, AFullStoreKeepsAReserveForOperationsThatMakeRoom) {
   absl::Status full;
   for (int i = 0; i < 100'000 && full.ok(); ++i) {
     Operation op(party_.lane(), OpKind::kAllocate, 0);
@@ -280,7 +282,7 @@ TEST_F(AllocatorTest, AFullStoreSaysSoAndKeepsAReserveForWhatMakesRoom) {
   Operation op(party_.lane(), OpKind::kAllocate, 0);
   EXPECT_TRUE(party_.allocator->Allocate(op, NoteKind::kRaw, 500, Purpose::kMakesRoom).ok());
   EXPECT_FALSE(party_.allocator->Allocate(op, NoteKind::kRaw, 5000).ok());
-  EXPECT_EQ(op.notes_used(), 1U) << "a failed allocation leaves no note";
+  EXPECT_EQ(op.notes_used(), 1U) << "a failed allocation left a note";
 }
 
 TEST_F(AllocatorTest, BlocksTooLargeForAnyStoreAreRefused) {
@@ -292,7 +294,7 @@ TEST_F(AllocatorTest, BlocksTooLargeForAnyStoreAreRefused) {
   }
 }
 
-TEST_F(AllocatorTest, SpansOfAThreadThatEndedAreAdoptedWhenRoomIsShort) {
+TEST_F(AllocatorTest, SpansOfAnEndedThreadAreAdoptedWhenRoomIsShort) {
   std::vector<std::uint64_t> blocks;
   std::thread([&] {
     for (int i = 0; i < 300; ++i) {
@@ -310,7 +312,7 @@ TEST_F(AllocatorTest, SpansOfAThreadThatEndedAreAdoptedWhenRoomIsShort) {
   EXPECT_LE(party_.allocator->Stats().spans_total, before + 8);
 }
 
-TEST_F(AllocatorTest, SpansThatALivingThreadEmptiedOrOthersDidServeEverybody) {
+TEST_F(AllocatorTest, EmptySpansOfALivingThreadServeAllThreads) {
   std::vector<std::uint64_t> blocks;
   const auto fill = [&](std::uint64_t size_bytes) {
     std::uint64_t count = 0;
@@ -339,7 +341,7 @@ TEST_F(AllocatorTest, SpansThatALivingThreadEmptiedOrOthersDidServeEverybody) {
   EXPECT_EQ(party_.allocator->Stats().blocks_retired, 0U);
 }
 
-TEST_F(AllocatorTest, InAFullStoreWhatIsFreeInSpansOfALivingThreadServesOthers) {
+TEST_F(AllocatorTest, InAFullStoreFreeBlocksInSpansOfALivingThreadServeOthers) {
   std::vector<std::uint64_t> blocks;
   std::optional<std::uint64_t> after;
   std::promise<void> go_on;
@@ -373,7 +375,7 @@ TEST_F(AllocatorTest, InAFullStoreWhatIsFreeInSpansOfALivingThreadServesOthers) 
       Operation op(party_.lane(), OpKind::kAllocate, 0);
       const auto block = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
       if (block.ok()) {
-        EXPECT_EQ(freed.erase(*block), 1U) << "not one that is in use";
+        EXPECT_EQ(freed.erase(*block), 1U) << "the block was in use";
         ++made;
         continue;
       }
@@ -383,13 +385,13 @@ TEST_F(AllocatorTest, InAFullStoreWhatIsFreeInSpansOfALivingThreadServesOthers) 
   EXPECT_EQ(made, goal);
   go_on.set_value();
   owner.join();
-  // What is left is the owner's as well, and it takes none of what others have.
+  // The owner may use the rest as well, and takes no block of the others.
   ASSERT_TRUE(after.has_value());
   EXPECT_TRUE(*after == 0 || freed.contains(*after));
 }
 
-// A span of a living thread, in which one block is in use, two were retired a moment ago, one after the
-// other, and the rest is free. A thief has taken it.
+// A span of a living thread, in which one block is in use, two were retired in successive epochs,
+// and the rest is free. A thief has taken it.
 class TakenSpanTest : public AllocatorTest {
  protected:
   TakenSpanTest() {
@@ -429,20 +431,21 @@ class TakenSpanTest : public AllocatorTest {
   Allocator::TakeOver taken_ = Allocator::TakeOver::kNothing;
 };
 
-TEST_F(TakenSpanTest, NothingInItIsUsedBeforeWhoeverSawItAsTheOwnersHasGone) {
+TEST_F(TakenSpanTest, NoBlockOfATakenSpanIsUsedWhileALateOwnerMayStillUseIt) {
   EXPECT_EQ(taken_, Allocator::TakeOver::kLater);
   EXPECT_EQ(word().lane, thief_lane_);
   EXPECT_EQ(word().number, 0U);
   EXPECT_TRUE(party_.allocator->IsUsed(used_));
   const std::uint64_t epoch = region().header().epoch.load(std::memory_order_acquire);
   const SizeClass& sizes = party_.allocator->classes().at(word().size_class);
-  // Also what was retired before: its former tag would make it free while a late owner may take it.
+  // This holds for earlier retired blocks: the old tag would free them while a late owner may use
+  // them.
   for (std::uint32_t i = 1; i < sizes.block_count; ++i) {
     EXPECT_EQ(state(static_cast<int>(i)).load(std::memory_order_acquire), RetiredAt(epoch)) << i;
   }
 }
 
-TEST_F(TakenSpanTest, ItsFormerOwnerTakesNoBlockOfItLater) {
+TEST_F(TakenSpanTest, TheFormerOwnerOfATakenSpanAllocatesNoBlockOfIt) {
   ASSERT_EQ(word().lane, thief_lane_);
   PassEpochs();
   for (int i = 0; i < 3; ++i) {
@@ -450,7 +453,7 @@ TEST_F(TakenSpanTest, ItsFormerOwnerTakesNoBlockOfItLater) {
   }
 }
 
-TEST_F(TakenSpanTest, TheThiefUsesItWhenTheEpochHasMoved) {
+TEST_F(TakenSpanTest, TheThiefUsesATakenSpanOnceTheEpochHasMoved) {
   ASSERT_EQ(word().lane, thief_lane_);
   PassEpochs();
   std::uint64_t block = 0;
@@ -472,7 +475,8 @@ TEST_F(AllocatorTest, ASpanThatADeadLaneWasEmptyingGoesBackToItsOwner) {
     ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
   };
   recover();
-  EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), before) << "not begun";
+  EXPECT_EQ(region.span_word(span).load(std::memory_order_relaxed), before)
+      << "the emptying had not begun";
   SpanWord word = Unpack(before);
   word.number = 8;
   region.span_word(span).store(Pack(word), std::memory_order_relaxed);
@@ -486,7 +490,7 @@ TEST_F(AllocatorTest, ASpanThatADeadLaneWasEmptyingGoesBackToItsOwner) {
   dead.notes[0].store(0, std::memory_order_relaxed);
 }
 
-TEST_F(AllocatorTest, ASpanThatADeadLaneHadTakenIsItsOwnAndItsBlocksWaitForTheEpoch) {
+TEST_F(AllocatorTest, ASpanThatADeadLaneHadTakenStaysItsOwnAndItsBlocksWaitForTheEpoch) {
   const std::uint64_t block = MustAllocate(900);
   region::Region& region = party_.session->region();
   const std::uint64_t span = (block - region.geometry().data_offset) / 4096;
@@ -509,12 +513,12 @@ TEST_F(AllocatorTest, ASpanThatADeadLaneHadTakenIsItsOwnAndItsBlocksWaitForTheEp
   const std::uint64_t epoch = region.header().epoch.load(std::memory_order_relaxed);
   EXPECT_EQ(states[1].load(std::memory_order_relaxed), RetiredAt(epoch));
   EXPECT_EQ(states[2].load(std::memory_order_relaxed), RetiredAt(epoch))
-      << "a late owner may see it";
+      << "a late owner may still use the block";
   dead.notes[0].store(0, std::memory_order_relaxed);
   EXPECT_NE(MustAllocate(900), block) << "the former owner has forgotten the span";
 }
 
-TEST_F(AllocatorTest, EmptySpansServeOtherSizesAgain) {
+TEST_F(AllocatorTest, EmptySpansServeOtherSizes) {
   std::vector<std::uint64_t> blocks;
   for (int i = 0; i < 2000; ++i) {
     blocks.push_back(MustAllocate(100));
@@ -533,7 +537,7 @@ TEST_F(AllocatorTest, EmptySpansServeOtherSizesAgain) {
   EXPECT_LE(party_.allocator->Stats().spans_total, before + 8);
 }
 
-TEST_F(AllocatorTest, BlocksAndRunsOfAKilledProcessComeBack) {
+TEST_F(AllocatorTest, BlocksAndRunsOfAKilledProcessAreReclaimed) {
   test::ChildProcess child([&](test::ChildSide& parent) {
     Party mine(path_);
     Operation op(mine.lane(), OpKind::kAllocate, 0);
@@ -549,17 +553,18 @@ TEST_F(AllocatorTest, BlocksAndRunsOfAKilledProcessComeBack) {
   ASSERT_EQ(child.Receive(), "allocated");
   EXPECT_EQ(party_.allocator->Stats().blocks_used, 4U);
   ASSERT_TRUE(party_.session->RecoverDead().ok());
-  EXPECT_EQ(party_.allocator->Stats().blocks_used, 4U) << "it lives";
+  EXPECT_EQ(party_.allocator->Stats().blocks_used, 4U)
+      << "the recovery took blocks of a live process";
   ASSERT_TRUE(child.KillAndWait());
   ASSERT_TRUE(test::SeenDead(*party_.session, child.pid()));
   ASSERT_TRUE(party_.session->RecoverDead().ok());
   EXPECT_EQ(party_.allocator->Stats().blocks_used, 0U);
   ASSERT_TRUE(party_.session->RecoverDead().ok());
-  PassEpochs();  // Its pin is gone too.
+  PassEpochs();  // Its pin is released as well.
 }
 
-TEST_F(AllocatorTest, ALaneThatDiedWhileItGaveARunBackIsFinishedByItsRecoverer) {
-  // By hand: the words as they are in the middle of each step.
+TEST_F(AllocatorTest, TheRecovererFinishesAFreeOfARunOfADeadLane) {
+  // The words as they are in the middle of each step.
   const std::uint64_t run = MustAllocate(20'000);
   region::Region& region = party_.session->region();
   const std::uint64_t first = (run - region.geometry().data_offset) / 4096;
@@ -571,7 +576,7 @@ TEST_F(AllocatorTest, ALaneThatDiedWhileItGaveARunBackIsFinishedByItsRecoverer) 
     ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
   };
   recover();
-  EXPECT_TRUE(party_.allocator->IsUsed(run)) << "noted, not begun: whose run it is has not changed";
+  EXPECT_TRUE(party_.allocator->IsUsed(run)) << "the free was noted but not begun";
   region.span_word(first).store(body, std::memory_order_relaxed);
   region.span_word(first + 1).store(0, std::memory_order_relaxed);
   recover();
@@ -582,7 +587,7 @@ TEST_F(AllocatorTest, ALaneThatDiedWhileItGaveARunBackIsFinishedByItsRecoverer) 
   dead.notes[0].store(0, std::memory_order_relaxed);
 }
 
-TEST_F(AllocatorTest, ALaneThatDiedWhileItClaimedARunIsUndone) {
+TEST_F(AllocatorTest, TheRecovererUndoesAnIncompleteClaimOfARunOfADeadLane) {
   region::Region& region = party_.session->region();
   ASSERT_TRUE(region.Grow(region.span_count(), 8).ok());
   const std::uint64_t first = region.span_count() - 4;
@@ -600,8 +605,9 @@ TEST_F(AllocatorTest, ALaneThatDiedWhileItClaimedARunIsUndone) {
   dead.notes[0].store(0, std::memory_order_relaxed);
 }
 
-TEST_F(AllocatorTest, ALaneThatDiedBehindItsClaimOfARunIsRecoveredTwiceWithoutHarm) {
-  // Committed, and the note is still the claim's: the first recoverer retires it, the second finds that.
+TEST_F(AllocatorTest, ARunThatADeadLaneHadClaimedIsRetiredOnceByTwoRecoverers) {
+  // The claim is complete and its note remains: the first recoverer retires the run, the second
+  // finds it retired.
   const std::uint64_t run = MustAllocate(20'000);
   region::Region& region = party_.session->region();
   const std::uint64_t first = (run - region.geometry().data_offset) / 4096;
@@ -620,7 +626,7 @@ TEST_F(AllocatorTest, ALaneThatDiedBehindItsClaimOfARunIsRecoveredTwiceWithoutHa
   dead.notes[5].store(0, std::memory_order_relaxed);
 }
 
-TEST_F(AllocatorTest, DamagedSpanWordsAreReportedAndLeadNowhere) {
+TEST_F(AllocatorTest, DamagedSpanWordsAreReportedAndNotFollowed) {
   const std::uint64_t block = MustAllocate(100);
   region::Region& region = party_.session->region();
   const std::uint64_t span = (block - region.geometry().data_offset) / 4096;

@@ -1,5 +1,5 @@
-// The file grows before somebody has to wait for it: when, how far, and what becomes of it when it
-// cannot. And which pages a process makes present.
+// The file grows before a writer has to wait for it: when, how far, and what happens when it cannot
+// grow. And which pages a process makes present.
 #include "alloc/room.h"
 
 #include <memory>
@@ -27,7 +27,7 @@ using test::FaultPlatform;
 
 constexpr std::uint64_t kSpan = 4096;
 constexpr std::uint64_t kChunkSpans = 16;
-constexpr std::uint64_t kReserve = 4;  // Spans that only what makes room may take.
+constexpr std::uint64_t kReserve = 4;  // Spans that only operations that make room may take.
 
 // A session without the upper floors.
 struct Party {
@@ -60,7 +60,7 @@ struct Party {
     Operation op(**session->ThisLane(), OpKind::kAllocate, 0);
     return allocator->Allocate(op, NoteKind::kRaw, size_bytes);
   }
-  // Fills whole spans, one behind the other.
+  // Fills whole spans, one after the other.
   void Fill(std::uint64_t spans) const {
     for (std::uint64_t i = 0; i < spans; ++i) {
       const absl::StatusOr<std::uint64_t> run = Allocate(kSpan);
@@ -87,12 +87,12 @@ class RoomTest : public testing::Test {
   std::unique_ptr<Party> party_ = std::make_unique<Party>(platform_, path_);
 };
 
-TEST_F(RoomTest, AnEmptyFileIsLeftEmpty) {
+TEST_F(RoomTest, KeepRoomLeavesAnEmptyFileEmpty) {
   party_->allocator->KeepRoom();
   EXPECT_EQ(party_->spans(), 0U);
 }
 
-TEST_F(RoomTest, ASmallFileGrowsByOneChunkWhenHalfOfItsLastIsTaken) {
+TEST_F(RoomTest, ASmallFileGrowsByOneChunkOnceHalfOfItsLastChunkIsTaken) {
   party_->Fill(kChunkSpans / 2);
   ASSERT_EQ(party_->spans(), kChunkSpans);
   party_->allocator->KeepRoom();
@@ -112,10 +112,11 @@ TEST_F(RoomTest, ALargeFileGrowsUntilASixteenthOfItIsFree) {
   ASSERT_EQ(party_->spans(), kChunks * kChunkSpans) << "a thirty-second is free";
   party_->Fill(1);
   party_->allocator->KeepRoom();
-  EXPECT_EQ(party_->spans(), (kChunks + 3) * kChunkSpans) << "one and a bit taken, four wanted";
+  EXPECT_EQ(party_->spans(), (kChunks + 3) * kChunkSpans)
+      << "of the four chunks to be free, one was left";
 }
 
-TEST_F(RoomTest, FreeSpansInFrontDoNotCount) {
+TEST_F(RoomTest, FreeSpansBeforeTheEndDoNotCountAsRoom) {
   party_->Fill(kChunkSpans - kReserve);
   Operation op(**party_->session->ThisLane(), OpKind::kAllocate, 0);
   party_->allocator->Retire(op, party_->session->region().SpanOffset(0));
@@ -123,7 +124,7 @@ TEST_F(RoomTest, FreeSpansInFrontDoNotCount) {
   EXPECT_EQ(party_->spans(), 2 * kChunkSpans);
 }
 
-TEST_F(RoomTest, AtMaxSizeNothingMoreIsAskedForAndTheLastSpanIsUsed) {
+TEST_F(RoomTest, TheFileGrowsToExactlyMaxSizeAndItsLastSpansAreUsed) {
   const std::uint64_t most = party_->session->region().geometry().span_count_max;
   while (party_->Allocate(kSpan).ok()) {
     party_->allocator->KeepRoom();
@@ -133,7 +134,7 @@ TEST_F(RoomTest, AtMaxSizeNothingMoreIsAskedForAndTheLastSpanIsUsed) {
   EXPECT_GE(party_->allocator->Stats().spans_large, most - kReserve);
 }
 
-TEST_F(RoomTest, AFullDiskIsForTheWriterToReportAndWhatThereIsCanBeUsed) {
+TEST_F(RoomTest, KeepRoomIgnoresAFullDiskAndTheWriterReportsIt) {
   party_->Fill(kChunkSpans - kReserve);
   for (const bool populate : {false, true}) {
     platform_.Set([&](auto& faults) {
@@ -149,7 +150,7 @@ TEST_F(RoomTest, AFullDiskIsForTheWriterToReportAndWhatThereIsCanBeUsed) {
   EXPECT_TRUE(party_->Allocate(kSpan).ok());
 }
 
-TEST_F(RoomTest, WhoeverTakesOneOfTheLastSpansWakesTheHeartbeatWhichGrowsTheFile) {
+TEST_F(RoomTest, TakingOneOfTheLastSpansWakesTheHeartbeatWhichGrowsTheFile) {
   party_.reset();
   const Party beating(platform_, path_, /*background=*/true);
   for (const std::uint64_t chunks : {2, 3, 4}) {
@@ -159,7 +160,7 @@ TEST_F(RoomTest, WhoeverTakesOneOfTheLastSpansWakesTheHeartbeatWhichGrowsTheFile
   }
 }
 
-TEST_F(RoomTest, SpansOfIdleLanesAreUsedBeforeThoseThatAreKeptFree) {
+TEST_F(RoomTest, SpansOfIdleLanesAreUsedBeforeTheRoomAtTheEnd) {
   ASSERT_TRUE(party_->Allocate(1000).ok());  // A lane of its own, not the thread's.
   std::vector<std::uint64_t> blocks;
   std::thread([&] {
@@ -183,7 +184,7 @@ TEST_F(RoomTest, SpansOfIdleLanesAreUsedBeforeThoseThatAreKeptFree) {
   EXPECT_LE(party_->spans(), before + kChunkSpans);
 }
 
-TEST_F(RoomTest, SpansThatWereRetiredAreUsedAgainThoughThereIsAlwaysRoomAtTheEnd) {
+TEST_F(RoomTest, RetiredSpansAreReusedThoughThereIsAlwaysRoomAtTheEnd) {
   constexpr int kPhases = 20;
   std::uint64_t after_two = 0;
   for (int phase = 0; phase < kPhases; ++phase) {
@@ -207,7 +208,7 @@ TEST_F(RoomTest, SpansThatWereRetiredAreUsedAgainThoughThereIsAlwaysRoomAtTheEnd
   EXPECT_LE(party_->spans(), 2 * after_two);
 }
 
-TEST_F(RoomTest, AProcessThatGoesOnWritingMapsWhatWasThereBeforeIt) {
+TEST_F(RoomTest, AProcessThatKeepsWritingMapsTheExistingSpansOnce) {
   party_->Fill(5 * kChunkSpans);
   const std::uint64_t there = party_->spans() * kSpan;
   party_.reset();
@@ -215,17 +216,17 @@ TEST_F(RoomTest, AProcessThatGoesOnWritingMapsWhatWasThereBeforeIt) {
   const auto mapped = [&] { return platform_.counts().populate_resident_bytes; };
   ASSERT_TRUE(party_->Allocate(100).ok());
   party_->allocator->KeepRoom();
-  EXPECT_EQ(mapped(), 0U) << "one block is nothing to prepare for";
+  EXPECT_EQ(mapped(), 0U) << "one block does not make the process a writer";
   for (const std::uint64_t other_class : {200, 400, 800}) {
     ASSERT_TRUE(party_->Allocate(other_class).ok());
   }
   party_->allocator->KeepRoom();
   EXPECT_EQ(mapped(), there);
   party_->allocator->KeepRoom();
-  EXPECT_EQ(mapped(), there) << "once";
+  EXPECT_EQ(mapped(), there) << "the pages were mapped twice";
 }
 
-TEST_F(RoomTest, ThreadsAndProcessesThatGrowAtOnceEndWithOneSoundFile) {
+TEST_F(RoomTest, ThreadsAndProcessesThatGrowTheFileAtOnceKeepItSound) {
   constexpr std::size_t kChildren = 2;
   std::vector<std::unique_ptr<test::ChildProcess>> children(kChildren);
   for (std::unique_ptr<test::ChildProcess>& child : children) {

@@ -39,7 +39,7 @@ TEST_P(SizeClassesTest, BlocksFillTheSpanAfterItsHeaderAndDoNotReachPastIt) {
   }
 }
 
-TEST_P(SizeClassesTest, BlockIndexTellsStartsFromEverythingElse) {
+TEST_P(SizeClassesTest, BlockIndexFindsExactlyTheStartsOfBlocks) {
   for (std::uint32_t at = 0; at < classes_.count(); ++at) {
     const SizeClass& size_class = classes_.at(at);
     std::uint32_t next = 0;

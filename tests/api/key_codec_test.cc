@@ -1,5 +1,5 @@
-// Keys of numbers, strings and tuples: their order is that of the values, they
-// come back as what they were, and what is no key is answered with a status.
+// Keys of numbers, strings and tuples: their order is that of the values, they decode to the value
+// that was encoded, and bytes that are no key give a status.
 #include "commy/key_codec.h"
 
 #include <algorithm>
@@ -20,8 +20,7 @@ namespace {
 using Code = absl::StatusCode;
 using Random = std::mt19937_64;
 
-// --- Values: the edges, near them, and anything
-// --------------------------------------------------
+// --- Values: the edges, near them, and any ---------------------------------------------------
 
 template <typename T>
 T Value(Random& random) {
@@ -32,7 +31,7 @@ T Value(Random& random) {
   switch (random() % 4) {
     case 0:
       return kEdges[random() % std::size(kEdges)];
-    case 1:  // Few bits, so that the lower bytes decide, too.
+    case 1:  // Few bits, so that the lower bytes decide as well.
       return static_cast<T>(anything % 300);
     case 2:
       return static_cast<T>(std::make_unsigned_t<T>(1) << (random() % (sizeof(T) * 8)));
@@ -106,8 +105,7 @@ Nested Value<Nested>(Random& random) {
   return {Value<Pair>(random), {}, Value<std::string>(random), Value<Pair>(random)};
 }
 
-// --- The order that is promised: that of the type, NaN above all floats
-// ---------------------------
+// --- The promised order: that of the type, NaN above all floats -----------------------------
 
 template <typename T>
 int Compare(const T& a, const T& b) {
@@ -175,7 +173,7 @@ TYPED_TEST(KeyCodecTest, NoKeyIsTheBeginningOfAnother) {
   }
 }
 
-// Bytes from elsewhere: a status, or the one value whose key they are.
+// Foreign bytes decode to a status, or to the one value that they encode.
 TYPED_TEST(KeyCodecTest, WhatDecodesIsTheKeyOfWhatCameOut) {
   constexpr std::string_view kBytes("\x00\x01\xff\x80\x7f\xf0", 6);
   int decoded = 0;
@@ -203,7 +201,7 @@ TYPED_TEST(KeyCodecTest, WhatDecodesIsTheKeyOfWhatCameOut) {
   EXPECT_GT(decoded, 0);
 }
 
-TEST(KeyBytesTest, TheBytesAreTheOnesThatAreWrittenDown) {
+TEST(KeyBytesTest, KeysAreEncodedAsTheFormatSays) {
   EXPECT_EQ(EncodeKey(std::uint16_t{0x0102}), std::string("\x01\x02"));
   EXPECT_EQ(EncodeKey(std::int32_t{-1}), std::string("\x7f\xff\xff\xff"));
   EXPECT_EQ(EncodeKey(true), std::string("\x01"));
@@ -220,14 +218,14 @@ TEST(KeyBytesTest, TheBytesAreTheOnesThatAreWrittenDown) {
   EXPECT_EQ(EncodeKey(), "");
 }
 
-TEST(KeyBytesTest, TheFirstPartsAreTheBeginningOfTheWhole) {
+TEST(KeyBytesTest, TheKeyOfTheFirstPartsIsAPrefixOfTheTuplesKey) {
   const std::string whole = EncodeKey("acme", std::int64_t{7}, "x");
   EXPECT_TRUE(whole.starts_with(EncodeKey("acme")));
   EXPECT_TRUE(whole.starts_with(EncodeKey("acme", std::int64_t{7})));
   EXPECT_FALSE(EncodeKey("acme2", std::int64_t{7}).starts_with(EncodeKey("acme")));
 }
 
-TEST(KeyBytesTest, AFailedDecodeTakesNothing) {
+TEST(KeyBytesTest, AFailedDecodeConsumesNothing) {
   const std::string key = EncodeKey("first", std::int32_t{5});
   std::string_view rest = key;
   using Long = std::tuple<std::string, std::int64_t>;
@@ -241,7 +239,7 @@ TEST(KeyBytesTest, AFailedDecodeTakesNothing) {
 
 class KeyScanTest : public OrderedFixture {};
 
-TEST_F(KeyScanTest, AScanGoesByNumberAndByTuple) {
+TEST_F(KeyScanTest, ScansFollowTheOrderOfNumbersAndOfTuples) {
   using EventKey = std::tuple<std::string, std::int64_t>;
   const Store store = MustOpen(TinyNodes(QuietOptions()));
   const Namespace ns = MustOpenOrdered(store, "n");

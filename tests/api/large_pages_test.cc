@@ -1,4 +1,4 @@
-// In which pages a store lies, how much space it takes for that, and that it works without.
+// Large pages: which part of a store lies in them, the space that costs, and stores without them.
 #include <cstdint>
 #include <string>
 
@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::uint64_t kMebi = std::uint64_t{1} << 20;
 
-// Whether files beside `path` can lie in large pages, asked of a file that is no store.
+// Whether files beside `path` can lie in large pages; tries it with a file of its own.
 bool HasLargePages(platform::Platform& os, const std::string& path) {
   constexpr std::uint64_t kBytes = 4 * platform::kLargePageBytes;
   const platform::Descriptor file = *os.CreateUnlinked(path);
@@ -47,7 +47,7 @@ class LargePagesTest : public StoreFixture {
   platform::Platform& os_ = platform::Platform::Real();
 };
 
-TEST_F(LargePagesTest, AllDataLiesInThemWhereTheFileSystemHasThem) {
+TEST_F(LargePagesTest, AllDataLiesInLargePagesWhereTheFileSystemHasThem) {
   if (!HasLargePages(os_, temp_.File("probe"))) {
     expect_store_ = false;
     GTEST_SKIP() << "NOT TESTED: this file system has no large pages";
@@ -59,11 +59,11 @@ TEST_F(LargePagesTest, AllDataLiesInThemWhereTheFileSystemHasThem) {
   EXPECT_GE(memory.large_page_bytes, 24 * kMebi);
   EXPECT_LE(memory.resident_bytes - memory.large_page_bytes, kMebi) << "the front of the file";
   const Store other = MustOpen(Options());
-  EXPECT_GE(other.Memory()->large_page_bytes, 24 * kMebi) << "of another mapping of the same file";
+  EXPECT_GE(other.Memory()->large_page_bytes, 24 * kMebi) << "in another mapping of the same file";
   ExpectAll(other, kKeys);
 }
 
-TEST_F(LargePagesTest, AFileSystemWithoutThemServesAsWell) {
+TEST_F(LargePagesTest, AStoreWorksOnAFileSystemWithoutLargePages) {
   const SmallDisk disk(64 * kMebi);
   if (!disk.mounted()) {
     expect_store_ = false;
@@ -86,7 +86,7 @@ TEST_F(LargePagesTest, AFileSystemWithoutThemServesAsWell) {
   expect_store_ = false;  // The disk goes before the check.
 }
 
-TEST_F(LargePagesTest, AKernelWithoutThemServesAsWell) {
+TEST_F(LargePagesTest, AStoreWorksOnAKernelWithoutLargePages) {
   constexpr std::uint64_t kKeys = 20'000;
   FaultPlatform platform;
   platform.Set([](auto& faults) { faults.no_large_pages = true; });
@@ -107,7 +107,7 @@ TEST_F(LargePagesTest, AnEmptyStoreTakesAtMostFourMebibytesOnDisk) {
   EXPECT_LE(store.Stats()->disk_bytes, 4 * kMebi);
 }
 
-TEST_F(LargePagesTest, AStoreTakesAtMostAQuarterAndEightMebibytesMoreThanItsContent) {
+TEST_F(LargePagesTest, AStoreTakesAtMostItsContentAndAQuarterAndEightMebibytes) {
   Options options;
   options.heartbeat_interval = absl::Milliseconds(5);
   const Store store = MustOpen(options);

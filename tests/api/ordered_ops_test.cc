@@ -120,7 +120,7 @@ class OrderedOps {
 
   void Step() {
     const std::uint64_t what = Below(1000);
-    // The store fills and empties in turns.
+    // The store fills and empties alternately.
     growing_ = Below(2000) == 0 ? !growing_ : growing_;
     const std::string key = Key();
     const std::string value = std::to_string(random_() % 1'000'000);
@@ -200,22 +200,22 @@ class OrderedOpsTest : public OrderedFixture {
   }
 };
 
-TEST_F(OrderedOpsTest, FewKeysInTinyNodes) {
+TEST_F(OrderedOpsTest, FewKeysInTinyNodesAgreeWithAMap) {
   Run(Quiet(TinyNodes(QuietOptions())), Keys::kFew, 200'000);
 }
-TEST_F(OrderedOpsTest, NumbersInTinyNodes) {
+TEST_F(OrderedOpsTest, NumbersInTinyNodesAgreeWithAMap) {
   Run(Quiet(TinyNodes(QuietOptions())), Keys::kNumbers, 300'000);
 }
-TEST_F(OrderedOpsTest, DeepKeysInTinyNodes) {
+TEST_F(OrderedOpsTest, DeepKeysInTinyNodesAgreeWithAMap) {
   Run(Quiet(TinyNodes(QuietOptions())), Keys::kDeep, 250'000);
 }
-TEST_F(OrderedOpsTest, BytesInTinyNodes) {
+TEST_F(OrderedOpsTest, BytesInTinyNodesAgreeWithAMap) {
   Run(Quiet(TinyNodes(QuietOptions())), Keys::kBytes, 100'000);
 }
-TEST_F(OrderedOpsTest, NumbersInDefaultNodes) {
+TEST_F(OrderedOpsTest, NumbersInDefaultNodesAgreeWithAMap) {
   Run(Quiet(QuietOptions()), Keys::kNumbers, 200'000);
 }
-TEST_F(OrderedOpsTest, NumbersWithAHeartbeat) {
+TEST_F(OrderedOpsTest, NumbersWithAHeartbeatAgreeWithAMap) {
   Run(Quiet(TinyNodes(SmallOptions())), Keys::kNumbers, 60'000);
 }
 

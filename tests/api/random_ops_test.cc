@@ -1,5 +1,5 @@
 // Random operations on a store against std::map: a million of them over several seeds, with small
-// and with default sizes, values from nothing to 300 KiB, time to live on a manual clock, hash and
+// and with default sizes, values from 0 to 300 KiB, time to live on a manual clock, hash and
 // ordered namespaces that come, go and change their names, and the store closed and opened again.
 // Threads and processes at once are in tests/race and tests/multiprocess.
 #include <algorithm>
@@ -33,8 +33,8 @@ struct ModelNamespace {
 struct Plan {
   Options options;
   int operations = 0;
-  int keys = 0;               // How many different ones a namespace can have.
-  std::size_t big_every = 0;  // One value in so many is large.
+  int keys = 0;               // Different keys in a namespace, at most.
+  std::size_t big_every = 0;  // One value in this many is large.
 };
 
 class RandomOps {
@@ -83,7 +83,7 @@ class RandomOps {
     return value;
   }
   std::string RandomPath() { return "ns/" + std::to_string(Below(6)); }
-  // When something that is written now expires; at most an hour of the manual clock.
+  // When a key that is written now expires; at most an hour of the manual clock.
   PutOptions RandomTtl(std::int64_t* expiry_ns) {
     *expiry_ns = 0;
     PutOptions options;
@@ -121,7 +121,7 @@ class RandomOps {
     }
     return found->second;
   }
-  // The live value; null: none. Expired ones stay in the map, as they count until they are swept.
+  // The live value, or null. Expired ones stay in the map, as they count until they are swept.
   const ModelValue* Live(const ModelMap& map, const std::string& key) {
     const auto found = map.find(key);
     if (found == map.end() ||
@@ -131,8 +131,8 @@ class RandomOps {
     return &found->second;
   }
 
-  // What has expired counts until it is swept: at the beats of this test, or at any moment by a heartbeat
-  // thread.
+  // Expired keys count until they are swept: at the beats of this test, or at any moment by a
+  // heartbeat thread.
   void ExpectCount(std::uint64_t count, const ModelMap& map) {
     ASSERT_LE(count, map.size());
     const auto live =
@@ -293,8 +293,8 @@ class RandomOps {
     return options;
   }
 
-  // What a scan shows, a key once; of an ordered namespace in that order. Of a hash namespace a limit
-  // says only how many.
+  // A scan shows each key once, an ordered namespace in its order. For a hash namespace, a limit
+  // fixes only how many keys, not which.
   void CompareScan(const Namespace& ns, const ModelMap& map, const ScanOptions& options) {
     using Entries = std::vector<std::pair<std::string, std::string>>;
     Entries seen;
@@ -363,7 +363,7 @@ class RandomOps {
     }
   }
 
-  // Sweeps what has expired, once the store's clock is settled, if this Open has written anything.
+  // Sweeps expired keys once the store's clock is settled, if this Open has written anything.
   void Beat() {
     process::Session& session = ImplOf(*store_)->session();
     session.Beat();
@@ -412,13 +412,13 @@ class RandomOpsTest : public StoreFixture {
   }
 };
 
-TEST_F(RandomOpsTest, SmallSpansAndSegmentsOfOneBucket) {
+TEST_F(RandomOpsTest, SmallSpansAndSegmentsOfOneBucketAgreeWithAMap) {
   Plan plan{TinyNodes(QuietOptions()), 200'000, 400, 2000};
   plan.options.max_size = std::uint64_t{256} << 20;
   Run(plan);
 }
 
-TEST_F(RandomOpsTest, DefaultSizes) {
+TEST_F(RandomOpsTest, DefaultSizesAgreeWithAMap) {
   Plan plan{QuietOptions(), 120'000, 2000, 1000};
   plan.options.max_size = std::uint64_t{1} << 30;
   plan.options.testing = Options::Testing();
@@ -426,7 +426,7 @@ TEST_F(RandomOpsTest, DefaultSizes) {
   Run(plan);
 }
 
-TEST_F(RandomOpsTest, FewKeysWithAHeartbeat) {
+TEST_F(RandomOpsTest, FewKeysWithAHeartbeatAgreeWithAMap) {
   // Mostly overwrites, with the background work in between at any moment.
   Plan plan{TinyNodes(SmallOptions()), 50'000, 12, 500};
   plan.options.max_size = std::uint64_t{256} << 20;

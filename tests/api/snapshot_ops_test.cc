@@ -1,6 +1,6 @@
 // Random operations on several namespaces with snapshots held all the time, against a std::map of
 // each namespace and a copy of all of them for each snapshot. Tiny nodes, so that the shape changes
-// all the time; sweeps, clears and drops in between; and in the end nothing is kept any more.
+// all the time. Sweeps, clears and drops in between; in the end no old version is kept.
 #include <iostream>
 
 #include "support/model_store.h"
@@ -44,24 +44,24 @@ class SnapshotOps : public ModelStore {
 
 using SnapshotOpsTest = ModelFixture;
 
-TEST_F(SnapshotOpsTest, TinyNodes) {
+TEST_F(SnapshotOpsTest, SnapshotsOverTinyNodesAgreeWithTheModel) {
   Options options = TinyNodes(QuietOptions());
   options.max_size = std::uint64_t{256} << 20;
   RunModels<SnapshotOps>(options, 20, 30'000, 150);
 }
 
-TEST_F(SnapshotOpsTest, FewKeys) {
+TEST_F(SnapshotOpsTest, SnapshotsOfFewKeysAgreeWithTheModel) {
   RunModels<SnapshotOps>(TinyNodes(QuietOptions()), 10, 30'000, 6);
 }
 
-TEST_F(SnapshotOpsTest, DefaultSizes) {
+TEST_F(SnapshotOpsTest, SnapshotsOverDefaultSizesAgreeWithTheModel) {
   Options options;
   options.max_size = std::uint64_t{1} << 30;
   options.testing.background = false;
   RunModels<SnapshotOps>(options, 2, 40'000, 1000);
 }
 
-TEST_F(SnapshotOpsTest, WithAHeartbeat) {
+TEST_F(SnapshotOpsTest, SnapshotsWithAHeartbeatAgreeWithTheModel) {
   Options options = TinyNodes(SmallOptions());
   options.heartbeat_interval = absl::Milliseconds(1);
   options.max_size = std::uint64_t{256} << 20;

@@ -1,4 +1,4 @@
-// What a snapshot sees, what it costs, and what comes back when it goes.
+// What a snapshot sees, the space that it keeps, and that its release gives this space back.
 #include "commy/snapshot.h"
 
 #include <algorithm>
@@ -52,7 +52,7 @@ class SnapshotOfEachOrderTest : public SnapshotTest, public testing::WithParamIn
   Namespace ns_ = *store_.OpenNamespace("n", {.order = GetParam()});
 };
 
-TEST_P(SnapshotOfEachOrderTest, SeesWhatWasThereThen) {
+TEST_P(SnapshotOfEachOrderTest, ASnapshotSeesTheKeysOfTheMomentItWasTaken) {
   ASSERT_TRUE(ns_.Put("kept", "1").ok());
   ASSERT_TRUE(ns_.Put("changed", "1").ok());
   ASSERT_TRUE(ns_.Put("deleted", "1").ok());
@@ -86,7 +86,7 @@ TEST_P(SnapshotOfEachOrderTest, SeesWhatWasThereThen) {
   EXPECT_EQ(Scanned(ns_, {}), Pairs({{"changed", "3"}, {"kept", "1"}, {"new", "1"}}));
 }
 
-TEST_P(SnapshotOfEachOrderTest, StaysAsTheShapeOfTheIndexChanges) {
+TEST_P(SnapshotOfEachOrderTest, ASnapshotIsUnaffectedByReshapesOfTheIndex) {
   std::map<std::string, std::string> model;
   for (int i = 0; i < 300; i += 2) {
     model[std::to_string(i)] = "old" + std::to_string(i);
@@ -109,7 +109,7 @@ TEST_P(SnapshotOfEachOrderTest, StaysAsTheShapeOfTheIndexChanges) {
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_P(SnapshotOfEachOrderTest, ClearIsOneChangeAmongOthers) {
+TEST_P(SnapshotOfEachOrderTest, ASnapshotSeesTheKeysFromBeforeAClear) {
   ASSERT_TRUE(ns_.Put("a", "1").ok());
   const Snapshot first = MustTake(store_);
   ASSERT_TRUE(ns_.Clear().ok());
@@ -126,13 +126,13 @@ TEST_P(SnapshotOfEachOrderTest, ClearIsOneChangeAmongOthers) {
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_P(SnapshotOfEachOrderTest, WhatNoSnapshotNeedsComesBackWhereverItIs) {
+TEST_P(SnapshotOfEachOrderTest, VersionsThatNoSnapshotNeedsAreReclaimedAnywhereInAChain) {
   ASSERT_TRUE(ns_.Put("a", "1").ok());
   std::optional<Snapshot> first = MustTake(store_);
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(ns_.Put("a", std::to_string(i)).ok());
   }
-  EXPECT_EQ(Records(store_), 2U) << "a chain grew though nobody needs what is inside it";
+  EXPECT_EQ(Records(store_), 2U) << "the chain grew by a version that no snapshot needs";
   std::optional<Snapshot> second = MustTake(store_);
   ASSERT_TRUE(ns_.Put("a", "x").ok());
   std::optional<Snapshot> third = MustTake(store_);
@@ -152,7 +152,7 @@ TEST_P(SnapshotOfEachOrderTest, WhatNoSnapshotNeedsComesBackWhereverItIs) {
   EXPECT_EQ(Records(store_), 0U);
 }
 
-TEST_P(SnapshotOfEachOrderTest, ClearedContentComesBackOutOfTheMiddle) {
+TEST_P(SnapshotOfEachOrderTest, ClearedContentBetweenTwoSnapshotsIsReclaimed) {
   ASSERT_TRUE(ns_.Put("a", "1").ok());
   std::optional<Snapshot> first = MustTake(store_);
   for (int round = 0; round < 20; ++round) {
@@ -168,7 +168,7 @@ TEST_P(SnapshotOfEachOrderTest, ClearedContentComesBackOutOfTheMiddle) {
   EXPECT_EQ(Records(store_), 50U);
 }
 
-TEST_P(SnapshotOfEachOrderTest, TimeToLiveIsJudgedByTheClockOfTheTaking) {
+TEST_P(SnapshotOfEachOrderTest, ASnapshotJudgesTimesToLiveByTheClockOfItsTaking) {
   FaultPlatform platform;
   platform.FreezeClocks();
   Store store = *OpenOn(platform, temp_.File("ttl"), QuietOptions());
@@ -184,7 +184,7 @@ TEST_P(SnapshotOfEachOrderTest, TimeToLiveIsJudgedByTheClockOfTheTaking) {
   EXPECT_FALSE(*ns.Contains("short", {.snapshot = &later}));
 }
 
-TEST_P(SnapshotOfEachOrderTest, ADroppedNamespaceIsGoneForSnapshotsToo) {
+TEST_P(SnapshotOfEachOrderTest, ADroppedNamespaceIsGoneForSnapshots) {
   ASSERT_TRUE(ns_.Put("a", "1").ok());
   const Snapshot then = MustTake(store_);
   ASSERT_TRUE(ns_.Clear().ok());
@@ -197,7 +197,7 @@ TEST_P(SnapshotOfEachOrderTest, ADroppedNamespaceIsGoneForSnapshotsToo) {
   EXPECT_EQ(Records(store_), 0U);
 }
 
-TEST_P(SnapshotOfEachOrderTest, AScanSeesOneMoment) {
+TEST_P(SnapshotOfEachOrderTest, AScanSeesTheKeysOfOneMoment) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(1000 + i), "old").ok());
   }
@@ -219,7 +219,7 @@ TEST_P(SnapshotOfEachOrderTest, AScanSeesOneMoment) {
   EXPECT_EQ(Records(store_), 100U) << "the scan's own snapshot is still held";
 }
 
-TEST_P(SnapshotOfEachOrderTest, AScanThatDeletesMayGoWithoutOne) {
+TEST_P(SnapshotOfEachOrderTest, AScanWithoutASnapshotMayDeleteTheKeysItMeets) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i), "x").ok());
   }
@@ -235,7 +235,7 @@ INSTANTIATE_TEST_SUITE_P(Orders, SnapshotOfEachOrderTest,
                            return order.param == Order::kHash ? "Hash" : "Ordered";
                          });
 
-TEST_F(SnapshotTest, RangesBothWays) {
+TEST_F(SnapshotTest, SnapshotsOfOrderedNamespacesAreScannedBothWays) {
   Store store = MustOpen(TinyNodes(QuietOptions()));
   const Namespace ns = MustOpenOrdered(store, "n");
   for (const char* key : {"a1", "a2", "a3", "b1"}) {
@@ -251,7 +251,7 @@ TEST_F(SnapshotTest, RangesBothWays) {
   EXPECT_EQ(*ns.Count({.from = "a1", .to = "a3", .snapshot = &then}), 2U);
 }
 
-TEST_F(SnapshotTest, IsOneMomentOfAllNamespaces) {
+TEST_F(SnapshotTest, ASnapshotIsOneMomentOfAllNamespaces) {
   Store store = MustOpen(QuietOptions());
   const Namespace a = MustOpenNamespace(store, "a");
   const Namespace b = MustOpenOrdered(store, "b");
@@ -268,7 +268,7 @@ TEST_F(SnapshotTest, IsOneMomentOfAllNamespaces) {
   EXPECT_EQ(GetAt(MustOpenNamespace(store, "renamed"), "k", then), "1");
 }
 
-TEST_F(SnapshotTest, CommitTimesRise) {
+TEST_F(SnapshotTest, CommitTimesOfSnapshotsRise) {
   Store store = MustOpen(QuietOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   Snapshot first = MustTake(store);
@@ -282,7 +282,7 @@ TEST_F(SnapshotTest, CommitTimesRise) {
   EXPECT_TRUE(Says(ns.Get("k", {.snapshot = &first}).status(), Code::kInvalidArgument, "moved"));
 }
 
-TEST_F(SnapshotTest, OfAnotherOpenIsRefused) {
+TEST_F(SnapshotTest, ASnapshotOfAnotherOpenIsRefused) {
   Store store = MustOpen(QuietOptions());
   Store other = MustOpen(QuietOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
@@ -294,7 +294,7 @@ TEST_F(SnapshotTest, OfAnotherOpenIsRefused) {
   EXPECT_TRUE(Says(scan.status(), Code::kInvalidArgument, "another"));
 }
 
-TEST_F(SnapshotTest, AsManyAsThereAreSlots) {
+TEST_F(SnapshotTest, TakeSnapshotIsResourceExhaustedOnceAllSlotsAreTaken) {
   Options options = QuietOptions();
   options.testing.snapshot_count = 5;
   Store store = MustOpen(options);
@@ -312,7 +312,7 @@ TEST_F(SnapshotTest, AsManyAsThereAreSlots) {
   EXPECT_TRUE(store.TakeSnapshot().ok());
 }
 
-TEST_F(SnapshotTest, CloseReleasesThem) {
+TEST_F(SnapshotTest, CloseReleasesTheSnapshotsOfItsStore) {
   Store store = MustOpen(QuietOptions());
   Store other = MustOpen(QuietOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
@@ -328,12 +328,12 @@ TEST_F(SnapshotTest, CloseReleasesThem) {
   EXPECT_EQ(Records(other), 1U);
   const Snapshot in_its_slot = MustTake(other);
   ASSERT_TRUE(same.Put("k", "3").ok());
-  snapshot.reset();  // Touches nothing.
+  snapshot.reset();  // Must not touch the slot, which another snapshot has.
   Beat(other);
   EXPECT_EQ(GetAt(same, "k", in_its_slot), "2");
 }
 
-TEST_F(SnapshotTest, AReadOnlyStoreTakesThemToo) {
+TEST_F(SnapshotTest, AReadOnlyStoreTakesSnapshots) {
   Store writer = MustOpen(QuietOptions());
   const Namespace ns = MustOpenNamespace(writer, "n");
   ASSERT_TRUE(ns.Put("k", "1").ok());
@@ -346,7 +346,7 @@ TEST_F(SnapshotTest, AReadOnlyStoreTakesThemToo) {
   EXPECT_EQ(GetAt(seen, "k", then), "1");
 }
 
-TEST_F(SnapshotTest, SaysWhoHoldsOneAndWhatThatKeeps) {
+TEST_F(SnapshotTest, StatsNameTheHoldersOfSnapshotsAndTheBytesTheyKeep) {
   Store store = MustOpen(QuietOptions());
   Store other = MustOpen(QuietOptions());
   const Namespace ns = MustOpenOrdered(store, "n");
@@ -356,17 +356,17 @@ TEST_F(SnapshotTest, SaysWhoHoldsOneAndWhatThatKeeps) {
       ASSERT_TRUE(ns.Put(std::to_string(i), std::string(kValue, 'v')).ok());
     }
   };
-  // Of the participant that `who` is.
-  const auto info = [&](Store& who) {
+  // Of the participant behind `holder`.
+  const auto info = [&](Store& holder) {
     const std::vector<ParticipantInfo> all = *store.Participants();
     for (const ParticipantInfo& each : all) {
-      if (each.slot == ImplOf(who)->session().region().slot_index()) {
+      if (each.slot == ImplOf(holder)->session().region().slot_index()) {
         return each;
       }
     }
     return ParticipantInfo();
   };
-  // So many values, with their rounding.
+  // The bytes of `count` values, which block sizes round up.
   const auto values = [](std::uint64_t count) {
     return testing::AllOf(testing::Ge(count * kValue), testing::Le(count * kValue * 13 / 10));
   };
@@ -382,7 +382,7 @@ TEST_F(SnapshotTest, SaysWhoHoldsOneAndWhatThatKeeps) {
   EXPECT_EQ(info(store).snapshots, 0U);
   EXPECT_EQ(info(store).snapshot_kept_bytes, 0U);
   std::optional<Snapshot> second = MustTake(store);
-  put(40, 60);  // The second sees 20 that count no more; the first, 50 and 10 more.
+  put(40, 60);  // The second snapshot now sees 20 superseded values; the first, 60.
   EXPECT_THAT(info(store).snapshot_kept_bytes, values(20));
   EXPECT_THAT(info(other).snapshot_kept_bytes, values(60));
   EXPECT_THAT(store.Stats()->snapshot_kept_bytes, values(70));
@@ -394,7 +394,7 @@ TEST_F(SnapshotTest, SaysWhoHoldsOneAndWhatThatKeeps) {
   EXPECT_EQ(store.Stats()->snapshot_kept_bytes, 0U);
 }
 
-TEST_F(SnapshotTest, SpaceComesBackWhenTheLastOneGoes) {
+TEST_F(SnapshotTest, TheReleaseOfTheLastSnapshotGivesItsSpaceBack) {
   Options options = QuietOptions();
   Store store = MustOpen(options);
   const Namespace ns = MustOpenNamespace(store, "n");

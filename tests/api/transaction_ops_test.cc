@@ -34,14 +34,14 @@ class TransactionOps : public ModelStore {
 
     Transaction txn;
     const bool serializable;
-    const int begun;  // The operation.
-    Model seen;       // As of then.
+    const int begun;  // The number of the operation that began it.
+    Model seen;       // As of its begin.
     Model now;        // With its own writes.
     std::set<Key> written;
-    std::set<Key> deleted_absent;  // By it, and maybe not among what it writes.
-    std::set<Key> read;            // Not what it had written itself.
+    std::set<Key> deleted_absent;  // Absent keys that it deleted; may not count as written.
+    std::set<Key> read;            // Without keys that it had written before.
     std::vector<std::pair<std::string, ScanOptions>> scanned;
-    // It wrote, may have written, read in a namespace that is gone.
+    // It wrote, may have written, or read in a namespace that was dropped since.
     bool wrote_dropped = false;
     bool deleted_dropped = false;
     bool read_dropped = false;
@@ -120,7 +120,7 @@ class TransactionOps : public ModelStore {
     open_.push_back(std::make_unique<Running>(*std::move(txn), serializable, operation_, model_));
   }
 
-  // A read or a write by one of those that are open.
+  // A read or a write by one of the open transactions.
   void Use(const Namespace& ns, const std::string& key) {
     if (open_.empty()) {
       return;
@@ -167,7 +167,7 @@ class TransactionOps : public ModelStore {
       open.deleted_absent.insert(whole);
     }
   }
-  // To a key of its own kind, so that it is a number; by so much that no sum comes twice.
+  // To a key of its own kind, so that it is a number; by an amount that makes each sum unique.
   void AddBy(Running& open, const Namespace& ns, const std::string& key) {
     Map& map = open.now[ns.path()];
     const auto delta = static_cast<std::int64_t>(Below(std::uint64_t{1} << 50)) + 1;
@@ -229,7 +229,7 @@ class TransactionOps : public ModelStore {
     touched_[key] = operation_;
   }
 
-  // Whether a commit must fail; nothing: it may.
+  // Whether a commit must fail; none if it may fail.
   std::optional<bool> Conflicts(const Running& open) {
     bool may = open.deleted_dropped || (open.serializable && open.read_dropped);
     bool must = open.wrote_dropped;
@@ -252,12 +252,12 @@ class TransactionOps : public ModelStore {
       }
     }
     if (open.written.empty()) {
-      // It may count as having happened when it began.
+      // A transaction without writes may count as having happened when it began.
       return must || may || !open.deleted_absent.empty() ? std::nullopt : std::optional(false);
     }
     return must ? std::optional(true) : may ? std::nullopt : std::optional(false);
   }
-  // Another version than when it began. No two values are the same.
+  // The key has another version than when `open` began. No two values are the same.
   bool Changed(const Running& open, const Key& key) {
     const Map& then = MapIn(open.seen, key.first);
     const Map& now = MapIn(model_, key.first);
@@ -266,7 +266,7 @@ class TransactionOps : public ModelStore {
     return (old == then.end()) != (found == now.end()) ||
            (old != then.end() && old->second != found->second);
   }
-  // Written since by somebody, though it may be absent as it was before.
+  // The key was written since `open` began, though it may be absent as it was before.
   bool Touched(const Running& open, const Key& key) {
     const auto touched = touched_.find(key);
     const auto cleared = cleared_.find(key.first);
@@ -280,11 +280,11 @@ class TransactionOps : public ModelStore {
     }
     *may = *may || Touched(open, {path, ""});
     if (range.limit < UINT64_MAX) {
-      return;  // What lies behind its end does not count, and neither does what was its own.
+      return;  // Keys past the scan's end do not count, nor does any the transaction wrote.
     }
     for (const Map* map : {&MapIn(open.seen, path), &MapIn(model_, path)}) {
       for (const auto& [key, value] : *map) {
-        // What it had written itself it did not read.
+        // A key that it had written itself it did not read.
         *must = *must || (IsIn(range, key) && !open.written.contains({path, key}) &&
                           Changed(open, {path, key}));
       }
@@ -325,24 +325,24 @@ class TransactionOps : public ModelStore {
 
 using TransactionOpsTest = ModelFixture;
 
-TEST_F(TransactionOpsTest, TinyNodes) {
+TEST_F(TransactionOpsTest, TransactionsOverTinyNodesAgreeWithTheModel) {
   Options options = TinyNodes(QuietOptions());
   options.max_size = std::uint64_t{256} << 20;
   RunModels<TransactionOps>(options, 12, 40'000, 150);
 }
 
-TEST_F(TransactionOpsTest, FewKeys) {
+TEST_F(TransactionOpsTest, TransactionsOnFewKeysAgreeWithTheModel) {
   RunModels<TransactionOps>(TinyNodes(QuietOptions()), 10, 30'000, 6);
 }
 
-TEST_F(TransactionOpsTest, DefaultSizes) {
+TEST_F(TransactionOpsTest, TransactionsOverDefaultSizesAgreeWithTheModel) {
   Options options;
   options.max_size = std::uint64_t{1} << 30;
   options.testing.background = false;
   RunModels<TransactionOps>(options, 2, 40'000, 1000);
 }
 
-TEST_F(TransactionOpsTest, WithAHeartbeat) {
+TEST_F(TransactionOpsTest, TransactionsWithAHeartbeatAgreeWithTheModel) {
   Options options = TinyNodes(SmallOptions());
   options.heartbeat_interval = absl::Milliseconds(1);
   options.max_size = std::uint64_t{256} << 20;

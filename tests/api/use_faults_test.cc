@@ -21,7 +21,7 @@ using Code = absl::StatusCode;
 
 class UseFaultsTest : public StoreFixture {
  protected:
-  // What every method of a store and a namespace says, one status each.
+  // The status of every method of a store and a namespace.
   static std::vector<absl::Status> AllCalls(const Store& store, const Namespace& ns) {
     std::vector<absl::Status> all;
     all.push_back(ns.Put("k", "v"));
@@ -93,7 +93,7 @@ TEST_F(UseFaultsTest, ValuesHaveZeroBytesToOneGibibyte) {
   swap.expected = "";
   swap.desired = too_long;
   EXPECT_TRUE(Says(ns_.CompareAndSwap("k", swap).status(), Code::kInvalidArgument, "at most"));
-  // The longest that is allowed does not fit into this store, which is another matter.
+  // The longest value that is allowed does not fit into this store, which is another error.
   EXPECT_TRUE(Says(ns_.Put("k", too_long.substr(1)), Code::kResourceExhausted, path_));
   EXPECT_EQ(*ns_.Get("k"), "");
   EXPECT_EQ(*ns_.Size(), 1U);
@@ -114,7 +114,7 @@ TEST_F(UseFaultsTest, BadNamespacePathsAreNamed) {
   EXPECT_EQ(store_.ListNamespaces()->size(), 2U);
 }
 
-TEST_F(UseFaultsTest, MissingTakenAndDroppedNamespacesAreTold) {
+TEST_F(UseFaultsTest, MissingTakenAndDroppedNamespacesAreNamed) {
   NamespaceOptions options;
   options.create_if_missing = false;
   EXPECT_TRUE(Says(store_.OpenNamespace("no", options).status(), Code::kNotFound, "\"no\""));
@@ -131,12 +131,12 @@ TEST_F(UseFaultsTest, MissingTakenAndDroppedNamespacesAreTold) {
         ns_.Add("k", 1).status(), ns_.Delete("k").status()}) {
     EXPECT_TRUE(Says(status, Code::kNotFound, "namespace"));
   }
-  // A new one of that path is another one.
+  // A new namespace of that path is another one.
   ASSERT_TRUE(store_.OpenNamespace("n")->Put("k", "new").ok());
   EXPECT_TRUE(Says(ns_.Get("k").status(), Code::kNotFound, "namespace"));
 }
 
-TEST_F(UseFaultsTest, AddRefusesWhatIsNoNumberAndWhatDoesNotFit) {
+TEST_F(UseFaultsTest, AddRefusesValuesThatAreNoNumberAndSumsThatOverflow) {
   for (const std::string text : {"", "x", "1x", " 1", "+1", "99999999999999999999", "1.0"}) {
     ASSERT_TRUE(ns_.Put("k", text).ok());
     EXPECT_TRUE(Says(ns_.Add("k", 1).status(), Code::kInvalidArgument, "decimal")) << text;
@@ -162,7 +162,7 @@ TEST_F(UseFaultsTest, TimesToLiveMustBePositive) {
   EXPECT_EQ(*ns_.Get("k"), "v");
 }
 
-TEST_F(UseFaultsTest, ScansRefuseWhatAHashNamespaceHasNot) {
+TEST_F(UseFaultsTest, ScansOfAHashNamespaceRefuseOrderedOptions) {
   ScanOptions options;
   options.reverse = true;
   ScanRange scan = ns_.Scan(options);
@@ -170,7 +170,7 @@ TEST_F(UseFaultsTest, ScansRefuseWhatAHashNamespaceHasNot) {
   EXPECT_TRUE(Says(scan.status(), Code::kInvalidArgument, "reverse"));
 }
 
-TEST_F(UseFaultsTest, AfterCloseEveryHandleSaysSo) {
+TEST_F(UseFaultsTest, AfterCloseEveryCallSaysThatTheStoreIsClosed) {
   ASSERT_TRUE(ns_.Put("k", "v").ok());
   const Store again = store_;
   ASSERT_TRUE(store_.Close().ok());
@@ -194,7 +194,7 @@ TEST_F(UseFaultsTest, CloseIsRefusedWhileAViewIsHeld) {
   EXPECT_TRUE(store_.Close().ok());
 }
 
-TEST_F(UseFaultsTest, AfterForkEveryHandleOfTheChildSaysSoAndTheParentGoesOn) {
+TEST_F(UseFaultsTest, AfterForkTheChildsHandlesAreRefusedAndTheParentsStillWork) {
   ASSERT_TRUE(ns_.Put("k", "v").ok());
   std::optional<View> view(*ns_.GetView("k"));
   ChildProcess child([&](ChildSide& parent) {
@@ -217,7 +217,7 @@ TEST_F(UseFaultsTest, AfterForkEveryHandleOfTheChildSaysSoAndTheParentGoesOn) {
   EXPECT_TRUE(Says(store_.Close(), Code::kFailedPrecondition, "views"));
 }
 
-TEST_F(UseFaultsTest, AForkedChildMayDestroyWhatItHasNoUseFor) {
+TEST_F(UseFaultsTest, AForkedChildMayDestroyInheritedHandles) {
   Options options = SmallOptions();
   ASSERT_TRUE(options.testing.background);
   auto store = std::make_unique<Store>(MustOpen(temp_.File("beating"), options));
@@ -228,7 +228,7 @@ TEST_F(UseFaultsTest, AForkedChildMayDestroyWhatItHasNoUseFor) {
         .participant(session.region().slot_index())
         .heartbeat.load(std::memory_order_relaxed);
   };
-  ASSERT_TRUE(WaitFor([&] { return beats() > 2; }));  // Its thread sleeps between two.
+  ASSERT_TRUE(WaitFor([&] { return beats() > 2; }));  // Now its thread sleeps between two beats.
   ChildProcess child([&](ChildSide&) {
     ns.reset();
     store.reset();
@@ -238,7 +238,7 @@ TEST_F(UseFaultsTest, AForkedChildMayDestroyWhatItHasNoUseFor) {
   EXPECT_TRUE(ns->Put("k", "v").ok());
 }
 
-TEST_F(UseFaultsTest, AChildMayOpenTheStoreForItself) {
+TEST_F(UseFaultsTest, AForkedChildMayOpenTheStoreForItself) {
   ASSERT_TRUE(ns_.Put("k", "of the parent").ok());
   ChildProcess child([&](ChildSide&) {
     const absl::StatusOr<Store> mine = Store::Open(path_, SmallOptions());
@@ -251,7 +251,7 @@ TEST_F(UseFaultsTest, AChildMayOpenTheStoreForItself) {
   EXPECT_EQ(*ns_.Get("k"), "of the child");
 }
 
-TEST_F(UseFaultsTest, AReadOnlyStoreRefusesEveryWriteAndReads) {
+TEST_F(UseFaultsTest, AReadOnlyStoreReadsAndRefusesEveryWrite) {
   ASSERT_TRUE(ns_.Put("k", "1").ok());
   Options options = QuietOptions();
   options.read_only = true;
@@ -274,13 +274,13 @@ TEST_F(UseFaultsTest, AReadOnlyStoreRefusesEveryWriteAndReads) {
   EXPECT_EQ(*ns.Get("k"), "2");
 }
 
-TEST_F(UseFaultsTest, AllLanesTakenIsResourceExhaustedUntilAThreadEnds) {
+TEST_F(UseFaultsTest, WritesAreResourceExhaustedWhileAllLanesAreTaken) {
   Options options = QuietOptions();
   options.testing.lane_count = 4;
   Store store = MustOpen(temp_.File("few"), options);
   const Namespace ns = MustOpenNamespace(store, "n");
   ASSERT_TRUE(ns.Put("k", "v").ok());
-  // A view more than a lane has pins for takes another lane.
+  // A thread with more views than a lane has pins takes another lane.
   std::vector<View> views;
   absl::Status status;
   while (status.ok()) {
@@ -305,7 +305,7 @@ TEST_F(UseFaultsTest, AllLanesTakenIsResourceExhaustedUntilAThreadEnds) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(UseFaultsTest, WithoutTheFirstSyncNothingIsWrittenAndReopeningHelps) {
+TEST_F(UseFaultsTest, AFailedFirstSyncForbidsWritesUntilTheStoreIsReopened) {
   ASSERT_TRUE(ns_.Put("k", "v").ok());
   ASSERT_TRUE(store_.Close().ok());
   const std::string before = FileBytes(path_).substr(region::kHeaderBytes);
@@ -319,7 +319,7 @@ TEST_F(UseFaultsTest, WithoutTheFirstSyncNothingIsWrittenAndReopeningHelps) {
       EXPECT_TRUE(Says(status, Code::kInternal, "a bad disk"));
       EXPECT_TRUE(Says(status, Code::kInternal, path_));
     }
-    EXPECT_EQ(*store->OpenNamespace("n")->Get("k"), "v") << "what is there can be read";
+    EXPECT_EQ(*store->OpenNamespace("n")->Get("k"), "v") << "existing keys can be read";
   }
   Store store = MustOpen(QuietOptions());
   EXPECT_EQ(*MustOpenNamespace(store, "n").Get("k"), "v");
@@ -339,7 +339,7 @@ TEST_F(UseFaultsTest, OneProcessMayOpenAStoreTwice) {
   EXPECT_EQ(second.Participants()->size(), 1U);
 }
 
-TEST_F(UseFaultsTest, OptionsThatTheFileOverridesAreTold) {
+TEST_F(UseFaultsTest, StatsNameTheOptionsThatTheFileOverrides) {
   Options options = SmallOptions();
   options.max_size *= 2;
   options.stale_after = absl::Seconds(99);

@@ -23,7 +23,7 @@ using Code = absl::StatusCode;
 
 constexpr absl::Duration kNever = absl::InfiniteDuration();
 
-// Counts what it asks the system for.
+// Counts the waits and wakes that reach the system.
 class CountingPlatform : public platform::LinuxPlatform {
  public:
   void FutexWait(const std::uint32_t* word, std::uint32_t expected,
@@ -69,7 +69,7 @@ class WaitingTest : public OrderedFixture, public testing::WithParamInterface<Or
   std::optional<Namespace> ns_;
 };
 
-TEST_P(WaitingTest, AChangeSinceTheTokenIsTold) {
+TEST_P(WaitingTest, WaitForChangeReturnsAtOnceAfterAChangeSinceTheToken) {
   const ChangeToken before = *ns_->Changes();
   EXPECT_EQ(*ns_->Changes(), before);
   ASSERT_TRUE(ns_->Put("k", "1").ok());
@@ -77,7 +77,7 @@ TEST_P(WaitingTest, AChangeSinceTheTokenIsTold) {
   ASSERT_TRUE(after.ok()) << after.status();
   EXPECT_NE(*after, before);
   EXPECT_EQ(platform_.waits, 0);
-  // Nothing since.
+  // Without a change since, it times out.
   for (const absl::Duration time :
        {absl::ZeroDuration(), -absl::Seconds(1), absl::Milliseconds(1)}) {
     EXPECT_TRUE(Says(ns_->WaitForChange(*after, time).status(), Code::kDeadlineExceeded,
@@ -126,7 +126,7 @@ TEST_P(WaitingTest, AnAbortedTransactionAndAnotherNamespaceAreNoChange) {
   EXPECT_TRUE(absl::IsDeadlineExceeded(ns_->WaitForChange(seen, absl::ZeroDuration()).status()));
 }
 
-TEST_P(WaitingTest, AWriterAsksTheSystemForNothingWhenNobodyWaits) {
+TEST_P(WaitingTest, AWriterMakesNoSystemCallWhenNobodyWaits) {
   for (int i = 0; i < 100; ++i) {
     ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "1").ok());
   }
@@ -136,7 +136,7 @@ TEST_P(WaitingTest, AWriterAsksTheSystemForNothingWhenNobodyWaits) {
     ASSERT_TRUE(ns_->Put("k" + std::to_string(i), "2").ok());
   }
   EXPECT_EQ(platform_.wakes, 0);
-  // As a waiter leaves it who dies asleep.
+  // The same state as a waiter leaves that dies asleep: one wake too many.
   EXPECT_TRUE(absl::IsDeadlineExceeded(
       ns_->WaitForChange(*ns_->Changes(), absl::Milliseconds(1)).status()));
   for (int i = 0; i < 100; ++i) {
@@ -145,7 +145,7 @@ TEST_P(WaitingTest, AWriterAsksTheSystemForNothingWhenNobodyWaits) {
   EXPECT_EQ(platform_.wakes, 1);
 }
 
-// Of one process, asleep until it is stopped.
+// Threads of this process, each asleep until its key is there.
 class KeyWaiters {
  public:
   KeyWaiters(const Namespace& ns, CountingPlatform& platform, int count) : ns_(ns) {
@@ -172,9 +172,9 @@ class KeyWaiters {
   std::vector<std::thread> threads_;
 };
 
-TEST_P(WaitingTest, WhoWaitsForOtherKeysCostsAWriterNoCall) {
+TEST_P(WaitingTest, WaitersForOtherKeysCostAWriterNoSystemCall) {
   constexpr int kWaiters = 8;
-  // Keys of which none has the word of one that is awaited.
+  // Awaited keys share no word with the keys that are written.
   const auto impl = ImplOf(*store_);
   const std::uint64_t object = *impl->catalog().Find("n");
   const std::uint64_t id =
@@ -208,7 +208,7 @@ TEST_P(WaitingTest, WhoWaitsForOtherKeysCostsAWriterNoCall) {
   EXPECT_LE(platform_.wakes, kWaiters);
 }
 
-TEST_P(WaitingTest, EveryKindOfPutWakesWhoWaitsForItsKey) {
+TEST_P(WaitingTest, EveryKindOfPutWakesTheWaiterForItsKey) {
   const auto comes = [&](const std::function<void()>& put) {
     KeyWaiters waiter(*ns_, platform_, 1);
     const int wakes = platform_.wakes;
@@ -245,8 +245,8 @@ TEST_P(WaitingTest, ADropEndsTheWaitForEveryKey) {
   EXPECT_EQ(waiters.failed, 8);
 }
 
-// What a waiter would do who is woken by each change, asleep again before the next one.
-TEST_P(WaitingTest, OfManyWaitersForChangesMostNapFirst) {
+// A waiter that is woken by each change would be asleep again before the next one.
+TEST_P(WaitingTest, OnlyAFewOfManyWaitersForChangesArePrompt) {
   const ChangeToken seen = *ns_->Changes();
   index::NamespaceObject* const object =
       ImplOf(*store_)->region().At<index::NamespaceObject>(*ImplOf(*store_)->catalog().Find("n"));
@@ -255,7 +255,7 @@ TEST_P(WaitingTest, OfManyWaitersForChangesMostNapFirst) {
     EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kMine);
   }
   EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kTaken);
-  for (int i = 0; i < 1000; ++i) {  // More than can be counted.
+  for (int i = 0; i < 1000; ++i) {  // More than the word can count.
     EXPECT_EQ(index::GoToBed(*object, generation, true), index::Bed::kMine);
   }
   ASSERT_TRUE(ns_->Put("k", "1").ok());
@@ -265,7 +265,7 @@ TEST_P(WaitingTest, OfManyWaitersForChangesMostNapFirst) {
   EXPECT_EQ(index::GoToBed(*object, generation + 1, false), index::Bed::kMine);
 }
 
-TEST_P(WaitingTest, AKeyIsReturnedAsSoonAsItIsThere) {
+TEST_P(WaitingTest, GetOrWaitReturnsAsSoonAsTheKeyIsThere) {
   ASSERT_TRUE(ns_->Put("there", "1").ok());
   EXPECT_EQ(*ns_->GetOrWait("there", absl::ZeroDuration()), "1");
   EXPECT_TRUE(Says(ns_->GetOrWait("absent", absl::ZeroDuration()).status(), Code::kDeadlineExceeded,
@@ -284,7 +284,7 @@ TEST_P(WaitingTest, AKeyIsReturnedAsSoonAsItIsThere) {
   EXPECT_EQ(got, "2");
 }
 
-TEST_P(WaitingTest, AnotherProcessIsHeard) {
+TEST_P(WaitingTest, APutOfAnotherProcessEndsAWait) {
   ASSERT_TRUE(ns_->Put("ping", "0").ok());
   ChildProcess child([&](ChildSide& parent) {
     const absl::StatusOr<Store> store = Store::Open(path_, QuietOptions());
@@ -307,7 +307,8 @@ TEST_P(WaitingTest, AnotherProcessIsHeard) {
   EXPECT_TRUE(child.Succeeded());
 }
 
-// What a writer leaves that is killed before he looks whether anybody waits: an operation.
+// In a child that is to be killed: an operation in flight, as of a writer that is killed before it
+// checks for waiters.
 int StayInside(const std::string& path, ChildSide& parent) {
   const absl::StatusOr<Store> store = Store::Open(path, QuietOptions());
   if (!store.ok()) return 11;
@@ -320,7 +321,7 @@ int StayInside(const std::string& path, ChildSide& parent) {
   return 12;
 }
 
-TEST_P(WaitingTest, AKilledWritersChangeIsToldByWhoRecoversHim) {
+TEST_P(WaitingTest, RecoveryOfAKilledWriterEndsTheWaitForChanges) {
   ChildProcess child([&](ChildSide& parent) { return StayInside(path_, parent); });
   ASSERT_EQ(child.Receive(), "inside");
   EXPECT_TRUE(EndsAWait([&] {
@@ -330,7 +331,7 @@ TEST_P(WaitingTest, AKilledWritersChangeIsToldByWhoRecoversHim) {
   }));
 }
 
-TEST_P(WaitingTest, WhoRecoversAKilledWriterWakesWhoWaitsForWhateverKey) {
+TEST_P(WaitingTest, RecoveryOfAKilledWriterWakesTheWaitersForAllKeys) {
   ChildProcess child([&](ChildSide& parent) { return StayInside(path_, parent); });
   ASSERT_EQ(child.Receive(), "inside");
   KeyWaiters waiter(*ns_, platform_, 1);
@@ -354,7 +355,7 @@ TEST_P(WaitingTest, ClosingEndsAWait) {
   store_.reset();
 }
 
-TEST_P(WaitingTest, AReaderWaitsToo) {
+TEST_P(WaitingTest, AReadOnlyStoreCanWait) {
   Options options = QuietOptions();
   options.read_only = true;
   const Store reader = MustOpen(options);

@@ -18,7 +18,7 @@ TEST(BytesTest, AlignUpReachesTheNextMultipleAndLeavesMultiplesAlone) {
   EXPECT_EQ(AlignUp((1ULL << 62U) + 1, 4096), (1ULL << 62U) + 4096);
 }
 
-TEST(BytesTest, AlignUpIsTheSmallestAlignedValueThatIsNotBelow) {
+TEST(BytesTest, AlignUpGivesTheSmallestAlignedValueNotBelow) {
   for (std::uint64_t alignment = 1; alignment <= 4096; alignment *= 2) {
     for (std::uint64_t value = 0; value < 3 * alignment && value < 5000; ++value) {
       const std::uint64_t aligned = AlignUp(value, alignment);
@@ -29,7 +29,7 @@ TEST(BytesTest, AlignUpIsTheSmallestAlignedValueThatIsNotBelow) {
   }
 }
 
-TEST(BytesTest, IsAlignedLooksAtAllLowBits) {
+TEST(BytesTest, IsAlignedChecksAllLowBits) {
   EXPECT_TRUE(IsAligned(0, 16));
   EXPECT_TRUE(IsAligned(48, 16));
   for (std::uint64_t low = 1; low < 16; ++low) {

@@ -11,7 +11,7 @@ namespace {
 // From the published test vectors of XXH3-64 (empty input, seed 0).
 constexpr std::uint64_t kEmptyHash = 0x2d06800538d394c2;
 
-TEST(HashTest, IsXxh3OfTheKeyUnderTheSeed) {
+TEST(HashTest, HashKeyIsXxh3OfTheKeyUnderTheSeed) {
   EXPECT_EQ(HashKey("", 0), kEmptyHash);
   EXPECT_EQ(Checksum("", 0), kEmptyHash);
   EXPECT_EQ(HashKey("abc", 0), Checksum("abc", 3));
@@ -19,7 +19,7 @@ TEST(HashTest, IsXxh3OfTheKeyUnderTheSeed) {
   EXPECT_NE(HashKey("abc", 7), HashKey("abd", 7));
 }
 
-TEST(HashTest, BytesAfterAZeroByteCount) {
+TEST(HashTest, BytesAfterAZeroByteChangeTheHash) {
   EXPECT_NE(HashKey(std::string("a\0b", 3), 5), HashKey(std::string("a\0c", 3), 5));
 }
 
@@ -34,8 +34,8 @@ TEST(HashTest, EachFlippedBitChangesTheChecksum) {
 }
 
 TEST(HashTest, NoChecksumIsZero) {
-  // Zero is one value in 2^64, so no input is known that gives it; the range of short inputs only
-  // shows that ordinary ones do not.
+  // Zero is one value in 2^64, so no input is known that gives it. These short inputs show only
+  // that ordinary ones do not.
   std::string data;
   for (int length = 0; length < 300; ++length) {
     EXPECT_NE(Checksum(data.data(), data.size()), 0U);

@@ -1,4 +1,4 @@
-// Words over mapped bytes. What they order among threads is in tests/race.
+// Words over mapped bytes. Their ordering among threads is tested in tests/race.
 #include "base/shared_atomic.h"
 
 #include <array>
@@ -23,7 +23,7 @@ struct TwoWords {
 };
 static_assert(offsetof(TwoWords, second) == 8);
 
-TEST(SharedAtomicTest, LiesOverBytesAsTheLittleEndianWordThere) {
+TEST(SharedAtomicTest, ASharedAtomicIsTheLittleEndianWordOfItsBytes) {
   alignas(8) std::array<std::uint8_t, 8> bytes{1, 2, 3, 4, 5, 6, 7, 8};
   auto* word = reinterpret_cast<Shared64*>(bytes.data());
   EXPECT_EQ(word->load(std::memory_order_relaxed), 0x0807060504030201U);
@@ -31,7 +31,7 @@ TEST(SharedAtomicTest, LiesOverBytesAsTheLittleEndianWordThere) {
   EXPECT_EQ(bytes, (std::array<std::uint8_t, 8>{0x18, 0x17, 0x16, 0x15, 0x14, 0x13, 0x12, 0x11}));
 }
 
-TEST(SharedAtomicTest, ReadModifyWritesReturnWhatWasThere) {
+TEST(SharedAtomicTest, ReadModifyWritesReturnTheOldValue) {
   Shared32 word{5};
   EXPECT_EQ(word.exchange(6, std::memory_order_acq_rel), 5U);
   EXPECT_EQ(word.fetch_add(10, std::memory_order_acq_rel), 6U);
@@ -39,7 +39,7 @@ TEST(SharedAtomicTest, ReadModifyWritesReturnWhatWasThere) {
   EXPECT_EQ(word.load(std::memory_order_acquire), 17U);
 }
 
-TEST(SharedAtomicTest, AFailedExchangeTellsWhatItFoundAndChangesNothing) {
+TEST(SharedAtomicTest, AFailedExchangeReturnsTheFoundValueAndChangesNothing) {
   Shared64 word{7};
   std::uint64_t expected = 8;
   EXPECT_FALSE(word.compare_exchange(expected, 9, std::memory_order_acq_rel));
@@ -65,7 +65,7 @@ TEST(SharedAtomicTest, NoIncrementOfTwoThreadsIsLost) {
   EXPECT_EQ(word.load(std::memory_order_relaxed), 2 * kEach);
 }
 
-TEST(SharedAtomicTest, FullFenceForbidsThatTwoStoresMissEachOther) {
+TEST(SharedAtomicTest, FullFenceForbidsThatTwoThreadsMissEachOthersStores) {
   constexpr int kRounds = 20'000;
   Shared32 x{0};
   Shared32 y{0};

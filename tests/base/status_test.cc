@@ -1,4 +1,4 @@
-// Status helpers: what an errno becomes, and that the macros leave or go on.
+// Status helpers: the codes of errnos, and that the macros return early or continue.
 #include "base/status.h"
 
 #include <cerrno>
@@ -19,7 +19,7 @@ struct ErrnoCase {
 
 class ErrnoStatusTest : public testing::TestWithParam<ErrnoCase> {};
 
-TEST_P(ErrnoStatusTest, HasTheFittingCodeAndNamesTheOperation) {
+TEST_P(ErrnoStatusTest, AnErrnoStatusHasTheFittingCodeAndNamesTheOperation) {
   const absl::Status status = ErrnoStatus(GetParam().error, "open /data/x");
   EXPECT_EQ(status.code(), GetParam().code);
   const std::string message(ToStd(status.message()));
@@ -58,7 +58,7 @@ absl::Status Twice(const absl::Status& first, int& reached) {
   return absl::OkStatus();
 }
 
-TEST(StatusTest, ReturnIfErrorLeavesWithTheStatusAndGoesOnIfOk) {
+TEST(StatusTest, ReturnIfErrorReturnsAnErrorAndContinuesIfOk) {
   int reached = 0;
   EXPECT_EQ(Twice(NotFound("x"), reached), NotFound("x"));
   EXPECT_EQ(reached, 0);
@@ -73,7 +73,7 @@ absl::StatusOr<int> Sum(absl::StatusOr<std::unique_ptr<int>> a, absl::StatusOr<i
   return *left + right;
 }
 
-TEST(StatusTest, AssignOrReturnMovesTheValueOrLeavesWithTheStatus) {
+TEST(StatusTest, AssignOrReturnMovesTheValueOrReturnsTheError) {
   EXPECT_EQ(*Sum(std::make_unique<int>(3), 4), 7);
   EXPECT_EQ(Sum(DataLoss("a"), 4).status(), DataLoss("a"));
   EXPECT_EQ(Sum(std::make_unique<int>(3), OutOfRange("b")).status(), OutOfRange("b"));

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""./dev where packages are missing: whom it asks, what it prints, and that no file stays behind; and what
-it shows of a build. Its PATH has stubs for what is asked about, for apt-get and for ninja, and nothing
-of this system is installed."""
+"""./dev where packages are missing: how it becomes root, what it prints, and that no file stays
+behind; and its output during a build. Its PATH has stubs for the missing programs, for apt-get and
+for ninja, and nothing is installed on this system."""
 
 import os
 import pathlib
@@ -50,7 +50,7 @@ class DevScriptFixture(unittest.TestCase):
         environment = {"PATH": str(self.bin), "BIN": str(self.bin), "TMPDIR": str(self.tmp),
                        "CALLS": str(self.calls), "TERM": term}
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
-        # In a session of its own it has no terminal, whoever runs the test.
+        # In a session of its own it has no terminal, however the test is run.
         return subprocess.Popen(command, cwd=SOURCE, env=environment, stdin=subprocess.DEVNULL,
                                 text=True, start_new_session=True, **pipes)
 
@@ -66,7 +66,7 @@ class InstallTest(DevScriptFixture):
         self.assertEqual(self.install(), (1, "", AS_ROOT))
         self.assertEqual(self.calls.read_text(), "")
 
-    def test_a_sudo_that_nobody_can_give_a_password_is_none(self):
+    def test_a_sudo_that_needs_a_password_without_a_terminal_is_not_used(self):
         self.stub("sudo", '[ "$1" != -n ] || exit 1; echo asked >>"$CALLS"')
         self.assertEqual(self.install(), (1, "", AS_ROOT))
         self.assertEqual(self.calls.read_text(), "")
@@ -86,7 +86,7 @@ class InstallTest(DevScriptFixture):
                          "sudo\nsudo\nupdate -q\n"
                          f"sudo\ninstall -q -y --no-install-recommends {MISSING}\n")
 
-    def test_of_what_failed_the_end_is_shown(self):
+    def test_the_last_lines_of_a_failed_command_are_shown(self):
         self.stub("id", "echo 0")
         self.stub("apt-get", "for i in 1 2 3 4 5 6 7 8 9; do echo line $i a; echo line $i b; "
                              "echo line $i c >&2; done; exit 100")
@@ -130,7 +130,7 @@ echo "ninja: build stopped: subcommand failed."
 exit 1"""
 
     def build(self, ninja, terminal_fds=(), term="xterm"):
-        """Exit status, what came on the terminal, and what came on standard output if that is none."""
+        """Exit status, output on the terminal, and standard output if that is no terminal."""
         self.stub("ninja", ninja)
         ours, theirs = pty.openpty()
         into = {1: subprocess.PIPE, 2: subprocess.PIPE} | {fd: theirs for fd in terminal_fds}
@@ -142,7 +142,7 @@ exit 1"""
         try:
             while piece := os.read(ours, 4096):
                 shown += piece
-        except OSError:  # So a terminal says that nobody has it open any more.
+        except OSError:  # EIO: no process has the terminal open any more.
             pass
         os.close(ours)
         return shell.returncode, shown.decode().replace("\r\n", "\n"), out
@@ -159,13 +159,13 @@ exit 1"""
              None))
         self.assertEqual(self.calls.read_text(), "-C folder\n")
 
-    def test_what_is_said_goes_to_standard_output_and_the_count_to_the_terminal(self):
+    def test_messages_go_to_standard_output_and_the_count_to_the_terminal(self):
         self.assertEqual(
             self.build(self.GOES, [2]),
             (0, "\r[1/2]\r\033[K\r[2/2]\r\033[K",
              "== building folder\na.cc:1: warning: [1/2] or so\n"))
 
-    def test_a_failure_is_shown_in_full_and_is_one(self):
+    def test_a_failed_build_is_shown_in_full_and_fails(self):
         said = ("FAILED: a.o\na.cc:1: error: two words   apart\n"
                 "ninja: build stopped: subcommand failed.\n")
         code, shown, _ = self.build(self.FAILS, [1, 2])

@@ -1,20 +1,20 @@
-"""The fenced blocks of a Markdown document, and what the tests make of them.
+"""The fenced blocks of a Markdown document, and how the tests run them.
 
     ```cpp        statements of the document's program, in order: all share one main()
-    ```cpp top    what stands before main(): includes, functions
-    ```console    "$ command" lines for a shell, each followed by what it prints
+    ```cpp top    code before main(): includes, functions
+    ```console    "$ command" lines for a shell, each followed by its output
     ```sh         commands for a shell, which must succeed
-    ```text       after a cpp block: what that block prints
+    ```text       after a cpp block: the output of that block
 
-In what is shown, "..." stands for any text within a line, and as a whole line for any lines. Other
-languages are not run.
+In the output that is shown, "..." stands for any text within a line, and as a whole line for any
+lines. Other languages are not run.
 """
 
 import dataclasses
 import re
 
 FENCE = re.compile(r"^```(\S*)[ \t]*(\S*)[ \t]*\n(.*?)^```[ \t]*$", re.MULTILINE | re.DOTALL)
-TURN = "\x1e"  # What the program prints before each block; then it waits for a line.
+TURN = "\x1e"  # The program prints it before each block; then it waits for a line.
 
 
 @dataclasses.dataclass
@@ -45,7 +45,7 @@ def program_of(document, name):
 #include <cstdio>
 
 namespace guide {{
-// Says that the block before is done, and waits until the next one is to be run.
+// Reports that the previous block is done, and waits until the next one is to be run.
 inline bool NextTurn() {{
   std::fputc('\\x1e', stdout);
   std::fflush(stdout);
@@ -68,7 +68,8 @@ def matches(shown, printed):
         if line.strip() == "...":
             pattern += r"(?:.*\n)*"
         else:
-            pattern += r"[^\n]*".join(re.escape(part) for part in line.rstrip().split("...")) + r"[ ]*\n"
+            parts = line.rstrip().split("...")
+            pattern += r"[^\n]*".join(re.escape(part) for part in parts) + r"[ ]*\n"
     return re.fullmatch(pattern, printed) is not None
 
 

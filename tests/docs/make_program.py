@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""make_program.py DOCUMENT PROGRAM: writes the C++ program that the document's blocks make."""
+"""make_program.py DOCUMENT PROGRAM: writes the C++ program of the document's blocks."""
 
 import pathlib
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""readme_test.py README EXAMPLE: runs the blocks of README.md, and sees that the program that it shows
+"""readme_test.py README EXAMPLE: runs the blocks of README.md, and checks that the program it shows
 is the example, which is compiled and run by itself."""
 
 import pathlib

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""run_document.py DOCUMENT [PROGRAM]: runs the blocks of a document in their order, and compares what
-they print with what it shows. PROGRAM is what make_program.py made of the document; it lives as long
-as the document is run, so the commands of a shell meet it at work. $COMMY_PROGRAM is the `commy` of
-the commands. All happens in an empty folder. Prints the faults; exit status 1 if there are any."""
+"""run_document.py DOCUMENT [PROGRAM]: runs the blocks of a document in their order, and compares
+their output with the output that it shows. make_program.py makes PROGRAM from the document. It runs
+as long as the document does, so the commands of a shell find it running. $COMMY_PROGRAM is the
+`commy` of the commands. All runs in an empty folder. Prints the faults; exit status 1 if there are
+any."""
 
 import os
 import pathlib
@@ -65,7 +66,7 @@ def run_cpp(block, after, program):
     if program is None:
         return
     if program.ended:
-        yield "the program had ended before"
+        yield "the program had already ended"
         return
     shown = after.text if after is not None and after.language == "text" else ""
     printed = program.run_block()
@@ -79,7 +80,7 @@ def run_console(block, folder, environment):
     for command, shown in commands_of(block):
         _, printed = shell(command, folder, environment)
         if printed and not printed.endswith("\n"):
-            printed += "\n"  # `commy get` ends the line only on a terminal, which is what is shown.
+            printed += "\n"  # `commy get` ends the line only on a terminal, as the document shows.
         if not matches(shown, printed):
             yield command.strip() + ": " + difference(shown, printed)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run_document.py must find what is wrong: blocks that do not compile, print something else than is
+"""run_document.py must find wrong blocks: those that do not compile, print other output than is
 shown, fail or end the program. $CXX compiles, without Commy."""
 
 import os
@@ -46,14 +46,14 @@ not run
 WRONG = {
     "another number": ("```text\n4", "```text\n5", 1),
     "output that is not shown": ("x += 1;", 'std::puts("x");', 1),
-    "shown output that does not come": ("x += 1;\n```", "x += 1;\n```\n```text\n1\n```", 1),
+    "shown output that is not printed": ("x += 1;\n```", "x += 1;\n```\n```text\n1\n```", 1),
     "another line of the shell": ("... two", "... three", 1),
     "a line too few": ("one\n...", "...", 1),
     "a command that fails": ("true\n", "false\ntrue\n", 1),
     "a program that ends": ("x += 1;", "std::exit(x);", 2),
     "a program that dies": ("x += 1;", "std::abort();", 2),
     "a type that does not fit": ("x += 1;", "x += nullptr;", None),
-    "a name that is not there": ("Twice(2)", "Thrice(2)", None),
+    "a name that does not exist": ("Twice(2)", "Thrice(2)", None),
 }
 
 
@@ -81,7 +81,7 @@ def main():
         failed.append(f"a good document has {count} faults")
     for name, (before, after, expected) in WRONG.items():
         if GOOD.count(before) != 1:
-            failed.append(f"{name}: the text to replace is there {GOOD.count(before)} times")
+            failed.append(f"{name}: the text to replace occurs {GOOD.count(before)} times")
         elif (count := count_faults(GOOD.replace(before, after))) != expected:
             failed.append(f"{name}: {count} faults, expected {expected}")
     print("\n".join(failed) or f"a good document and {len(WRONG)} wrong ones: all as expected")

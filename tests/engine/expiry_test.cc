@@ -1,4 +1,4 @@
-// Keys that expire: what is returned when, by which clock, and how their space comes back.
+// Keys that expire: when they are gone, by which clock, and how their space is reclaimed.
 #include <algorithm>
 #include <map>
 #include <optional>
@@ -17,7 +17,7 @@ using Code = absl::StatusCode;
 
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 
-// Whoever asks it for the time for intervals loses a millisecond: so a budget is a number of turns.
+// Each reading of the monotonic clock costs a millisecond, so a time budget is a number of turns.
 class SlowPlatform : public FaultPlatform {
  public:
   std::int64_t MonotonicNs() override {
@@ -40,7 +40,7 @@ class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Ord
     store_ = *OpenOn(platform_, path_, TinyNodes(QuietOptions()));
     ns_ = *store_->OpenNamespace("n", {.order = GetParam()});
     Beat();
-    Beat();  // From here on its clock is settled.
+    Beat();  // From here on the store's clock is settled.
   }
   void TearDown() override {
     EXPECT_TRUE(IsSound(*store_));
@@ -76,7 +76,7 @@ class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Ord
   std::optional<Namespace> ns_;
 };
 
-TEST_P(ExpiryTest, AKeyIsThereUntilItsTimeIsOver) {
+TEST_P(ExpiryTest, AKeyIsPresentUntilItsTimeToLiveHasElapsed) {
   Put("short", absl::Seconds(10));
   Put("long", absl::Minutes(10));
   Put("ever", absl::InfiniteDuration());
@@ -93,7 +93,7 @@ TEST_P(ExpiryTest, AKeyIsThereUntilItsTimeIsOver) {
   EXPECT_EQ(*ns_->Count(), 2U);
 }
 
-TEST_P(ExpiryTest, TheSpaceOfWhatExpiredComesBackThoughNobodyTouchesIt) {
+TEST_P(ExpiryTest, BeatsReclaimExpiredKeysThatNobodyTouches) {
   for (int i = 0; i < 500; ++i) {
     Put("k" + std::to_string(i), absl::Seconds(1 + i % 50));
   }
@@ -108,7 +108,7 @@ TEST_P(ExpiryTest, TheSpaceOfWhatExpiredComesBackThoughNobodyTouchesIt) {
   EXPECT_TRUE(IsThere("ever"));
 }
 
-TEST_P(ExpiryTest, ABeatLooksForNothingWhereNothingIsDue) {
+TEST_P(ExpiryTest, ABeatStartsNoSweepBeforeAnyKeyIsDue) {
   Put("later", absl::Seconds(10));
   Beat();
   const std::uint64_t claims = Claims();
@@ -120,7 +120,7 @@ TEST_P(ExpiryTest, ABeatLooksForNothingWhereNothingIsDue) {
   EXPECT_GT(Claims(), claims);
 }
 
-TEST_P(ExpiryTest, TheSweepFindsWhatMovedWhileTheIndexChangedShape) {
+TEST_P(ExpiryTest, TheSweepFindsKeysThatMovedWhileTheIndexWasReshaped) {
   Put("first", absl::Seconds(5));
   for (int i = 0; i < 300; ++i) {
     Put("grow" + std::to_string(i), std::nullopt);
@@ -133,7 +133,7 @@ TEST_P(ExpiryTest, TheSweepFindsWhatMovedWhileTheIndexChangedShape) {
   EXPECT_EQ(Records(), 0U);
 }
 
-TEST_P(ExpiryTest, WhatIsPutAgainLivesOn) {
+TEST_P(ExpiryTest, APutReplacesTheTimeToLiveOfItsKey) {
   Put("a", absl::Seconds(5));
   Put("b", absl::Seconds(5));
   Put("a", absl::Seconds(50));
@@ -149,7 +149,7 @@ TEST_P(ExpiryTest, WhatIsPutAgainLivesOn) {
   EXPECT_EQ(Records(), 1U);
 }
 
-TEST_P(ExpiryTest, ASnapshotGoesOnSeeingWhatIsSweptMeanwhile) {
+TEST_P(ExpiryTest, ASnapshotStillSeesKeysThatExpireAndAreSweptLater) {
   Put("short", absl::Seconds(5));
   absl::StatusOr<Snapshot> then = store_->TakeSnapshot();
   Advance(5);
@@ -163,7 +163,7 @@ TEST_P(ExpiryTest, ASnapshotGoesOnSeeingWhatIsSweptMeanwhile) {
   EXPECT_EQ(Records(), 0U);
 }
 
-TEST_P(ExpiryTest, TransactionsAndBatchesSetTimesToLiveToo) {
+TEST_P(ExpiryTest, TransactionsAndBatchesSetTimesToLive) {
   ASSERT_TRUE(ns_->SetDefaultTtl(absl::Seconds(30)).ok());
   WriteBatch batch;
   batch.Put(*ns_, "b10", "1", {.ttl = absl::Seconds(10)});
@@ -190,7 +190,7 @@ TEST_P(ExpiryTest, TransactionsAndBatchesSetTimesToLiveToo) {
   EXPECT_EQ(Records(), 0U);
 }
 
-TEST_P(ExpiryTest, AnAbortedTransactionDoesNotHideWhatExpires) {
+TEST_P(ExpiryTest, AnAbortedTransactionDoesNotHideExpiredKeysFromTheSweep) {
   Put("k", absl::Seconds(5));
   absl::StatusOr<Transaction> loser = store_->Begin();
   ASSERT_TRUE(loser->Put(*ns_, "k", "new").ok());
@@ -204,7 +204,7 @@ TEST_P(ExpiryTest, AnAbortedTransactionDoesNotHideWhatExpires) {
   EXPECT_EQ(Records(), 1U);
 }
 
-TEST_P(ExpiryTest, TheDefaultIsForWhatIsPutWithoutATimeToLive) {
+TEST_P(ExpiryTest, TheNamespacesDefaultAppliesToPutsWithoutATimeToLive) {
   EXPECT_EQ(*ns_->DefaultTtl(), absl::InfiniteDuration());
   Put("before", std::nullopt);
   ASSERT_TRUE(ns_->SetDefaultTtl(absl::Seconds(20)).ok());
@@ -223,14 +223,14 @@ TEST_P(ExpiryTest, TheDefaultIsForWhatIsPutWithoutATimeToLive) {
   EXPECT_EQ(TtlOf("ever"), absl::InfiniteDuration());
   EXPECT_EQ(TtlOf("before"), absl::InfiniteDuration());
   Advance(10);
-  EXPECT_EQ(*ns_->Add("counter", 1), 2);  // What is there keeps its time.
+  EXPECT_EQ(*ns_->Add("counter", 1), 2);  // An existing key keeps its time to live.
   EXPECT_EQ(TtlOf("counter"), absl::Seconds(10));
   ASSERT_TRUE(ns_->SetDefaultTtl(absl::InfiniteDuration()).ok());
   Put("after", std::nullopt);
   EXPECT_EQ(TtlOf("after"), absl::InfiniteDuration());
 }
 
-TEST_P(ExpiryTest, TheDefaultIsGivenWithTheNamespaceAndListed) {
+TEST_P(ExpiryTest, TheDefaultTimeToLiveIsSetWithTheNamespaceAndListed) {
   const Namespace made = *store_->OpenNamespace("made", {.default_ttl = absl::Hours(1)});
   EXPECT_EQ(*made.DefaultTtl(), absl::Hours(1));
   EXPECT_EQ(*store_->OpenNamespace("made")->DefaultTtl(), absl::Hours(1));
@@ -256,7 +256,7 @@ TEST_P(ExpiryTest, SettingTheWallClockChangesNoTimeToLive) {
     platform_.Set([&](FaultPlatform::Faults& faults) { *faults.wall_ns += step; });
     EXPECT_EQ(TtlOf("k"), absl::Seconds(100));
     Beat();
-    // Who opens it now has the same time, too.
+    // A store that is opened now has the same time.
     Store other = *OpenOn(platform_, path_, QuietOptions());
     ScanRange scan = other.OpenNamespace("n")->Scan();
     for (const Entry& entry : scan) {
@@ -266,7 +266,7 @@ TEST_P(ExpiryTest, SettingTheWallClockChangesNoTimeToLive) {
   }
 }
 
-TEST_P(ExpiryTest, ARebootCountsAsTheWallClockSays) {
+TEST_P(ExpiryTest, ARebootTakesAsLongAsTheWallClockSays) {
   Put("short", absl::Seconds(100));
   Put("long", absl::Seconds(1000));
   Beat();
@@ -283,7 +283,7 @@ TEST_P(ExpiryTest, ARebootCountsAsTheWallClockSays) {
   EXPECT_EQ(TtlOf("long"), absl::Seconds(800));
 }
 
-TEST_P(ExpiryTest, WhatHasExpiredDoesNotComeBackWithAClockThatWasSetBackAtAReboot) {
+TEST_P(ExpiryTest, ExpiredKeysStayGoneWhenARebootSetsTheWallClockBack) {
   Put("short", absl::Seconds(100));
   Put("long", absl::Seconds(1000));
   Advance(200);
@@ -299,7 +299,7 @@ TEST_P(ExpiryTest, WhatHasExpiredDoesNotComeBackWithAClockThatWasSetBackAtAReboo
   ns_ = *store_->OpenNamespace("n");
   EXPECT_FALSE(IsThere("short"));
   EXPECT_EQ(TtlOf("long"), absl::Seconds(800));
-  Put("other", absl::Seconds(1));  // Who changes nothing sweeps nothing.
+  Put("other", absl::Seconds(1));  // A process that changes nothing sweeps nothing.
   Beat();
   Beat();
   Advance(800);
@@ -307,7 +307,7 @@ TEST_P(ExpiryTest, WhatHasExpiredDoesNotComeBackWithAClockThatWasSetBackAtAReboo
   EXPECT_EQ(Records(), 0U);
 }
 
-TEST_P(ExpiryTest, AFullStoreMakesRoomOfWhatHasExpired) {
+TEST_P(ExpiryTest, AFullStoreMakesRoomFromExpiredKeys) {
   Options options = QuietOptions();
   options.max_size = std::uint64_t{10} << 20;
   Store small = *OpenOn(platform_, temp_.File("small"), options);
@@ -329,7 +329,7 @@ TEST_P(ExpiryTest, AFullStoreMakesRoomOfWhatHasExpired) {
   EXPECT_TRUE(IsSound(small));
 }
 
-TEST_P(ExpiryTest, AFullStoreGoesOnTakingPutsWhileOlderKeysExpire) {
+TEST_P(ExpiryTest, AFullStoreAcceptsPutsWhileOlderKeysExpire) {
   Options options = QuietOptions();
   options.max_size = std::uint64_t{10} << 20;
   Store small = *OpenOn(platform_, temp_.File("small"), options);
@@ -366,7 +366,7 @@ TEST_P(ExpiryTest, ASmallNamespaceIsSweptBesideALargeBacklog) {
   }
   Advance(1);
   platform_.BecomeSlow();
-  // Each takes some turns of its budget, of which every second one is for the few.
+  // Each beat has a few turns; every second one is for the small namespace.
   for (int beat = 0; beat < 3; ++beat) {
     Beat();
   }
@@ -378,7 +378,7 @@ TEST_P(ExpiryTest, ASmallNamespaceIsSweptBesideALargeBacklog) {
   EXPECT_EQ(*ns_->Size(), 0U);
 }
 
-TEST_P(ExpiryTest, APassVisitsEachPartOfANamespaceAFewTimesHoweverManyPiecesItHas) {
+TEST_P(ExpiryTest, ASweepMakesAtMostThreeVisitsPerIndexNodeHoweverManyStepsItTakes) {
   constexpr int kKeys = 3'000;
   for (int i = 0; i < kKeys; ++i) {
     Put("k" + std::to_string(i), i % 3 == 0 ? absl::Seconds(100) : absl::Seconds(1));
@@ -415,7 +415,7 @@ TEST_P(ExpiryTest, APassVisitsEachPartOfANamespaceAFewTimesHoweverManyPiecesItHa
   EXPECT_EQ(deleted, kKeys - kKeys / 3);
   EXPECT_GT(pieces, parts / 2);
   EXPECT_LE(pass.visits, 3 * parts);
-  // And it has left word of when the rest is due.
+  // The pass has recorded when the rest is due, so a beat before that sweeps nothing.
   const std::uint64_t claims = Claims();
   Beat();
   EXPECT_EQ(Claims(), claims);
@@ -424,7 +424,7 @@ TEST_P(ExpiryTest, APassVisitsEachPartOfANamespaceAFewTimesHoweverManyPiecesItHa
   EXPECT_EQ(Records(), 0U);
 }
 
-TEST_P(ExpiryTest, WhatAPassThatWasGivenUpHasLeftBehindIsSweptByAnother) {
+TEST_P(ExpiryTest, AnotherSweepFinishesWhatAnAbandonedOneLeft) {
   constexpr int kKeys = 12'000;
   for (int i = 0; i < kKeys; ++i) {
     Put("k" + std::to_string(i), absl::Seconds(1));

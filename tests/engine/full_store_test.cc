@@ -1,5 +1,5 @@
-// A store without room: writes say ResourceExhausted and change nothing, what is there can be read
-// and deleted, and what was deleted makes room again. Both for a full disk and for max_size.
+// A store without room: writes return ResourceExhausted and change nothing, keys can be read and
+// deleted, and deleting makes room again. Both for a full disk and for max_size.
 #include <atomic>
 #include <chrono>
 #include <filesystem>
@@ -22,7 +22,7 @@ using Code = absl::StatusCode;
 
 class FullStoreTest : public StoreFixture {
  protected:
-  // Puts values of `bytes` until there is no room for another; what was put.
+  // Puts values of `bytes` until there is no room for another. Returns the pairs that were put.
   static std::map<std::string, std::string> Fill(const Namespace& ns, const std::string& prefix,
                                                  std::size_t bytes, absl::Status* refused) {
     std::map<std::string, std::string> put;
@@ -44,7 +44,7 @@ class FullStoreTest : public StoreFixture {
     }
   }
 
-  // The whole story, for whatever it is that limits the store.
+  // The whole cycle, used for each kind of limit.
   static void FillReadDeleteAndFillAgain(const Store& store, std::size_t bytes) {
     SCOPED_TRACE(bytes);
     const Namespace ns = MustOpenNamespace(store, "full/" + std::to_string(bytes));
@@ -62,7 +62,7 @@ class FullStoreTest : public StoreFixture {
     EXPECT_EQ(*ns.Size(), 0U);
     EXPECT_TRUE(IsSound(store));
     ASSERT_TRUE(WaitFor([&] { return ns.Put("again", std::string(bytes, 'y')).ok(); }));
-    // What was retired comes free with the epoch; then there is about as much room as before.
+    // Retired blocks become free as the epoch moves; then there is about as much room as before.
     std::map<std::string, std::string> more;
     EXPECT_TRUE(WaitFor(
         [&] {
@@ -74,7 +74,7 @@ class FullStoreTest : public StoreFixture {
     more.emplace("again", std::string(bytes, 'y'));
     ExpectAll(ns, more);
     EXPECT_TRUE(IsSound(store));
-    // May want a moment too, until what was retired comes free.
+    // This may also fail until retired blocks become free.
     EXPECT_TRUE(WaitFor([&] { return ns.Clear().ok(); }));
     // NotFound: the heartbeat has finished a drop that had no room to end.
     EXPECT_TRUE(WaitFor([&] {
@@ -111,7 +111,7 @@ TEST_F(FullStoreTest, AStoreOnAFullDiskStillReadsAndDeletesAndThenPutsAgain) {
   }
 }
 
-TEST_F(FullStoreTest, ADiskTooSmallForAnEmptyStoreLeavesNoFile) {
+TEST_F(FullStoreTest, CreatingAStoreOnATooSmallDiskLeavesNoFile) {
   const SmallDisk disk(std::uint64_t{16} << 10);
   if (!disk.mounted()) {
     GTEST_SKIP() << "SKIPPED: " << disk.error();
@@ -124,7 +124,7 @@ TEST_F(FullStoreTest, ADiskTooSmallForAnEmptyStoreLeavesNoFile) {
   EXPECT_EQ(Store::Open(disk.File("store"), options).status().code(), Code::kNotFound);
 }
 
-TEST_F(FullStoreTest, AFullStoreTakesNoNamespaceAndLosesNone) {
+TEST_F(FullStoreTest, AFullStoreRefusesNewNamespacesAndKeepsTheOthers) {
   Store store = MustOpen(SizeLimited());
   const Namespace ns = MustOpenNamespace(store, "n");
   absl::Status refused;
@@ -143,10 +143,10 @@ TEST_F(FullStoreTest, AFullStoreTakesNoNamespaceAndLosesNone) {
   EXPECT_TRUE(WaitFor([&] { return store.OpenNamespace("after").ok(); }));
 }
 
-TEST_F(FullStoreTest, OverwritingAtTheLimitForeverNeverFillsTheStore) {
+TEST_F(FullStoreTest, EndlessOverwritesInAHalfFullStoreNeverFillIt) {
   Store store = MustOpen(SizeLimited());
   const Namespace ns = MustOpenNamespace(store, "n");
-  // Half full; then every key a hundred times over.
+  // Half full; then every key is overwritten a hundred times.
   const std::string value(900, 'v');
   for (int i = 0; i < 100'000; ++i) {
     const absl::Status put = ns.Put(std::to_string(i % 1000), value);
@@ -158,7 +158,7 @@ TEST_F(FullStoreTest, OverwritingAtTheLimitForeverNeverFillsTheStore) {
 }
 
 TEST_F(FullStoreTest, EveryAllocationThatFailsLeavesTheStoreSound) {
-  // Whichever piece of an operation finds no room: what it had taken comes back.
+  // Whichever allocation of an operation fails, the operation gives back what it had taken.
   FaultPlatform platform;
   for (std::uint64_t budget = 0; budget < 40; ++budget) {
     SCOPED_TRACE(budget);
@@ -189,7 +189,7 @@ TEST_F(FullStoreTest, EveryAllocationThatFailsLeavesTheStoreSound) {
   expect_store_ = false;
 }
 
-// Calls `hook` at the next lock that it is asked for.
+// Calls `hook` at the next attempt to lock.
 class HookedPlatform : public FaultPlatform {
  public:
   void AtNextLock(std::function<void()> hook) {
@@ -208,8 +208,8 @@ class HookedPlatform : public FaultPlatform {
   std::atomic<bool> armed_{false};
 };
 
-// Who finds the store full looks who is dead, outside of any operation.
-TEST_F(FullStoreTest, CloseWaitsForWhoLooksForRoom) {
+// A writer that finds the store full probes for dead participants, outside of any operation.
+TEST_F(FullStoreTest, CloseWaitsForAWriterThatIsLookingForRoom) {
   HookedPlatform platform;
   Options options = QuietOptions();
   options.max_size = std::uint64_t{2} << 20;
@@ -230,7 +230,7 @@ TEST_F(FullStoreTest, CloseWaitsForWhoLooksForRoom) {
     EXPECT_FALSE(WaitFor([&] { return closed.load(); }, std::chrono::milliseconds(100)));
   });
   const absl::Status full = ns.Put("new", value);
-  ASSERT_TRUE(closer.joinable()) << "it did not look who is dead";
+  ASSERT_TRUE(closer.joinable()) << "the put did not probe for dead participants";
   closer.join();
   EXPECT_TRUE(absl::IsResourceExhausted(full) || absl::IsFailedPrecondition(full)) << full;
   EXPECT_TRUE(IsSound(other));

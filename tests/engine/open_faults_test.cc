@@ -1,6 +1,6 @@
-// Files that are no store, or not one that can be opened: each gives its own status, which names
-// the file and what is wrong, and a refused open leaves every byte as it was. Faults of a store in
-// use are in use_faults_test.cc, full stores in full_store_test.cc.
+// Files that are no store, or that cannot be opened. Each gives its own status, which names the
+// file and the fault, and a refused open leaves every byte as it was. Faults of a store in use
+// are in use_faults_test.cc, full stores in full_store_test.cc.
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
@@ -31,7 +31,7 @@ class OpenFaultsTest : public StoreFixture {
     ASSERT_TRUE(store.Close().ok());
   }
 
-  // That opening is refused in this way, and changes nothing.
+  // Expects that opening is refused with `code`, and changes nothing.
   void ExpectRefused(Code code, const std::string& part) {
     const std::string before = FileBytes(path_);
     const absl::Status status = Store::Open(path_, QuietOptions()).status();
@@ -55,7 +55,7 @@ class OpenFaultsTest : public StoreFixture {
   }
 };
 
-TEST_F(OpenFaultsTest, AFileOfSomethingElseIsNoStore) {
+TEST_F(OpenFaultsTest, AFileOfAnotherKindIsRefused) {
   expect_store_ = false;
   for (const std::size_t bytes : {std::size_t{0}, std::size_t{1}, std::size_t{4095}}) {
     WriteFileBytes(path_, std::string(bytes, 'x'));
@@ -134,8 +134,8 @@ TEST_F(OpenFaultsTest, ATruncatedFileIsRefusedWithBothLengths) {
   }
 }
 
-TEST_F(OpenFaultsTest, AFileThatIsLongerThanItsHeaderSaysIsFine) {
-  // A participant that died while it let the file grow leaves one.
+TEST_F(OpenFaultsTest, AFileThatIsLongerThanItsHeaderSaysOpens) {
+  // A participant that dies while it grows the file leaves one.
   std::filesystem::resize_file(path_, std::filesystem::file_size(path_) + 12345);
   Store store = MustOpen(QuietOptions());
   EXPECT_EQ(*MustOpenNamespace(store, "n").Get("key"), "value");
@@ -153,7 +153,7 @@ TEST_F(OpenFaultsTest, ADirectoryAPipeAndAMissingDirectoryAreRefused) {
   EXPECT_TRUE(Says(Store::Open(nowhere).status(), Code::kNotFound, nowhere));
 }
 
-TEST_F(OpenFaultsTest, WithoutPermissionItIsPermissionDenied) {
+TEST_F(OpenFaultsTest, OpeningWithoutPermissionIsPermissionDenied) {
   if (::geteuid() != 0) {
     GTEST_SKIP() << "SKIPPED: needs root, to become uid 65534";
   }
@@ -180,7 +180,7 @@ TEST_F(OpenFaultsTest, WithoutPermissionItIsPermissionDenied) {
   EXPECT_FALSE(std::filesystem::exists(temp_.File("new")));
 }
 
-TEST_F(OpenFaultsTest, CreateAndExistOptionsAreKept) {
+TEST_F(OpenFaultsTest, OpenHonoursTheCreateAndExistOptions) {
   Options options = QuietOptions();
   options.error_if_exists = true;
   EXPECT_TRUE(Says(Store::Open(path_, options).status(), Code::kAlreadyExists, path_));
@@ -227,7 +227,7 @@ TEST_F(OpenFaultsTest, AFileSystemWithoutTheLocksIsRefused) {
   EXPECT_TRUE(FileBytes(path_) == before);
 }
 
-TEST_F(OpenFaultsTest, AllSlotsTakenIsResourceExhaustedUntilOneGoes) {
+TEST_F(OpenFaultsTest, OpenIsResourceExhaustedWhileAllParticipantSlotsAreTaken) {
   const std::string path = temp_.File("two");
   Options options = QuietOptions();
   options.testing.participant_count = 2;
@@ -243,7 +243,7 @@ TEST_F(OpenFaultsTest, AllSlotsTakenIsResourceExhaustedUntilOneGoes) {
   EXPECT_TRUE(IsSound(third));
 }
 
-TEST_F(OpenFaultsTest, ACopyOfAStoreInUseIsRefusedAndTheOriginalGoesOn) {
+TEST_F(OpenFaultsTest, ACopyOfAStoreInUseIsRefusedAndTheOriginalStillWorks) {
   Store store = MustOpen(QuietOptions());
   ASSERT_TRUE(MustOpenNamespace(store, "n").Put("other", "x").ok());
   const std::string copy = temp_.File("copy");
@@ -263,7 +263,7 @@ TEST_F(OpenFaultsTest, ACopyOfAClosedStoreOpens) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(OpenFaultsTest, AStoreThatWasInUseInAnotherBootIsRefusedAndACleanOneOpens) {
+TEST_F(OpenFaultsTest, AfterARebootADirtyStoreIsRefusedAndACleanOneOpens) {
   FaultPlatform platform;
   platform.Set([](auto& faults) { faults.boot_id = platform::BootId{1, 2, 3}; });
   {
@@ -290,7 +290,7 @@ TEST_F(OpenFaultsTest, AStoreThatWasInUseInAnotherBootIsRefusedAndACleanOneOpens
   EXPECT_EQ(*MustOpenNamespace(MustOpen(QuietOptions()), "n").Get("key"), "newer");
 }
 
-TEST_F(OpenFaultsTest, WhereTheBootHasNoIdADirtyStoreIsRefused) {
+TEST_F(OpenFaultsTest, ADirtyStoreIsRefusedWhereTheBootHasNoId) {
   FaultPlatform platform;
   platform.Set([](auto& faults) { faults.boot_id = platform::BootId{}; });
   absl::StatusOr<Store> first = OpenOn(platform, path_, QuietOptions());
@@ -300,7 +300,7 @@ TEST_F(OpenFaultsTest, WhereTheBootHasNoIdADirtyStoreIsRefused) {
       Says(OpenOn(platform, path_, QuietOptions()).status(), Code::kDataLoss, "commy recover"));
 }
 
-TEST_F(OpenFaultsTest, WhoRacesToCreateOpensTheWinnersStore) {
+TEST_F(OpenFaultsTest, ProcessesThatRaceToCreateAllOpenTheWinnersStore) {
   const std::string path = temp_.File("raced");
   constexpr int kOpeners = 8;
   std::vector<std::unique_ptr<ChildProcess>> children;
@@ -331,7 +331,7 @@ TEST_F(OpenFaultsTest, WhoRacesToCreateOpensTheWinnersStore) {
   EXPECT_TRUE(IsSound(store));
 }
 
-// Puts another file in the place of the one that was just opened, `times` times.
+// Replaces the file that was just opened by another one, once.
 class ReplacingPlatform : public FaultPlatform {
  public:
   explicit ReplacingPlatform(std::string source) : source_(std::move(source)) {}
@@ -348,7 +348,7 @@ class ReplacingPlatform : public FaultPlatform {
   bool done_ = false;
 };
 
-TEST_F(OpenFaultsTest, AFileThatIsReplacedWhileItIsOpenedIsOpenedAgain) {
+TEST_F(OpenFaultsTest, OpenStartsOverWhenTheFileIsReplacedMeanwhile) {
   const std::string other = temp_.File("other");
   {
     Store store = MustOpen(other, QuietOptions());
@@ -360,7 +360,7 @@ TEST_F(OpenFaultsTest, AFileThatIsReplacedWhileItIsOpenedIsOpenedAgain) {
   EXPECT_EQ(*MustOpenNamespace(*store, "n").Get("key"), "of the new file");
 }
 
-TEST_F(OpenFaultsTest, WhoHasAReplacedFileOpenGoesOnWithIt) {
+TEST_F(OpenFaultsTest, AStoreWhoseFileIsReplacedStaysUsableToItsHolder) {
   Store old = MustOpen(QuietOptions());
   const Namespace ns = MustOpenNamespace(old, "n");
   {

@@ -1,6 +1,5 @@
-// Room that is there is given, whoever made it: a full store can always make some, from any thread and
-// with any keys, and what one thread freed serves the others. And work on whole namespaces lets everybody
-// else get on.
+// Free room serves every thread, whichever thread freed it. A full store can always make room, from
+// any thread and with any keys. And work on whole namespaces does not block other operations.
 #include <algorithm>
 #include <atomic>
 #include <memory>
@@ -34,7 +33,7 @@ Options RealOptions(std::uint64_t max_size) {
 
 class RoomForAllTest : public StoreFixture {
  protected:
-  // Puts until there is no room for `misses` puts in a row; the keys.
+  // Puts until `misses` puts have found no room. Returns the keys that were put.
   template <typename Key>
   static std::vector<std::string> Fill(const Namespace& ns, Key key, std::size_t bytes,
                                        int misses = 3) {
@@ -53,7 +52,7 @@ class RoomForAllTest : public StoreFixture {
   static std::string Numbered(int i) { return "k" + std::to_string(i); }
 };
 
-TEST_F(RoomForAllTest, WhatAThreadFreesInTheSpansOfALivingOneServesEverybody) {
+TEST_F(RoomForAllTest, BlocksFreedInSpansOfALivingThreadServeAllThreads) {
   for (const bool drops : {false, true}) {
     SCOPED_TRACE(drops ? "drop" : "delete");
     path_ = temp_.File(drops ? "drop" : "delete");
@@ -76,7 +75,7 @@ TEST_F(RoomForAllTest, WhatAThreadFreesInTheSpansOfALivingOneServesEverybody) {
   }
 }
 
-TEST_F(RoomForAllTest, DeletesOfAnyKeyLengthWorkWhoeverFilledTheStore) {
+TEST_F(RoomForAllTest, AFullStoreAcceptsDeletesOfKeysOfAnyLength) {
   constexpr int kLengths = 40;
   const auto key = [](int i) {
     std::string text = Numbered(i) + "-";
@@ -101,7 +100,7 @@ TEST_F(RoomForAllTest, DeletesOfAnyKeyLengthWorkWhoeverFilledTheStore) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(RoomForAllTest, DeletesFromManyThreadsAllWorkInAFullStore) {
+TEST_F(RoomForAllTest, AFullStoreAcceptsDeletesFromManyThreads) {
   constexpr int kThreads = 8;
   Store store = MustOpen(RealOptions(std::uint64_t{24} << 20));
   const Namespace ns = MustOpenNamespace(store, "n");
@@ -131,7 +130,7 @@ TEST_F(RoomForAllTest, DeletesFromManyThreadsAllWorkInAFullStore) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(RoomForAllTest, ATransactionOfDeletesWorksInAFullStoreAndSoDoesTheClearAfterIt) {
+TEST_F(RoomForAllTest, AFullStoreAcceptsATransactionOfDeletesAndThenAClear) {
   for (const Order order : {Order::kHash, Order::kOrdered}) {
     path_ = temp_.File(order == Order::kHash ? "hash" : "ordered");
     Store store = MustOpen(RealOptions(std::uint64_t{12} << 20));
@@ -155,7 +154,7 @@ TEST_F(RoomForAllTest, ATransactionOfDeletesWorksInAFullStoreAndSoDoesTheClearAf
   }
 }
 
-TEST_F(RoomForAllTest, WhereASnapshotForbidsADeleteTheErrorSaysWhoseAndAClearAndADropWork) {
+TEST_F(RoomForAllTest, InAFullStoreARefusedDeleteNamesTheSnapshotsHolderAndClearAndDropWork) {
   Store store = MustOpen(RealOptions(std::uint64_t{12} << 20));
   const Namespace ns = MustOpenNamespace(store, "n");
   const std::vector<std::string> keys = Fill(ns, Numbered, 900);
@@ -173,7 +172,7 @@ TEST_F(RoomForAllTest, WhereASnapshotForbidsADeleteTheErrorSaysWhoseAndAClearAnd
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(RoomForAllTest, ADropThatSaysItIsDoneHasHappenedWhoeverFilledTheStore) {
+TEST_F(RoomForAllTest, AFullStoreAcceptsADropAndItsSpaceIsFree) {
   Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
   const std::string prefix(60, 'p');
   const LivingThread owner([&] {
@@ -191,9 +190,9 @@ TEST_F(RoomForAllTest, ADropThatSaysItIsDoneHasHappenedWhoeverFilledTheStore) {
   EXPECT_TRUE(IsSound(second));
 }
 
-TEST_F(RoomForAllTest, OverwritingALargeValueMovesTheEpochAndNotTheEndOfTheFile) {
+TEST_F(RoomForAllTest, OverwritesOfALargeValueMoveTheEpochInsteadOfGrowingTheFile) {
   Options options = RealOptions(std::uint64_t{1} << 30);
-  options.heartbeat_interval = absl::Minutes(10);  // It moves no epoch either.
+  options.heartbeat_interval = absl::Minutes(10);  // The heartbeat moves no epoch.
   Store store = MustOpen(options);
   const Namespace ns = MustOpenNamespace(store, "n");
   for (const std::size_t bytes : {std::size_t{40'000}, std::size_t{1'000'000}}) {
@@ -207,12 +206,12 @@ TEST_F(RoomForAllTest, OverwritingALargeValueMovesTheEpochAndNotTheEndOfTheFile)
   }
 }
 
-TEST_F(RoomForAllTest, ALargeValueFitsIntoWhatIsFreeAtTheEndOfMaxSize) {
+TEST_F(RoomForAllTest, ALargeValueFitsIntoTheLastFreeSpansBeforeMaxSize) {
   Store store = MustOpen(RealOptions(std::uint64_t{32} << 20));
   const region::Geometry& geometry = ImplOf(store)->region().geometry();
   const std::uint64_t all = geometry.span_count_max << geometry.span_shift;
   const Namespace ns = MustOpenNamespace(store, "n");
-  // The small blocks that it takes have their spans in front of it.
+  // The small blocks that a put takes have their spans before the large value.
   ASSERT_TRUE(ns.Put("k", "small").ok());
   ASSERT_TRUE(*ns.Delete("k"));
   ASSERT_TRUE(ns.Put("k", std::string(all * 55 / 100, 'a')).ok());
@@ -223,8 +222,7 @@ TEST_F(RoomForAllTest, ALargeValueFitsIntoWhatIsFreeAtTheEndOfMaxSize) {
   EXPECT_EQ(*ns.Get("k"), most);
 }
 
-TEST_F(RoomForAllTest,
-       AFullStoreGoesOnTakingOverwritesWhenALittleOfItIsFreeInSpansOfALivingThread) {
+TEST_F(RoomForAllTest, AFullStoreAcceptsOverwritesWhenFivePercentIsFreeInSpansOfALivingThread) {
   Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
   const Namespace ns = MustOpenNamespace(store, "n");
   std::vector<std::string> keys;
@@ -232,7 +230,7 @@ TEST_F(RoomForAllTest,
   for (std::size_t i = 0; i < keys.size(); i += 20) {
     ASSERT_TRUE(*ns.Delete(keys[i])) << keys[i];
   }
-  // In an order in which no span of it comes free before the others.
+  // Shuffled, so that no span becomes free before the others.
   std::vector<std::string> left;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (i % 20 != 0) {
@@ -251,7 +249,8 @@ TEST_F(RoomForAllTest,
 
 // --- Work on whole namespaces ------------------------------------------------------------------
 
-// A platform whose clock moves by a second at each look, so that no piece of work takes more than one step.
+// A platform whose clock moves by a second at each reading, so that each piece of work takes only
+// one step.
 class HurriedPlatform : public FaultPlatform {
  public:
   std::int64_t MonotonicNs() override { return now_ns_ += hurried ? 1'000'000'000 : 1; }
@@ -264,7 +263,7 @@ class HurriedPlatform : public FaultPlatform {
 
 class PiecesTest : public StoreFixture {
  protected:
-  // Operations that this process has begun.
+  // The operations that this process has begun.
   static std::uint64_t OperationsOf(Store& store) {
     std::uint64_t operations = 0;
     region::Region& region = ImplOf(store)->region();
@@ -285,7 +284,7 @@ class PiecesTest : public StoreFixture {
   }
 };
 
-TEST_F(PiecesTest, ADropAClearAndASweepLeaveTheirPinAfterEachPiece) {
+TEST_F(PiecesTest, DropClearAndSweepGiveUpTheirPinAfterEachPiece) {
   for (const Order order : {Order::kHash, Order::kOrdered}) {
     HurriedPlatform platform;
     const std::string path = temp_.File(order == Order::kHash ? "hash" : "ordered");
@@ -329,7 +328,7 @@ TEST_F(PiecesTest, ADropAClearAndASweepLeaveTheirPinAfterEachPiece) {
   expect_store_ = false;
 }
 
-TEST_F(PiecesTest, WhoMeetsANamespaceThatIsBeingDroppedIsToldSoAndDoesNoneOfTheWork) {
+TEST_F(PiecesTest, CallsOnANamespaceThatIsBeingDroppedFailAndDoNoneOfTheDrop) {
   Store store = MustOpen(QuietOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   for (int i = 0; i < 1000; ++i) {
@@ -341,13 +340,14 @@ TEST_F(PiecesTest, WhoMeetsANamespaceThatIsBeingDroppedIsToldSoAndDoesNoneOfTheW
   EXPECT_TRUE(Says(ns.Get("k1").status(), Code::kNotFound, "was dropped"));
   EXPECT_TRUE(Says(ns.Put("k1", "w"), Code::kNotFound, "was dropped"));
   EXPECT_TRUE(Says(ns.Delete("k1").status(), Code::kNotFound, "was dropped"));
-  EXPECT_EQ(store.Stats()->used_bytes, used) << "the work is for who drops, and for heartbeats";
+  EXPECT_EQ(store.Stats()->used_bytes, used)
+      << "the drop is left to the dropping process and to heartbeats";
   impl.Background();
   EXPECT_TRUE(IsSound(store));
   EXPECT_EQ(store.Stats()->namespaces, 0U);
 }
 
-TEST_F(PiecesTest, ANameThatIsLeftOfADropIsNeitherListedNorRenamedNorInTheWay) {
+TEST_F(PiecesTest, ANamespaceThatIsBeingDroppedIsNotListedAndItsNameIsFree) {
   Store store = MustOpen(QuietOptions());
   for (const char* const name : {"a", "b", "c"}) {
     ASSERT_TRUE(MustOpenNamespace(store, name).Put("k", name).ok());
@@ -379,7 +379,7 @@ TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
   };
   index::IndexRoot* const root = old_root();
   {
-    // The clear as it stands behind its first step.
+    // A clear after its first step.
     process::Operation op(**impl.session().ThisLane(), process::OpKind::kClear, 0);
     auto* const object = impl.region().At<index::NamespaceObject>(*impl.catalog().Find("n"));
     const std::uint64_t made = *impl.hash_index().BuildRoot(
@@ -387,10 +387,11 @@ TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
         object->root.load(std::memory_order_acquire), alloc::Purpose::kClears);
     root->successor.store(made, std::memory_order_seq_cst);
   }
-  EXPECT_EQ(*ns.Get("k1"), "v") << "it is not over yet";
+  EXPECT_EQ(*ns.Get("k1"), "v") << "the clear has not ended";
   EXPECT_TRUE(ns.Put("k1", "w").ok());
   EXPECT_NE(old_root(), root);
-  EXPECT_EQ(root->baton.load(std::memory_order_acquire), 0U) << "nothing was frozen for it";
+  EXPECT_EQ(root->baton.load(std::memory_order_acquire), 0U)
+      << "the put froze part of the old index";
   EXPECT_EQ(*ns.Size(), 1U);
   EXPECT_EQ(*ns.Get("k1"), "w");
   EXPECT_TRUE(absl::IsNotFound(ns.Get("k2").status()));

@@ -1,5 +1,5 @@
-// Store::Sync: a store that is in use and was synced survives the machine going down. What a reboot
-// would find is shown by a copy: the copy of a store that may be torn is refused.
+// Store::Sync: a store that is in use and was synced survives a crash of the machine. A copy stands
+// for the file after the reboot: the copy of a store that may be torn is refused.
 #include <atomic>
 #include <functional>
 #include <optional>
@@ -20,14 +20,14 @@ namespace {
 
 class SyncTest : public StoreFixture {
  protected:
-  // Whether what is in the file now can be opened elsewhere; and is sound then.
+  // Whether a copy of the file as it is now opens and is sound.
   testing::AssertionResult Survives() {
     const std::string copy = temp_.File("copy");
     WriteFileBytes(copy, FileBytes(path_));
     absl::StatusOr<Store> store = Store::Open(copy, QuietOptions());
     return store.ok() ? IsSound(*store) : testing::AssertionFailure() << store.status();
   }
-  // In a child: begins an operation and stays in it until the parent says so.
+  // In a child: begins an operation and stays in it until the parent sends a message.
   int StandInsideAnOperation(ChildSide& parent) {
     absl::StatusOr<Store> own = Store::Open(path_, SmallOptions());
     if (!own.ok() || !own->OpenNamespace("n").ok()) {
@@ -52,7 +52,7 @@ class SyncTest : public StoreFixture {
   }
 };
 
-TEST_F(SyncTest, AStoreInUseSurvivesOnceItWasSynced) {
+TEST_F(SyncTest, ASyncedStoreSurvivesACrashWhileItIsInUse) {
   const Store store = MustOpen(SmallOptions());
   const Namespace ns = *store.OpenNamespace("n");
   ASSERT_TRUE(ns.Put("k", "v").ok());
@@ -60,11 +60,11 @@ TEST_F(SyncTest, AStoreInUseSurvivesOnceItWasSynced) {
   ASSERT_TRUE(store.Sync().ok());
   EXPECT_TRUE(Survives());
   EXPECT_EQ(InCopy("k"), "v");
-  EXPECT_TRUE(store.Sync().ok()) << "a second one has nothing to do";
+  EXPECT_TRUE(store.Sync().ok()) << "a second sync has nothing to do";
   EXPECT_TRUE(Survives());
 }
 
-TEST_F(SyncTest, TheNextChangeByWhomeverMakesItOneInUseAgain) {
+TEST_F(SyncTest, AnyChangeByAnyParticipantAfterASyncMakesTheStoreDirty) {
   const Store first = MustOpen(QuietOptions());
   const Store second = MustOpen(QuietOptions());
   const Namespace mine = *first.OpenNamespace("n");
@@ -89,7 +89,7 @@ TEST_F(SyncTest, TheNextChangeByWhomeverMakesItOneInUseAgain) {
   }
 }
 
-TEST_F(SyncTest, ReadersHeartbeatsAndWhoComesAndGoesLeaveItAsItIs) {
+TEST_F(SyncTest, ReadersHeartbeatsAndVisitorsKeepASyncedStoreClean) {
   const Store store = MustOpen(SmallOptions());
   const Namespace ns = *store.OpenNamespace("n");
   for (int i = 0; i < 100; ++i) {
@@ -112,7 +112,7 @@ TEST_F(SyncTest, ReadersHeartbeatsAndWhoComesAndGoesLeaveItAsItIs) {
   EXPECT_TRUE(Survives());
 }
 
-TEST_F(SyncTest, WhileOthersWriteItGivesUpAndOnceTheyRestItDoesIt) {
+TEST_F(SyncTest, SyncSucceedsBesideWritersAndMarksTheStoreCleanOnceTheyRest) {
   const Store store = MustOpen(SmallOptions());
   const Namespace ns = *store.OpenNamespace("n");
   std::atomic<bool> stop{false};
@@ -134,21 +134,21 @@ TEST_F(SyncTest, WhileOthersWriteItGivesUpAndOnceTheyRestItDoesIt) {
   EXPECT_TRUE(Survives());
 }
 
-TEST_F(SyncTest, AProcessThatIsStoppedInsideAnOperationIsNamed) {
+TEST_F(SyncTest, SyncNamesAProcessThatIsStoppedInsideAnOperation) {
   const Store store = MustOpen(SmallOptions());
   const Namespace ns = *store.OpenNamespace("n");
   ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
   ASSERT_EQ(child.Receive(), "inside");
   EXPECT_TRUE(Says(store.Sync(), absl::StatusCode::kUnavailable, std::to_string(child.pid())));
   EXPECT_FALSE(Survives());
-  EXPECT_TRUE(ns.Put("other", "v").ok()) << "nobody else is held up";
+  EXPECT_TRUE(ns.Put("other", "v").ok()) << "other writers are unaffected";
   child.Send("go on");
   ASSERT_EQ(child.Receive(), "done");
   EXPECT_TRUE(store.Sync().ok());
   EXPECT_EQ(InCopy("other"), "v");
 }
 
-TEST_F(SyncTest, OneThatDiedInsideAnOperationIsRecoveredFirst) {
+TEST_F(SyncTest, SyncRecoversAParticipantThatDiedInsideAnOperation) {
   const Store store = MustOpen(QuietOptions());
   ASSERT_TRUE(store.OpenNamespace("n")->Put("k", "v").ok());
   ChildProcess child([&](ChildSide& parent) { return StandInsideAnOperation(parent); });
@@ -160,13 +160,13 @@ TEST_F(SyncTest, OneThatDiedInsideAnOperationIsRecoveredFirst) {
   EXPECT_TRUE(Survives());
 }
 
-// A kernel that is slow to free the locks of the dead, and a clock that goes on by being asked.
+// A kernel that is slow to free the locks of dead processes. Its clock moves at each reading.
 class SlowRelease : public FaultPlatform {
  public:
-  std::atomic<int> looks_that_find_it{0};
+  std::atomic<int> probes_that_find_it{0};
   absl::StatusOr<bool> TryLock(int fd, std::uint64_t byte_offset, bool exclusive) override {
-    if (exclusive && byte_offset >= region::kSlotLockBase && looks_that_find_it > 0) {
-      --looks_that_find_it;
+    if (exclusive && byte_offset >= region::kSlotLockBase && probes_that_find_it > 0) {
+      --probes_that_find_it;
       return false;
     }
     return FaultPlatform::TryLock(fd, byte_offset, exclusive);
@@ -177,7 +177,7 @@ class SlowRelease : public FaultPlatform {
   std::atomic<std::int64_t> now_ns_{0};
 };
 
-TEST_F(SyncTest, OneWhoseLockIsFreedSomeTimeAfterItsDeathIsRecoveredOnceItIs) {
+TEST_F(SyncTest, SyncWaitsForTheLockOfADeadParticipantAndThenRecoversIt) {
   SlowRelease platform;
   absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
   ASSERT_TRUE(store.ok()) << store.status();
@@ -186,17 +186,17 @@ TEST_F(SyncTest, OneWhoseLockIsFreedSomeTimeAfterItsDeathIsRecoveredOnceItIs) {
   ASSERT_EQ(child.Receive(), "inside");
   ASSERT_TRUE(child.KillAndWait());
   ASSERT_TRUE(SeenDead(*store, child.pid()));
-  platform.looks_that_find_it = 5;
+  platform.probes_that_find_it = 5;
   const std::int64_t start_ns = platform.MonotonicNs();
   const absl::Status status = store->Sync();
   EXPECT_TRUE(status.ok()) << status;
-  EXPECT_EQ(platform.looks_that_find_it, 0);
+  EXPECT_EQ(platform.probes_that_find_it, 0);
   EXPECT_LT(platform.MonotonicNs() - start_ns,
             absl::ToInt64Nanoseconds(QuietOptions().stale_after) / 2);
   EXPECT_TRUE(Survives());
 }
 
-TEST_F(SyncTest, ADiskThatFailsIsSaidAndTheStoreStaysOneInUse) {
+TEST_F(SyncTest, SyncReportsADiskErrorAndTheStoreStaysDirty) {
   FaultPlatform platform;
   absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
   ASSERT_TRUE(store.ok()) << store.status();

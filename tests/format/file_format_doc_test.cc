@@ -62,7 +62,7 @@ Lines FromDocument(std::istream& document) {
   return lines;
 }
 
-// What is in `lines` and not in `others`, one a line.
+// The members of `lines` that are not in `others`, one a line.
 std::string Without(const Lines& lines, const Lines& others) {
   std::string missing;
   for (const std::string& line : lines) {
@@ -71,7 +71,7 @@ std::string Without(const Lines& lines, const Lines& others) {
   return missing;
 }
 
-TEST(FileFormatDocTest, TablesSayWhatTheCompilerSays) {
+TEST(FileFormatDocTest, TablesOfTheDocumentMatchTheCompiler) {
   const std::string path = std::string(COMMY_TESTS_DIR) + "/../docs/file-format.md";
   std::ifstream document(path);
   ASSERT_TRUE(document.is_open()) << path;

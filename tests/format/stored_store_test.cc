@@ -1,7 +1,7 @@
 // A store that an earlier build of this format version wrote can be opened, read and written.
 //
-// tests/format/store_v1.bin was made by this test, with COMMY_MAKE_STORED set to where to put
-// it. One is made for each format version, and none is ever made again.
+// This test made tests/format/store_v1.bin, with COMMY_MAKE_STORED set to its path. One file is
+// made for each format version, and is never made again.
 #include <cstdlib>
 #include <filesystem>
 

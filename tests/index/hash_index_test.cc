@@ -1,5 +1,5 @@
-// The hash index below the public interface: how it changes its shape, what deletes leave behind,
-// its depth bound, its words, and damage of each of its parts.
+// The hash index below the public interface: its reshapes, the dead slots that deletes leave, its
+// depth bound, its words, and damage of each of its parts.
 #include "index/hash/hash_index.h"
 
 #include <map>
@@ -50,7 +50,7 @@ class HashIndexTest : public StoreFixture {
     }
     return shape;
   }
-  // The first `count` keys of which the top `bits` of the hash are those of `like`.
+  // The first `count` keys whose hash has the same top `bits` as that of `like`.
   std::vector<std::string> KeysLike(const std::string& like, unsigned bits, std::size_t count) {
     const index::HashIndex& index = ImplOf(store_)->hash_index();
     std::vector<std::string> keys;
@@ -85,7 +85,7 @@ TEST_F(HashIndexTest, TheDirectoryAndItsSegmentsCoverEveryHashOnce) {
 }
 
 TEST_F(HashIndexTest, DeletesLeaveDeadSlotsWhichARebuildDropsWithoutGrowth) {
-  // One bucket is filled and emptied again and again: rebuilt, never split.
+  // One bucket is filled and emptied repeatedly: rebuilt, never split.
   for (int i = 0; i < 2000; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i), "v").ok());
     ASSERT_TRUE(*ns_.Delete(std::to_string(i)));
@@ -110,7 +110,7 @@ TEST_F(HashIndexTest, KeysThatShareManyBitsOfTheirHashStillFit) {
   EXPECT_EQ(*ns_.Size(), 0U);
 }
 
-TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillTheirBucketAndNothingElse) {
+TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   constexpr std::uint64_t kDepth = 5;
   ImplOf(store_)->hash_index().set_depth_max(kDepth);
   const std::vector<std::string> keys = KeysLike("x", kDepth, index::kSlotsPerBucket + 1);
@@ -125,7 +125,7 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillTheirBucketAndNothingElse)
     EXPECT_EQ(Look().directory->depth, kDepth);
     EXPECT_TRUE(absl::IsNotFound(ns_.Get(last).status()));
   }
-  // What is there can be read and changed, and other keys have room.
+  // The keys that fit can be read and changed, and other keys have room.
   for (const std::string& key : keys) {
     if (key != last) {
       ASSERT_EQ(*ns_.Get(key), key);
@@ -142,7 +142,7 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillTheirBucketAndNothingElse)
     }
   }
   EXPECT_EQ(*ns_.Size(), index::kSlotsPerBucket + others);
-  // One that goes makes room for one.
+  // Each delete makes room for one key.
   ASSERT_TRUE(*ns_.Delete(keys.front()));
   EXPECT_TRUE(ns_.Put(last, "v").ok());
   EXPECT_EQ(*ns_.Get(last), "v");
@@ -150,7 +150,7 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillTheirBucketAndNothingElse)
   EXPECT_EQ(*ns_.Size(), index::kSlotsPerBucket + others);
 }
 
-TEST_F(HashIndexTest, ASegmentThatHasLostTheFirstOfItsEntriesToADropIsNoLeak) {
+TEST_F(HashIndexTest, ASegmentWhoseFirstEntryADropHasRemovedIsNoLeak) {
   const auto wide = [](const Shape& shape) -> std::uint64_t {
     for (std::uint64_t i = 0; i + 1 < std::uint64_t{1} << shape.directory->depth; ++i) {
       if (shape.entries[i].load(std::memory_order_relaxed) ==
@@ -163,7 +163,7 @@ TEST_F(HashIndexTest, ASegmentThatHasLostTheFirstOfItsEntriesToADropIsNoLeak) {
   for (int i = 0; wide(Look()) == UINT64_MAX; ++i) {
     ASSERT_TRUE(ns_.Put("w" + std::to_string(i), "v").ok());
   }
-  // What a dropper that is stopped while it takes the content back leaves.
+  // The state that a dropping process leaves when it is stopped while it reclaims the content.
   const Shape shape = Look();
   base::Shared64& first = shape.entries[wide(shape)];
   const std::uint64_t segment = first.load(std::memory_order_relaxed);
@@ -175,8 +175,8 @@ TEST_F(HashIndexTest, ASegmentThatHasLostTheFirstOfItsEntriesToADropIsNoLeak) {
   shape.root->successor.store(0, std::memory_order_seq_cst);
 }
 
-TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreToldApart) {
-  // Among so many keys some pairs share all the 26 bits that a slot keeps of the hash.
+TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreDistinguished) {
+  // With this many keys some pairs share all the 26 bits that a slot keeps of the hash.
   std::map<std::uint64_t, std::string> by_tag;
   int pairs = 0;
   for (int i = 100'000; i < 180'000; ++i) {
@@ -197,7 +197,7 @@ TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreToldApart) {
   EXPECT_GT(pairs, 5);
 }
 
-TEST_F(HashIndexTest, SlotWordsHoldAnyOffsetAndTellTags) {
+TEST_F(HashIndexTest, SlotWordsHoldAnyOffsetAndAnyTag) {
   for (const std::uint64_t offset : {std::uint64_t{16}, region::kMaxSizeLimitBytes - 16}) {
     for (const std::uint64_t hash :
          {std::uint64_t{0}, std::uint64_t{UINT64_MAX}, std::uint64_t{0x123456789abcdef}}) {
@@ -258,7 +258,7 @@ TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_F(HashIndexTest, WhatADeadLaneArmedIsCountedOnceHoweverOftenItIsRecovered) {
+TEST_F(HashIndexTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRecovered) {
   // By hand: a lane that published a record and died before it wrote its counter.
   ASSERT_TRUE(ns_.Put("a", "v").ok());
   region::Region& region = ImplOf(store_)->region();
@@ -283,7 +283,7 @@ TEST_F(HashIndexTest, WhatADeadLaneArmedIsCountedOnceHoweverOftenItIsRecovered) 
   ASSERT_EQ(*ns_.Size(), 0U);
   region::LaneLayout& dead = region.lane(9);
   const std::uint64_t seq = (index::CellSeq(counted) + 1) & process::kOpSeqMask;
-  // Slot 31 was never attached, and its lock is free: a participant of which only the lane is left.
+  // Slot 31 was never attached and its lock is free, so its participant counts as dead.
   dead.owner.store(process::PackOwner(31, 5), std::memory_order_relaxed);
   dead.op.store(process::PackOp({true, 1, process::OpKind::kWrite, seq}),
                 std::memory_order_relaxed);

@@ -1,6 +1,5 @@
-// The ordered index through the public interface and below it: its shape under loads of several
-// kinds, ranges and bounds, scans beside changes, the life of ordered namespaces, and damage of each
-// part.
+// The ordered index through the public interface and below it: its shape under several loads,
+// ranges and bounds, scans beside changes, the life of ordered namespaces, and damage of each part.
 #include <optional>
 #include <set>
 #include <thread>
@@ -49,7 +48,7 @@ class DefaultNodesTest : public OrderedFixture {
   Namespace ns_ = MustOpenOrdered(store_, "n");
 };
 
-TEST_F(DefaultNodesTest, AscendingKeysLeaveFullLeavesAndNodes) {
+TEST_F(DefaultNodesTest, AscendingPutsLeaveFullLeavesAndNodes) {
   constexpr int kCount = 50'000;
   for (int i = 0; i < kCount; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
@@ -61,7 +60,7 @@ TEST_F(DefaultNodesTest, AscendingKeysLeaveFullLeavesAndNodes) {
   EXPECT_EQ(*ns_.Count(), static_cast<unsigned>(kCount));
 }
 
-TEST_F(DefaultNodesTest, DescendingKeysLeaveFullLeaves) {
+TEST_F(DefaultNodesTest, DescendingPutsLeaveFullLeaves) {
   constexpr int kCount = 50'000;
   for (int i = kCount; i > 0; --i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
@@ -70,7 +69,7 @@ TEST_F(DefaultNodesTest, DescendingKeysLeaveFullLeaves) {
   EXPECT_EQ(*ns_.Count(), static_cast<unsigned>(kCount));
 }
 
-TEST_F(DefaultNodesTest, KeysInNoOrderFillLeavesByMoreThanHalf) {
+TEST_F(DefaultNodesTest, PutsInRandomOrderFillLeavesByMoreThanHalf) {
   constexpr int kCount = 50'000;
   for (int i = 0; i < kCount; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i * 7919LL % 50'021), "v").ok());
@@ -78,7 +77,7 @@ TEST_F(DefaultNodesTest, KeysInNoOrderFillLeavesByMoreThanHalf) {
   EXPECT_LE(BlocksOf(store_)[NoteKind::kLeaf], static_cast<unsigned>(kCount / 26));
 }
 
-TEST_F(DefaultNodesTest, LongKeysThatShareAlmostEverything) {
+TEST_F(DefaultNodesTest, LongKeysWithALongCommonPrefixAreFoundInOrder) {
   const std::string shared(60'000, 's');
   for (int i = 0; i < 400; ++i) {
     ASSERT_TRUE(ns_.Put(shared + Number(i * 7 % 400), Number(i)).ok());
@@ -93,7 +92,7 @@ TEST_F(DefaultNodesTest, LongKeysThatShareAlmostEverything) {
   EXPECT_TRUE(absl::IsNotFound(ns_.Get(shared + "z").status()));
 }
 
-TEST_F(OrderedIndexTest, DeletedKeysPutAgainDoNotMakeItGrow) {
+TEST_F(OrderedIndexTest, PutsOfDeletedKeysDoNotGrowTheIndex) {
   for (int i = 0; i < 3000; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
     ASSERT_TRUE(*ns_.Delete(Number(i)));
@@ -103,7 +102,7 @@ TEST_F(OrderedIndexTest, DeletedKeysPutAgainDoNotMakeItGrow) {
   EXPECT_EQ(blocks[NoteKind::kInner], 0U);
 }
 
-TEST_F(OrderedIndexTest, ARangeThatIsEmptiedLeavesNoEmptyLeaves) {
+TEST_F(OrderedIndexTest, AnEmptiedRangeLeavesNoEmptyLeaves) {
   for (int i = 0; i < 2000; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }
@@ -114,7 +113,7 @@ TEST_F(OrderedIndexTest, ARangeThatIsEmptiedLeavesNoEmptyLeaves) {
   EXPECT_EQ(*ns_.Count(), 200U);
 }
 
-TEST_F(OrderedIndexTest, BoundsAreFoundWhetherTheyAreKeysOrNot) {
+TEST_F(OrderedIndexTest, RangeBoundsNeedNotBeKeys) {
   for (int i = 0; i < 200; i += 2) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }
@@ -173,7 +172,7 @@ std::vector<std::string> KeysInSteps(Store& store, const index::Anchor& anchor, 
 TEST_F(OrderedIndexTest, AScanInShortStepsSeesEachKeyOnce) {
   std::set<std::string> keys;
   for (int i = 0; i < 400; ++i) {
-    // Some keys end in zeros, so that they have the same head as what they begin with.
+    // Some keys end in zeros, so that they have the same head as the key without the zeros.
     const std::string key = Number(i * 7 % 400 / 4) + std::string(i % 4U, '\0');
     ASSERT_TRUE(ns_.Put(key, "v").ok());
     keys.insert(key);
@@ -191,7 +190,7 @@ TEST_F(OrderedIndexTest, AScanInShortStepsSeesEachKeyOnce) {
   }
 }
 
-TEST_F(OrderedIndexTest, EntriesSayNothingOfEarlierScans) {
+TEST_F(OrderedIndexTest, EntriesHoldNothingOfEarlierScans) {
   ASSERT_TRUE(ns_.Put("a", std::string(100, 'v'), {.ttl = absl::Hours(1)}).ok());
   ASSERT_TRUE(ns_.Put("b", "").ok());
   for (const int round : {1, 2}) {
@@ -207,7 +206,7 @@ TEST_F(OrderedIndexTest, EntriesSayNothingOfEarlierScans) {
   }
 }
 
-TEST_F(OrderedIndexTest, ScansInsideScansDoNotDisturbEachOther) {
+TEST_F(OrderedIndexTest, NestedScansDoNotDisturbEachOther) {
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), Number(i)).ok());
   }
@@ -220,10 +219,11 @@ TEST_F(OrderedIndexTest, ScansInsideScansDoNotDisturbEachOther) {
   EXPECT_EQ(next, 20);
 }
 
-TEST_F(OrderedIndexTest, AScanMayEndWhenItsThreadDoes) {
+TEST_F(OrderedIndexTest, AScanMayEndInTheDestructorOfAThreadLocal) {
   ASSERT_TRUE(ns_.Put("a", std::string(100, 'v')).ok());
   std::thread([this] {
-    static thread_local std::optional<ScanRange> last;  // Goes after what a scan makes.
+    // Destroyed after the thread's buffers for scans, which are made later.
+    static thread_local std::optional<ScanRange> last;
     last.reset();
     last.emplace(ns_.Scan());
     EXPECT_EQ(last->begin()->key(), "a");
@@ -232,7 +232,7 @@ TEST_F(OrderedIndexTest, AScanMayEndWhenItsThreadDoes) {
   EXPECT_EQ(KeysOf(ns_.Scan()), std::vector<std::string>{"a"});
 }
 
-TEST_F(OrderedIndexTest, AScanSeesEachKeyThatStaysOnceHoweverTheLeavesChange) {
+TEST_F(OrderedIndexTest, AScanSeesEachStableKeyOnceHoweverTheLeavesChange) {
   for (const bool reverse : {false, true}) {
     for (int i = 0; i < 1000; i += 10) {
       ASSERT_TRUE(ns_.Put(Number(i), "stays").ok());
@@ -244,7 +244,7 @@ TEST_F(OrderedIndexTest, AScanSeesEachKeyThatStaysOnceHoweverTheLeavesChange) {
       if (entry.value() == "stays") {
         seen.emplace_back(entry.key());
       }
-      // Splits before, in and behind the leaf; then they are emptied again.
+      // Leaves split before, at and after the scan's leaf; then they are emptied again.
       for (int i = 1; i < 10; ++i) {
         const int at = (step * 37 % 100) * 10 + i;
         ASSERT_TRUE(step % 2 == 0 ? ns_.Put(Number(at), "goes").ok() : ns_.Delete(Number(at)).ok());
@@ -267,7 +267,7 @@ TEST_F(OrderedIndexTest, ExpiredKeysAreNotInRanges) {
   EXPECT_EQ(*ns_.Count(), 1U);
 }
 
-TEST_F(OrderedIndexTest, TheOrderOfANamespaceStays) {
+TEST_F(OrderedIndexTest, TheOrderOfANamespaceNeverChanges) {
   ASSERT_TRUE(store_.OpenNamespace("h").ok());
   EXPECT_TRUE(Says(store_.OpenNamespace("n", {.order = Order::kHash}).status(),
                    absl::StatusCode::kInvalidArgument, "created with the order ordered, not hash"));

@@ -16,7 +16,7 @@ def configure(tree, build, *definitions):
             f"-DCMAKE_PREFIX_PATH={tree.prefix}", f"-DCMAKE_CXX_COMPILER={CXX[-1]}", *definitions]
 
 
-def test_shared_and_static():
+def test_a_program_links_with_the_shared_and_the_static_library():
     with installed.temporary() as folder:
         tree = installed.Tree(folder)
         for target, shared in (("commy", True), ("commy_static", False)):

@@ -9,7 +9,7 @@ import sys
 import installed
 from installed import COMMY, call, expect, expect_equal, need
 
-# What bash does when the tab key is pressed: it splits at blanks, and at ':' and '=' as well.
+# The work of bash when the tab key is pressed: it splits at blanks, and at ':' and '=' as well.
 ASK = r"""
 source "$1"
 COMP_LINE=$2 COMP_POINT=${#2} COMP_WORDS=("${@:3}") COMP_CWORD=$(($# - 3))
@@ -32,7 +32,7 @@ class Shell:
         (self.folder / "flat.tsv").touch()
 
     def complete(self, rest):
-        """What bash offers for `commy <rest>`."""
+        """The words that bash offers for `commy <rest>`."""
         line = f"{COMMY} {rest}"
         words = [piece for word in re.split(r"(?<!\\) ", line)
                  for piece in (re.findall(r"[:=]|[^:=]+", word) or [""])]
@@ -51,7 +51,7 @@ def shell():
         yield Shell(folder)
 
 
-def test_commands():
+def test_commands_are_completed():
     with shell() as bash:
         offered = bash.complete("")
         listing = call(COMMY, "--help").partition("\nSubcommands:\n")[2].partition("\n\n")[0]
@@ -62,7 +62,7 @@ def test_commands():
         bash.expect("nothing-of-that-name ")
 
 
-def test_options_and_what_they_take():
+def test_options_and_their_values_are_completed():
     with shell() as bash:
         bash.expect("get fleet.commy acme/config k --", "--help", "--json")
         expect({"--prefix", "--format"} <= set(bash.complete("scan fleet.commy a --")), "scan --")
@@ -75,14 +75,14 @@ def test_options_and_what_they_take():
         bash.expect("stat fleet.commy --format ", "json", "openmetrics", "text")
 
 
-def test_stores_and_files():
+def test_stores_and_files_are_completed():
     with shell() as bash:
         bash.expect("get fl", "flat.tsv", "fleet.commy")
         bash.expect("load fleet.commy acme/config flat", "flat.tsv")
         bash.expect("get fleet.commy acme/config ")
 
 
-def test_namespaces_of_the_store_on_the_line():
+def test_namespaces_of_the_store_on_the_line_are_completed():
     with shell() as bash:
         bash.expect("get fleet.commy acme/c", "acme/config", "acme/counters")
         bash.expect("get fleet.commy ", "a:b/c", "acme/config", "acme/counters", r"two\ words")
@@ -92,14 +92,14 @@ def test_namespaces_of_the_store_on_the_line():
         bash.expect("ns list fleet.commy acme/cou", "acme/counters")
 
 
-def test_namespaces_that_bash_splits_or_that_need_quotes():
+def test_namespaces_that_bash_splits_or_that_need_quotes_are_completed():
     with shell() as bash:
         bash.expect("get fleet.commy a:", "b/c")
         bash.expect("get fleet.commy a:b", "b/c")
         bash.expect(r"get fleet.commy two\ w", r"two\ words")
 
 
-def test_nothing_is_created():
+def test_completion_creates_no_store():
     with shell() as bash:
         bash.expect("get missing.commy ")
         expect(not (bash.folder / "missing.commy").exists(), "the completion made a store")

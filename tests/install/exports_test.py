@@ -26,12 +26,12 @@ def exported(tree):
 
 
 def owner(symbol):
-    """Store of `commy::Store::Sync() const`, of `vtable for commy::Store`; else the whole symbol."""
+    """Store of `commy::Store::Sync() const` or `vtable for commy::Store`; else the whole symbol."""
     found = re.match(r"(?:(?:vtable|typeinfo|typeinfo name|VTT) for )?commy::(\w+)", symbol)
     return found.group(1) if found else symbol
 
 
-def test_only_what_is_marked_is_exported():
+def test_only_marked_names_are_exported():
     with installed.temporary() as folder:
         symbols = exported(installed.Tree(folder))
     names = marked_names()
@@ -39,7 +39,7 @@ def test_only_what_is_marked_is_exported():
     expect(not strangers, "exported, but not marked in include/commy/:\n" + "\n".join(strangers))
 
 
-def test_all_that_is_marked_is_exported():
+def test_all_marked_names_are_exported():
     with installed.temporary() as folder:
         owners = {owner(symbol) for symbol in exported(installed.Tree(folder))}
     missing = marked_names() - owners

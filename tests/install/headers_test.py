@@ -14,7 +14,7 @@ HEADERS = sorted((SOURCE / "include" / "commy").glob("*.h"))
 
 
 def compilers():
-    """One name for each compiler that is there: c++ is often g++ once more."""
+    """One name for each installed compiler: c++ is often another name of g++."""
     names = {}
     for name in (CXX[-1], "g++", "clang++"):
         if shutil.which(name):

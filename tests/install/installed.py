@@ -1,4 +1,4 @@
-"""What the tests of suite install share: they build programs against Commy as a stranger would.
+"""What the tests of suite install share: they build programs against Commy as a user would.
 
 Meson sets COMMY_SOURCE, COMMY_BUILD, COMMY_VERSION, COMMY_PROGRAM, and CXX as what Commy was built
 with. A test is a function; run() calls each function of a module whose name begins with "test_". A
@@ -21,7 +21,7 @@ COMMY = os.environ.get("COMMY_PROGRAM", "commy")
 CXX = shlex.split(os.environ["CXX"])
 CONSUMER = SOURCE / "tests" / "install" / "consumer"
 SKIPPED = 77
-# Meson lets its tests find the libraries of the build folder; a stranger's program has to find its own.
+# Meson lets its tests find the libraries of the build folder; a user's program must find its own.
 STRANGERS_ENV = {name: value for name, value in os.environ.items() if name != "LD_LIBRARY_PATH"}
 
 
@@ -39,7 +39,7 @@ def need(program):
 
 
 def call(*command, cwd=None, env=None, stdin=None):
-    """Runs a command; returns what it printed. A failure shows the command and all that it said."""
+    """Runs a command; returns its output. A failure shows the command and all of its output."""
     command = [str(word) for word in command]
     done = subprocess.run(command, cwd=cwd, env={**STRANGERS_ENV, **(env or {})}, input=stdin,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
@@ -80,7 +80,7 @@ def temporary():
 
 
 def expect_consumer(program, env=None):
-    """The program does its work, and says which Commy it found."""
+    """The program works, and prints the version of the Commy that it found."""
     with temporary() as folder:
         said = call(program, pathlib.Path(folder) / "consumer.commy", env=env)
     expect_equal(said, f"commy {VERSION}: hello again\n", f"what {program} printed")

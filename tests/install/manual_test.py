@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""The installed manual pages: they tell of every command and option that `commy --help` tells of, and
-groff has nothing to complain about."""
+"""The installed manual pages: they describe every command and option of `commy --help`, and groff
+reports no warning."""
 
 import re
 import sys
@@ -55,7 +55,7 @@ def test_every_command_and_option_of_the_help_is_in_the_manual():
                        f"nothing on {option} in the section on `{name}`")
 
 
-def test_groff_finds_nothing_wrong():
+def test_groff_reports_no_warning():
     with installed.temporary() as folder:
         tree = installed.Tree(folder)
         for page in ("man1/commy.1", "man3/commy.3"):
@@ -77,7 +77,7 @@ def test_pages_show_version_and_examples():
 
 
 def test_library_page_names_every_header():
-    # commy.h includes all, and export.h is for them.
+    # commy.h includes all headers, and export.h is for their use.
     headers = {path.name for path in (SOURCE / "include" / "commy").glob("*.h")}
     with installed.temporary() as folder:
         library = shown(installed.Tree(folder).only("**/man3/commy.3"))

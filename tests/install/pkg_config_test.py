@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A program built with what pkg-config says: against the shared library, the static one, by Meson."""
+"""Programs built with the flags of pkg-config: with the shared and the static library, by Meson."""
 
 import os
 import shlex
@@ -20,7 +20,7 @@ def build(tree, name, *, static):
     return program
 
 
-def test_version():
+def test_pkg_config_gives_the_version():
     with installed.temporary() as folder:
         tree = installed.Tree(folder)
         env = {"PKG_CONFIG_PATH": str(tree.pkg_config_dir)}
@@ -28,7 +28,7 @@ def test_version():
                      "version in commy.pc")
 
 
-def test_shared():
+def test_a_program_links_with_the_shared_library():
     with installed.temporary() as folder:
         tree = installed.Tree(folder)
         program = build(tree, "shared", static=False)
@@ -40,21 +40,22 @@ def test_shared():
         installed.expect_consumer(program, {"LD_LIBRARY_PATH": str(tree.libdir)})
 
 
-def test_static():
+def test_a_program_links_with_the_static_library():
     with installed.temporary() as folder:
         program = build(installed.Tree(folder), "static", static=True)
-        expect_equal(installed.needed_libraries(program), [], "shared libraries of a static program")
+        expect_equal(installed.needed_libraries(program), [],
+                     "shared libraries of a static program")
         installed.expect_consumer(program)
 
 
-def test_meson():
+def test_a_meson_project_finds_commy():
     with installed.temporary() as folder:
         tree = installed.Tree(folder)
         meson = shlex.split(os.environ["MESON"])
         call(*meson, "setup", tree.folder / "build", CONSUMER,
              env={"PKG_CONFIG_PATH": str(tree.pkg_config_dir)})
         call(*meson, "compile", "-C", tree.folder / "build")
-        # Meson lets a program of the build folder find what it was linked with.
+        # Meson lets a program of the build folder find the libraries that it was linked with.
         installed.expect_consumer(tree.folder / "build" / "consumer")
 
 

@@ -14,8 +14,8 @@ PARTS = ("include", "src", "tools", "packaging", "meson.build", "meson_options.t
 
 
 def make_project(folder):
-    """The consumer with a copy of what a subproject needs. The wraps of others stay away: only what
-    the system has is used."""
+    """The consumer with a copy of the files that a subproject needs. The wraps of other projects
+    are left out: only libraries of the system are used."""
     shutil.copytree(CONSUMER, folder)
     commy = folder / "subprojects" / "commy"
     commy.mkdir(parents=True)
@@ -24,15 +24,15 @@ def make_project(folder):
         copy(SOURCE / part, commy / part)
 
 
-def test_subproject():
+def test_a_project_with_commy_as_subproject_builds_only_the_library():
     # Always the same place, for the compiler's cache.
     folder = BUILD / "tests" / "install-subproject"
     shutil.rmtree(folder, ignore_errors=True)
     make_project(folder)
     meson = shlex.split(os.environ["MESON"])
     env = {"CCACHE_BASEDIR": str(folder), "CCACHE_NOHASHDIR": "1"}
-    call(*meson, "setup", folder / "build", folder, "-Dbuildtype=plain", "--force-fallback-for=commy",
-         env=env)
+    call(*meson, "setup", folder / "build", folder, "-Dbuildtype=plain",
+         "--force-fallback-for=commy", env=env)
     targets = json.loads(call(*meson, "introspect", "--targets", folder / "build"))
     programs = sorted(target["name"] for target in targets if target["type"] == "executable")
     expect(programs == ["consumer"], f"programs built: {programs}")

@@ -1,9 +1,9 @@
-// A bank of four processes that move money between accounts of a hash and an ordered namespace, and
-// one that looks at all accounts at one moment: what they hold together never varies, whoever is
-// killed or stopped, and no account is ever overdrawn.
+// A bank: four processes move money between accounts of a hash and an ordered namespace, and one
+// reads all accounts at one moment. The total never varies, whichever processes are killed or
+// stopped, and no account is ever overdrawn.
 //
-// An account without money does not exist, so that keys come and go; two processes often want the same
-// account, and the commits that were told to have succeeded are all there.
+// An account without money does not exist, so that keys are added and deleted. Two processes often
+// want the same account, and no acknowledged commit is lost.
 #include <chrono>
 #include <cstdio>
 #include <random>
@@ -32,7 +32,7 @@ struct Ledger {
   std::atomic<std::uint64_t> attempts{0};
   std::atomic<std::uint64_t> audits{0};
   std::atomic<std::uint64_t> acknowledged{0};  // Transfers that moved something.
-  std::atomic<int> failed{0};                  // The line of the first thing that was wrong.
+  std::atomic<int> failed{0};                  // The line of the first failure.
   char said[400] = {};
   std::atomic<bool> stop{false};
 };
@@ -47,7 +47,7 @@ class Bank {
 
   static std::string Account(std::uint64_t number) { return "account " + std::to_string(number); }
 
-  // Moves a little from one account to another, if it is there, and leaves a receipt.
+  // Moves a little from one account to another, if the account exists, and leaves a receipt.
   absl::Status Transfer(std::mt19937_64& random, int teller, Ledger& ledger) const {
     const Namespace& from_branch = branches_[random() % 2];
     const Namespace& to_branch = branches_[random() % 2];
@@ -82,7 +82,7 @@ class Bank {
     return done;
   }
 
-  // What all hold together, by the reads that `scan` makes; -1: one is overdrawn.
+  // The total of all accounts, by the reads that `scan` makes; -1 if one is overdrawn.
   template <typename Scan>
   absl::StatusOr<std::int64_t> Total(Scan scan) const {
     std::int64_t total = 0;
@@ -115,7 +115,7 @@ class Bank {
     }
     return Total([&](const Namespace& branch) { return txn->Scan(branch); });
   }
-  // How many transfers have left one.
+  // The number of transfers that have left a receipt.
   [[nodiscard]] std::uint64_t Receipts() const {
     std::uint64_t count = 0;
     for (ScanRange tellers = receipts_.Scan(); const Entry& teller : tellers) {
@@ -149,7 +149,7 @@ class BankTest : public TransactionFixture, public testing::WithParamInterface<I
     ASSERT_TRUE(crew_->AllReady());
   }
 
-  // A child's work, until it is told to stop.
+  // A child's work, until `stop` is set.
   int Work(int index, ChildSide& parent) {
     const auto bad = [this](int line, const std::string& said) {
       if (ledger_->failed.exchange(line) == 0) {
@@ -181,7 +181,7 @@ class BankTest : public TransactionFixture, public testing::WithParamInterface<I
     return 0;
   }
 
-  // Until so many transfers and an audit have been done since this began, or something was wrong.
+  // Waits for `more` transfers and an audit, or for a failure.
   bool WaitForTransfers(std::uint64_t more) {
     const std::uint64_t transfers = ledger_->transfers + more;
     const std::uint64_t audits = ledger_->audits + 1;
@@ -202,7 +202,7 @@ class BankTest : public TransactionFixture, public testing::WithParamInterface<I
     EXPECT_GE(bank_->Receipts(), ledger_->acknowledged) << "a commit was lost";
     EXPECT_LE(bank_->Receipts(), ledger_->acknowledged + killed)
         << "more than one unacknowledged transfer for each kill";
-    // Who was killed last has been recovered after a while.
+    // The process that was killed last is recovered after a while.
     EXPECT_TRUE(WaitFor([&] {
       const absl::StatusOr<CheckReport> report = store_.Check();
       return report.ok() && report->records == report->keys && report->blocks_in_flight == 0;
@@ -234,14 +234,14 @@ class BankTest : public TransactionFixture, public testing::WithParamInterface<I
   const std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + kTime;
 };
 
-TEST_P(BankTest, TheTotalNeverVaries) {
+TEST_P(BankTest, TheBanksTotalNeverVaries) {
   while (TimeIsLeft()) {
     ASSERT_TRUE(WaitForTransfers(100));
   }
   ExpectAllThere(0);
 }
 
-TEST_P(BankTest, TheTotalNeverVariesThoughTellersAreKilled) {
+TEST_P(BankTest, TheBanksTotalNeverVariesThoughTellersAreKilled) {
   std::uint64_t killed = 0;
   while (TimeIsLeft()) {
     ASSERT_TRUE(WaitForTransfers(random_() % 100));
@@ -253,15 +253,15 @@ TEST_P(BankTest, TheTotalNeverVariesThoughTellersAreKilled) {
   ExpectAllThere(killed);
 }
 
-TEST_P(BankTest, TheTotalNeverVariesThoughTellersAreStopped) {
+TEST_P(BankTest, TheBanksTotalNeverVariesThoughTellersAreStopped) {
   int stopped = 0;
   while (TimeIsLeft()) {
     const int first = static_cast<int>(random_() % kTellers);
     const int second = (first + 1) % kTellers;
     ASSERT_TRUE(crew_->child(first).Stop() || ledger_->failed != 0);
     ASSERT_TRUE(crew_->child(second).Stop() || ledger_->failed != 0);
-    ASSERT_TRUE(WaitForTransfers(random_() % 100 + 10)) << "somebody waits for a stopped one";
-    // Whatever a stopped one has under way, a put of any account goes on.
+    ASSERT_TRUE(WaitForTransfers(random_() % 100 + 10)) << "a process waits for a stopped one";
+    // An update of any account succeeds, whichever transaction a stopped process has in flight.
     for (const char* branch : {"hash", "ordered"}) {
       const Namespace ns = MustOpenNamespace(store_, branch);
       for (std::uint64_t i = 0; i < kAccounts; ++i) {
@@ -272,7 +272,7 @@ TEST_P(BankTest, TheTotalNeverVariesThoughTellersAreStopped) {
       }
     }
     if (ledger_->failed != 0) {
-      break;  // Somebody has ended.
+      break;  // A process has ended.
     }
     ASSERT_TRUE(crew_->child(first).Continue());
     ASSERT_TRUE(crew_->child(second).Continue());

@@ -1,5 +1,5 @@
-// Transactions and batches of many keys, all of the same ones, from several processes: each gets on.
-// And one whose owner is stopped is aborted after the store's operation_timeout.
+// Transactions and batches of many keys, the same keys in several processes: each process makes
+// progress. A transaction whose owner is stopped is aborted after the store's operation_timeout.
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -69,7 +69,7 @@ class ContendedTransactionTest : public TransactionFixture,
         options);
   }
 
-  // Writes all keys again and again, until it is told to stop.
+  // Writes all keys repeatedly, until `stop` is set.
   int KeepWriting(int writer) {
     absl::StatusOr<Store> store = Store::Open(path_, LargeOptions());
     if (!store.ok()) return 11;
@@ -85,7 +85,7 @@ class ContendedTransactionTest : public TransactionFixture,
   SharedMemory<Counts> counts_;
 };
 
-TEST_P(ContendedTransactionTest, EachOfSeveralProcessesThatWriteTheSameKeysGetsOn) {
+TEST_P(ContendedTransactionTest, EachOfSeveralProcessesThatWriteTheSameKeysMakesProgress) {
   Store store = MustOpen(LargeOptions());
   const Namespace ns = MustOpenOrdered(store, "ordered");
   std::vector<std::unique_ptr<ChildProcess>> writers;
@@ -93,7 +93,7 @@ TEST_P(ContendedTransactionTest, EachOfSeveralProcessesThatWriteTheSameKeysGetsO
     writers.push_back(
         std::make_unique<ChildProcess>([this, i](ChildSide&) { return KeepWriting(i); }));
   }
-  // All are at it until each has done its part.
+  // All processes write until each has done its rounds.
   EXPECT_TRUE(WaitFor(
       [&] {
         for (const std::atomic<int>& rounds : counts_->rounds) {
@@ -124,7 +124,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ContendedTransactionTest,
                                                                   : "Serializable";
                          });
 
-// The status of the transaction that is being published, once its list is complete; 0: there is none.
+// The status of the transaction that is being published, once its list is complete; 0 if none is.
 std::uint64_t StatusOfTransaction(Store& store) {
   region::Region& region = ImplOf(store)->region();
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
@@ -141,7 +141,7 @@ std::uint64_t StatusOfTransaction(Store& store) {
 
 class OlderTransactionTest : public TransactionFixture {};
 
-TEST_F(OlderTransactionTest, IsNotAbortedByAYoungerOneThatNeedsItsFirstKey) {
+TEST_F(OlderTransactionTest, AYoungerTransactionThatNeedsAKeyOfAnOlderOneDoesNotAbortIt) {
   Store store = MustOpen(Options());
   const Namespace first = MustOpenOrdered(store, "first");
   const Namespace other = MustOpenOrdered(store, "other");
@@ -154,7 +154,7 @@ TEST_F(OlderTransactionTest, IsNotAbortedByAYoungerOneThatNeedsItsFirstKey) {
   absl::Status committed;
   std::thread owner([&] { committed = older->Commit(); });
   EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store) == versions::kStatusActive; }));
-  // It is built and begun long before the older one is through, and meets it at the first key.
+  // The younger one begins long before the older one is done, and meets it at the first key.
   WriteBatch younger;
   younger.Put(first, "key 0000000", "younger");
   for (int i = 0; i < 5'000; ++i) {
@@ -180,7 +180,7 @@ class StalledTransactionTest : public TransactionFixture {
   Namespace ns_ = MustOpenOrdered(store_, "ordered");
 };
 
-TEST_F(StalledTransactionTest, IsAbortedAfterTheOperationTimeout) {
+TEST_F(StalledTransactionTest, ATransactionOfAStoppedProcessIsAbortedAfterTheOperationTimeout) {
   ASSERT_TRUE(ns_.Put("key 0000000", "before").ok());
   ChildProcess owner([this](ChildSide& parent) {
     absl::StatusOr<Store> store = Store::Open(path_, ShortOptions());
@@ -198,16 +198,17 @@ TEST_F(StalledTransactionTest, IsAbortedAfterTheOperationTimeout) {
   ASSERT_EQ(owner.Receive(), "ready");
   ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kStatusActive; }));
   ASSERT_TRUE(owner.Stop());
-  ASSERT_EQ(StatusOfTransaction(store_), versions::kStatusActive) << "it was too fast";
-  // By nothing but heartbeats: nobody needs its keys.
+  ASSERT_EQ(StatusOfTransaction(store_), versions::kStatusActive)
+      << "the transaction ended before its owner was stopped";
+  // Only heartbeats can abort it: nobody needs its keys.
   EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kCommitAborted; }));
   EXPECT_EQ(*ns_.Get("key 0000000"), "before");
   ASSERT_TRUE(owner.Continue());
-  EXPECT_TRUE(owner.Succeeded()) << "it was committed all the same";
+  EXPECT_TRUE(owner.Succeeded()) << "the aborted transaction was committed";
   EXPECT_EQ(*ns_.Size(), 1U);
 }
 
-TEST_F(StalledTransactionTest, IsLeftAloneWhileItsOwnersHeartbeatMoves) {
+TEST_F(StalledTransactionTest, ALongCommitIsNotAbortedWhileItsOwnersHeartbeatMoves) {
   constexpr int kMany = 500'000;
   ChildProcess owner([this](ChildSide&) {
     absl::StatusOr<Store> store = Store::Open(path_, ShortOptions());

@@ -1,5 +1,5 @@
-// A million keys that expire within a minute, of a clock that the test moves, while processes read and
-// write: no read returns one that is over or misses one that is not, and in the end nothing is left.
+// A million keys expire within a minute of a clock that the test moves, while processes read and
+// write. No read returns an expired key or misses a live one, and in the end none is left.
 #include <atomic>
 #include <chrono>
 #include <cstdint>
@@ -74,7 +74,7 @@ class ExpiryProcessTest : public StoreFixture, public testing::WithParamInterfac
   static std::string KeyAt(int i) { return absl::StrFormat("key %07d", i); }
   static std::int64_t TtlNs(int i) { return (1 + i % kSeconds) * kSecondNs; }
 
-  // Reads keys that expire, and tells those that are there too long or not long enough by its result.
+  // Reads keys that expire; fails if one is there too long or not long enough.
   int Read(ChildSide& parent, std::uint64_t seed) {
     const absl::StatusOr<Store> store = OpenOn(clock_, path_, Large(true));
     if (!store.ok()) return 11;
@@ -94,7 +94,7 @@ class ExpiryProcessTest : public StoreFixture, public testing::WithParamInterfac
     }
     return 0;
   }
-  // Writes keys that stay, and its own that expire.
+  // Writes keys that stay, and keys that expire.
   int Write(ChildSide& parent) {
     const absl::StatusOr<Store> store = OpenOn(clock_, path_, Large(true));
     if (!store.ok()) return 11;
@@ -130,7 +130,7 @@ TEST_P(ExpiryProcessTest, AMillionKeysExpireInAMinute) {
   const auto start = std::chrono::steady_clock::now();
   for (int second = kStepSeconds; second <= kSeconds; second += kStepSeconds) {
     shared_->now_ns += kStepSeconds * kSecondNs;
-    // What has expired is gone before the clock moves on: its writer's own keys come on top.
+    // Expired keys are gone before the clock moves on; the writer's own keys come on top.
     const std::uint64_t left = static_cast<std::uint64_t>(kKeys / kSeconds + 1) *
                                    static_cast<std::uint64_t>(kSeconds - second) +
                                2 * kPermanent;
@@ -153,12 +153,12 @@ TEST_P(ExpiryProcessTest, AMillionKeysExpireInAMinute) {
     session.Beat();
   }
   EXPECT_EQ(*ns.Size(), static_cast<std::uint64_t>(kPermanent));
-  // What is left is mostly the segments, of which a hash namespace keeps its number.
+  // The rest is mostly segments, whose number does not shrink in a hash namespace.
   EXPECT_LT(store.Stats()->used_bytes, full_bytes / 3);
   EXPECT_TRUE(IsSound(store));
 }
 
-// What nobody uses but processes that end before their second heartbeat.
+// A store that only processes use that end before their second heartbeat.
 class ShortLivedProcessesTest : public ExpiryProcessTest {
  protected:
   static constexpr int kFew = 3000;
@@ -169,7 +169,7 @@ class ShortLivedProcessesTest : public ExpiryProcessTest {
     options.heartbeat_interval = absl::Hours(1);
     return options;
   }
-  // Puts keys that begin with `prefix` until `count` are there or one fails; returns how many.
+  // Puts `count` keys that begin with `prefix`, or until one fails; returns how many it put.
   int PutInAShortProcess(const std::string& prefix, int count, std::optional<absl::Duration> ttl) {
     ChildProcess child([&](ChildSide& parent) {
       absl::StatusOr<Store> store = OpenOn(clock_, path_, Small());
@@ -194,12 +194,12 @@ class ShortLivedProcessesTest : public ExpiryProcessTest {
   }
 };
 
-TEST_P(ShortLivedProcessesTest, ExpiredKeysGoThoughNobodyLivesForTwoHeartbeats) {
+TEST_P(ShortLivedProcessesTest, ExpiredKeysAreSweptThoughNoProcessLivesForTwoHeartbeats) {
   ASSERT_EQ(PutInAShortProcess("old", kFew, absl::Seconds(1)), kFew);
   shared_->now_ns += kSecondNs;
   EXPECT_EQ(Size(), kFew);
   std::uint64_t processes = 0;
-  while (Size() > processes) {  // Each does a short piece of it, and puts a key of its own.
+  while (Size() > processes) {  // Each sweeps a short piece, and puts a key of its own.
     ASSERT_LT(++processes, 1000U);
     ASSERT_EQ(PutInAShortProcess(std::to_string(processes), 1, std::nullopt), 1);
   }

@@ -1,5 +1,5 @@
-// Processes on a few keys of a namespace of either order, some of which are killed in the middle of a
-// call: every history is linearizable, where a call that was cut short may have happened or not.
+// Processes on a few keys of a namespace of either order; some are killed in the middle of a call.
+// Every history is linearizable, where a call that was cut short may have happened or not.
 #include <random>
 
 #include <gtest/gtest.h>

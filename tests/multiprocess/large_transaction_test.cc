@@ -1,5 +1,5 @@
-// A transaction of a million keys, whose process is killed or stopped somewhere in its commit: all of
-// it is there or nothing, nothing is left behind, and a put to one of its keys is made meanwhile.
+// A transaction of a million keys whose process is killed or stopped somewhere in its commit: it is
+// all or nothing, no garbage remains, and a put to one of its keys succeeds meanwhile.
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -61,7 +61,7 @@ class LargeTransactionTest : public TransactionFixture {
     ASSERT_TRUE(store_.Write(std::move(batch)).ok());
   }
 
-  // Writes all keys, tells its parent, and commits. 0: committed, 3: aborted.
+  // Writes all keys, sends "ready", and commits. Returns 0 if it committed, 3 if it was aborted.
   int Own(ChildSide& parent, const std::string& value) {
     absl::StatusOr<Store> store = Store::Open(path_, LargeOptions());
     if (!store.ok()) return 11;
@@ -77,12 +77,12 @@ class LargeTransactionTest : public TransactionFixture {
     const auto start = Clock::now();
     const absl::Status committed = txn->Commit();
     timing_->commit_ns = std::chrono::nanoseconds(Clock::now() - start).count();
-    (void)
-        parent.Receive();  // So that it can be stopped and killed even if it was faster this time.
+    // Stays, so that the parent can stop and kill it even if the commit was fast.
+    (void)parent.Receive();
     return committed.ok() ? 0 : absl::IsAborted(committed) ? 3 : 14;
   }
 
-  // How far into a commit that takes as long as the last one did.
+  // Waits for `part` of the time that the last whole commit took.
   void WaitUntil(double part) const {
     const auto end = Clock::now() + std::chrono::nanoseconds(static_cast<std::int64_t>(
                                         static_cast<double>(timing_->commit_ns.load()) * part));
@@ -90,7 +90,7 @@ class LargeTransactionTest : public TransactionFixture {
     }
   }
 
-  // Whether every key has `value`, or all are as before; but `except`, which somebody else put.
+  // Whether every key has `value`, or all are as before; but for `except`, which another put wrote.
   void ExpectAllOr(const std::string& before, const std::string& value, const char* except = "") {
     std::uint64_t changed = 0;
     std::uint64_t there = 0;
@@ -126,7 +126,7 @@ class LargeTransactionTest : public TransactionFixture {
                                       MustOpenOrdered(store_, "ordered")};
 };
 
-TEST_F(LargeTransactionTest, IsThereWholeOrNotAtAllWhereverItsOwnerIsLost) {
+TEST_F(LargeTransactionTest, ALargeTransactionIsAllOrNothingWhereverItsOwnerIsKilled) {
   std::string before = "before";
   {
     ChildProcess owner([this](ChildSide& parent) { return Own(parent, "whole"); });
@@ -150,18 +150,19 @@ TEST_F(LargeTransactionTest, IsThereWholeOrNotAtAllWhereverItsOwnerIsLost) {
     WaitUntil(part);
     ASSERT_TRUE(owner.KillAndWait());
     ASSERT_TRUE(SeenDead(store_, owner.pid()));
-    // Before anybody recovers it.
+    // Before any process recovers it.
     const bool done = *spaces_[0].Get(KeyAt(0)) == value;
     ASSERT_TRUE(spaces_[1].Put("other", "x").ok());
     ASSERT_TRUE(*spaces_[1].Delete("other"));
     ExpectSettled();
     ExpectAllOr(before, value);
-    EXPECT_EQ(*spaces_[1].Get(KeyAt(kKeys - 1)) == value, done) << "it changed its mind";
+    EXPECT_EQ(*spaces_[1].Get(KeyAt(kKeys - 1)) == value, done)
+        << "the outcome changed after it was read";
     before = done ? value : before;
   }
 }
 
-TEST_F(LargeTransactionTest, IsAbortedByAPutWhileItsOwnerIsStopped) {
+TEST_F(LargeTransactionTest, APutAbortsALargeTransactionWhoseOwnerIsStopped) {
   for (const double part : {0.5, 0.8}) {
     if (timing_->commit_ns == 0) {
       ChildProcess owner([this](ChildSide& parent) { return Own(parent, "before"); });
@@ -190,9 +191,9 @@ TEST_F(LargeTransactionTest, IsAbortedByAPutWhileItsOwnerIsStopped) {
     EXPECT_EQ(*spaces_[0].Get(first), "put");
     ExpectAllOr("before", value, first.c_str());
     EXPECT_EQ(*spaces_[1].Get(KeyAt(kKeys - 1)) == value, end->code == 0);
-    EXPECT_TRUE(found != value || end->code == 0) << "it was seen, and is gone";
+    EXPECT_TRUE(found != value || end->code == 0) << "the transaction was seen, and then aborted";
     if (end->code == 0) {
-      break;  // It was too late to abort it.
+      break;  // The put came too late to abort it.
     }
   }
 }

@@ -1,6 +1,7 @@
 // Calls of a store when a program or a thread is nearly over: from static destructors, atexit()
-// handlers, destructors of thread_locals that are older than the thread's first call, and of pthread
-// keys. They answer as always. And views that are released while the thread that took them ends.
+// handlers, and the destructors of pthread keys and of thread_locals that are older than the
+// thread's first call. They work as always. Also views that are released while the thread that took
+// them ends.
 #include <atomic>
 #include <cstdlib>
 #include <functional>
@@ -67,7 +68,7 @@ struct CallsWhenDestroyed {
   ~CallsWhenDestroyed() { ::_exit(call(*store, *ns) ? 0 : 1); }
 };
 
-TEST_P(LateCallsTest, WorkFromAStaticDestructor) {
+TEST_P(LateCallsTest, CallsWorkFromAStaticDestructor) {
   ChildProcess child([&](ChildSide&) -> int {
     static CallsWhenDestroyed last;
     last.call = GetParam().call;
@@ -79,7 +80,7 @@ TEST_P(LateCallsTest, WorkFromAStaticDestructor) {
   EXPECT_EQ(child.Wait(), (ChildEnd{true, 0, 0}));
 }
 
-TEST_P(LateCallsTest, WorkFromAnExitHandler) {
+TEST_P(LateCallsTest, CallsWorkFromAnExitHandler) {
   ChildProcess child([&](ChildSide&) -> int {
     static CallsWhenDestroyed* last = new CallsWhenDestroyed;
     last->call = GetParam().call;
@@ -97,7 +98,7 @@ struct CallsWhenThreadEnds {
   ~CallsWhenThreadEnds() { call(); }
 };
 
-TEST_P(LateCallsTest, WorkFromTheDestructorOfAnOlderThreadLocalAndGiveTheLaneBack) {
+TEST_P(LateCallsTest, CallsFromTheDestructorOfAnOlderThreadLocalWorkAndGiveTheLaneBack) {
   for (int i = 0; i < 20; ++i) {
     const Store store = MustOpen(SmallOptions());
     const Namespace ns = MustOpenNamespace(store, "n");
@@ -117,7 +118,7 @@ TEST_P(LateCallsTest, WorkFromTheDestructorOfAnOlderThreadLocalAndGiveTheLaneBac
   }
 }
 
-TEST_P(LateCallsTest, WorkFromTheDestructorOfAPthreadKey) {
+TEST_P(LateCallsTest, CallsWorkFromTheDestructorOfAPthreadKey) {
   struct Context {
     Store store;
     Namespace ns;

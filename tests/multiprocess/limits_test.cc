@@ -1,5 +1,5 @@
-// A process that may have no more threads, files, address space or descriptors gets a status that says
-// so, and what to do; nothing is thrown, no signal comes, and no file is left that nobody can use.
+// A process that may have no more threads, files, address space or descriptors gets a status that
+// names the limit and the remedy. Nothing is thrown, no signal comes, and no unusable file is left.
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -37,12 +37,12 @@ class LimitsTest : public StoreFixture {
   }
 };
 
-TEST_F(LimitsTest, WhereNoThreadCanBeStartedOpenSaysSoAndTheSlotComesBack) {
+TEST_F(LimitsTest, OpenFailsWithoutKeepingASlotWhereNoThreadCanBeStarted) {
   const Store store = MustOpen(SmallOptions());
   ::chmod(path_.c_str(), 0666);
   for (const bool read_only : {false, true}) {
     ChildProcess child([&](ChildSide&) {
-      // Root is above this limit.
+      // The limit does not apply to root.
       if ((::geteuid() == 0 && ::setresuid(kNobody, kNobody, kNobody) != 0) ||
           !Limit(RLIMIT_NPROC, 0)) {
         return 1;
@@ -56,7 +56,7 @@ TEST_F(LimitsTest, WhereNoThreadCanBeStartedOpenSaysSoAndTheSlotComesBack) {
   EXPECT_EQ(store.Participants()->size(), 1U);
 }
 
-TEST_F(LimitsTest, AFileThatMayNotGrowIsAStatusAndNoSignal) {
+TEST_F(LimitsTest, AFileSizeLimitIsAStatusAndNoSignal) {
   {
     const Store store = MustOpen(SmallOptions());
     ASSERT_TRUE(MustOpenNamespace(store, "n").Put("key", "value").ok());
@@ -84,7 +84,7 @@ TEST_F(LimitsTest, AFileThatMayNotGrowIsAStatusAndNoSignal) {
   EXPECT_FALSE(std::filesystem::exists(other));
 }
 
-TEST_F(LimitsTest, AStoreThatTheProcessCannotMapIsNotMade) {
+TEST_F(LimitsTest, AStoreThatTheProcessCannotMapIsNotCreated) {
   expect_store_ = false;
   ChildProcess child([&](ChildSide&) {
     if (!Limit(RLIMIT_AS, AddressSpaceBytes() + (std::uint64_t{1} << 30))) {
@@ -97,7 +97,7 @@ TEST_F(LimitsTest, AStoreThatTheProcessCannotMapIsNotMade) {
   EXPECT_FALSE(std::filesystem::exists(path_));
 }
 
-TEST_F(LimitsTest, TooManyOpenFilesAreCalledThat) {
+TEST_F(LimitsTest, TheStatusNamesTheLimitOfOpenFiles) {
   { const Store store = MustOpen(SmallOptions()); }
   ChildProcess child([&](ChildSide&) {
     return Limit(RLIMIT_NOFILE, 3) &&
@@ -123,7 +123,7 @@ TEST_F(LimitsTest, APathWithANulByteIsRefusedAndNotCut) {
       Says(Store::ParticipantsOf(path).status(), absl::StatusCode::kInvalidArgument, "NUL byte"));
 }
 
-TEST_F(LimitsTest, WhoHasTheStoreCanBeSeenWhenAllSlotsAreTaken) {
+TEST_F(LimitsTest, ParticipantsAreListedWhenAllSlotsAreTaken) {
   Options options = SmallOptions();
   std::vector<Store> all;
   for (std::uint32_t i = 0; i < options.testing.participant_count; ++i) {

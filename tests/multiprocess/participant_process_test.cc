@@ -1,5 +1,5 @@
-// Participants that die, stop, fork and stand beside each other: who is shown as what, who recovers
-// whom, and what a stopped process holds back.
+// Participants that die, stop, and fork: how each is listed, which process recovers the dead, and
+// the memory that a stopped process holds back.
 #include <memory>
 #include <optional>
 #include <vector>
@@ -76,7 +76,7 @@ class ParticipantProcessTest : public StoreFixture {
   }
 };
 
-TEST_F(ParticipantProcessTest, AHeartbeatRecoversWhoWasKilled) {
+TEST_F(ParticipantProcessTest, AHeartbeatRecoversAKilledProcess) {
   Store store = MustOpen(SmallOptions());
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
   ASSERT_EQ(child.Receive(), "holding");
@@ -87,11 +87,12 @@ TEST_F(ParticipantProcessTest, AHeartbeatRecoversWhoWasKilled) {
   ASSERT_TRUE(HaveViews(store, lanes));
   ASSERT_TRUE(child.KillAndWait());
   EXPECT_TRUE(WaitFor([&] { return !Of(store, child.pid()).has_value(); }));
-  // The heartbeat may have taken one for itself since; it has no views.
+  // The heartbeat may have taken one of the lanes since; it has no views.
   EXPECT_FALSE(HaveViews(store, lanes));
 }
 
-TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRecoversIt) {
+TEST_F(ParticipantProcessTest,
+       WithoutAHeartbeatADeadParticipantIsListedUntilTheNextOpenRecoversIt) {
   Store store = MustOpen(QuietOptions());
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
   ASSERT_EQ(child.Receive(), "holding");
@@ -108,8 +109,8 @@ TEST_F(ParticipantProcessTest, WithoutAHeartbeatADeadOneIsShownAndTheNextOpenRec
   }
 }
 
-// With nobody whose heartbeat would find it.
-TEST_F(ParticipantProcessTest, WhatADeadOnesSnapshotKeptIsFoundWhenTheStoreIsFull) {
+// No other participant has a heartbeat that would find the dead one.
+TEST_F(ParticipantProcessTest, AFullStoreReclaimsWhatTheSnapshotOfADeadProcessKept) {
   Options options = QuietOptions();
   options.max_size = std::uint64_t{2} << 20;
   const std::string value(1000, 'v');
@@ -142,14 +143,14 @@ TEST_F(ParticipantProcessTest, WhatADeadOnesSnapshotKeptIsFoundWhenTheStoreIsFul
   ASSERT_EQ(child.Receive(), "holding");
   ASSERT_EQ(fill(ns, part), part);  // The old values stay for the snapshot.
   const Namespace more = MustOpenNamespace(store, "more");
-  ASSERT_LT(fill(more, part), part) << "the snapshot kept nothing";
+  ASSERT_LT(fill(more, part), part) << "the snapshot kept no old values";
   ASSERT_TRUE(child.KillAndWait());
   ASSERT_TRUE(SeenDead(store, child.pid()));
   EXPECT_EQ(fill(more, part), part);
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(ParticipantProcessTest, AStoppedOneIsShownAsStalledAndNotRecovered) {
+TEST_F(ParticipantProcessTest, AStoppedProcessIsListedAsStalledAndNotRecovered) {
   Store store = MustOpen(SmallOptions());
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
   ASSERT_EQ(child.Receive(), "holding");
@@ -160,7 +161,7 @@ TEST_F(ParticipantProcessTest, AStoppedOneIsShownAsStalledAndNotRecovered) {
   }));
   ASSERT_TRUE(Of(store, child.pid()).has_value());
   EXPECT_GT(Of(store, child.pid())->heartbeat_age, absl::Milliseconds(100));
-  // Several heartbeats of ours later it is still there.
+  // Several of our heartbeats later it is still listed.
   const std::uint64_t beats = ImplOf(store)
                                   ->region()
                                   .participant(Of(store, ::getpid())->slot)
@@ -178,7 +179,7 @@ TEST_F(ParticipantProcessTest, AStoppedOneIsShownAsStalledAndNotRecovered) {
   EXPECT_EQ(child.Receive(), "released");
 }
 
-TEST_F(ParticipantProcessTest, AStoppedPinHoldsTheEpochAndAfterwardsMemoryIsUsedAgain) {
+TEST_F(ParticipantProcessTest, APinOfAStoppedProcessHoldsTheEpochUntilItIsReleased) {
   Store store = MustOpen(SmallOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
@@ -191,7 +192,7 @@ TEST_F(ParticipantProcessTest, AStoppedPinHoldsTheEpochAndAfterwardsMemoryIsUsed
   }
   EXPECT_LE(store.Stats()->epoch, epoch + 1);
   EXPECT_GE(store.Stats()->retired_bytes, 2'900'000U);
-  // Who holds it back, for how long, and how much: of the one that stands, and of nobody else.
+  // The stopped participant, and no other, is listed with the time and the bytes it holds back.
   ASSERT_TRUE(
       WaitFor([&] { return Of(store, child.pid())->pinned_for > absl::Milliseconds(300); }));
   EXPECT_GE(Of(store, child.pid())->held_back_bytes, 2'900'000U);
@@ -211,7 +212,7 @@ TEST_F(ParticipantProcessTest, AStoppedPinHoldsTheEpochAndAfterwardsMemoryIsUsed
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(ParticipantProcessTest, AKilledPinIsGoneWithItsProcess) {
+TEST_F(ParticipantProcessTest, APinOfAKilledProcessIsReleased) {
   Store store = MustOpen(SmallOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   ChildProcess child([this](ChildSide& parent) { return HoldView(parent); });
@@ -241,11 +242,11 @@ TEST_F(ParticipantProcessTest, AForkedGrandchildDoesNotKeepTheSlotOfItsParentAli
   ASSERT_TRUE(Of(store, parent_of_it).has_value());
   ASSERT_TRUE(child->KillAndWait());
   EXPECT_TRUE(WaitFor([&] { return !Of(store, parent_of_it).has_value(); }));
-  EXPECT_EQ(::kill(grandchild, 0), 0) << "it lives";
+  EXPECT_EQ(::kill(grandchild, 0), 0) << "the grandchild must still live";
   ::kill(grandchild, SIGKILL);
 }
 
-TEST_F(ParticipantProcessTest, EveryProcessIsShownAndGoneWhenItEnds) {
+TEST_F(ParticipantProcessTest, EveryProcessIsListedUntilItEnds) {
   Store store = MustOpen(SmallOptions());
   std::vector<std::unique_ptr<ChildProcess>> children;
   for (int i = 0; i < 4; ++i) {
@@ -261,7 +262,7 @@ TEST_F(ParticipantProcessTest, EveryProcessIsShownAndGoneWhenItEnds) {
     child->Send("end");
     EXPECT_TRUE(child->Succeeded());
   }
-  // They ended without closing, as processes do.
+  // They ended without closing their stores.
   EXPECT_TRUE(WaitFor([&] { return store.Participants()->size() == 1; }));
 }
 

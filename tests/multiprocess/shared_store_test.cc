@@ -26,14 +26,14 @@ constexpr std::uint64_t kKeys = 30;
 struct Acknowledged {
   std::atomic<std::int64_t> adds{0};
   std::atomic<std::uint64_t> operations{0};
-  std::atomic<int> failed{0};  // The line of the first thing that was wrong.
-  char said[400] = {};         // And the status there, if one was.
+  std::atomic<int> failed{0};  // The line of the first failure.
+  char said[400] = {};         // The status there, if there was one.
   std::atomic<bool> stop{false};
 };
 
 class SharedStoreTest : public StoreFixture {
  protected:
-  // Mixed operations until told to stop; 0, or the line that failed.
+  // Mixed operations until `stop` is set; returns 0, or the line that failed.
   int Work(int index, ChildSide& parent) {
     const auto bad = [this](int line, const absl::Status& status = absl::OkStatus()) {
       if (acks_->failed.exchange(line) == 0) {
@@ -53,7 +53,7 @@ class SharedStoreTest : public StoreFixture {
     }
     parent.Send("ready");
     std::mt19937_64 random(seed_ + static_cast<std::uint64_t>(::getpid()));
-    // Writers are told apart by process: a replaced one counts from 1 again.
+    // Writers are identified by process: a replacement counts from 1 again.
     const auto writer = static_cast<std::uint64_t>(::getpid());
     std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> newest;
     for (std::uint64_t seq = 1; !acks_->stop; ++seq) {
@@ -142,7 +142,7 @@ class SharedStoreTest : public StoreFixture {
                 static_cast<unsigned long long>(acks_->operations.load()),
                 static_cast<long long>(killed));
   }
-  // Until so many operations have been done since this began.
+  // Waits for `more` operations, or for a failure.
   bool WaitForOperations(std::uint64_t more) {
     const std::uint64_t until = acks_->operations + more;
     return WaitFor([&] { return acks_->operations >= until || acks_->failed != 0; });
@@ -180,7 +180,7 @@ TEST_F(SharedStoreTest, ProcessesKilledAtAnyMomentLeaveNothingBroken) {
   ExpectCounter(killed);
 }
 
-TEST_F(SharedStoreTest, ProcessesStoppedAtAnyMomentHoldNobodyUp) {
+TEST_F(SharedStoreTest, ProcessesStoppedAtAnyMomentBlockNoOthers) {
   std::mt19937_64 random(seed_);
   ProcessCrew crew(kProcesses, [this](int i, ChildSide& parent) { return Work(i, parent); });
   ASSERT_TRUE(crew.AllReady());
@@ -192,9 +192,9 @@ TEST_F(SharedStoreTest, ProcessesStoppedAtAnyMomentHoldNobodyUp) {
     ASSERT_TRUE(acks_->failed != 0 || crew.child(first).Stop());
     ASSERT_TRUE(acks_->failed != 0 || crew.child(second).Stop());
     if (acks_->failed != 0) {
-      break;  // Somebody has ended.
+      break;  // A process has ended.
     }
-    ASSERT_TRUE(WaitForOperations(random() % 500 + 20)) << "somebody waits for a stopped process";
+    ASSERT_TRUE(WaitForOperations(random() % 500 + 20)) << "a process waits for a stopped one";
     ASSERT_TRUE(ns_.Put("99", MakeStamped("99", 0, 1, 0)).ok());
     ASSERT_TRUE(ns_.Delete("99").ok());
     ASSERT_TRUE(crew.child(first).Continue());

@@ -1,5 +1,5 @@
 // Snapshots of several processes: an auditor never sees the second of two writes without the first,
-// whoever is killed, and what a killed holder kept comes back.
+// whichever process is killed, and the space that a killed holder kept is reclaimed.
 #include <random>
 
 #include <gtest/gtest.h>
@@ -77,7 +77,7 @@ int Audit(const Store& store, int index, ChildSide& parent, Book& book) {
   }
 }
 
-TEST_F(SnapshotProcessTest, AuditorsSeeOneMomentWhoeverIsKilled) {
+TEST_F(SnapshotProcessTest, AuditorsSeeOneMomentWhicheverProcessIsKilled) {
   std::mt19937_64 random(Seed());
   Store store = MustOpen(TinyNodes(SmallOptions()));
   (void)MustOpenNamespace(store, "first");
@@ -100,7 +100,7 @@ TEST_F(SnapshotProcessTest, AuditorsSeeOneMomentWhoeverIsKilled) {
     ASSERT_TRUE(WaitFor([&] {
       return book->rounds[0] + book->rounds[1] >= rounds + 20 &&
              book->audits[0] + book->audits[1] >= audits + 20;
-    })) << "somebody gave up: an auditor that saw what cannot be";
+    })) << "a process ended: an auditor saw an inconsistent moment";
     ASSERT_TRUE(crew.Replace(victim));
     crew.child(victim).Send("go");
   }
@@ -111,7 +111,7 @@ TEST_F(SnapshotProcessTest, AuditorsSeeOneMomentWhoeverIsKilled) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(SnapshotProcessTest, WhatAKilledHolderKeptComesBack) {
+TEST_F(SnapshotProcessTest, TheSpaceKeptByASnapshotOfAKilledProcessIsReclaimed) {
   Store store = MustOpen(SmallOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   const std::string value(2000, 'v');
@@ -134,7 +134,7 @@ TEST_F(SnapshotProcessTest, WhatAKilledHolderKeptComesBack) {
   });
   ASSERT_TRUE(crew.AllReady());
   write_all();
-  EXPECT_GT(store.Stats()->used_bytes, before + 500'000) << "nothing was kept";
+  EXPECT_GT(store.Stats()->used_bytes, before + 500'000) << "the snapshot kept no old versions";
   ASSERT_TRUE(crew.child(0).KillAndWait());
   EXPECT_TRUE(WaitFor([&] { return store.Stats()->used_bytes < before + 50'000; }))
       << store.Stats()->used_bytes << " bytes in use, " << before << " before";

@@ -1,6 +1,6 @@
-// Processes that append to lists in a hash and an ordered namespace by transactions and single calls,
-// and read them by scans and snapshots, some of which are killed or stopped at any moment: the
-// history is one that the isolation level allows, in real time too.
+// Processes append to lists in a hash and an ordered namespace by transactions and single calls,
+// and read them by scans and snapshots. Some are killed or stopped at any moment. The isolation
+// level allows the history, also in real time.
 #include <chrono>
 #include <cstdio>
 #include <random>
@@ -24,7 +24,7 @@ struct Book {
   ListBoard board;
   TransactionLog<kWords> logs[kProcesses + 1];  // The last one is the test's own.
   std::atomic<std::uint32_t> sessions{0};
-  std::atomic<bool> full{false};  // A log.
+  std::atomic<bool> full{false};  // One of the logs is full.
   std::atomic<bool> stop{false};
   std::atomic<bool> failed{false};
   char said[400] = {};
@@ -33,7 +33,7 @@ struct Book {
 class TransactionHistoryProcessTest : public TransactionFixture,
                                       public testing::WithParamInterface<Isolation> {
  protected:
-  // A child's work, until it is told to stop.
+  // A child's work, until `stop` is set.
   int Work(int index, ChildSide& parent) {
     absl::Status done;
     absl::StatusOr<Store> store = Store::Open(path_, TinyNodes(SmallOptions()));
@@ -48,7 +48,7 @@ class TransactionHistoryProcessTest : public TransactionFixture,
       if (absl::IsOutOfRange(done)) {
         book_->full = true;
         done = absl::OkStatus();
-        // Only one that lives can be stopped.
+        // Only a living process can be stopped.
         (void)WaitFor([&] { return book_->stop.load(); });
       }
     } else {
@@ -77,7 +77,7 @@ class TransactionHistoryProcessTest : public TransactionFixture,
     }
     return entries;
   }
-  // Until so much has been written down since, or time is over.
+  // Waits for `more` log entries, or until time is over.
   void WaitForEntries(std::uint64_t more) {
     const std::uint64_t entries = Entries() + more;
     EXPECT_TRUE(WaitFor([&] { return Entries() >= entries || !TimeIsLeft(); }));
@@ -122,13 +122,14 @@ class TransactionHistoryProcessTest : public TransactionFixture,
   std::chrono::steady_clock::time_point end_;
 };
 
-TEST_P(TransactionHistoryProcessTest, TheHistoryIsAllowed) {
+TEST_P(TransactionHistoryProcessTest, TheIsolationLevelAllowsTheHistory) {
   Start();
   WaitForEntries(UINT64_MAX / 2);
   ExpectAllowed();
 }
 
-TEST_P(TransactionHistoryProcessTest, TheHistoryIsAllowedThoughProcessesAreKilledAndStopped) {
+TEST_P(TransactionHistoryProcessTest,
+       TheIsolationLevelAllowsTheHistoryThoughProcessesAreKilledAndStopped) {
   int killed = 0;
   int stopped = 0;
   Start();
@@ -137,7 +138,7 @@ TEST_P(TransactionHistoryProcessTest, TheHistoryIsAllowedThoughProcessesAreKille
     const int one = AnyOne();
     if (random_() % 2 == 0) {
       if (!crew_->child(one).Stop()) {
-        break;  // It has ended.
+        break;  // The process has ended.
       }
       ++stopped;
       WaitForEntries(random_() % 200);

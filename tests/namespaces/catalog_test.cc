@@ -38,7 +38,7 @@ class CatalogTest : public StoreFixture {
 TEST_F(CatalogTest, TenThousandNamespacesAreFoundAndListedInOrder) {
   std::set<std::string> paths;
   for (int i = 0; i < 10'000; ++i) {
-    // In an order of no kind, some with long paths.
+    // Shuffled, some with long paths.
     const int number = i * 7919 % 10'000;
     std::string path = "team" + std::to_string(number % 13) + "/" + std::to_string(number);
     if (number % 50 == 0) {

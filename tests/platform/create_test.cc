@@ -52,7 +52,7 @@ class CreateTest : public PlatformFixture, public testing::WithParamInterface<Wa
   NoNamelessFiles provisional_;
 };
 
-TEST_P(CreateTest, TheNameAppearsOnlyWithLinkAndThenWithTheWholeContent) {
+TEST_P(CreateTest, AFilesNameAppearsWithLinkAndWithTheWholeContent) {
   auto made = os().CreateUnlinked(path_);
   ASSERT_TRUE(made.ok()) << made.status();
   ASSERT_EQ(::pwrite(made->fd(), "whole", 5, 0), 5);
@@ -64,7 +64,7 @@ TEST_P(CreateTest, TheNameAppearsOnlyWithLinkAndThenWithTheWholeContent) {
   EXPECT_EQ(FilesInDirectory(), 1U);
 }
 
-TEST_P(CreateTest, AFileThatWasNeverLinkedLeavesNothing) {
+TEST_P(CreateTest, AFileThatIsNeverLinkedLeavesNothing) {
   {
     const auto made = os().CreateUnlinked(path_);
     ASSERT_TRUE(made.ok());
@@ -88,7 +88,7 @@ TEST_P(CreateTest, LinkOverAnExistingFileLeavesItAlone) {
   EXPECT_EQ(FilesInDirectory(), 1U);
 }
 
-TEST_P(CreateTest, OfManyThatRaceOneWinsAndItsFileIsTheOneThatIsThere) {
+TEST_P(CreateTest, ExactlyOneOfRacingLinksWinsAndItsFileHasTheName) {
   constexpr int kRacers = 6;
   constexpr int kRounds = 5;
   for (int round = 0; round < kRounds; ++round) {

@@ -1,4 +1,4 @@
-// Opening, describing and reading files, above all those that are not what was hoped for.
+// Opening, describing and reading files, above all files of the wrong kind.
 #include <array>
 #include <cstring>
 
@@ -28,7 +28,7 @@ class FileTest : public PlatformFixture {
 
 class RefusedOpenTest : public FileTest, public testing::WithParamInterface<Access> {};
 
-TEST_P(RefusedOpenTest, WhatIsNotARegularFileIsInvalidAndNeverHangs) {
+TEST_P(RefusedOpenTest, OpeningAFileThatIsNotRegularIsInvalidAndNeverHangs) {
   const std::string fifo = temp_.File("fifo");
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   EXPECT_EQ(OpenStatus(fifo, GetParam()).code(), StatusCode::kInvalidArgument);
@@ -36,7 +36,7 @@ TEST_P(RefusedOpenTest, WhatIsNotARegularFileIsInvalidAndNeverHangs) {
   EXPECT_EQ(OpenStatus("/dev/null", GetParam()).code(), StatusCode::kInvalidArgument);
 }
 
-TEST_P(RefusedOpenTest, WhatIsMissingIsNotFound) {
+TEST_P(RefusedOpenTest, OpeningAMissingFileIsNotFound) {
   EXPECT_EQ(OpenStatus(temp_.File("missing"), GetParam()).code(), StatusCode::kNotFound);
   EXPECT_EQ(OpenStatus(temp_.File("no/dir"), GetParam()).code(), StatusCode::kNotFound);
   EXPECT_EQ(os_.Open("", GetParam()).status().code(), StatusCode::kNotFound);
@@ -45,7 +45,7 @@ TEST_P(RefusedOpenTest, WhatIsMissingIsNotFound) {
   EXPECT_EQ(OpenStatus(dangling, GetParam()).code(), StatusCode::kNotFound);
 }
 
-TEST_P(RefusedOpenTest, APathThatCannotBeIsInvalid) {
+TEST_P(RefusedOpenTest, OpeningAnImpossiblePathIsInvalid) {
   const std::string file = MakeFile("file");
   EXPECT_EQ(OpenStatus(file + "/below", GetParam()).code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(OpenStatus(temp_.File(std::string(300, 'x')), GetParam()).code(),
@@ -63,7 +63,7 @@ INSTANTIATE_TEST_SUITE_P(Access, RefusedOpenTest,
 
 TEST_F(FileTest, WithoutPermissionOpenAndCreateAreDenied) {
   if (::geteuid() != 0) {
-    GTEST_SKIP() << "NOT TESTED: needs root, to become somebody without permission";
+    GTEST_SKIP() << "NOT TESTED: needs root, to become a user without permission";
   }
   const std::string path = MakeFile("private");
   ASSERT_EQ(::chmod(path.c_str(), 0600), 0);
@@ -123,7 +123,7 @@ TEST_F(FileTest, AFileMadeInPlaceOfARemovedOneHasAnotherIdentity) {
   if (before.birth_ns == 0) {
     GTEST_SKIP() << "NOT TESTED: this file system knows no birth times";
   }
-  // File systems stamp with a coarse clock, so wait until it shows another time.
+  // File systems stamp with a coarse clock, so wait until the clock shows another time.
   ASSERT_TRUE(test::WaitFor([&] {
     struct timespec now {};
     ::clock_gettime(CLOCK_REALTIME_COARSE, &now);
@@ -131,7 +131,7 @@ TEST_F(FileTest, AFileMadeInPlaceOfARemovedOneHasAnotherIdentity) {
                static_cast<std::uint64_t>(now.tv_nsec) >
            before.birth_ns;
   }));
-  // Removed first, so that the inode number is free to be used again.
+  // Removed first, so that the inode number is free for reuse.
   ASSERT_EQ(::unlink(path.c_str()), 0);
   MakeFile("file");
   EXPECT_FALSE(before == os_.DescribePath(path)->identity);
@@ -149,7 +149,7 @@ TEST_F(FileTest, ReadAtReadsUpToTheEnd) {
             StatusCode::kInvalidArgument);
 }
 
-TEST_F(FileTest, TheDescriptorsNumberIsClosedWithTheObjectAndMovesWithIt) {
+TEST_F(FileTest, ADescriptorClosesItsNumberAndMovesIt) {
   Descriptor first = MustOpen(MakeFile("file"));
   const int number = first.fd();
   Descriptor second = std::move(first);

@@ -1,4 +1,4 @@
-// What a forked child inherits of this floor: nothing.
+// A forked child inherits nothing of this floor.
 #include "platform/fork.h"
 
 #include <atomic>
@@ -57,7 +57,7 @@ TEST_F(ForkTest, TheGenerationGoesUpByOneInTheChildAndStaysInTheParent) {
   EXPECT_EQ(ForkGeneration(), before);
 }
 
-TEST_F(ForkTest, WaitsUntilNoBackgroundWorkIsOn) {
+TEST_F(ForkTest, ForkWaitsUntilNoBackgroundWorkIsRunning) {
   std::atomic<bool> stop = false;
   std::atomic<int> inside = 0;
   std::atomic<std::uint64_t> rounds = 0;
@@ -76,18 +76,20 @@ TEST_F(ForkTest, WaitsUntilNoBackgroundWorkIsOn) {
   for (int i = 0; i < 50; ++i) {
     const std::uint64_t before = rounds;
     ChildProcess child([&](ChildSide&) {
-      const BackgroundWork of_the_child;  // Waits for nobody: the threads are the parent's.
+      const BackgroundWork of_the_child;  // Need not wait: the threads are the parent's.
       return inside.load();
     });
-    EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0})) << "forked in the middle of work";
-    EXPECT_TRUE(test::WaitFor([&] { return rounds > before; })) << "work did not go on";
+    EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0}))
+        << "the fork came in the middle of background work";
+    EXPECT_TRUE(test::WaitFor([&] { return rounds > before; }))
+        << "background work did not resume after the fork";
   }
   stop = true;
   one.join();
   other.join();
 }
 
-TEST_F(ForkTest, WaitsNotForeverForBackgroundWork) {
+TEST_F(ForkTest, ForkDoesNotWaitForeverForBackgroundWork) {
   const BackgroundWork endless;
   ChildProcess child([&](ChildSide&) { return 0; });
   EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0}));
@@ -108,10 +110,10 @@ TEST_F(ForkTest, DescriptorsAreClosedInTheChildAndUntouchedInTheParent) {
   EXPECT_EQ(os_.Describe(number)->size_bytes, kFileBytes);
 }
 
-TEST_F(ForkTest, AnInheritedObjectDoesNotCloseTheNumbersNewFile) {
+TEST_F(ForkTest, AnInheritedDescriptorDoesNotCloseANewFileOfItsNumber) {
   Descriptor inherited = MustOpen(path_);
   ChildProcess child([&](ChildSide&) {
-    // The lowest free number is given first, so this is the inherited one's.
+    // The kernel gives the lowest free number, so this is the inherited one's.
     const int number = ::dup(STDERR_FILENO);
     const Descriptor own = MustOpen(path_);
     inherited.Close();
@@ -121,7 +123,7 @@ TEST_F(ForkTest, AnInheritedObjectDoesNotCloseTheNumbersNewFile) {
   EXPECT_TRUE(child.Succeeded());
 }
 
-TEST_F(ForkTest, TheChildCanOpenAndForkAgain) {
+TEST_F(ForkTest, AForkedChildCanOpenFilesAndForkAgain) {
   const Descriptor file = MustOpen(path_);
   ChildProcess child([&](ChildSide&) {
     const auto own = os_.Open(path_, Access::kReadWrite);
@@ -134,7 +136,7 @@ TEST_F(ForkTest, TheChildCanOpenAndForkAgain) {
   EXPECT_EQ(child.Wait(), (test::ChildEnd{true, 0, 0}));
 }
 
-TEST_F(ForkTest, NoMomentOfOpeningOrMappingLetsAForkThrough) {
+TEST_F(ForkTest, AForkDuringOpeningOrMappingLeaksNothing) {
   constexpr int kForks = 150;
   std::atomic<bool> stop{false};
   std::vector<std::thread> threads;

@@ -1,5 +1,5 @@
 // The claim on which recovery rests: once the lock of a killed process is free, none of its stores
-// is still to come. The victim holds its lock by mapping alone and has five threads that store as
+// appears later. The victim holds its lock by mapping alone and has five threads that store as
 // fast as they can.
 //
 // COMMY_KILLS sets the number of kills.
@@ -43,7 +43,7 @@ class LateStoreTest : public PlatformFixture {
     return counters;
   }
 
-  // The victim; ends only by being killed.
+  // The victim's work; ends only when the victim is killed.
   int StoreForEver() {
     std::byte* mapping = nullptr;
     {
@@ -92,7 +92,7 @@ TEST_F(LateStoreTest, NoStoreOfAKilledProcessAppearsAfterItsLockIsFree) {
     ASSERT_TRUE(*os_.IsLocked(probe.fd(), kLockByte));
     const std::int64_t start_ns = os_.MonotonicNs();
     victim.Kill();
-    // As fast as can be: a pause would give the late store time to pass unseen.
+    // Without a pause, in which a late store could pass unseen.
     while (*os_.IsLocked(probe.fd(), kLockByte)) {
       ASSERT_LT(os_.MonotonicNs() - start_ns, std::chrono::nanoseconds(test::kDeadline).count());
     }

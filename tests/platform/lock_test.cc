@@ -1,4 +1,4 @@
-// Byte locks: who keeps one, and when it is free again. That no store of a dead process appears
+// Byte locks: what keeps one, and when it is free again. That no store of a dead process appears
 // after its lock is free is in late_store_test.cc.
 #include <signal.h>
 
@@ -16,7 +16,7 @@ constexpr std::uint64_t kFar = 1ULL << 62U;
 
 class LockTest : public PlatformFixture {
  protected:
-  // Asks through a description of its own, as a probe must.
+  // Probes through a description of its own, as a probe must.
   bool IsLocked(std::uint64_t byte) {
     const Descriptor probe = MustOpen(path_);
     const auto locked = os_.IsLocked(probe.fd(), byte);
@@ -45,7 +45,7 @@ class LockTest : public PlatformFixture {
   std::string path_ = MakeFile("region");
 };
 
-TEST_F(LockTest, AnExclusiveLockExcludesOtherDescriptionsAndOnlyOnItsByte) {
+TEST_F(LockTest, AnExclusiveLockExcludesOtherDescriptionsFromItsByteOnly) {
   const Descriptor a = MustOpen(path_);
   const Descriptor b = MustOpen(path_);
   EXPECT_TRUE(*os_.TryLock(a.fd(), kFar, true));
@@ -67,7 +67,7 @@ TEST_F(LockTest, SharedLocksCoexistAndExcludeAnExclusiveOne) {
   EXPECT_TRUE(*os_.TryLock(b.fd(), 7, true));
 }
 
-TEST_F(LockTest, TakenTwiceThroughOneDescriptionSucceedsAndItsOwnProbeSeesNothing) {
+TEST_F(LockTest, LockingTwiceThroughOneDescriptionSucceedsAndItsOwnProbeSeesNoLock) {
   const Descriptor a = MustOpen(path_);
   EXPECT_TRUE(*os_.TryLock(a.fd(), 7, true));
   EXPECT_TRUE(*os_.TryLock(a.fd(), 7, true));
@@ -108,7 +108,7 @@ TEST_F(LockTest, UnmappingAPartKeepsTheLock) {
   EXPECT_FALSE(IsLocked(kFar));
 }
 
-TEST_F(LockTest, IsFreeAfterItsProcessWasKilled) {
+TEST_F(LockTest, ALockIsFreeAfterItsProcessWasKilled) {
   const auto holder = HolderOf(kFar);
   ASSERT_EQ(holder->Receive(), "locked");
   EXPECT_TRUE(IsLocked(kFar));
@@ -116,7 +116,7 @@ TEST_F(LockTest, IsFreeAfterItsProcessWasKilled) {
   EXPECT_TRUE(test::WaitFor([&] { return !IsLocked(kFar); }));
 }
 
-TEST_F(LockTest, IsFreeAfterItsProcessReturned) {
+TEST_F(LockTest, ALockIsFreeAfterItsProcessReturned) {
   const auto holder = HolderOf(kFar);
   ASSERT_EQ(holder->Receive(), "locked");
   holder->Send("end");
@@ -124,7 +124,7 @@ TEST_F(LockTest, IsFreeAfterItsProcessReturned) {
   EXPECT_TRUE(test::WaitFor([&] { return !IsLocked(kFar); }));
 }
 
-TEST_F(LockTest, AStoppedProcessKeepsItUntilItIsKilled) {
+TEST_F(LockTest, AStoppedProcessKeepsItsLockUntilItIsKilled) {
   const auto holder = HolderOf(kFar);
   ASSERT_EQ(holder->Receive(), "locked");
   ASSERT_TRUE(holder->Stop());
@@ -142,7 +142,7 @@ TEST_F(LockTest, AStoppedProcessKeepsItUntilItIsKilled) {
 // dead child would stay.
 class LockForkTest : public LockTest, public testing::WithParamInterface<bool> {};
 
-TEST_P(LockForkTest, AForkedChildThatLivesOnDoesNotKeepIt) {
+TEST_P(LockForkTest, AForkedChildThatLivesOnDoesNotKeepTheLock) {
   const bool keep_descriptor = GetParam();
   ChildProcess child([&](ChildSide& parent) {
     Descriptor open;
@@ -168,7 +168,7 @@ TEST_P(LockForkTest, AForkedChildThatLivesOnDoesNotKeepIt) {
   EXPECT_TRUE(IsLocked(kFar));
   ASSERT_TRUE(child.KillAndWait());
   EXPECT_TRUE(test::WaitFor([&] { return !IsLocked(kFar); }));
-  // It was alive all the while: it still answers to signal 0, and ends when told so.
+  // The grandchild lived all the time: it still accepts signal 0, and a message to end.
   EXPECT_EQ(::kill(std::stoi(*grandchild), 0), 0);
   EXPECT_TRUE(child.Send("end"));
 }
@@ -176,7 +176,7 @@ TEST_P(LockForkTest, AForkedChildThatLivesOnDoesNotKeepIt) {
 INSTANTIATE_TEST_SUITE_P(HeldBy, LockForkTest, testing::Bool(),
                          [](const auto& test) { return test.param ? "Descriptor" : "Mapping"; });
 
-TEST_F(LockTest, ErrorsNameTheFileAndTheByte) {
+TEST_F(LockTest, LockErrorsNameTheFileAndTheByte) {
   const Descriptor read_only = MustOpen(path_, Access::kReadOnly);
   const absl::Status status = os_.TryLock(read_only.fd(), 0x77, true).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);

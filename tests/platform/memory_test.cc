@@ -1,4 +1,4 @@
-// Mappings: past the end of the file, grown by somebody else, populated, not inherited.
+// Mappings: past the end of the file, grown by another process, populated, not inherited.
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -45,7 +45,7 @@ class MemoryTest : public PlatformFixture {
   std::byte* const mapping_ = os_.Map(file_.fd(), kMapBytes, Access::kReadWrite).value();
 };
 
-TEST_F(MemoryTest, ReachesPastTheEndAndShowsWhatAnotherProcessAddsThere) {
+TEST_F(MemoryTest, AMappingPastTheEndShowsWhatAnotherProcessAppends) {
   EXPECT_TRUE(Readable(mapping_ + kFileBytes - 1));
   EXPECT_FALSE(Readable(mapping_ + kFileBytes));
   test::ChildProcess grower([&](test::ChildSide&) {
@@ -77,7 +77,7 @@ TEST_F(MemoryTest, AMappingBeginsAtALargePage) {
   EXPECT_FALSE(os_.Map(file_.fd(), 0, Access::kReadWrite).ok());
 }
 
-TEST_F(MemoryTest, WhatIsInMemoryBecomesPresentWithoutAnyChange) {
+TEST_F(MemoryTest, PopulateResidentMakesCachedPagesPresentAndChangesNoByte) {
   const std::string bytes(kFileBytes, 'x');
   ASSERT_EQ(::pwrite(file_.fd(), bytes.data(), bytes.size(), 0),
             static_cast<ssize_t>(bytes.size()));
@@ -87,7 +87,7 @@ TEST_F(MemoryTest, WhatIsInMemoryBecomesPresentWithoutAnyChange) {
   EXPECT_EQ(Word(0).load(std::memory_order_relaxed), 0x7878787878787878U);
 }
 
-TEST_F(MemoryTest, NothingOfAFileThatIsNotInMemoryIsRead) {
+TEST_F(MemoryTest, PopulateResidentReadsNothingFromDisk) {
   ASSERT_EQ(::fsync(file_.fd()), 0);
   ASSERT_EQ(::posix_fadvise(file_.fd(), 0, 0, POSIX_FADV_DONTNEED), 0);
   unsigned char resident = 0;
@@ -141,7 +141,7 @@ TEST_F(MemoryTest, AReadOnlyMappingCannotBeStoredTo) {
   os_.Unmap(mapped, kMapBytes);
 }
 
-TEST_F(MemoryTest, MoreThanThereIsRoomForIsAnErrorThatNamesTheFile) {
+TEST_F(MemoryTest, AMappingLargerThanTheAddressSpaceIsAnErrorThatNamesTheFile) {
   const absl::Status status = os_.Map(file_.fd(), 1ULL << 56U, Access::kReadWrite).status();
   EXPECT_EQ(status.code(), StatusCode::kResourceExhausted);
   EXPECT_NE(MessageOf(status).find(path_), std::string::npos) << status;

@@ -20,16 +20,16 @@ using test::ChildSide;
 
 class ProcessTest : public PlatformFixture {};
 
-TEST_F(ProcessTest, TheBootIdIsThatOfTheKernelAndTheSameInEachProcess) {
+TEST_F(ProcessTest, TheBootIdIsTheKernelsAndTheSameInEachProcess) {
   const BootId id = os_.boot_id();
   EXPECT_NE(id, BootId{});
   ChildProcess child([&](ChildSide&) { return os_.boot_id() == id ? 0 : 1; });
   EXPECT_TRUE(child.Succeeded());
-  // A version 4 UUID has its version in the high half of byte 6: the digits are in their order.
+  // A version 4 UUID has its version in the high half of byte 6, so this shows the order of digits.
   EXPECT_EQ(id.at(6) >> 4U, 4U);
 }
 
-TEST_F(ProcessTest, NameAndNumberAreThoseOfTheProcess) {
+TEST_F(ProcessTest, NameAndPidAreThoseOfTheProcess) {
   EXPECT_EQ(os_.process_id(), static_cast<std::uint64_t>(::getpid()));
   ChildProcess child([&](ChildSide&) {
     ::prctl(PR_SET_NAME, "a name");
@@ -58,7 +58,7 @@ TEST_F(ProcessTest, RandomBytesFillTheWholeBufferAndDiffer) {
   }
 }
 
-TEST_F(ProcessTest, IsSingleThreadedUntilTheFirstThread) {
+TEST_F(ProcessTest, AProcessIsSingleThreadedUntilItsFirstThread) {
 #if defined(COMMY_UNDER_TSAN)
   GTEST_SKIP() << "NOT TESTED: ThreadSanitizer has a thread of its own";
 #endif

@@ -1,4 +1,4 @@
-// Disk blocks: reserved, given back, and not to be had.
+// Disk blocks: reserved, given back, and unavailable.
 #include <algorithm>
 #include <cerrno>
 #include <vector>
@@ -57,7 +57,7 @@ TEST_F(SpaceTest, TruncateSetsTheSizeBothWays) {
   EXPECT_EQ(SizeOf(file_), 3 * kPage);
 }
 
-TEST_F(SpaceTest, ARangeBeyondWhatAFileCanBeIsInvalid) {
+TEST_F(SpaceTest, ARangeBeyondTheLargestFileSizeIsInvalid) {
   EXPECT_EQ(os_.Allocate(file_.fd(), ~0ULL, 1).code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(os_.Allocate(file_.fd(), 1, ~0ULL).code(), StatusCode::kInvalidArgument);
   EXPECT_EQ(os_.Punch(file_.fd(), ~0ULL, 1).code(), StatusCode::kInvalidArgument);
@@ -80,7 +80,7 @@ class FullDiskTest : public PlatformFixture {
   Descriptor file_;
 };
 
-TEST_F(FullDiskTest, AllocateSaysResourceExhaustedNamesTheFileAndLosesNothing) {
+TEST_F(FullDiskTest, AllocateOnAFullDiskIsResourceExhaustedAndLosesNothing) {
   ASSERT_TRUE(os_.Allocate(file_.fd(), 0, kDiskBytes / 2).ok());
   ASSERT_EQ(::pwrite(file_.fd(), "kept", 4, 0), 4);
   const absl::Status status = os_.Allocate(file_.fd(), kDiskBytes / 2, kDiskBytes);

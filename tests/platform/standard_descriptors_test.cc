@@ -1,5 +1,5 @@
-// No descriptor of the engine is 0, 1 or 2, whatever the process has closed; and what the process
-// prints to a closed one goes nowhere, at no moment into a file that is being opened.
+// No descriptor of the engine is 0, 1 or 2, whichever of them the process has closed. Output of the
+// process to a closed one is lost, and never goes into a file that is being opened.
 #include "platform/standard_descriptors.h"
 
 #include <atomic>
@@ -81,7 +81,7 @@ TEST_P(StandardDescriptorsTest, NoFileIsOpenedUnderANumberThatTheProcessHasClose
   EXPECT_EQ(child.Wait(), (ChildEnd{true, 0, 0}));
 }
 
-TEST_P(StandardDescriptorsTest, WhatAnotherThreadPrintsWhileAFileIsOpenedIsLost) {
+TEST_P(StandardDescriptorsTest, OutputToAClosedDescriptorIsLostWhileAFileIsOpened) {
   const std::string path = MakeFile("region");
   ChildProcess child([&](ChildSide&) {
     CloseChosen();
@@ -118,7 +118,7 @@ INSTANTIATE_TEST_SUITE_P(Closed, StandardDescriptorsTest, testing::Range(0, 8),
                            return name;
                          });
 
-TEST(AboveStandardDescriptorsTest, ANumberThatBecameFreeTooLateIsLeftAgain) {
+TEST(AboveStandardDescriptorsTest, AboveStandardDescriptorsClosesTheLowNumberAgain) {
   ChildProcess child([&](ChildSide&) {
     ::close(1);
     const int low = ::open("/", O_RDONLY);

@@ -1,5 +1,4 @@
-// Notes, op words, pins and owner words: what is packed comes out again, at the limits of its
-// field.
+// Notes, op words, pins and owner words: fields survive packing and unpacking, at their limits.
 #include "process/notes.h"
 
 #include <gtest/gtest.h>
@@ -54,14 +53,14 @@ TEST(OpWordTest, PacksAndUnpacksEveryField) {
   EXPECT_EQ(UnpackOp(PackOp({false, 0, OpKind::kNone, kOpSeqMask + 5})).seq, 4U);
 }
 
-TEST(PinWordTest, APinIsNeverZeroAndTellsItsEpoch) {
+TEST(PinWordTest, APinWordIsNeverZeroAndHoldsItsEpoch) {
   for (const std::uint64_t epoch : {std::uint64_t{0}, std::uint64_t{2}, std::uint64_t{1} << 61}) {
     EXPECT_NE(PinWord(epoch), 0U);
     EXPECT_EQ(PinEpoch(PinWord(epoch)), epoch);
   }
 }
 
-TEST(OwnerTest, AnOwnerIsNeverZeroAndDiffersByGeneration) {
+TEST(OwnerTest, AnOwnerWordIsNeverZeroAndDiffersByGeneration) {
   EXPECT_NE(PackOwner(0, 0), 0U);
   EXPECT_EQ(OwnerSlot(PackOwner(65533, 1)), 65533U);
   EXPECT_EQ(OwnerSlot(PackOwner(3, (std::uint64_t{1} << 48) - 1)), 3U);

@@ -83,7 +83,7 @@ class SessionTest : public testing::Test {
 
 // --- Lanes -----------------------------------------------------------------------------------
 
-TEST_F(SessionTest, AThreadHasOneLaneUntilItEndsAndTheNextOneGetsIt) {
+TEST_F(SessionTest, AThreadHasOneLaneUntilItEndsAndTheNextThreadGetsIt) {
   Lane* const mine = *session_->ThisLane();
   EXPECT_EQ(*session_->ThisLane(), mine);
   EXPECT_EQ(LaneOf(*session_, mine->index()).owner.load(std::memory_order_acquire),
@@ -108,8 +108,8 @@ TEST_F(SessionTest, TwoSessionsOfOneThreadHaveDifferentLanes) {
   EXPECT_NE(session_->owner_word(), other->owner_word());
 }
 
-TEST_F(SessionTest, WhenAllLanesAreTakenAThreadIsToldSoAndRecoveryStillGetsOne) {
-  // Lanes of the other session, which lives; taken by word, to do without so many threads.
+TEST_F(SessionTest, WithAllLanesTakenThreadsAreRefusedAndRecoveryStillGetsALane) {
+  // The lanes belong to the other session, which lives. Written directly, to need no threads.
   const std::shared_ptr<Session> other = MustOpen();
   ASSERT_TRUE(session_->region().GrowLanes(kLanes).ok());
   for (std::uint32_t i = 0; i < kOrdinaryLanes; ++i) {
@@ -122,7 +122,7 @@ TEST_F(SessionTest, WhenAllLanesAreTakenAThreadIsToldSoAndRecoveryStillGetsOne) 
     ASSERT_TRUE(spare.ok()) << spare.status();
     EXPECT_GE((*spare)->index(), kOrdinaryLanes);
   });
-  // One that comes back is enough.
+  // One lane that is given back is enough.
   LaneOf(*session_, 3).owner.store(0, std::memory_order_release);
   InThread([&] { EXPECT_EQ((*session_->ThisLane())->index(), 3U); });
   for (std::uint32_t i = 0; i < kOrdinaryLanes; ++i) {
@@ -130,7 +130,7 @@ TEST_F(SessionTest, WhenAllLanesAreTakenAThreadIsToldSoAndRecoveryStillGetsOne) 
   }
 }
 
-TEST_F(SessionTest, WhenTheDeadHoldAllLanesAThreadRecoversThem) {
+TEST_F(SessionTest, AThreadRecoversLanesOfTheDeadWhenAllLanesAreTaken) {
   ASSERT_TRUE(session_->region().GrowLanes(kLanes).ok());
   for (std::uint32_t i = 0; i < kOrdinaryLanes; ++i) {
     LeaveDeadLane(4, i);
@@ -141,7 +141,7 @@ TEST_F(SessionTest, WhenTheDeadHoldAllLanesAThreadRecoversThem) {
   }
 }
 
-TEST_F(SessionTest, AFullDiskWhenLanesMustGrowIsSaidAndTheThreadMayTryAgain) {
+TEST_F(SessionTest, AFullDiskDuringGrowthOfLanesIsReportedAndAThreadMayRetry) {
   const std::shared_ptr<Session> other = MustOpen();
   const std::uint32_t ready = session_->region().lanes_ready();
   ASSERT_LT(ready, kOrdinaryLanes);
@@ -202,12 +202,13 @@ TEST_F(SessionTest, MoreViewsThanALaneHasPinsTakeFurtherLanesAndGiveThemBack) {
   EXPECT_EQ(Epoch(), before + 2);
 }
 
-TEST_F(SessionTest, AViewThatIsTakenAfterTheEpochMovedHoldsTheOneThatItsReaderPinned) {
+TEST_F(SessionTest, AViewHoldsTheEpochThatItsReaderPinned) {
   Session::ViewPin view;
   const std::uint64_t before = Epoch();
   {
     const Pin pin(**session_->ThisLane());
-    ASSERT_TRUE(session_->TryAdvanceEpoch());  // What was read may have been retired before.
+    // The block that is read may have been retired before this.
+    ASSERT_TRUE(session_->TryAdvanceEpoch());
     view = *session_->TakeViewPin(pin.lane());
   }
   EXPECT_EQ(PinEpoch(view.lane->words().pins[view.pin].load(std::memory_order_acquire)), before);
@@ -243,7 +244,7 @@ TEST_F(SessionTest, CloseInsideAnOperationOfTheSameThreadIsRefused) {
   EXPECT_TRUE(session_->usable());
 }
 
-TEST_F(SessionTest, CloseWaitsForAnotherThreadsOperationAndThenPinsSayNo) {
+TEST_F(SessionTest, CloseWaitsForAnotherThreadsOperationAndThenRefusesPins) {
   std::atomic<bool> inside{false};
   std::atomic<bool> leave{false};
   std::atomic<bool> left{false};
@@ -253,7 +254,7 @@ TEST_F(SessionTest, CloseWaitsForAnotherThreadsOperationAndThenPinsSayNo) {
       const Pin pin(*lane);
       inside = true;
       EXPECT_TRUE(test::WaitFor([&] { return leave.load(); }));
-      // Close has begun, but what is pinned is there.
+      // Close has begun, but the pin still holds.
       EXPECT_EQ(PinEpoch(lane->words().pins[0].load(std::memory_order_acquire)), Epoch());
       left = true;
     }
@@ -273,7 +274,7 @@ TEST_F(SessionTest, CloseWaitsForAnotherThreadsOperationAndThenPinsSayNo) {
 
 // --- Epochs ----------------------------------------------------------------------------------
 
-TEST_F(SessionTest, AnEpochMovesOnceBesideAPinAndThenNotUntilItIsGone) {
+TEST_F(SessionTest, TheEpochMovesOnceBesideAPinAndThenWaitsForItsRelease) {
   const std::shared_ptr<Session> other = MustOpen();
   const std::uint64_t before = Epoch();
   {
@@ -283,7 +284,7 @@ TEST_F(SessionTest, AnEpochMovesOnceBesideAPinAndThenNotUntilItIsGone) {
       int blocker = -1;
       EXPECT_FALSE(session_->TryAdvanceEpoch(&blocker));
       EXPECT_EQ(blocker, static_cast<int>(pin.lane().index()));
-      EXPECT_FALSE(session_->PushEpoch()) << "its owner lives";
+      EXPECT_FALSE(session_->PushEpoch()) << "the owner of the pin lives";
     }
     EXPECT_EQ(Epoch(), before + 1);
     EXPECT_FALSE(session_->MoveEpochs());
@@ -294,12 +295,12 @@ TEST_F(SessionTest, AnEpochMovesOnceBesideAPinAndThenNotUntilItIsGone) {
   EXPECT_GE(Epoch(), before + 6);
 }
 
-TEST_F(SessionTest, APinOfTheEpochBeforeThatTheBarrierMakesVisibleHoldsTheEpoch) {
+TEST_F(SessionTest, APinOfThePreviousEpochThatTheBarrierMakesVisibleHoldsTheEpoch) {
   const std::shared_ptr<Session> other = MustOpen();
   LaneLayout& reader = (*other->ThisLane())->words();
   ASSERT_TRUE(session_->TryAdvanceEpoch());
   const std::uint64_t before = Epoch();
-  // Until then the pin was in its processor's store buffer, and the epoch that it read is a former one.
+  // Until the barrier, the pin is in its processor's store buffer. It is of a former epoch.
   platform_.Set([&](auto& faults) {
     faults.in_global_barrier = [&] {
       reader.pins[0].store(PinWord(before - 1), std::memory_order_release);
@@ -314,7 +315,7 @@ TEST_F(SessionTest, APinOfTheEpochBeforeThatTheBarrierMakesVisibleHoldsTheEpoch)
   EXPECT_TRUE(session_->TryAdvanceEpoch());
 }
 
-TEST_F(SessionTest, PushEpochRecoversADeadBlockerAndGoesOn) {
+TEST_F(SessionTest, PushEpochRecoversADeadBlockerAndMovesTheEpoch) {
   LeaveDeadLane(4, 9);
   const std::uint64_t before = Epoch();
   EXPECT_TRUE(session_->PushEpoch());
@@ -324,7 +325,7 @@ TEST_F(SessionTest, PushEpochRecoversADeadBlockerAndGoesOn) {
   EXPECT_TRUE(IsIdle(LaneOf(*session_, 9)));
 }
 
-TEST_F(SessionTest, WhoHasNoBarrierNeverMovesTheEpoch) {
+TEST_F(SessionTest, AProcessWithoutBarriersNeverMovesTheEpoch) {
   platform_.Set([](auto& faults) { faults.register_barrier = absl::UnavailableError("none"); });
   const std::shared_ptr<Session> other = MustOpen();
   EXPECT_FALSE(other->pins_by_store());
@@ -358,9 +359,9 @@ TEST_F(SessionTest, RecoveringADeadSlotMayBeRepeatedAtAnyStep) {
   });
   const std::shared_ptr<Session> recoverer = MustOpen(hooks);
   LeaveDeadLane(5, 9);
-  // A step that fails leaves everything for the next one: slot, owner, notes and pins.
+  // A step that fails leaves everything for the next recovery: slot, owner, notes and pins.
   EXPECT_TRUE(absl::IsDataLoss(recoverer->RecoverDead()));
-  EXPECT_NE(seen_pins, 0U) << "unpinned before it was settled";
+  EXPECT_NE(seen_pins, 0U) << "the lane was unpinned before it was recovered";
   EXPECT_EQ(SlotState(5), 1U);
   EXPECT_NE(LaneOf(*session_, 9).pins[15].load(std::memory_order_acquire), 0U);
   EXPECT_NE(LaneOf(*session_, 9).notes[63].load(std::memory_order_acquire), 0U);
@@ -369,12 +370,12 @@ TEST_F(SessionTest, RecoveringADeadSlotMayBeRepeatedAtAnyStep) {
   EXPECT_EQ(calls, 2);
   EXPECT_TRUE(IsIdle(LaneOf(*session_, 9)));
   EXPECT_EQ(SlotState(5), 0U);
-  // Once more finds nothing.
+  // A second recovery finds nothing to do.
   EXPECT_TRUE(recoverer->RecoverDead().ok());
   EXPECT_EQ(calls, 2);
 }
 
-TEST_F(SessionTest, ALaneThatWasInNoOperationLosesItsPinsWithoutARecoverersLane) {
+TEST_F(SessionTest, ADeadLaneOutsideAnyOperationIsUnpinnedWithoutARecoverersLane) {
   LeaveDeadLane(5, 9);
   LaneLayout& dead = LaneOf(*session_, 9);
   dead.op.store(PackOp({false, 0, OpKind::kNone, 5}), std::memory_order_release);
@@ -386,14 +387,14 @@ TEST_F(SessionTest, ALaneThatWasInNoOperationLosesItsPinsWithoutARecoverersLane)
   EXPECT_EQ(SlotState(5), 0U);
 }
 
-TEST_F(SessionTest, ALaneWhoseSlotSaysFreeIsRecoveredToo) {
+TEST_F(SessionTest, ADeadLaneWhoseSlotIsFreeIsRecovered) {
   LeaveDeadLane(5, 9);
   session_->region().participant(5).state.store(kDeadGeneration << 8U, std::memory_order_release);
   EXPECT_TRUE(session_->RecoverDead().ok());
   EXPECT_TRUE(IsIdle(LaneOf(*session_, 9)));
 }
 
-TEST_F(SessionTest, ARecovererThatWasKilledLeavesNoLaneThatLooksAtWork) {
+TEST_F(SessionTest, TheLaneOfAKilledRecovererIsRecovered) {
   (void)*session_->ThisLane();
   LeaveDeadLane(3, 5);
   LaneLayout& lane = LaneOf(*session_, 5);
@@ -406,20 +407,20 @@ TEST_F(SessionTest, ARecovererThatWasKilledLeavesNoLaneThatLooksAtWork) {
   EXPECT_TRUE(session_->Sync().ok());
 }
 
-TEST_F(SessionTest, ALaneOfNobodyIsNotWaitedForWhateverItSays) {
+TEST_F(SessionTest, SyncDoesNotWaitForALaneWithoutAnOwner) {
   ASSERT_TRUE(session_->region().EnsureDirty().ok());
   (void)*session_->ThisLane();
   LaneOf(*session_, 5).op.store(PackOp({false, 0, OpKind::kRecover, 5}), std::memory_order_release);
   EXPECT_TRUE(session_->Sync().ok());
 }
 
-TEST_F(SessionTest, ALaneOfALaterAttachThanTheSlotKnowsIsTakenForADeadOnes) {
+TEST_F(SessionTest, ALaneOfALaterGenerationThanItsSlotIsRecovered) {
   (void)*session_->ThisLane();
-  const std::uint32_t slot = OwnerSlot(MustOpen()->owner_word());  // It is free again.
+  const std::uint32_t slot = OwnerSlot(MustOpen()->owner_word());  // Free again after this line.
   const std::uint64_t state =
       session_->region().participant(slot).state.load(std::memory_order_acquire);
   LeaveDeadLane(slot, 5);
-  // What a power cut can leave: the lane's page went to disk later than the slot's.
+  // A power cut can leave this: the lane's page went to disk later than the slot's.
   session_->region().participant(slot).state.store(state, std::memory_order_release);
   const std::uint64_t of_the_future = PackOwner(slot, (state >> 8U) + 1);
   LaneOf(*session_, 5).owner.store(of_the_future, std::memory_order_release);
@@ -429,7 +430,7 @@ TEST_F(SessionTest, ALaneOfALaterAttachThanTheSlotKnowsIsTakenForADeadOnes) {
   EXPECT_TRUE(IsIdle(LaneOf(*session_, 5)));
 }
 
-TEST_F(SessionTest, TheLivingAreNotRecoveredByAnybody) {
+TEST_F(SessionTest, LiveParticipantsAreNotRecovered) {
   const std::shared_ptr<Session> other = MustOpen();
   const Pin pin(**other->ThisLane());
   EXPECT_TRUE(session_->RecoverDead().ok());
@@ -438,7 +439,7 @@ TEST_F(SessionTest, TheLivingAreNotRecoveredByAnybody) {
   EXPECT_NE(pin.lane().words().pins[0].load(std::memory_order_acquire), 0U);
 }
 
-TEST_F(SessionTest, WhoGetsASlotSettlesWhatItsFormerHolderLeft) {
+TEST_F(SessionTest, AttachingToASlotRecoversItsDeadFormerHolder) {
   const std::uint32_t next = session_->region().slot_index() + 1;
   LeaveDeadLane(next, 9);
   const std::shared_ptr<Session> other = MustOpen();
@@ -450,7 +451,7 @@ TEST_F(SessionTest, WhoGetsASlotSettlesWhatItsFormerHolderLeft) {
 
 // --- Watching --------------------------------------------------------------------------------
 
-TEST_F(SessionTest, AHeartbeatAsksAboutWhoWasSilentSinceItLookedLast) {
+TEST_F(SessionTest, AHeartbeatProbesParticipantsThatWereSilentForStaleAfter) {
   platform_.FreezeClocks();
   session_->Beat();
   LeaveDeadLane(5, 9);
@@ -458,7 +459,7 @@ TEST_F(SessionTest, AHeartbeatAsksAboutWhoWasSilentSinceItLookedLast) {
   EXPECT_EQ(SlotState(5), 1U);
   platform_.Advance(kStaleAfterNs / 2);
   session_->region().participant(5).heartbeat.store(1, std::memory_order_release);
-  session_->Beat();  // It beat.
+  session_->Beat();  // Sees that the participant has beaten.
   EXPECT_EQ(SlotState(5), 1U);
   platform_.Advance(kStaleAfterNs / 2);
   session_->Beat();
@@ -466,20 +467,20 @@ TEST_F(SessionTest, AHeartbeatAsksAboutWhoWasSilentSinceItLookedLast) {
   EXPECT_TRUE(IsIdle(LaneOf(*session_, 9)));
 }
 
-TEST_F(SessionTest, AWatcherThatSleptItselfLooksAgainBeforeItJudges) {
+TEST_F(SessionTest, AWatcherThatSleptItselfWaitsBeforeItProbesSilentParticipants) {
   platform_.FreezeClocks();
   session_->Beat();
   LeaveDeadLane(5, 9);
   session_->Beat();
   platform_.Advance(10 * kStaleAfterNs);
-  session_->Beat();  // Silent all the time that the watcher was: no news of it.
+  session_->Beat();  // The participant was silent for as long as the watcher: no evidence.
   EXPECT_EQ(SlotState(5), 1U);
   platform_.Advance(kStaleAfterNs / 2);
   session_->Beat();
   EXPECT_EQ(SlotState(5), 0U);
 }
 
-TEST_F(SessionTest, ParticipantsTellsLiveStalledAndDeadFromOneAnother) {
+TEST_F(SessionTest, ParticipantsDistinguishesLiveStalledAndDead) {
   platform_.FreezeClocks();
   const std::shared_ptr<Session> other = MustOpen();
   LeaveDeadLane(5, 9);

@@ -1,4 +1,4 @@
-// Store time: the same for everybody, whatever becomes of the wall clock.
+// Store time: the same for all participants, whatever happens to the wall clock.
 #include "process/store_clock.h"
 
 #include <cstdlib>
@@ -46,7 +46,7 @@ class StoreClockTest : public testing::Test {
   void SetBoot(const platform::BootId& id) {
     platform_.Set([&](FaultPlatform::Faults& faults) { faults.boot_id = id; });
   }
-  // With the machine off for so long.
+  // Reboots; the machine is off for `off_ns`.
   void Reboot(std::int64_t off_ns) {
     platform_.Set([&](FaultPlatform::Faults& faults) {
       faults.boot_id = platform::BootId{++boots_};
@@ -64,7 +64,7 @@ class StoreClockTest : public testing::Test {
   std::unique_ptr<region::Region> region_;
 };
 
-TEST_F(StoreClockTest, BeginsWithTheWallClock) {
+TEST_F(StoreClockTest, StoreTimeBeginsWithTheWallClock) {
   const auto clock = Start();
   EXPECT_EQ(clock->NowNs(), platform_.WallNs());
   platform_.Advance(kHourNs);
@@ -72,7 +72,7 @@ TEST_F(StoreClockTest, BeginsWithTheWallClock) {
   EXPECT_EQ(clock->ToWallNs(clock->NowNs() - 5), platform_.WallNs() - 5);
 }
 
-TEST_F(StoreClockTest, IsSettledAtTheSecondBeatWhereTheSystemNamesNoBoot) {
+TEST_F(StoreClockTest, WithoutABootIdTheClockIsSettledAtTheSecondBeat) {
   SetBoot({});
   const auto clock = Start();
   EXPECT_FALSE(clock->settled());
@@ -82,7 +82,7 @@ TEST_F(StoreClockTest, IsSettledAtTheSecondBeatWhereTheSystemNamesNoBoot) {
   EXPECT_TRUE(clock->settled());
 }
 
-TEST_F(StoreClockTest, IsSettledAtOnceWhereTheSystemNamesTheBoot) {
+TEST_F(StoreClockTest, WithABootIdTheClockIsSettledAtOnce) {
   EXPECT_TRUE(Start()->settled());
   EXPECT_TRUE(Start()->settled());
   SetBoot({7});
@@ -90,7 +90,7 @@ TEST_F(StoreClockTest, IsSettledAtOnceWhereTheSystemNamesTheBoot) {
   EXPECT_TRUE(Start()->settled());
 }
 
-TEST_F(StoreClockTest, StoreTimeRunsOnWhenTheWallClockIsSetWhileNobodyHasTheStoreOpen) {
+TEST_F(StoreClockTest, SettingTheWallClockWhileTheStoreIsClosedDoesNotChangeStoreTime) {
   for (const std::int64_t step : {kHourNs, -5 * kHourNs, 40 * kSecondNs}) {
     const std::int64_t before = Start()->NowNs();
     SetWall(step);
@@ -98,13 +98,13 @@ TEST_F(StoreClockTest, StoreTimeRunsOnWhenTheWallClockIsSetWhileNobodyHasTheStor
     const auto late = Start();
     EXPECT_TRUE(late->settled());
     EXPECT_EQ(late->NowNs(), before + kSecondNs);
-    // And in the next boot, though nobody has lived for a beat.
+    // Also in the next boot, though no participant has lived for a beat.
     Reboot(kSecondNs);
     EXPECT_EQ(Start()->NowNs(), before + 2 * kSecondNs);
   }
 }
 
-TEST_F(StoreClockTest, WithoutANameOfTheBootWhoStartsBetweenTheSettingAndABeatIsPutRight) {
+TEST_F(StoreClockTest, WithoutABootIdAClockStartedAfterTheWallClockWasSetIsCorrectedAtABeat) {
   SetBoot({});
   const auto clock = StartSettled();
   for (const std::int64_t step : {kHourNs, -3 * kHourNs}) {
@@ -120,10 +120,10 @@ TEST_F(StoreClockTest, WithoutANameOfTheBootWhoStartsBetweenTheSettingAndABeatIs
   }
 }
 
-TEST_F(StoreClockTest, TwoThatBeginABootTogetherAgreeAfterABeat) {
+TEST_F(StoreClockTest, TwoClocksThatStartABootTogetherAgreeAfterABeat) {
   region::RegionHeader& header = region_->header();
   const auto first = Start();
-  header.clock_boot.store(0, std::memory_order_relaxed);  // The second one does not see it yet.
+  header.clock_boot.store(0, std::memory_order_relaxed);  // The second clock must not see it yet.
   header.clock_seal.store(0, std::memory_order_relaxed);
   SetWall(3'000'000);
   const auto second = Start();
@@ -134,7 +134,7 @@ TEST_F(StoreClockTest, TwoThatBeginABootTogetherAgreeAfterABeat) {
   EXPECT_EQ(Start()->NowNs(), second->NowNs());
 }
 
-TEST_F(StoreClockTest, WhatWasPublishedByHalvesIsNotBelievedAndPublishedAgain) {
+TEST_F(StoreClockTest, AHalfPublishedClockIsIgnoredAndPublishedAgain) {
   region::RegionHeader& header = region_->header();
   const std::int64_t now = Start()->NowNs();
   for (const std::uint64_t seal : {std::uint64_t{0}, UINT64_MAX}) {
@@ -153,7 +153,7 @@ TEST_F(StoreClockTest, WhatWasPublishedByHalvesIsNotBelievedAndPublishedAgain) {
   }
 }
 
-TEST_F(StoreClockTest, ALiveOnePublishesAgainWhatWasDestroyed) {
+TEST_F(StoreClockTest, ALiveClockRepublishesADestroyedSeal) {
   const auto clock = Start();
   region_->header().clock_seal.store(0, std::memory_order_relaxed);
   clock->Beat();
@@ -161,7 +161,7 @@ TEST_F(StoreClockTest, ALiveOnePublishesAgainWhatWasDestroyed) {
   EXPECT_EQ(Start()->NowNs(), clock->NowNs());
 }
 
-TEST_F(StoreClockTest, RunsOnWhenTheWallClockIsSet) {
+TEST_F(StoreClockTest, StoreTimeIsUnaffectedBySettingTheWallClock) {
   const auto clock = StartSettled();
   const auto other = StartSettled();
   for (const std::int64_t step : {kHourNs, -5 * kHourNs, 40 * kSecondNs}) {
@@ -177,7 +177,7 @@ TEST_F(StoreClockTest, RunsOnWhenTheWallClockIsSet) {
   }
 }
 
-TEST_F(StoreClockTest, FollowsSmallSteps) {
+TEST_F(StoreClockTest, StoreTimeFollowsSmallStepsOfTheWallClock) {
   const auto clock = StartSettled();
   for (int i = 0; i < 100; ++i) {
     SetWall(1'000'000);
@@ -187,7 +187,7 @@ TEST_F(StoreClockTest, FollowsSmallSteps) {
   }
 }
 
-TEST_F(StoreClockTest, WhoStartsBetweenTheSettingAndABeatIsPutRight) {
+TEST_F(StoreClockTest, AClockStartedAfterTheWallClockWasSetAgreesWithTheOthersAfterABeat) {
   const auto clock = StartSettled();
   for (const std::int64_t step : {kHourNs, -3 * kHourNs}) {
     const std::int64_t before = clock->NowNs();
@@ -206,7 +206,7 @@ TEST_F(StoreClockTest, WhoStartsBetweenTheSettingAndABeatIsPutRight) {
   }
 }
 
-TEST_F(StoreClockTest, NeverGoesBackFromOneUseToTheNext) {
+TEST_F(StoreClockTest, StoreTimeNeverGoesBackBetweenUses) {
   std::int64_t last = 0;
   {
     const auto clock = StartSettled();
@@ -214,7 +214,7 @@ TEST_F(StoreClockTest, NeverGoesBackFromOneUseToTheNext) {
     clock->Beat();
     last = clock->NowNs();
   }
-  // A reboot, and a clock without a battery.
+  // A reboot of a machine whose wall clock has no battery.
   platform_.Set([](FaultPlatform::Faults& faults) {
     faults.boot_ns = kSecondNs;
     faults.wall_ns = 0;
@@ -230,7 +230,7 @@ TEST_F(StoreClockTest, NeverGoesBackFromOneUseToTheNext) {
   EXPECT_EQ(Start()->NowNs(), last + kSecondNs);
 }
 
-TEST_F(StoreClockTest, CountsTheTimeWhileNobodyHadItOpen) {
+TEST_F(StoreClockTest, StoreTimeCountsTheTimeWhileTheStoreIsClosed) {
   const std::int64_t last = StartSettled()->NowNs();
   platform_.Set([](FaultPlatform::Faults& faults) {
     faults.boot_ns = kSecondNs;  // A reboot.
@@ -239,7 +239,7 @@ TEST_F(StoreClockTest, CountsTheTimeWhileNobodyHadItOpen) {
   EXPECT_EQ(Start()->NowNs(), last + kHourNs);
 }
 
-TEST_F(StoreClockTest, WordsThatMakeNoSenseAreNotHeeded) {
+TEST_F(StoreClockTest, ImplausibleClockWordsAreIgnored) {
   region::RegionHeader& header = region_->header();
   for (const std::uint64_t word :
        {UINT64_MAX, std::uint64_t{1} << 63U, (std::uint64_t{1} << 63U) - 1}) {
@@ -253,7 +253,7 @@ TEST_F(StoreClockTest, WordsThatMakeNoSenseAreNotHeeded) {
   }
 }
 
-TEST_F(StoreClockTest, AReaderWritesNothing) {
+TEST_F(StoreClockTest, AReadOnlyClockWritesNothing) {
   const auto reader = Start(true);
   const region::RegionHeader& header = region_->header();
   for (int i = 0; i < 4; ++i) {

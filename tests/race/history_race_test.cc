@@ -47,7 +47,7 @@ class HistoryRaceTest : public OrderedFixture, public testing::WithParamInterfac
 TEST_P(HistoryRaceTest, OneKeyIsLinearizable) {
   Run({.keys = 1});
 }
-TEST_P(HistoryRaceTest, OneKeyIsLinearizableWhileOthersComeAndGoAroundIt) {
+TEST_P(HistoryRaceTest, OneKeyIsLinearizableAmongNeighboursThatAreAddedAndDeleted) {
   Run({.keys = 1, .fillers = 30});
 }
 TEST_P(HistoryRaceTest, SomeKeysAreLinearizableWhileTheirSegmentsAndLeavesSplit) {

@@ -1,4 +1,4 @@
-// Threads on the same keys of one namespace: what each single-key method promises about order and
+// Threads on the same keys of one namespace: the promises of each single-key method about order and
 // wholeness. Namespaces that change under their users are in namespace_race_test.cc, threads and
 // stores that come and go in life_race_test.cc; the same with processes is in tests/multiprocess.
 #include <atomic>
@@ -25,7 +25,7 @@ class KeyRaceTest : public StoreFixture {
   const std::uint64_t seed_ = Seed();
 };
 
-TEST_F(KeyRaceTest, CountersEqualTheAddsThatWereAcknowledged) {
+TEST_F(KeyRaceTest, CountersEqualTheAcknowledgedAdds) {
   constexpr int kKeys = 5;
   std::array<std::atomic<std::int64_t>, kKeys> sums{};
   RunThreads(kThreads, [&](int thread) {
@@ -44,7 +44,7 @@ TEST_F(KeyRaceTest, CountersEqualTheAddsThatWereAcknowledged) {
   EXPECT_EQ(*ns_.Size(), static_cast<std::uint64_t>(kKeys));
 }
 
-TEST_F(KeyRaceTest, EachAddReturnsAValueOfItsOwn) {
+TEST_F(KeyRaceTest, EachAddReturnsAUniqueValue) {
   std::vector<std::vector<std::int64_t>> got(kThreads);
   RunThreads(kThreads, [&](int thread) {
     for (int i = 0; i < 3000; ++i) {
@@ -60,7 +60,7 @@ TEST_F(KeyRaceTest, EachAddReturnsAValueOfItsOwn) {
   EXPECT_EQ(*all.rbegin(), 3000 * kThreads);
 }
 
-TEST_F(KeyRaceTest, CompareAndSwapAndUpdateLoseNothing) {
+TEST_F(KeyRaceTest, CompareAndSwapAndUpdateLoseNoChange) {
   RunThreads(kThreads, [&](int thread) {
     for (int i = 0; i < 1500; ++i) {
       if ((thread + i) % 2 == 0) {
@@ -87,7 +87,7 @@ TEST_F(KeyRaceTest, CompareAndSwapAndUpdateLoseNothing) {
   EXPECT_EQ(*ns_.Get("k"), std::to_string(1500 * kThreads));
 }
 
-TEST_F(KeyRaceTest, OfManyPutIfAbsentsAndOfManyDeletesOneWins) {
+TEST_F(KeyRaceTest, ExactlyOneOfRacingPutIfAbsentsAndOfRacingDeletesWins) {
   constexpr int kKeys = 600;
   std::vector<std::atomic<int>> put(kKeys);
   std::vector<std::atomic<int>> deleted(kKeys);
@@ -111,8 +111,8 @@ TEST_F(KeyRaceTest, OfManyPutIfAbsentsAndOfManyDeletesOneWins) {
 }
 
 TEST_F(KeyRaceTest, PutsAndDeletesOfOneKeyAlternate) {
-  // For one key, successful PutIfAbsents and Deletes take turns, so their counts differ by whether
-  // it is there at the end.
+  // For one key, successful PutIfAbsents and Deletes alternate, so their counts differ by whether
+  // the key is there at the end.
   std::atomic<int> there{0};
   RunThreads(kThreads, [&](int thread) {
     for (int i = 0; i < 4000; ++i) {
@@ -127,7 +127,7 @@ TEST_F(KeyRaceTest, PutsAndDeletesOfOneKeyAlternate) {
   EXPECT_EQ(static_cast<std::uint64_t>(there), *ns_.Size());
 }
 
-TEST_F(KeyRaceTest, ValuesAreWholeAndNeverGoBack) {
+TEST_F(KeyRaceTest, ReadersSeeWholeValuesThatNeverGoBack) {
   constexpr std::uint64_t kKeys = 24;
   constexpr int kWriters = 3;
   std::atomic<int> writing{kWriters};
@@ -163,7 +163,7 @@ TEST_F(KeyRaceTest, ValuesAreWholeAndNeverGoBack) {
   EXPECT_GT(reads, 0);
 }
 
-TEST_F(KeyRaceTest, WhoPutsReadsHisOwnIfNobodyElseWritesTheKey) {
+TEST_F(KeyRaceTest, AThreadReadsItsOwnPutsOfKeysThatNobodyElseWrites) {
   RunThreads(kThreads, [&](int thread) {
     for (std::uint64_t seq = 1; seq <= 3000; ++seq) {
       const std::string key = std::to_string(thread) + "/" + std::to_string(seq % 40);
@@ -179,7 +179,7 @@ TEST_F(KeyRaceTest, WhoPutsReadsHisOwnIfNobodyElseWritesTheKey) {
   });
 }
 
-TEST_F(KeyRaceTest, AReplacedValueStaysUnderItsViewThroughManyEpochs) {
+TEST_F(KeyRaceTest, AViewKeepsAReplacedValueThroughManyEpochs) {
   Store quiet = MustOpen(temp_.File("quiet"), QuietOptions());
   const Namespace ns = MustOpenNamespace(quiet, "n");
   const std::string value(100, 'v');
@@ -224,7 +224,7 @@ TEST_F(KeyRaceTest, BytesUnderAViewNeverChange) {
           held.emplace_back(*std::move(view), std::move(copy));
         }
       }
-      // Blocks are used again from two epochs on, where no pin holds them.
+      // A block is reused after two epochs unless a pin holds it.
       for (int i = 0; i < 8; ++i) {
         (void)ImplOf(store_)->session().PushEpoch();
         for (int k = 0; k < 20; ++k) {
@@ -261,7 +261,7 @@ TEST_F(KeyRaceTest, AScanSeesEveryStableKeyOnceWhileSegmentsSplit) {
       return;
     }
     while (grown == 0 && !HasFailure()) {
-      std::this_thread::yield();  // The writers have begun, or nothing would be shown.
+      std::this_thread::yield();  // Until the writers have begun, or the scans would prove nothing.
     }
     for (int round = 0; round < 30; ++round) {
       std::set<std::string> seen;
@@ -280,7 +280,7 @@ TEST_F(KeyRaceTest, AScanSeesEveryStableKeyOnceWhileSegmentsSplit) {
   EXPECT_GT(grown, 0U);
 }
 
-TEST_F(KeyRaceTest, SizeIsExactWhenAllAreDone) {
+TEST_F(KeyRaceTest, SizeIsExactOnceAllWritersAreDone) {
   std::atomic<std::int64_t> keys{0};
   RunThreads(kThreads, [&](int thread) {
     std::mt19937_64 random(seed_ + static_cast<std::uint64_t>(thread));

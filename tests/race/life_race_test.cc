@@ -13,7 +13,7 @@ namespace {
 
 class LifeRaceTest : public StoreFixture {};
 
-TEST_F(LifeRaceTest, LanesOfThreadsThatEndAreUsedAgain) {
+TEST_F(LifeRaceTest, LanesOfEndedThreadsAreReused) {
   Store store = MustOpen(SmallOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   for (int round = 0; round < 100; ++round) {
@@ -24,7 +24,7 @@ TEST_F(LifeRaceTest, LanesOfThreadsThatEndAreUsedAgain) {
   EXPECT_LE(store.Participants()->at(0).lanes, 2U);  // This thread's and the heartbeat's.
 }
 
-TEST_F(LifeRaceTest, SpansOfThreadsThatEndAreUsedAgain) {
+TEST_F(LifeRaceTest, SpansOfEndedThreadsAreReused) {
   Store store = MustOpen(SmallOptions());
   const Namespace ns = MustOpenNamespace(store, "n");
   const std::string value(500, 'v');
@@ -45,7 +45,7 @@ TEST_F(LifeRaceTest, SpansOfThreadsThatEndAreUsedAgain) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_F(LifeRaceTest, CloseWhileOthersAreBusyEndsThemInOrder) {
+TEST_F(LifeRaceTest, CloseEndsTheOperationsOfBusyThreadsWithoutLosingAcknowledgedWrites) {
   for (int round = 0; round < 60; ++round) {
     Store store = MustOpen(SmallOptions());
     const Namespace ns = MustOpenNamespace(store, "n");
@@ -79,7 +79,7 @@ TEST_F(LifeRaceTest, CloseWhileOthersAreBusyEndsThemInOrder) {
   }
 }
 
-TEST_F(LifeRaceTest, ManyThreadsMayCloseAtOnceAndOneDoes) {
+TEST_F(LifeRaceTest, ExactlyOneOfThreadsThatCloseAtOnceSucceeds) {
   for (int round = 0; round < 50; ++round) {
     Store store = MustOpen(SmallOptions());
     std::atomic<int> closed{0};
@@ -92,7 +92,7 @@ TEST_F(LifeRaceTest, ManyThreadsMayCloseAtOnceAndOneDoes) {
   }
 }
 
-TEST_F(LifeRaceTest, OpeningAndClosingBesideOneThatStaysOpen) {
+TEST_F(LifeRaceTest, StoresMayBeOpenedAndClosedBesideOneThatStaysOpen) {
   Store stays = MustOpen(SmallOptions());
   const Namespace ns = MustOpenNamespace(stays, "n");
   RunThreads(4, [&](int) {

@@ -19,7 +19,7 @@ class NamespaceRaceTest : public StoreFixture {
   const std::uint64_t seed_ = Seed();
 };
 
-TEST_F(NamespaceRaceTest, AClearRemovesAllThatWasThereAndNothingThatComesLater) {
+TEST_F(NamespaceRaceTest, AClearRemovesAllEarlierKeysAndNoLaterOnes) {
   const Namespace ns = MustOpenNamespace(store_, "n");
   constexpr int kWriters = 3;
   std::atomic<int> writing{kWriters};
@@ -33,7 +33,7 @@ TEST_F(NamespaceRaceTest, AClearRemovesAllThatWasThereAndNothingThatComesLater) 
       return;
     }
     for (std::uint64_t i = 0; i < 4000; ++i) {
-      // A clear that began after the put may have removed it; then no later get may find it.
+      // A clear that began after the put may have removed the key; then no later get may find it.
       const std::string key = std::to_string(thread) + "/" + std::to_string(i % 100);
       const std::string value = MakeStamped(key, 0, i, 10);
       const std::uint64_t before = clears;
@@ -45,7 +45,7 @@ TEST_F(NamespaceRaceTest, AClearRemovesAllThatWasThereAndNothingThatComesLater) 
         ASSERT_TRUE(absl::IsNotFound(got.status())) << got.status();
         const std::uint64_t after = clears;
         ASSERT_LE(before, after);
-        ASSERT_TRUE(absl::IsNotFound(ns.Get(key).status())) << "came back";
+        ASSERT_TRUE(absl::IsNotFound(ns.Get(key).status())) << "a cleared key came back";
       }
     }
     --writing;
@@ -56,7 +56,7 @@ TEST_F(NamespaceRaceTest, AClearRemovesAllThatWasThereAndNothingThatComesLater) 
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_F(NamespaceRaceTest, HandlesOfADroppedNamespaceSayNotFoundAndNewOnesWork) {
+TEST_F(NamespaceRaceTest, HandlesOfADroppedNamespaceReturnNotFoundAndNewOnesWork) {
   std::atomic<int> working{3};
   std::atomic<std::uint64_t> told{0};
   RunThreads(5, [&](int thread) {
@@ -92,7 +92,7 @@ TEST_F(NamespaceRaceTest, HandlesOfADroppedNamespaceSayNotFoundAndNewOnesWork) {
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_F(NamespaceRaceTest, WhoRacesToCreateANamespaceGetsTheSameOne) {
+TEST_F(NamespaceRaceTest, ThreadsThatRaceToCreateANamespaceGetTheSameOne) {
   for (int round = 0; round < 150; ++round) {
     const std::string path = "round/" + std::to_string(round);
     RunThreads(4, [&](int) {
@@ -105,7 +105,7 @@ TEST_F(NamespaceRaceTest, WhoRacesToCreateANamespaceGetsTheSameOne) {
   EXPECT_EQ(store_.ListNamespaces("round/")->size(), 150U);
 }
 
-TEST_F(NamespaceRaceTest, ARenamedNamespaceIsNeverAwayAndHasAllItsKeys) {
+TEST_F(NamespaceRaceTest, ANamespaceKeepsAllItsKeysUnderConcurrentRenames) {
   const Namespace ns = MustOpenNamespace(store_, "at/0");
   ASSERT_TRUE(ns.Put("k", "v").ok());
   std::atomic<bool> renaming{true};
@@ -130,7 +130,7 @@ TEST_F(NamespaceRaceTest, ARenamedNamespaceIsNeverAwayAndHasAllItsKeys) {
   });
 }
 
-TEST_F(NamespaceRaceTest, OfManyRenamesToOnePathOneWins) {
+TEST_F(NamespaceRaceTest, ExactlyOneOfRacingRenamesToOnePathWins) {
   constexpr int kThreads = 4;
   for (int round = 0; round < 150; ++round) {
     const std::string to = "to/" + std::to_string(round);
@@ -147,7 +147,7 @@ TEST_F(NamespaceRaceTest, OfManyRenamesToOnePathOneWins) {
   }
 }
 
-TEST_F(NamespaceRaceTest, ScansOfAClearedNamespaceEndAndSeeNoTornEntry) {
+TEST_F(NamespaceRaceTest, ScansDuringClearsEndAndSeeNoTornEntry) {
   const Namespace ns = MustOpenNamespace(store_, "n");
   std::atomic<int> scanning{1};
   RunThreads(3, [&](int thread) {

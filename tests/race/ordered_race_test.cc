@@ -1,6 +1,6 @@
-// Threads on one ordered namespace with tiny nodes, so that leaves split, merge and are rebuilt under
-// everybody's hands: single keys keep their promises, and who walks over a range meets each key
-// that stays once, in order, both ways.
+// Threads on one ordered namespace with tiny nodes, so that leaves split, merge and are rebuilt all
+// the time: single keys keep their promises, and a scan of a range meets each stable key once, in
+// order, both ways.
 #include <atomic>
 #include <map>
 #include <random>
@@ -29,7 +29,7 @@ class OrderedRaceTest : public OrderedFixture {
   const std::uint64_t seed_ = Seed();
 };
 
-TEST_F(OrderedRaceTest, OfManyPutIfAbsentsAndOfManyDeletesOneWins) {
+TEST_F(OrderedRaceTest, ExactlyOneOfRacingPutIfAbsentsAndOfRacingDeletesWins) {
   constexpr std::uint64_t kKeys = 500;
   for (int round = 0; round < 3; ++round) {
     std::vector<std::atomic<int>> put(kKeys);
@@ -57,7 +57,7 @@ TEST_F(OrderedRaceTest, OfManyPutIfAbsentsAndOfManyDeletesOneWins) {
   }
 }
 
-TEST_F(OrderedRaceTest, CountersAmongComingAndGoingNeighboursLoseNothing) {
+TEST_F(OrderedRaceTest, CountersAmongNeighboursThatAreAddedAndDeletedLoseNoAdds) {
   constexpr std::uint64_t kCounters = 8;
   std::array<std::atomic<std::int64_t>, kCounters> sums{};
   RunThreads(kThreads, [&](int thread) {
@@ -79,7 +79,7 @@ TEST_F(OrderedRaceTest, CountersAmongComingAndGoingNeighboursLoseNothing) {
   }
 }
 
-TEST_F(OrderedRaceTest, ScansSeeEachKeyThatStaysOnceInOrder) {
+TEST_F(OrderedRaceTest, ScansSeeEachStableKeyOnceInOrder) {
   constexpr std::uint64_t kStay = 100;
   for (std::uint64_t i = 0; i < kStay; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i * 10), "stays").ok());
@@ -118,7 +118,7 @@ TEST_F(OrderedRaceTest, ScansSeeEachKeyThatStaysOnceInOrder) {
   EXPECT_GT(scans.load(), 0);
 }
 
-TEST_F(OrderedRaceTest, ReadersFindWhatStaysWhileTheTreeGrowsAndShrinks) {
+TEST_F(OrderedRaceTest, ReadersFindStableKeysWhileTheTreeGrowsAndShrinks) {
   constexpr std::uint64_t kStay = 50;
   for (std::uint64_t i = 0; i < kStay; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i * 20), Number(i)).ok());
@@ -146,7 +146,7 @@ TEST_F(OrderedRaceTest, ReadersFindWhatStaysWhileTheTreeGrowsAndShrinks) {
   EXPECT_EQ(*ns_.Size(), kStay);
 }
 
-TEST_F(OrderedRaceTest, ClearsAndDropsBesideWritersAndScans) {
+TEST_F(OrderedRaceTest, ClearsAndDropsBesideWritersAndScansLeaveASoundStore) {
   std::atomic<bool> done{false};
   RunThreads(5, [&](int thread) {
     std::mt19937_64 random(seed_ + static_cast<std::uint64_t>(thread));

@@ -1,6 +1,6 @@
-// Threads that write while others read by snapshots: what a snapshot shows never changes, of two
-// writes it never has the second without the first, and a clear is seen whole. In the end nothing is
-// kept for nobody.
+// Threads that write while others read by snapshots: a snapshot never changes, it never has the
+// second of two writes without the first, and a clear is seen whole. In the end no superseded
+// version is kept.
 #include <atomic>
 #include <random>
 #include <vector>
@@ -20,7 +20,7 @@ constexpr int kReaders = 2;
 
 class SnapshotRaceTest : public OrderedFixture {
  protected:
-  // What a key holds as a number; 0: it is not there.
+  // The number that a key holds; 0 if the key is absent.
   static std::uint64_t Number(const Namespace& ns, const std::string& key,
                               const Snapshot& snapshot) {
     const absl::StatusOr<std::string> got = ns.Get(key, {.snapshot = &snapshot});
@@ -89,7 +89,7 @@ TEST_F(SnapshotRaceTest, TheSecondOfTwoWritesIsNeverSeenWithoutTheFirst) {
   ExpectNothingKept();
 }
 
-TEST_F(SnapshotRaceTest, AClearIsSeenWhole) {
+TEST_F(SnapshotRaceTest, SnapshotsSeeAClearWholeOrNotAtAll) {
   for (const Order order : {Order::kHash, Order::kOrdered}) {
     const Namespace ns =
         *store_.OpenNamespace(std::to_string(static_cast<int>(order)), {.order = order});
@@ -124,7 +124,7 @@ TEST_F(SnapshotRaceTest, AClearIsSeenWhole) {
   ExpectNothingKept();
 }
 
-TEST_F(SnapshotRaceTest, ManyTakeAndReleaseWhileOneKeyIsWritten) {
+TEST_F(SnapshotRaceTest, SnapshotsTakenDuringWritesHaveEveryAcknowledgedWrite) {
   const Namespace ns = MustOpenNamespace(store_, "n");
   ASSERT_TRUE(ns.Put("k", "0").ok());
   std::atomic<std::uint64_t> acknowledged{0};
@@ -145,7 +145,7 @@ TEST_F(SnapshotRaceTest, ManyTakeAndReleaseWhileOneKeyIsWritten) {
       absl::StatusOr<Snapshot> then = store_.TakeSnapshot();
       ASSERT_TRUE(then.ok()) << then.status();
       const std::uint64_t seen = Number(ns, "k", *then);
-      ASSERT_GE(seen, before) << "acknowledged before it was taken, and not in it";
+      ASSERT_GE(seen, before) << "acknowledged before the snapshot, but not in it";
       held.emplace_back(*std::move(then), seen);
       for (const auto& [snapshot, value] : held) {
         ASSERT_EQ(Number(ns, "k", snapshot), value);

@@ -1,6 +1,6 @@
 // Threads that commit transactions beside others that put, add and read: money is moved and never
-// made, a batch is seen whole, and under the stricter level what no order of the transactions could
-// give is never seen.
+// made, and a batch is seen whole. Under the stricter level no result is seen that no order of the
+// transactions could give.
 #include <atomic>
 #include <random>
 #include <thread>
@@ -26,7 +26,7 @@ class TransactionRaceTest : public TransactionFixture {
       EXPECT_EQ(*ns.Size(), *ns.Count());
     }
   }
-  // Until so many have come, so that all go on at about the same moment.
+  // Returns once `count` threads have arrived, so that all resume at about the same moment.
   static void WaitForAll(const std::atomic<int>& arrived, int count) {
     while (arrived.load() < count && !HasFailure()) {
       std::this_thread::yield();
@@ -46,7 +46,7 @@ class TransactionRaceTest : public TransactionFixture {
 class TransactionOfEachLevelRaceTest : public TransactionRaceTest,
                                        public testing::WithParamInterface<Isolation> {
  protected:
-  static constexpr std::uint64_t kAccounts = 6;  // In each of the two.
+  static constexpr std::uint64_t kAccounts = 6;  // In each namespace.
 
   // Moves a coin from any account to any.
   [[nodiscard]] absl::Status Transfer(std::mt19937_64& random) const {
@@ -73,7 +73,7 @@ class TransactionOfEachLevelRaceTest : public TransactionRaceTest,
   }
 };
 
-TEST_P(TransactionOfEachLevelRaceTest, TransfersBesideAddsAndAudits) {
+TEST_P(TransactionOfEachLevelRaceTest, AuditsBesideTransfersAndAddsSeeTheRightTotal) {
   constexpr int kTellers = 3;
   constexpr int kTransfers = 1500;
   for (std::uint64_t i = 0; i < kAccounts; ++i) {
@@ -82,7 +82,7 @@ TEST_P(TransactionOfEachLevelRaceTest, TransfersBesideAddsAndAudits) {
   }
   const Namespace branches[] = {hash_, ordered_};
   std::atomic<int> tellers{kTellers};
-  std::atomic<std::int64_t> begun{0};  // Coins that were paid in, or are just being.
+  std::atomic<std::int64_t> begun{0};  // Coins that were paid in, or whose payment is in flight.
   std::atomic<std::int64_t> paid{0};
   std::atomic<int> audits{0};
   RunThreads(kTellers + 2, [&](int thread) {
@@ -124,7 +124,7 @@ class BatchRaceTest : public TransactionRaceTest {
   static constexpr int kWriters = 2;
   static constexpr int kKeys = 6;
 
-  // Writes the same into all keys of both; each writer names them in another order.
+  // Writes one value to all keys of both namespaces; each writer names them in another order.
   void Write(int writer, int round) const {
     const std::string value = std::to_string(round * kWriters + writer);
     WriteBatch batch;
@@ -139,7 +139,7 @@ class BatchRaceTest : public TransactionRaceTest {
     const absl::Status done = store_.Write(std::move(batch));
     ASSERT_TRUE(done.ok()) << done;
   }
-  // What one snapshot finds in all of them.
+  // Checks that one snapshot finds the same value in all keys, and returns it in `found`.
   void Look(std::int64_t* found) const {
     absl::StatusOr<Snapshot> then = store_.TakeSnapshot();
     ASSERT_TRUE(then.ok()) << then.status();
@@ -157,7 +157,7 @@ class BatchRaceTest : public TransactionRaceTest {
   static bool IsDeleting(std::int64_t round) { return round % 10 == 0; }
 };
 
-TEST_F(BatchRaceTest, BatchesOfTheSameKeysAreSeenWholeAndInOneOrder) {
+TEST_F(BatchRaceTest, SnapshotsSeeBatchesOfTheSameKeysWholeAndInOneOrder) {
   std::atomic<int> writers{kWriters};
   std::atomic<int> looks{0};
   RunThreads(kWriters + 2, [&](int thread) {
@@ -181,8 +181,8 @@ TEST_F(BatchRaceTest, BatchesOfTheSameKeysAreSeenWholeAndInOneOrder) {
   ExpectNothingKept();
 }
 
-// Each of two puts what it has if the other has put nothing yet: both never may.
-TEST_F(TransactionRaceTest, WriteSkewNeverHappensAmongSerializableOnes) {
+// Each of two transactions puts its key if the other has not put its own: both never may.
+TEST_F(TransactionRaceTest, SerializableTransactionsAllowNoWriteSkew) {
   for (const bool scans : {false, true}) {
     for (const Namespace& ns : {hash_, ordered_}) {
       constexpr int kRounds = 800;
@@ -214,9 +214,9 @@ TEST_F(TransactionRaceTest, WriteSkewNeverHappensAmongSerializableOnes) {
   ExpectNothingKept();
 }
 
-// A transaction writes down whether it found `y` absent; a put sets `y`; who reads `y` and not what was
-// written down has seen the put first, so the other cannot have come before it.
-TEST_F(TransactionRaceTest, AReaderBetweenATransactionAndAPutSeesAnOrderThatStays) {
+// A transaction records whether it found `y` absent; a put sets `y`. A reader that sees `y` but not
+// the record has seen the put first, so the transaction cannot have come before the put.
+TEST_F(TransactionRaceTest, AReaderBetweenATransactionAndAPutSeesTheirFinalOrder) {
   constexpr int kRounds = 1500;
   std::atomic<int> arrived{0};
   std::vector<char> put_came_first(kRounds, 0);
@@ -238,7 +238,7 @@ TEST_F(TransactionRaceTest, AReaderBetweenATransactionAndAPutSeesAnOrderThatStay
       } else if (thread == 1) {
         ASSERT_TRUE(ordered_.Put(y, "1").ok());
       } else {
-        // Until the put is seen; then whether the transaction is seen with it.
+        // Reads until it sees the put; then whether it sees the transaction with it.
         bool seen = false;
         while (!seen && !HasFailure()) {
           absl::StatusOr<Snapshot> then = store_.TakeSnapshot();

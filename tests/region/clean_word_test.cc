@@ -1,5 +1,5 @@
-// When a store counts as whole: the cases of clean_word.h, with openers that come and go in any
-// order, other boots, copies, and a disk that fails to sync.
+// When a store counts as whole: the cases of clean_word.h, with openers that attach and detach in
+// any order, other boots, copies, and a disk that fails to sync.
 #include "region/clean_word.h"
 
 #include <cstring>
@@ -45,7 +45,7 @@ class CleanWordTest : public testing::Test {
     std::memcpy(&header, FileBytes(path_).data(), sizeof(header));
     return (header.clean_word.raw & 1U) != 0;
   }
-  // Whether it can be opened after a reboot now; asked without changing anything.
+  // Whether the file as it is now could be opened after a reboot. Changes nothing.
   bool SurvivesReboot() {
     const std::string before = FileBytes(path_);
     FaultPlatform other_boot;
@@ -60,7 +60,7 @@ class CleanWordTest : public testing::Test {
   FaultPlatform platform_;
 };
 
-TEST_F(CleanWordTest, AStoreIsCleanUntilSomebodyChangesItAndAfterTheLastHasGone) {
+TEST_F(CleanWordTest, AStoreIsDirtyFromItsFirstChangeUntilTheLastParticipantLeaves) {
   std::unique_ptr<Region> first = MustOpen();
   EXPECT_FALSE(IsDirty());
   ASSERT_TRUE(first->EnsureDirty().ok());
@@ -70,7 +70,7 @@ TEST_F(CleanWordTest, AStoreIsCleanUntilSomebodyChangesItAndAfterTheLastHasGone)
   EXPECT_TRUE(SurvivesReboot());
 }
 
-TEST_F(CleanWordTest, ItStaysDirtyWhileAnybodyIsAttachedInWhateverOrderTheyGo) {
+TEST_F(CleanWordTest, AStoreStaysDirtyWhileAnyParticipantIsAttached) {
   for (const bool writer_goes_first : {true, false}) {
     std::unique_ptr<Region> writer = MustOpen();
     std::unique_ptr<Region> reader = MustOpen();
@@ -78,11 +78,11 @@ TEST_F(CleanWordTest, ItStaysDirtyWhileAnybodyIsAttachedInWhateverOrderTheyGo) {
     (writer_goes_first ? writer : reader).reset();
     EXPECT_TRUE(IsDirty());
     (writer_goes_first ? reader : writer).reset();
-    EXPECT_FALSE(IsDirty()) << "the last one out marks it clean, writer or not";
+    EXPECT_FALSE(IsDirty()) << "the last participant to leave marks the store clean";
   }
 }
 
-TEST_F(CleanWordTest, EachSessionSyncsTheWordBeforeItsFirstChangeAlsoIfItIsDirtyAlready) {
+TEST_F(CleanWordTest, EachSessionSyncsTheDirtyWordBeforeItsFirstChange) {
   std::unique_ptr<Region> first = MustOpen();
   std::unique_ptr<Region> second = MustOpen();
   const std::uint64_t before = platform_.counts().sync;
@@ -91,7 +91,7 @@ TEST_F(CleanWordTest, EachSessionSyncsTheWordBeforeItsFirstChangeAlsoIfItIsDirty
   ASSERT_TRUE(second->EnsureDirty().ok());
   EXPECT_EQ(platform_.counts().sync, before + 2);
   ASSERT_TRUE(second->EnsureDirty().ok());
-  EXPECT_EQ(platform_.counts().sync, before + 2) << "once a session";
+  EXPECT_EQ(platform_.counts().sync, before + 2) << "a session syncs the word only once";
 }
 
 TEST_F(CleanWordTest, AFailedSyncAtTheFirstChangeIsAnError) {
@@ -102,7 +102,7 @@ TEST_F(CleanWordTest, AFailedSyncAtTheFirstChangeIsAnError) {
   EXPECT_NE(status.ToString().find(path_), std::string::npos);
 }
 
-TEST_F(CleanWordTest, AFailedSyncAtTheEndLeavesTheStoreDirty) {
+TEST_F(CleanWordTest, AFailedSyncOnLeavingKeepsTheStoreDirty) {
   std::unique_ptr<Region> region = MustOpen();
   ASSERT_TRUE(region->EnsureDirty().ok());
   platform_.Set([](auto& faults) { faults.sync = absl::InternalError("bad disk"); });
@@ -110,11 +110,11 @@ TEST_F(CleanWordTest, AFailedSyncAtTheEndLeavesTheStoreDirty) {
   EXPECT_TRUE(IsDirty());
   EXPECT_FALSE(SurvivesReboot());
   platform_.Clear();
-  MustOpen().reset();  // In this boot it is whole; and so the next one out makes it clean.
+  MustOpen().reset();  // In this boot the store is whole, so the next leaver marks it clean.
   EXPECT_TRUE(SurvivesReboot());
 }
 
-TEST_F(CleanWordTest, WhoDiesLeavesItDirtyAndTheNextOneOutCleans) {
+TEST_F(CleanWordTest, AKilledParticipantLeavesTheStoreDirtyUntilTheNextOneLeaves) {
   MustOpen().reset();
   ChildProcess child([this](ChildSide& parent) {
     const std::unique_ptr<Region> region = MustOpen();
@@ -131,7 +131,7 @@ TEST_F(CleanWordTest, WhoDiesLeavesItDirtyAndTheNextOneOutCleans) {
   EXPECT_FALSE(IsDirty());
 }
 
-TEST_F(CleanWordTest, AnOpenerThatIsRefusedCleansNothing) {
+TEST_F(CleanWordTest, ARefusedOpenerDoesNotMarkTheStoreClean) {
   std::unique_ptr<Region> region = MustOpen();
   ASSERT_TRUE(region->EnsureDirty().ok());
   const std::string copy = FileBytes(path_);
@@ -146,8 +146,8 @@ TEST_F(CleanWordTest, AnOpenerThatIsRefusedCleansNothing) {
   }
 }
 
-// Does something in the middle of MarkCleanIfAlone: at its look at the attach byte, or at its sync
-// of the whole file.
+// Runs a function in the middle of MarkCleanIfAlone: at its probe of the attach byte, or at its
+// sync of the whole file.
 class InTheMiddle : public FaultPlatform {
  public:
   std::function<void()> at_look;
@@ -171,7 +171,7 @@ class InTheMiddle : public FaultPlatform {
   }
 };
 
-TEST_F(CleanWordTest, WhoAttachesWhileTheLastOneLeavesKeepsItDirty) {
+TEST_F(CleanWordTest, AParticipantThatAttachesWhileTheLastOneLeavesKeepsTheStoreDirty) {
   for (const bool at_look : {true, false}) {
     SCOPED_TRACE(at_look);
     InTheMiddle leaver;
@@ -184,19 +184,19 @@ TEST_F(CleanWordTest, WhoAttachesWhileTheLastOneLeavesKeepsItDirty) {
     };
     goes.reset();
     ASSERT_NE(comes, nullptr);
-    EXPECT_TRUE(IsDirty()) << "there is a participant that may change things";
+    EXPECT_TRUE(IsDirty()) << "a participant that may change the store is attached";
     EXPECT_FALSE(SurvivesReboot());
     comes.reset();
     EXPECT_FALSE(IsDirty());
   }
 }
 
-TEST_F(CleanWordTest, WhoComesAndGoesWhileTheLastOneLeavesIsNoLieEither) {
+TEST_F(CleanWordTest, AParticipantThatIsKilledWhileTheLastOneLeavesKeepsTheStoreDirty) {
   InTheMiddle leaver;
   std::unique_ptr<Region> goes = MustOpen(leaver);
   ASSERT_TRUE(goes->EnsureDirty().ok());
   leaver.at_sync = [&] {
-    // Killed after its change: nothing of it is known to be on disk.
+    // Killed after its change, none of which is known to be on disk.
     ChildProcess child([this](ChildSide& parent) {
       const std::unique_ptr<Region> region = MustOpen();
       parent.Send(region->EnsureDirty().ok() ? "dirty" : "failed");
@@ -211,7 +211,7 @@ TEST_F(CleanWordTest, WhoComesAndGoesWhileTheLastOneLeavesIsNoLieEither) {
   EXPECT_TRUE(IsDirty());
 }
 
-TEST_F(CleanWordTest, AnotherFileOfTheSameBytesIsRecognised) {
+TEST_F(CleanWordTest, ACopyIsRecognisedByDeviceInodeAndBirthTime) {
   std::unique_ptr<Region> region = MustOpen();
   ASSERT_TRUE(region->EnsureDirty().ok());
   for (int part = 0; part < 3; ++part) {

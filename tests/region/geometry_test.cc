@@ -1,4 +1,4 @@
-// Where the parts of a file lie, and the limits of what can be chosen.
+// The places of the parts of a file, and the limits of the options.
 #include "region/geometry.h"
 
 #include <gtest/gtest.h>
@@ -28,7 +28,7 @@ absl::StatusOr<Geometry> GeometryOf(const CreateOptions& options) {
   return ReadHeader(header, header.data_offset);
 }
 
-TEST(GeometryTest, PartsLieOneBehindTheOtherAndAreLargeEnough) {
+TEST(GeometryTest, PartsOfTheFileAreInOrderAndLargeEnough) {
   for (const CreateOptions& options : {CreateOptions(), Small()}) {
     const absl::StatusOr<Geometry> geometry = GeometryOf(options);
     ASSERT_TRUE(geometry.ok()) << geometry.status();
@@ -48,17 +48,18 @@ TEST(GeometryTest, PartsLieOneBehindTheOtherAndAreLargeEnough) {
   }
 }
 
-TEST(GeometryTest, DataOfChunksThatAreLargePagesBeginsAtOne) {
+TEST(GeometryTest, DataBeginsAtALargePageIfChunksAreLargePages) {
   CreateOptions options;
   for (const std::uint64_t chunk_mebibytes : {2, 4, 6}) {
     options.chunk_bytes = chunk_mebibytes << 20;
     EXPECT_TRUE(base::IsAligned(GeometryOf(options)->data_offset, std::uint64_t{2} << 20));
   }
   options.chunk_bytes = std::uint64_t{64} << 10;
-  EXPECT_LT(GeometryOf(options)->data_offset, std::uint64_t{13} << 20) << "small ones stay small";
+  EXPECT_LT(GeometryOf(options)->data_offset, std::uint64_t{13} << 20)
+      << "a small store needs no large front part";
 }
 
-TEST(GeometryTest, TheLimitsThemselvesAreAllowedAndOnePastThemIsNot) {
+TEST(GeometryTest, OptionsAtTheirLimitsAreAllowedAndBeyondThemRefused) {
   struct Case {
     const char* name;
     std::uint64_t low;
@@ -101,7 +102,7 @@ TEST(GeometryTest, TheSmallestStoreHasRoomForTwoChunks) {
   const std::string said = GeometryOf(options).status().ToString();
   const std::size_t at = said.find("at least ");
   ASSERT_NE(at, std::string::npos) << said;
-  // The places move with the size, so what is said may have to be asked again.
+  // The places depend on the size, so the reported minimum may need another round.
   options.max_size_bytes = std::stoull(said.substr(at + 9));
   while (!GeometryOf(options).ok()) {
     options.max_size_bytes += options.span_bytes;
@@ -110,7 +111,7 @@ TEST(GeometryTest, TheSmallestStoreHasRoomForTwoChunks) {
   EXPECT_LT(options.max_size_bytes, std::uint64_t{1} << 20);
 }
 
-TEST(GeometryTest, TheDefaultsFitIntoSixMebibytesAsTheManualSays) {
+TEST(GeometryTest, TheDefaultsFitIntoSixMebibytes) {
   CreateOptions options;
   options.max_size_bytes = std::uint64_t{10} << 20;
   EXPECT_TRUE(GeometryOf(options).ok()) << GeometryOf(options).status();
@@ -120,7 +121,7 @@ TEST(GeometryTest, TheDefaultsFitIntoSixMebibytesAsTheManualSays) {
   EXPECT_FALSE(GeometryOf(options).ok());
 }
 
-TEST(GeometryTest, MoreSpansThanTheirNumbersCanNameAreRefused) {
+TEST(GeometryTest, MoreSpansThanSpanNumbersAreRefused) {
   CreateOptions options;
   options.span_bytes = 4096;
   options.max_size_bytes = kSpanCountLimit * 4096;
@@ -129,7 +130,7 @@ TEST(GeometryTest, MoreSpansThanTheirNumbersCanNameAreRefused) {
   EXPECT_FALSE(GeometryOf(options).ok());
 }
 
-TEST(GeometryTest, SpanBytesArePowersOfTwoAndChunksAreWholeSpans) {
+TEST(GeometryTest, SpanBytesMustBePowersOfTwoAndChunksWholeSpans) {
   CreateOptions options = Small();
   options.span_bytes = 2048;
   EXPECT_FALSE(GeometryOf(options).ok());

@@ -45,11 +45,11 @@ TEST_F(RegionTest, OffsetsOutsideTheFileOrMisalignedAreNull) {
   EXPECT_EQ(region_->At<Shared64>(std::uint64_t{1} << 62), nullptr);
 }
 
-TEST_F(RegionTest, AnotherParticipantSeesWhatOneHasGrown) {
+TEST_F(RegionTest, EachParticipantSeesTheGrowthOfOthers) {
   const std::unique_ptr<Region> other = MustOpen();
   ASSERT_EQ(other->span_count(), 0U);
   ASSERT_TRUE(region_->Grow(0, 1).ok());
-  EXPECT_EQ(region_->span_count(), 4U) << "a chunk";
+  EXPECT_EQ(region_->span_count(), 4U) << "growth is by whole chunks";
   EXPECT_EQ(other->span_count(), 4U);
   auto* const word = region_->At<Shared64>(region_->SpanOffset(3));
   ASSERT_NE(word, nullptr);
@@ -58,14 +58,14 @@ TEST_F(RegionTest, AnotherParticipantSeesWhatOneHasGrown) {
   EXPECT_EQ(other->At<Shared64>(other->SpanOffset(3))->load(std::memory_order_acquire), 77U);
 }
 
-TEST_F(RegionTest, OfTwoWhoGrowFromTheSameSizeOneDoes) {
+TEST_F(RegionTest, TwoGrowthsFromTheSameSizeGrowTheFileOnce) {
   const std::unique_ptr<Region> other = MustOpen();
   ASSERT_TRUE(region_->Grow(0, 1).ok());
-  ASSERT_TRUE(other->Grow(0, 1).ok()) << "that it has grown already is fine";
+  ASSERT_TRUE(other->Grow(0, 1).ok()) << "the file has already grown, which is no error";
   EXPECT_EQ(region_->span_count(), 4U);
 }
 
-TEST_F(RegionTest, ManyWhoGrowAtOnceNeverShrinkItAndEndAtTheLimit) {
+TEST_F(RegionTest, ConcurrentGrowthsNeverShrinkTheFileAndEndAtMaxSize) {
   const std::unique_ptr<Region> other = MustOpen();
   test::RunThreads(4, [&](int thread) {
     Region& mine = thread % 2 == 0 ? *region_ : *other;
@@ -115,7 +115,7 @@ TEST_F(RegionTest, LanesGrowAndOnlyGrow) {
   EXPECT_EQ(region_->lanes_ready(), 40U);
 }
 
-TEST_F(RegionTest, ASlotIsLockedWhileItsParticipantIsThere) {
+TEST_F(RegionTest, ASlotIsLockedWhileItsParticipantIsAttached) {
   std::unique_ptr<Region> other = MustOpen();
   const std::uint32_t slot = other->slot_index();
   EXPECT_NE(slot, region_->slot_index());
@@ -126,10 +126,10 @@ TEST_F(RegionTest, ASlotIsLockedWhileItsParticipantIsThere) {
   EXPECT_FALSE(*region_->IsSlotLocked(slot));
   const platform::Descriptor held = *region_->LockSlot(slot);
   EXPECT_TRUE(held.valid());
-  EXPECT_NE(MustOpen()->slot_index(), slot) << "a slot that is being recovered is taken";
+  EXPECT_NE(MustOpen()->slot_index(), slot) << "a slot that is being recovered was given out";
 }
 
-TEST_F(RegionTest, AHeaderThatLiesAboutItsLengthLeadsNobodyPastTheFile) {
+TEST_F(RegionTest, AHeaderWithAWrongLengthLeadsNoReaderPastTheFile) {
   ASSERT_TRUE(region_->Grow(0, 1).ok());
   region_->header().size_bytes.store(UINT64_MAX, std::memory_order_release);
   EXPECT_LE(region_->span_count(), 4U);
@@ -142,7 +142,7 @@ TEST_F(RegionTest, AHeaderThatLiesAboutItsLengthLeadsNobodyPastTheFile) {
 // Sizes of a real store: chunks are large pages.
 class LargeChunksTest : public testing::Test {
  protected:
-  // Notes what is wished for.
+  // Records the range that is advised to lie in large pages.
   struct Wishes : FaultPlatform {
     void AdviseLargePages(std::byte* address, std::uint64_t size_bytes) override {
       begin = address;
@@ -185,13 +185,13 @@ TEST_F(LargeChunksTest, DataBeginsAndTheFileEndsAtLargePages) {
   EXPECT_EQ(region->span_count(), region->geometry().span_count_max);
 }
 
-TEST_F(LargeChunksTest, OnlyTheDataIsWishedToLieInLargePages) {
+TEST_F(LargeChunksTest, OnlyTheDataIsAdvisedToLieInLargePages) {
   const std::unique_ptr<Region> region = MustOpen();
   EXPECT_EQ(region->OffsetOf(platform_.begin), region->SpanOffset(0));
   EXPECT_EQ(platform_.bytes, kMaxBytes - region->SpanOffset(0));
 }
 
-TEST_F(LargeChunksTest, AStoreThatMayOutgrowMemoryWishesForThemInHalfOfThat) {
+TEST_F(LargeChunksTest, AStoreThatMayOutgrowMemoryAsksForLargePagesInHalfOfIt) {
   static constexpr std::uint64_t kMemory = std::uint64_t{40} << 20;
   platform_.Set([](auto& faults) { faults.memory_bytes = kMemory; });
   std::unique_ptr<Region> region = MustOpen();
@@ -203,17 +203,17 @@ TEST_F(LargeChunksTest, AStoreThatMayOutgrowMemoryWishesForThemInHalfOfThat) {
   EXPECT_EQ(platform_.bytes, 0U);
 }
 
-TEST_F(LargeChunksTest, BlocksThatAGrowerLeftBeforeItPublishedAreThoseOfTheNextGrowth) {
+TEST_F(LargeChunksTest, TheNextGrowthUsesBlocksThatAKilledGrowerReserved) {
   std::unique_ptr<Region> region = MustOpen();
   ASSERT_TRUE(region->Grow(0, 32).ok());
-  // As one that was killed behind G2, for its own chunk and for the one that it prepared.
+  // As a grower that was killed after G2, for its own chunk and for the one that it prepared.
   const std::uint64_t end = region->SpanOffset(32);
   ASSERT_TRUE(platform_
                   .Allocate(platform_.Open(path_, platform::Access::kReadWrite)->fd(), end,
                             platform::kLargePageBytes)
                   .ok());
   region->PrepareToGrow(32);
-  EXPECT_EQ(region->span_count(), 32U) << "nothing is published";
+  EXPECT_EQ(region->span_count(), 32U) << "a reservation must not be published";
   const std::uint64_t disk = Facts().disk_bytes;
   region.reset();
   region = MustOpen();
@@ -221,10 +221,10 @@ TEST_F(LargeChunksTest, BlocksThatAGrowerLeftBeforeItPublishedAreThoseOfTheNextG
   ASSERT_TRUE(region->Grow(32, 64).ok());
   EXPECT_EQ(region->span_count(), 96U);
   EXPECT_EQ(Facts().size_bytes, end + 2 * platform::kLargePageBytes);
-  EXPECT_LE(Facts().disk_bytes, disk + 65536) << "but for the span words";
+  EXPECT_LE(Facts().disk_bytes, disk + 65536) << "only span words may need new blocks";
 }
 
-TEST_F(LargeChunksTest, NothingIsPreparedBehindMaxSize) {
+TEST_F(LargeChunksTest, PrepareToGrowReservesNothingPastMaxSize) {
   const std::unique_ptr<Region> region = MustOpen();
   const std::uint64_t last = region->geometry().span_count_max;
   const std::uint64_t length = Facts().size_bytes;
@@ -234,27 +234,27 @@ TEST_F(LargeChunksTest, NothingIsPreparedBehindMaxSize) {
   }
 }
 
-TEST_F(LargeChunksTest, NothingIsPreparedBeforeWhatComesFirstIsReserved) {
+TEST_F(LargeChunksTest, PrepareToGrowWaitsForTheReservationOfEarlierChunks) {
   const std::unique_ptr<Region> region = MustOpen();
   ASSERT_TRUE(region->Grow(0, 32).ok());
   const std::uint64_t length = Facts().size_bytes;
   region->PrepareToGrow(32);
-  EXPECT_EQ(Facts().size_bytes, length) << "the chunk from 32 on is not there yet";
+  EXPECT_EQ(Facts().size_bytes, length) << "the chunk from span 32 on is not reserved yet";
   region->PrepareToGrow(28);
   EXPECT_EQ(Facts().size_bytes, length + platform::kLargePageBytes);
 }
 
-TEST_F(LargeChunksTest, ThePublicationOfALateGrowerCountsIfItEndsFarther) {
+TEST_F(LargeChunksTest, ALateGrowerPublishesItsEndOnlyIfItIsFarther) {
   const std::unique_ptr<Region> region = MustOpen();
   const std::unique_ptr<Region> other = MustOpen();
   ASSERT_TRUE(other->Grow(0, 1).ok());
-  ASSERT_TRUE(region->Grow(0, 40).ok()) << "seen before the other one grew it";
+  ASSERT_TRUE(region->Grow(0, 40).ok()) << "a size seen before the other's growth must do";
   EXPECT_EQ(region->span_count(), 40U);
   ASSERT_TRUE(other->Grow(0, 1).ok());
-  EXPECT_EQ(region->span_count(), 40U) << "it never shrinks";
+  EXPECT_EQ(region->span_count(), 40U) << "the region shrank";
 }
 
-TEST_F(LargeChunksTest, WhereToReserveTakesMemoryAPieceIsReservedAndNoChunk) {
+TEST_F(LargeChunksTest, WhereReservingTakesMemoryOnlyAPieceOfAChunkIsReserved) {
   platform_.Set([](auto& faults) { faults.reserves_memory = true; });
   const std::unique_ptr<Region> region = MustOpen();
   for (const std::uint64_t pieces : {1, 2, 3}) {

@@ -1,4 +1,4 @@
-// Recover: what is saved out of files that are sound, torn, damaged, cut short, or no stores.
+// Recover: what it saves from files that are sound, torn, damaged, cut short, or no stores.
 #include "commy/recover.h"
 
 #include <algorithm>
@@ -46,7 +46,7 @@ class RecoverTest : public StoreFixture {
     return content;
   }
 
-  // Recovers the image into a store that must be sound, and returns what is in it.
+  // Recovers the image into a store that must be sound, and returns its content.
   Content Recovered(const std::string& image) {
     WriteFileBytes(torn_, image);
     const std::string saved = temp_.File("saved" + std::to_string(++recoveries_));
@@ -74,7 +74,7 @@ class RecoverTest : public StoreFixture {
     EXPECT_EQ(image.compare(at + versions::ValueStart(key.size()) - sizeof(versions::Record),
                             value.size(), value),
               0);
-    EXPECT_EQ(image.find(key, at + 1), std::string::npos) << key << " is there twice";
+    EXPECT_EQ(image.find(key, at + 1), std::string::npos) << key << " occurs twice";
     return at - sizeof(versions::Record);
   }
 
@@ -103,7 +103,7 @@ std::string Differences(const Content& found, const Content& wanted) {
   return absl::StrJoin(different, "\n").substr(0, 1000);
 }
 
-// A history with everything in it that leaves something behind in the file.
+// A history with every kind of operation that leaves traces in the file.
 void FillWithHistory(const Store& store, std::mt19937_64& random) {
   const Namespace plain = *store.OpenNamespace("acme/plain");
   const Namespace cleared = *store.OpenNamespace("acme/cleared");
@@ -134,7 +134,7 @@ void FillWithHistory(const Store& store, std::mt19937_64& random) {
   ASSERT_TRUE(store.OpenNamespace("dropped").ok());
 }
 
-TEST_F(RecoverTest, OfASoundStoreIsTheSameStore) {
+TEST_F(RecoverTest, RecoveringASoundStoreGivesTheSameContent) {
   std::mt19937_64 random(Seed());
   for (const bool small : {true, false}) {
     Options options = small ? QuietOptions() : Options();
@@ -145,7 +145,8 @@ TEST_F(RecoverTest, OfASoundStoreIsTheSameStore) {
       const Store store = MustOpen(path, options);
       FillWithHistory(store, random);
       content = ContentOf(store);
-      EXPECT_EQ(Differences(Recovered(FileBytes(path)), content), "") << "while it is in use";
+      EXPECT_EQ(Differences(Recovered(FileBytes(path)), content), "")
+          << "while the store is in use";
       EXPECT_EQ(report_.fault_count, 0U) << report_.faults.front();
       EXPECT_TRUE(report_.may_be_torn);
       EXPECT_FALSE(report_.whole());
@@ -156,7 +157,7 @@ TEST_F(RecoverTest, OfASoundStoreIsTheSameStore) {
   }
 }
 
-TEST_F(RecoverTest, APutThatCameLateIntoAClearedNamespaceIsNotTakenForTheKeysValue) {
+TEST_F(RecoverTest, ALatePutIntoTheClearedIndexIsNotTakenForTheKeysValue) {
   for (const Order order : {Order::kHash, Order::kOrdered}) {
     const std::string path = temp_.File(order == Order::kHash ? "hash" : "ordered");
     Store store = MustOpen(path, QuietOptions());
@@ -164,7 +165,7 @@ TEST_F(RecoverTest, APutThatCameLateIntoAClearedNamespaceIsNotTakenForTheKeysVal
     options.order = order;
     const Namespace ns = *store.OpenNamespace("n", options);
     ASSERT_TRUE(ns.Put("k", "late").ok());
-    const Snapshot snapshot = *store.TakeSnapshot();  // Keeps what is cleared.
+    const Snapshot snapshot = *store.TakeSnapshot();  // Keeps the cleared content.
     engine::StoreImpl& impl = *ImplOf(store);
     versions::Record* late = nullptr;
     {
@@ -182,7 +183,7 @@ TEST_F(RecoverTest, APutThatCameLateIntoAClearedNamespaceIsNotTakenForTheKeysVal
     }
     ASSERT_TRUE(ns.Clear().ok());
     ASSERT_TRUE(ns.Put("k", "new").ok());
-    // As if its writer had found the slot before the clear, and been stopped until now.
+    // As if its writer had found the slot before the clear and been stopped until now.
     late->commit.store(
         impl.region().header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1,
         std::memory_order_seq_cst);
@@ -191,7 +192,7 @@ TEST_F(RecoverTest, APutThatCameLateIntoAClearedNamespaceIsNotTakenForTheKeysVal
   }
 }
 
-TEST_F(RecoverTest, ANamespaceThatWasDroppedAndIsOnlyANameIsLeftOut) {
+TEST_F(RecoverTest, ANamespaceWhoseDropHasBegunIsLeftOut) {
   Store store = MustOpen(QuietOptions());
   ASSERT_TRUE(store.OpenNamespace("dropped")->Put("k", "v").ok());
   ASSERT_TRUE(store.OpenNamespace("stays")->Put("k", "v").ok());
@@ -208,7 +209,7 @@ TEST_F(RecoverTest, ANamespaceThatWasDroppedAndIsOnlyANameIsLeftOut) {
   EXPECT_EQ(report_.fault_count, 0U);
 }
 
-TEST_F(RecoverTest, KeepsTheEndOfATimeToLiveAndLeavesOutWhatIsOver) {
+TEST_F(RecoverTest, RecoverKeepsExpiryTimesAndLeavesOutExpiredKeys) {
   const Store store = MustOpen(QuietOptions());
   const Namespace ns = *store.OpenNamespace("n");
   ASSERT_TRUE(ns.Put("lives", "1", PutOptions{.ttl = absl::Hours(1)}).ok());
@@ -251,7 +252,7 @@ class TornStore {
       ASSERT_TRUE((random_() % 5 == 0 ? ns.Delete(key).status() : ns.Put(key, value)).ok());
     }
   }
-  // What a power cut leaves: each page as it was in `before`, or as it is now.
+  // An image as a power cut leaves it: each page as it was in `before`, or as it is now.
   std::string Tear(const std::string& before) {
     std::string image = FileBytes(path_);
     for (std::size_t at = 0; at < before.size(); at += kPageBytes) {
@@ -261,7 +262,7 @@ class TornStore {
     }
     return image;
   }
-  // Whether `value` was ever put there.
+  // Whether `value` was ever put under this key.
   bool Wrote(const std::string& name, const std::string& key, const std::string& value) const {
     const auto ever = written_.find({name, key});
     return ever != written_.end() && ever->second.contains(value);
@@ -284,7 +285,7 @@ void ForEachKey(const Content& content, Use use) {
   }
 }
 
-TEST_F(RecoverTest, OfATornFileHasEveryKeyThatWasSyncedAndNotChangedSince) {
+TEST_F(RecoverTest, RecoveringATornFileKeepsEverySyncedKeyThatDidNotChangeSince) {
   std::mt19937_64 random(Seed());
   for (int round = 0; round < 40; ++round) {
     const std::string path = temp_.File("round" + std::to_string(round));
@@ -312,7 +313,7 @@ TEST_F(RecoverTest, OfATornFileHasEveryKeyThatWasSyncedAndNotChangedSince) {
   }
 }
 
-TEST_F(RecoverTest, NamesTheRecordThatDoesNotVerifyAndSavesTheOthers) {
+TEST_F(RecoverTest, RecoverNamesACorruptRecordAndSavesTheOthers) {
   {
     const Store store = MustOpen(QuietOptions());
     const Namespace hash = *store.OpenNamespace("hash");
@@ -338,7 +339,7 @@ TEST_F(RecoverTest, NamesTheRecordThatDoesNotVerifyAndSavesTheOthers) {
   EXPECT_NE(faults.find("other 1013"), std::string::npos) << faults;
 }
 
-TEST_F(RecoverTest, TakesTheOlderVersionWhereTheNewestIsLost) {
+TEST_F(RecoverTest, RecoverTakesTheOlderVersionWhereTheNewestIsLost) {
   {
     const Store store = MustOpen(QuietOptions());
     const Namespace ns = *store.OpenNamespace("n");
@@ -354,9 +355,9 @@ TEST_F(RecoverTest, TakesTheOlderVersionWhereTheNewestIsLost) {
   EXPECT_EQ(report_.keys_lost, 0U);
 }
 
-// Only what the allocator keeps at the start of each span reached the disk after an overwrite: the
-// old record is not in use, and the new one was never written.
-TEST_F(RecoverTest, BelievesASlotMoreThanTheAllocator) {
+// After an overwrite only the allocator's words at the start of each span reached the disk. They
+// say that the old record is free, and the new record was never written.
+TEST_F(RecoverTest, RecoverTrustsASlotOverTheAllocator) {
   Options options;
   options.testing.background = false;
   const Store store = MustOpen(options);
@@ -378,7 +379,7 @@ TEST_F(RecoverTest, BelievesASlotMoreThanTheAllocator) {
   EXPECT_EQ(Recovered(image), (Content{{"n", {{"key", "as synced"}}}}));
 }
 
-TEST_F(RecoverTest, SavesWhatWasPublishedButNotYetStamped) {
+TEST_F(RecoverTest, RecoverSavesRecordsThatArePublishedButNotStamped) {
   {
     const Store store = MustOpen(QuietOptions());
     ASSERT_TRUE(store.OpenNamespace("n")->Put("published", "1").ok());
@@ -389,7 +390,7 @@ TEST_F(RecoverTest, SavesWhatWasPublishedButNotYetStamped) {
   EXPECT_EQ(Recovered(image), (Content{{"n", {{"published", "1"}}}}));
 }
 
-TEST_F(RecoverTest, WorksWithoutTheHeaderTheCatalogsRootOrItsNodes) {
+TEST_F(RecoverTest, RecoverNeedsNeitherTheHeaderNorTheCatalog) {
   std::mt19937_64 random(Seed());
   Content content;
   {
@@ -430,7 +431,7 @@ TEST_F(RecoverTest, WorksWithoutTheHeaderTheCatalogsRootOrItsNodes) {
   EXPECT_EQ(saved.begin()->second, content.begin()->second);
 }
 
-TEST_F(RecoverTest, OfAFileThatWasCutShortHasWhatIsLeft) {
+TEST_F(RecoverTest, RecoveringATruncatedFileSavesThePartThatIsLeft) {
   Content content;
   {
     const Store store = MustOpen(QuietOptions());
@@ -460,8 +461,8 @@ TEST_F(RecoverTest, OfAFileThatWasCutShortHasWhatIsLeft) {
   EXPECT_LT(last, content.at("n").size());
 }
 
-// Whatever is in the file: an answer, and never a value that nobody wrote.
-TEST_F(RecoverTest, OfDamagedFilesHasOnlyWhatWasWritten) {
+// Whatever the file contains, Recover gives an answer, and never a value that nobody wrote.
+TEST_F(RecoverTest, RecoveringADamagedFileInventsNoValues) {
   std::mt19937_64 random(Seed());
   Content content;
   {
@@ -494,7 +495,7 @@ TEST_F(RecoverTest, OfDamagedFilesHasOnlyWhatWasWritten) {
   }
 }
 
-TEST_F(RecoverTest, OfWhatIsNoStoreSaysSoAndWritesNothing) {
+TEST_F(RecoverTest, RecoveringAFileThatIsNoStoreIsRefusedAndWritesNothing) {
   const std::string saved = temp_.File("saved");
   EXPECT_TRUE(Says(Recover(temp_.File("nowhere"), saved).status(), Code::kNotFound, "nowhere"));
   WriteFileBytes(torn_, "short");
@@ -503,11 +504,11 @@ TEST_F(RecoverTest, OfWhatIsNoStoreSaysSoAndWritesNothing) {
   EXPECT_TRUE(Says(Recover(torn_, saved).status(), Code::kDataLoss, "nothing in it verifies"));
   { MustOpen(QuietOptions()); }
   std::string image = FileBytes(path_);
-  EXPECT_EQ(Recovered(image), Content()) << "of an empty store an empty one";
+  EXPECT_EQ(Recovered(image), Content()) << "an empty store must give an empty one";
   EXPECT_FALSE(std::ifstream(saved).good());
 }
 
-TEST_F(RecoverTest, DoesNotTouchADestinationThatExists) {
+TEST_F(RecoverTest, RecoverDoesNotTouchAnExistingDestination) {
   { MustOpen(QuietOptions()); }
   const std::string saved = temp_.File("saved");
   WriteFileBytes(saved, "mine");
@@ -519,7 +520,7 @@ TEST_F(RecoverTest, DoesNotTouchADestinationThatExists) {
   EXPECT_TRUE(Says(Recover(path_, other).status(), Code::kAlreadyExists, ".recovering"));
 }
 
-TEST_F(RecoverTest, ThatIsStoppedLeavesNothingBehind) {
+TEST_F(RecoverTest, AnInterruptedRecoverLeavesNothingBehind) {
   {
     const Store store = MustOpen(QuietOptions());
     const Namespace ns = *store.OpenNamespace("n");
@@ -528,7 +529,7 @@ TEST_F(RecoverTest, ThatIsStoppedLeavesNothingBehind) {
     }
   }
   const std::string saved = temp_.File("saved");
-  for (const std::uint64_t stop_at : {0, 1}) {  // While it reads, and while it writes.
+  for (const std::uint64_t stop_at : {0, 1}) {  // During its reads, and during its writes.
     RecoverOptions options;
     options.progress = [&](std::uint64_t done, std::uint64_t total) {
       EXPECT_LE(done, total);

@@ -1,4 +1,5 @@
-// Recover, of files in which a transaction is under way: it has all of it or nothing, or says so.
+// Recover on files in which a transaction is in flight: the result has all of it, or none of it, or
+// the report says that it is torn.
 #include <cstring>
 #include <functional>
 #include <limits>
@@ -29,14 +30,14 @@ namespace {
 
 using Content = std::map<std::string, Pairs>;  // By namespace.
 
-constexpr int kKeys = 150;  // In each namespace: several looks at the clock, and pages of records.
+constexpr int kKeys = 150;  // A namespace: several readings of the clock, and pages of records.
 constexpr std::size_t kPageBytes = 4096;
 
 std::string KeyOf(int i) {
   return absl::StrFormat("k%04d", i);
 }
 
-// Calls `look` whenever somebody looks at the clock: a commit does that every 64 keys.
+// Calls `look` at each reading of the clock; a commit reads it every 64 keys.
 class ClockWatcher : public FaultPlatform {
  public:
   std::int64_t MonotonicNs() override {
@@ -53,7 +54,7 @@ struct Photo {
   std::string bytes;
 };
 
-// What is behind a handle, as of a store in ImplOf().
+// The state behind a handle, as ImplOf() gives it for a store.
 const std::shared_ptr<const engine::NamespaceState>& StateOf(const Namespace& ns);
 template <std::shared_ptr<const engine::NamespaceState> Namespace::*Member>
 struct StateAccess {
@@ -146,13 +147,13 @@ class RecoverTransactionsTest : public TransactionFixture,
     return batch;
   }
 
-  // What may happen at the points of a commit between which it calls nobody.
+  // Hooks at the points of a commit between which it makes no calls.
   struct Meanwhile {
     std::function<void()> installed = [] {};
     std::function<void()> prepared = [] {};
     std::function<void()> committed = [] {};
   };
-  // Commits the batch's content as a serializable transaction; true: it was committed.
+  // Commits the batch's content as a serializable transaction; returns whether that succeeded.
   bool Commit(const Meanwhile& meanwhile) {
     transactions::WriteSet writes;
     for (const Namespace& ns : spaces_) {
@@ -174,7 +175,7 @@ class RecoverTransactionsTest : public TransactionFixture,
                                           meanwhile.committed};
     return transactions::Commit(*ImplOf(*store_), writes, terms).Run().ok();
   }
-  // As another thread, which has a lane of its own.
+  // Runs `work` in another thread, which has a lane of its own.
   static void Beside(const std::function<void()>& work) { std::thread(work).join(); }
 
   Content Recovered(const std::string& image) {
@@ -194,7 +195,7 @@ class RecoverTransactionsTest : public TransactionFixture,
   void ExpectWhole(const Photo& photo, const Content& content) {
     SCOPED_TRACE(photo.when);
     EXPECT_EQ(Recovered(photo.bytes), content);
-    // Not for certain, since it is a copy of a store in use; but nothing is found wrong.
+    // A copy of a store in use is never certain to be whole, but no fault is found.
     EXPECT_EQ(report_.fault_count, 0U) << absl::StrJoin(report_.faults, "\n");
     EXPECT_EQ(report_.transactions_torn, 0U);
   }
@@ -205,7 +206,7 @@ class RecoverTransactionsTest : public TransactionFixture,
     EXPECT_NE(absl::StrJoin(report_.faults, "\n").find("transaction"), std::string::npos);
   }
 
-  // A photo of a committed transaction of which readers have stamped every `stride`th record.
+  // An image of a committed transaction of which readers have stamped every `stride`th record.
   Photo HalfStamped(int stride) {
     Photo photo;
     EXPECT_TRUE(Commit({.committed = [&] {
@@ -220,7 +221,7 @@ class RecoverTransactionsTest : public TransactionFixture,
     }}));
     return photo;
   }
-  // Where the records of the transaction are: those of keys that it sets.
+  // The offsets of the transaction's records of keys that it sets.
   static std::vector<std::size_t> IntentsIn(const std::string& image) {
     std::vector<std::size_t> found;
     for (std::size_t at = 0; at + sizeof(versions::Record) <= image.size(); at += 16) {
@@ -244,11 +245,11 @@ class RecoverTransactionsTest : public TransactionFixture,
   int recoveries_ = 0;
 };
 
-TEST_P(RecoverTransactionsTest, HasNothingOfABatchThatIsBeingInstalled) {
+TEST_P(RecoverTransactionsTest, RecoverDropsABatchThatIsBeingInstalled) {
   clock_.look = [this] { Take(absl::StrCat("look ", photos_.size())); };
   ASSERT_TRUE(store_->Write(Batch()).ok());
   clock_.look = nullptr;
-  ASSERT_GE(photos_.size(), 2U * kKeys / 64) << "a commit no longer looks at the clock";
+  ASSERT_GE(photos_.size(), 2U * kKeys / 64) << "a commit no longer reads the clock";
   for (const Photo& photo : photos_) {
     ExpectWhole(photo, before_);
   }
@@ -256,7 +257,7 @@ TEST_P(RecoverTransactionsTest, HasNothingOfABatchThatIsBeingInstalled) {
   ExpectWhole({"it is over", FileBytes(path_)}, after_);
 }
 
-TEST_P(RecoverTransactionsTest, HasAllOfATransactionOnceItIsCommittedAndNothingBefore) {
+TEST_P(RecoverTransactionsTest, RecoverHasAllOfATransactionOnceItIsCommittedAndNothingBefore) {
   ASSERT_TRUE(Commit({[this] { Take("installed"); }, [this] { Take("prepared"); },
                       [this] { Take("committed"); }}));
   ASSERT_EQ(photos_.size(), 3U);
@@ -265,13 +266,13 @@ TEST_P(RecoverTransactionsTest, HasAllOfATransactionOnceItIsCommittedAndNothingB
   ExpectWhole(photos_[2], after_);
 }
 
-TEST_P(RecoverTransactionsTest, HasAllOfATransactionOfWhichSomeRecordsAreStamped) {
+TEST_P(RecoverTransactionsTest, RecoverHasAllOfATransactionOfWhichSomeRecordsAreStamped) {
   for (const int stride : {kKeys, 2, 3, 1}) {
     ExpectWhole(HalfStamped(stride), after_);
   }
 }
 
-TEST_P(RecoverTransactionsTest, HasAllOfATransactionOnTopOfWhichOthersWrite) {
+TEST_P(RecoverTransactionsTest, RecoverHasAllOfATransactionThatLaterWritesOverwrite) {
   ASSERT_TRUE(Commit({.committed = [this] {
     Beside([this] {
       EXPECT_TRUE(spaces_[0].Put(KeyOf(0), "later").ok());
@@ -284,7 +285,7 @@ TEST_P(RecoverTransactionsTest, HasAllOfATransactionOnTopOfWhichOthersWrite) {
   ExpectWhole(photos_.back(), after_);
 }
 
-TEST_P(RecoverTransactionsTest, HasNothingOfATransactionThatIsAborted) {
+TEST_P(RecoverTransactionsTest, RecoverHasNothingOfAnAbortedTransaction) {
   ASSERT_FALSE(Commit({.prepared = [this] {
     Beside([this] {
       EXPECT_TRUE(spaces_[0].Put(KeyOf(7), "in the way").ok());
@@ -297,7 +298,7 @@ TEST_P(RecoverTransactionsTest, HasNothingOfATransactionThatIsAborted) {
   ExpectWhole({"it is over", FileBytes(path_)}, before_);
 }
 
-TEST_P(RecoverTransactionsTest, OfWhichARecordIsLostSaysThatItIsTorn) {
+TEST_P(RecoverTransactionsTest, RecoverReportsATransactionWithALostRecordAsTorn) {
   const std::string image = HalfStamped(3).bytes;
   const std::vector<std::size_t> intents = IntentsIn(image);
   ASSERT_GT(intents.size(), 10U);
@@ -308,7 +309,7 @@ TEST_P(RecoverTransactionsTest, OfWhichARecordIsLostSaysThatItIsTorn) {
   }
 }
 
-TEST_P(RecoverTransactionsTest, OfWhichTheBlockIsLostSaysThatItIsTorn) {
+TEST_P(RecoverTransactionsTest, RecoverReportsATransactionWithALostBlockAsTorn) {
   const std::string image = HalfStamped(3).bytes;
   std::uint64_t commit = 0;
   std::memcpy(&commit, image.data() + IntentsIn(image).front(), sizeof commit);
@@ -321,9 +322,9 @@ TEST_P(RecoverTransactionsTest, OfWhichTheBlockIsLostSaysThatItIsTorn) {
   }
 }
 
-// Each page is of one of two moments between installing the last record and retiring the block: every
-// record is there, and what became of the transaction is said by its block or by any stamp.
-TEST_P(RecoverTransactionsTest, OfPagesOfTwoMomentsOfACommitIsNeverHalf) {
+// Each page is of one of two moments between installing the last record and retiring the block: the
+// file has every record, and the block or any stamp tells the transaction's outcome.
+TEST_P(RecoverTransactionsTest, RecoverFromPagesOfTwoMomentsOfACommitHasAllOrNothing) {
   std::mt19937_64 random(Seed());
   ASSERT_TRUE(Commit({[this] { Take("installed"); }, [this] { Take("prepared"); },
                       [this] {
@@ -350,9 +351,9 @@ TEST_P(RecoverTransactionsTest, OfPagesOfTwoMomentsOfACommitIsNeverHalf) {
   }
 }
 
-// What a power cut leaves: pages of before, during and after, and the boot that is over. Half of a
-// transaction may then be there without a trace.
-TEST_P(RecoverTransactionsTest, OfWhatAPowerCutLeavesIsNeverHalfAndWhole) {
+// A power cut leaves pages from before, during and after the commit, and the identifier of a former
+// boot. Half of a transaction may then be missing without a trace.
+TEST_P(RecoverTransactionsTest, RecoverNeverReportsHalfATransactionAsWholeAfterAPowerCut) {
   std::mt19937_64 random(Seed());
   Take("before");
   ASSERT_TRUE(Commit({[this] { Take("installed"); }, [] {}, [this] { Take("committed"); }}));

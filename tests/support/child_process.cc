@@ -52,7 +52,7 @@ bool ReadAll(int fd, void* buffer, std::size_t size_bytes,
 bool WriteAll(int fd, const void* buffer, std::size_t size_bytes) {
   std::size_t done = 0;
   while (done < size_bytes) {
-    // A message to somebody gone is an answer here, not a signal.
+    // A message to a process that has ended is an error here, not a signal.
     const ssize_t put =
         ::send(fd, static_cast<const char*>(buffer) + done, size_bytes - done, MSG_NOSIGNAL);
     if (put < 0 && errno == EINTR) {
@@ -111,7 +111,7 @@ ChildProcess::ChildProcess(const std::function<int(ChildSide&)>& body) {
     ::close(ends[0]);
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() != parent_pid) {
-      ::_exit(1);  // The parent was gone before the kernel could know our wish.
+      ::_exit(1);  // The parent ended before prctl() took effect.
     }
     MessageEnd side(ends[1], ::dup(ends[1]));
     const int code = body(side);
@@ -152,7 +152,7 @@ bool ChildProcess::Continue() {
     if (!Reap(WCONTINUED, &status)) {
       return false;
     }
-    NoteEnd(status);  // It may have ended before anybody looked.
+    NoteEnd(status);  // The child may have ended earlier.
     return WIFCONTINUED(status) || end_.has_value();
   });
 }

@@ -1,9 +1,9 @@
 // A forked child that runs a piece of the test, and that the parent can talk to, stop and kill.
 //
 //   ChildProcess child([&](ChildSide& parent) {
-//     ...                       // No EXPECT_ in here: the parent's test would not hear of it.
+//     ...                       // No EXPECT_ in here: the parent would not see its failure.
 //     parent.Send("ready");
-//     parent.Receive();         // Until the parent says so, or is gone.
+//     parent.Receive();         // Until the parent sends a message, or has ended.
 //     return 0;
 //   });
 //   ASSERT_EQ(child.Receive(), "ready");
@@ -28,9 +28,9 @@ class MessageEnd {
   MessageEnd() = default;
   MessageEnd(int read_fd, int write_fd) : read_fd_(read_fd), write_fd_(write_fd) {}
 
-  // Whether it could be sent: false once the other side is gone.
+  // Returns whether it could be sent: false once the other side has ended.
   bool Send(std::string_view message) const;  // NOLINT(modernize-use-nodiscard)
-  // The next message; none if the other side is gone or the deadline has passed.
+  // The next message; none if the other side has ended or the deadline has passed.
   std::optional<std::string> Receive() const;  // NOLINT(modernize-use-nodiscard)
   void Close();
 
@@ -63,7 +63,7 @@ class ChildProcess {
   bool Send(std::string_view message) { return line_.Send(message); }
   std::optional<std::string> Receive() { return line_.Receive(); }
 
-  // Sends SIGKILL and returns at once; Wait() tells when it is over.
+  // Sends SIGKILL and returns at once; Wait() returns when the child has ended.
   void Kill();
   // SIGSTOP or SIGCONT; returns once the kernel reports that it took effect, false at the deadline.
   [[nodiscard]] bool Stop();
@@ -73,11 +73,11 @@ class ChildProcess {
   std::optional<ChildEnd> Wait();
   // Wait(), and whether the child returned 0.
   [[nodiscard]] bool Succeeded();
-  // Kill() and Wait(): gone when it returns true; but see seen_dead.h.
+  // Kill() and Wait(): if it returns true, the child has ended; but see seen_dead.h.
   bool KillAndWait();
 
  private:
-  // Takes up one report of waitpid(`flags`); whether there was one.
+  // Takes one report of waitpid(`flags`); returns whether there was one.
   bool Reap(int flags, int* status);
   void NoteEnd(int status);
 

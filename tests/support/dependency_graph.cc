@@ -9,7 +9,7 @@ namespace commy::test {
 namespace {
 
 constexpr std::size_t kNone = std::numeric_limits<std::size_t>::max();
-// From how many vertices a shortest circle is looked for.
+// The number of vertices from which a shortest circle is searched.
 constexpr std::size_t kTries = 200;
 
 }  // namespace
@@ -213,7 +213,7 @@ DependencyGraph::Path DependencyGraph::FindCircleOfOneReadWrite(Kinds kinds) con
 
 std::vector<DependencyGraph::Step> DependencyGraph::StepsOf(const Path& circle) const {
   const std::size_t vertices = 2 * one_moment_.size();
-  // Begin with a transaction, not in the middle of a way through returns.
+  // Begin with a transaction, not in the middle of a path through returns.
   const auto begin =
       static_cast<std::size_t>(std::find_if(circle.begin(), circle.end(),
                                             [&](const Hop& hop) { return hop.from < vertices; }) -
@@ -263,7 +263,7 @@ std::optional<DependencyGraph::Cycle> DependencyGraph::FindCycleWith(Kinds order
 std::optional<DependencyGraph::Cycle> DependencyGraph::FindCycle() const {
   constexpr Dependency kSession = Dependency::kSession;
   constexpr Dependency kRealTime = Dependency::kRealTime;
-  // Nearly always all is well, which one look tells.
+  // Nearly every history is right, which one pass over all edges shows.
   Kinds all = 0;
   for (const Dependency why : {Dependency::kWriteWrite, Dependency::kWriteRead,
                                Dependency::kReadWrite, kSession, kRealTime}) {

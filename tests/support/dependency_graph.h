@@ -1,15 +1,15 @@
-// Which transaction of a history came before which, and the question whether that goes in a circle.
+// The order among the transactions of a history, and the question whether it has a circle.
 //
-//   WW  the one's append comes right before the other's in a key's list
-//   WR  the other has read what the one appended
-//   RW  the other's append is the first that the one has not read
-//   session, real time   the one was over before the other began
+//   WW  the first's append comes right before the second's in a key's list
+//   WR  the second has read what the first appended
+//   RW  the second's append is the earliest that the first has not read
+//   session, real time   the first was over before the second began
 //
 // A transaction has two moments, its begin, as of which it reads, and its commit; under
-// serializability the two are one. RW says that the one began before the other committed, all else
-// that the one committed before the other began. What snapshot isolation allows (write skew: two RW
-// one after the other) is then no circle of moments, and what it forbids is one. So a history may
-// mix transactions of both levels.
+// serializability the two are one. RW says that the first began before the second committed, all
+// else that the first committed before the second began. A history that snapshot isolation allows
+// (write skew: two RW in a row) is then no circle of moments, and one that it forbids is a circle.
+// So a history may mix transactions of both levels.
 //
 // The names of circles are Adya's, and Elle's (Kingsbury and Alvaro, 2020).
 #pragma once
@@ -40,10 +40,10 @@ enum class CycleKind : std::uint8_t {
 
 class DependencyGraph {
  public:
-  // One transaction, as far as its place in time is concerned.
+  // The place of one transaction in time.
   struct Node {
     std::uint64_t begin_ns = 0;
-    std::uint64_t end_ns = 0;  // 0: it never returned, so nothing is known to come after it.
+    std::uint64_t end_ns = 0;  // 0: it never returned, so no transaction is known to come after it.
     bool one_moment = false;   // Serializable.
   };
   struct Step {
@@ -54,20 +54,20 @@ class DependencyGraph {
   };
   struct Cycle {
     CycleKind kind = CycleKind::kG0;
-    // What it needs beside WW, WR and RW: kSession, or kRealTime (sessions too), or nothing.
+    // The order it needs beside WW, WR and RW: kSession, kRealTime (and sessions), or none.
     std::optional<Dependency> also;
     std::vector<Step> steps;
   };
 
-  // Knows the order in real time.
+  // The graph computes the order in real time from the nodes.
   explicit DependencyGraph(const std::vector<Node>& nodes);
 
   void Add(const Step& step);
 
-  // The plainest kind that there is: first of what needs no order but that of the data, then of
-  // sessions, then of real time; and of those the first in order of CycleKind.
+  // The plainest circle: first one that needs only the order of the data, then one that needs that
+  // of sessions, then that of real time; among these the first in order of CycleKind.
   [[nodiscard]] std::optional<Cycle> FindCycle() const;
-  // How many groups of transactions have WW, WR and RW in circles.
+  // The number of groups of transactions with circles of WW, WR and RW.
   [[nodiscard]] std::uint64_t CountKnots() const;
 
  private:
@@ -100,12 +100,12 @@ class DependencyGraph {
 
   void OrderInTime(const std::vector<Node>& nodes);
   [[nodiscard]] Components Connect(Kinds kinds) const;
-  // The shortest path by `kinds` that stays in the component of `from` in `within`, and does not pass
+  // The shortest path by `kinds` that stays in the component of `from` in `within`, and avoids
   // vertices that `order`, if given, has after `to`. From a vertex to itself: a circle.
   [[nodiscard]] Path FindPath(std::size_t from, std::size_t to, Kinds kinds,
                               const Components& within, const Components* order) const;
   [[nodiscard]] Path FindAnyCircle(Kinds kinds) const;
-  // A circle with exactly one RW; there is none without.
+  // A circle with exactly one RW. Requires: no circle is without RW.
   [[nodiscard]] Path FindCircleOfOneReadWrite(Kinds kinds) const;
   [[nodiscard]] std::vector<Step> StepsOf(const Path& circle) const;
   [[nodiscard]] std::optional<Cycle> FindCycleWith(Kinds orders) const;

@@ -1,7 +1,7 @@
 // The world, with chosen answers replaced.
 //
-// A FaultPlatform passes every call on to another Platform, the real one unless told otherwise,
-// except for what a test has set. All settings may be changed at any time from any thread; each
+// A FaultPlatform passes every call on to another Platform (by default the real one), except for
+// the answers that a test has set. All settings may be changed at any time from any thread; each
 // call takes them as they are when it begins. A budget that is unset is without limit.
 #pragma once
 
@@ -19,10 +19,10 @@ class FaultPlatform : public platform::Platform {
  public:
   explicit FaultPlatform(platform::Platform& real = platform::Platform::Real()) : real_(&real) {}
 
-  // What a test may replace; what is unset is the real answer.
+  // The answers that a test may replace; those that are unset are the real ones.
   struct Faults {
-    // Disk space: Allocate, or Populate, may still use so many bytes. The call that needs more
-    // says ResourceExhausted, does nothing and leaves the budget as it was.
+    // Disk space: the bytes that Allocate, or Populate, may still use. A call that needs more
+    // returns ResourceExhausted, does nothing and leaves the budget as it was.
     std::optional<std::uint64_t> allocate_bytes_left{};
     std::optional<std::uint64_t> populate_bytes_left{};
     // Errors that the calls of these names return instead of doing anything.
@@ -34,12 +34,12 @@ class FaultPlatform : public platform::Platform {
     absl::Status link{};
     absl::Status register_barrier{};
     absl::Status global_barrier{};
-    // Called in GlobalBarrier(), before the real one: what another thread did up to then.
+    // Called in GlobalBarrier(), before the real one; stands for another thread's earlier stores.
     std::function<void()> in_global_barrier{};
-    // No open file description locks: all three lock calls say FailedPrecondition.
+    // No open file description locks: all three lock calls return FailedPrecondition.
     bool no_locks = false;
     std::optional<bool> reserves_memory{};
-    // No large pages: the wish for them is not passed on.
+    // No large pages: the advice to use them is not passed on.
     bool no_large_pages = false;
     std::optional<std::uint64_t> memory_bytes{};
     // Identity.
@@ -63,7 +63,7 @@ class FaultPlatform : public platform::Platform {
   void FreezeClocks();
   void Advance(std::int64_t ns);
 
-  // How many calls reached this platform since it was made.
+  // The number of calls that reached this platform since it was made.
   struct Counts {
     std::uint64_t allocate = 0;
     std::uint64_t populate = 0;
@@ -124,7 +124,7 @@ class FaultPlatform : public platform::Platform {
  private:
   // Copies the settings out, and counts the call if `counter` is given.
   Faults Begin(std::uint64_t Counts::*counter = nullptr);
-  // Takes `size_bytes` from a budget, or says ResourceExhausted and takes nothing.
+  // Takes `size_bytes` from a budget, or returns ResourceExhausted and takes nothing.
   absl::Status Spend(std::optional<std::uint64_t> Faults::*budget, std::uint64_t size_bytes);
   absl::StatusOr<platform::FileFacts> Disguise(absl::StatusOr<platform::FileFacts> facts);
 

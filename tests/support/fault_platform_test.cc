@@ -19,7 +19,7 @@ class FaultPlatformTest : public testing::Test {
   const platform::Descriptor file_ = os_.CreateUnlinked(temp_.File("region")).value();
 };
 
-TEST_F(FaultPlatformTest, ABudgetIsSpentAndWhatExceedsItChangesNothing) {
+TEST_F(FaultPlatformTest, ABudgetIsSpentAndACallBeyondItChangesNothing) {
   os_.Set([](auto& faults) { faults.allocate_bytes_left = 8192; });
   EXPECT_TRUE(os_.Allocate(file_.fd(), 0, 4096).ok());
   EXPECT_EQ(os_.Allocate(file_.fd(), 4096, 8192).code(), StatusCode::kResourceExhausted);
@@ -31,7 +31,7 @@ TEST_F(FaultPlatformTest, ABudgetIsSpentAndWhatExceedsItChangesNothing) {
   EXPECT_EQ(os_.counts().allocate, 5U);
 }
 
-TEST_F(FaultPlatformTest, ManualClocksMoveOnlyWhenTold) {
+TEST_F(FaultPlatformTest, ManualClocksMoveOnlyByAdvanceAndSet) {
   os_.FreezeClocks();
   const std::int64_t monotonic = os_.MonotonicNs();
   const std::int64_t wall = os_.WallNs();
@@ -41,7 +41,7 @@ TEST_F(FaultPlatformTest, ManualClocksMoveOnlyWhenTold) {
   EXPECT_EQ(os_.WallNs(), wall + 5);
 }
 
-TEST_F(FaultPlatformTest, IdentityAndErrorsAreAsTold) {
+TEST_F(FaultPlatformTest, IdentityAndErrorsAreAsSet) {
   platform::BootId other{};
   other.fill(7);
   os_.Set([&](auto& faults) {

@@ -11,7 +11,7 @@
 namespace commy::test {
 namespace {
 
-// What the value is after the call, if the answer is right for a call that finds `value`.
+// The value after the call, if the answer is right for a call that finds `value`.
 std::optional<std::int64_t> After(const Call& call, std::int64_t value) {
   const bool returned = call.end_ns != 0;
   const auto when = [&](bool right, std::int64_t after) {
@@ -55,7 +55,7 @@ class Search {
       } else if (!event.is_return && event.next != 0) {
         at = event.next;
       } else {
-        // A call has returned here that was not chosen before: something earlier must go otherwise.
+        // A call has returned here that was not chosen yet: an earlier choice was wrong.
         std::optional<std::size_t> other = GoBack();
         while (other.has_value() && *other == 0) {
           other = GoBack();
@@ -133,7 +133,7 @@ class Search {
     return true;
   }
 
-  // Takes the last choice back; where to go on then (0: at the end of all events), or none.
+  // Takes the last choice back. Returns the event to resume at (0: the end of all events), or none.
   std::optional<std::size_t> GoBack() {
     if (choices_.empty()) {
       return std::nullopt;

@@ -5,9 +5,9 @@
 // A key's value is a number, or nothing. A call that never returned (its process was killed) may
 // have had its effect at any moment after its begin, or never.
 //
-// The search is that of Wing and Gong with Lowe's memory of what was seen: depth first over the
-// calls that may come next, and no pair of {calls done, value} is looked at twice. Exponential in the
-// number of calls at one time, so keep that small: some ten.
+// The search is that of Wing and Gong with Lowe's memory of visited states: depth first over the
+// calls that may come next, and no pair of {calls done, value} is visited twice. It is exponential
+// in the number of calls at one time, so keep that small: some ten.
 #pragma once
 
 #include <cstddef>
@@ -26,7 +26,7 @@ enum class CallKind : std::uint8_t {
   kDelete,       // Answer: 1 it was there, or 0.
   kPutIfAbsent,  // Of `value`. Answer: 1 it was not there, or 0.
   kSwap,         // `expected` for `value`, either may be kNothing. Answer: 1 done, or 0.
-  kAdd,          // Of `value`; to 0 if there is nothing. Answer: the new value.
+  kAdd,          // Of `value`; to 0 if the key is absent. Answer: the new value.
   kClear,        // No answer.
 };
 
@@ -43,7 +43,7 @@ struct Call {
 // On one clock for all processes of the machine.
 std::uint64_t HistoryNow();
 
-// Whether the calls on one key, which had nothing at first, are linearizable.
+// Whether the calls on one key, which was absent at first, are linearizable.
 bool IsLinearizable(const std::vector<Call>& calls);
 
 // The same for all keys of a history; the first key that is not, with its calls, or "". A kClear

@@ -1,4 +1,4 @@
-// The checker of histories, on histories that are right and, above all, on such that are wrong.
+// The checker of histories, on right histories and, above all, on wrong ones.
 #include "support/history.h"
 
 #include <algorithm>
@@ -36,21 +36,22 @@ Call Clear(std::uint64_t begin, std::uint64_t end) {
   return {begin, end, 0, CallKind::kClear, 0, 0, 0};
 }
 
-TEST(HistoryTest, OneAfterTheOther) {
+TEST(HistoryTest, SequentialCallsAreRightOnlyInTheirOrder) {
   EXPECT_TRUE(IsLinearizable({}));
   EXPECT_TRUE(IsLinearizable({Put(1, 2, 7), Get(3, 4, 7), Delete(5, 6, 1), Get(7, 8, kNothing)}));
   EXPECT_TRUE(IsLinearizable({Add(1, 2, 5, 5), Swap(3, 4, 5, 9, 1), PutIfAbsent(5, 6, 1, 0),
                               Clear(7, 8), PutIfAbsent(9, 10, 1, 1), Get(11, 12, 1)}));
 }
 
-TEST(HistoryTest, OverlappingCallsMayGoEitherWay) {
+TEST(HistoryTest, OverlappingCallsMayTakeEffectInEitherOrder) {
   EXPECT_TRUE(IsLinearizable({Put(1, 9, 1), Put(2, 8, 2), Get(10, 11, 1)}));
   EXPECT_TRUE(IsLinearizable({Put(1, 9, 1), Put(2, 8, 2), Get(10, 11, 2)}));
   EXPECT_TRUE(IsLinearizable({Put(1, 9, 1), Get(2, 3, kNothing), Get(4, 5, 1)}));
-  EXPECT_TRUE(IsLinearizable({Put(1, 5, 1), Get(5, 6, kNothing)})) << "at one time they overlap";
+  EXPECT_TRUE(IsLinearizable({Put(1, 5, 1), Get(5, 6, kNothing)}))
+      << "calls that touch at one time overlap";
 }
 
-TEST(HistoryTest, AnOldValueIsCaught) {
+TEST(HistoryTest, AReadOfAnOldValueIsCaught) {
   EXPECT_FALSE(IsLinearizable({Put(1, 2, 1), Put(3, 4, 2), Get(5, 6, 1)}));
   EXPECT_FALSE(IsLinearizable({Put(1, 2, 1), Get(3, 4, kNothing)}));
 }
@@ -62,7 +63,7 @@ TEST(HistoryTest, ReadersThatDisagreeOnTheOrderAreCaught) {
       << "new, then old";
 }
 
-TEST(HistoryTest, AValueFromNowhereIsCaught) {
+TEST(HistoryTest, AValueThatNobodyWroteIsCaught) {
   EXPECT_FALSE(IsLinearizable({Put(1, 2, 1), Get(1, 2, 3)}));
 }
 
@@ -72,13 +73,13 @@ TEST(HistoryTest, ALostUpdateIsCaught) {
   EXPECT_FALSE(IsLinearizable({PutIfAbsent(1, 9, 1, 1), PutIfAbsent(2, 8, 2, 1)}));
 }
 
-TEST(HistoryTest, ADeleteThatComesTwiceOrDoesNotStayIsCaught) {
+TEST(HistoryTest, ADeleteThatSucceedsTwiceOrIsUndoneIsCaught) {
   EXPECT_FALSE(IsLinearizable({Put(1, 2, 1), Delete(3, 9, 1), Delete(3, 9, 1)}));
   EXPECT_FALSE(IsLinearizable({Put(1, 2, 1), Delete(3, 4, 1), Get(5, 6, 1)}));
   EXPECT_FALSE(IsLinearizable({Put(1, 2, 1), Clear(3, 4), Get(5, 6, 1)}));
 }
 
-TEST(HistoryTest, WhatNeverReturnedMayHaveHappenedOnceLateOrNotAtAll) {
+TEST(HistoryTest, ACallThatNeverReturnedMayTakeEffectOnceLateOrNever) {
   EXPECT_TRUE(IsLinearizable({Put(1, kNever, 1), Get(5, 6, kNothing), Get(7, 8, 1)}));
   EXPECT_TRUE(IsLinearizable({Put(1, kNever, 1), Get(5, 6, kNothing)}));
   EXPECT_TRUE(IsLinearizable({Add(1, kNever, 1, 0), Add(2, 3, 1, 2)}));
@@ -86,10 +87,10 @@ TEST(HistoryTest, WhatNeverReturnedMayHaveHappenedOnceLateOrNotAtAll) {
   EXPECT_FALSE(IsLinearizable({Add(1, kNever, 1, 0), Add(2, 3, 1, 3)})) << "twice";
   EXPECT_FALSE(
       IsLinearizable({Put(1, kNever, 1), Get(2, 3, 1), Put(4, 5, 2), Get(6, 7, 1), Get(8, 9, 2)}))
-      << "it cannot come again";
+      << "the effect cannot come back";
 }
 
-TEST(HistoryTest, AllKeysAreLookedAtAndTheCulpritIsNamed) {
+TEST(HistoryTest, FindNonLinearizableNamesTheWrongKeyAmongAll) {
   std::vector<Call> calls = {Put(1, 2, 1), Get(3, 4, 1)};
   for (Call call : {Put(1, 2, 1), Get(3, 4, 2)}) {
     call.key = 42;
@@ -106,7 +107,7 @@ TEST(HistoryTest, AllKeysAreLookedAtAndTheCulpritIsNamed) {
 
 // Histories made from an order: right; and the same with one answer changed to one that no order
 // can give.
-TEST(HistoryTest, LongHistoriesOfManyWriters) {
+TEST(HistoryTest, LongHistoriesAreRightUntilOneAnswerIsWrong) {
   std::mt19937_64 random(Seed());
   for (int round = 0; round < 200; ++round) {
     std::vector<Call> calls;

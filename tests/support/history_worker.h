@@ -1,6 +1,6 @@
-// One participant of a history: random calls on a few keys, each written down before it begins and
-// after it ends. Beside them other keys come and go, of which nothing is written down: with them
-// segments and leaves split, and leaves are merged.
+// One participant of a history: random calls on a few keys, each logged before it begins and after
+// it ends. Beside them it adds and deletes other keys, which are not logged: they make segments and
+// leaves split, and leaves merge.
 #pragma once
 
 #include <atomic>
@@ -15,7 +15,7 @@
 
 namespace commy::test {
 
-// Where a participant writes its calls down; may lie in memory that outlives its process.
+// The log of a participant's calls; may lie in memory that outlives its process.
 template <std::size_t kCalls>
 struct HistoryLog {
   std::atomic<std::uint64_t> count{0};
@@ -27,15 +27,14 @@ class HistoryWorker {
   struct Mix {
     std::uint32_t keys = 3;
     bool clears = false;
-    // How many other keys there are between each of those and the next.
+    // The number of other keys between two of these.
     std::uint32_t fillers = 0;
   };
 
   HistoryWorker(Namespace ns, std::uint64_t seed, Mix mix)
       : ns_(std::move(ns)), random_(seed), mix_(mix) {}
 
-  // One call, written to the log's next place. Not OK: the store said something else than an
-  // answer.
+  // Makes one call and logs it in the next place. Not OK: the store returned an unexpected error.
   template <std::size_t kCalls>
   absl::Status Step(HistoryLog<kCalls>& log) {
     Call& call = log.calls[log.count.load(std::memory_order_relaxed)];
@@ -44,7 +43,7 @@ class HistoryWorker {
     }
     call = Plan();
     call.begin_ns = HistoryNow();
-    log.count.fetch_add(1, std::memory_order_release);  // From here on it may have happened.
+    log.count.fetch_add(1, std::memory_order_release);  // From here on it may take effect.
     absl::Status done = Do(call);
     call.end_ns = HistoryNow();
     return done;

@@ -10,7 +10,7 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-// Nothing here may call what it supplies, so there are no containers, and copies are written out.
+// No function here may call one that it supplies, so there are no containers, and copies are loops.
 
 namespace commy::test::hooks {
 namespace {
@@ -60,7 +60,7 @@ bool IsMapped(const volatile void* address) {
   if (state.action == Action::kStopThenKill) {
     state.action = Action::kKill;
     state.kinds = kStores;
-    state.count = 1;  // The one that it stopped at.
+    state.count = 1;  // The point that it stopped at.
     state.at = state.then;
   }
 }
@@ -164,7 +164,7 @@ void ForgetMappings() {
 
 }  // namespace commy::test::hooks
 
-// --- What the compiler and the linker look for ---------------------------------------------------
+// --- The symbols that the compiler and the linker look for ---------------------------------------
 
 // NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming): names of the ABI.
 using commy::test::hooks::kCalls;
@@ -210,7 +210,7 @@ void* memmove(void* to, const void* from, std::size_t size) noexcept {
   if (to_at - from_at >= size) {
     return memcpy(to, from, size);
   }
-  PlainCopyBack(to, from, size);  // Overlapping; nothing in a mapping is moved like that.
+  PlainCopyBack(to, from, size);  // Overlapping; the engine moves no bytes in a mapping like that.
   return to;
 }
 void* memset(void* to, int value, std::size_t size) noexcept {
@@ -295,7 +295,7 @@ COMMY_PLAIN_HOOKS(4)
 COMMY_PLAIN_HOOKS(8)
 COMMY_PLAIN_HOOKS(16)
 
-// All sequentially consistent: the order that was asked for is the processor's matter, not ours.
+// All sequentially consistent: the crash tests are not about memory orders.
 #define COMMY_FETCH_HOOK(bits, type, name, operation)                               \
   type __tsan_atomic##bits##_##name(volatile type* at, type value, int /*order*/) { \
     Touch(kStores | kSwaps, at);                                                    \
@@ -346,8 +346,8 @@ COMMY_ATOMIC_HOOKS(16, std::uint16_t)
 COMMY_ATOMIC_HOOKS(32, std::uint32_t)
 COMMY_ATOMIC_HOOKS(64, std::uint64_t)
 
-// No 128-bit word exists in a store (they are not lock-free everywhere). Something would have to be
-// wrong for one of these to be linked, and then it should be seen.
+// No store has 128-bit words (they are not lock-free everywhere), so none of these should be
+// linked. If one is, the test should fail.
 void __tsan_atomic_thread_fence(int /*order*/) {
   __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

@@ -1,4 +1,4 @@
-// What must be true of a lane that nobody owns.
+// The state of a lane without an owner.
 #pragma once
 
 #include <cstddef>
@@ -11,9 +11,9 @@
 
 namespace commy::test {
 
-// Whether the lane has no owner, and nothing of its last one's is left in it: no operation, no armed
-// counter, no note, and no pin. (An advancer skips lanes without an owner, so a pin that is left shows
-// only when the next owner finds the epoch held.)
+// Whether the lane has no owner, and its last owner left no operation, armed counter, note or pin
+// in it. (An advancer skips lanes without an owner, so a pin that is left shows only when the next
+// owner finds the epoch held.)
 inline testing::AssertionResult IsIdle(const region::LaneLayout& lane) {
   const process::OpWord op = process::UnpackOp(lane.op.load(std::memory_order_acquire));
   if (lane.owner.load(std::memory_order_acquire) != 0) {

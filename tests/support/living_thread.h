@@ -1,4 +1,4 @@
-// A thread that does some work and then lives on, idle, until the end of the scope.
+// A thread that does some work and then stays alive, idle, until the end of the scope.
 #pragma once
 
 #include <future>

@@ -1,6 +1,6 @@
-// A store and what it should hold: random single-key operations, ranges, snapshots, clears and drops,
-// each done to both and compared. What is done how often, and more kinds of it, is said by what is
-// derived from it; see tests/api/snapshot_ops_test.cc.
+// A store and a model of its content: random single-key operations, ranges, snapshots, clears and
+// drops are done to both and compared. A derived class says how often it does each, and adds other
+// operations; see tests/api/snapshot_ops_test.cc.
 #pragma once
 
 #include <algorithm>
@@ -47,7 +47,7 @@ class ModelStore {
 
   // One operation.
   virtual void One() = 0;
-  // Gives back all that is held.
+  // Releases all snapshots that are held.
   virtual void ReleaseAll() { held_.clear(); }
 
   std::uint64_t Below(std::uint64_t limit) { return random_() % limit; }
@@ -85,7 +85,7 @@ class ModelStore {
     ASSERT_TRUE(store_.DropNamespace(path).ok());
     model_.erase(path);
     for (Held& held : held_) {
-      held.model.erase(path);  // One that is made anew is another one, and empty then.
+      held.model.erase(path);  // A new namespace of that path is another one, and empty.
     }
   }
   void TakeOrRelease() {
@@ -176,7 +176,7 @@ class ModelStore {
 
  private:
   const Held* Any() { return held_.empty() ? nullptr : &held_[Below(held_.size())]; }
-  // What a snapshot knows of a namespace, or, without one, what it is now.
+  // The content of a namespace in a snapshot, or, without one, now.
   const Map& MapOf(const Held* held, const std::string& path) {
     return MapIn(held == nullptr ? model_ : held->model, path);
   }
@@ -194,7 +194,7 @@ class ModelStore {
     const absl::StatusOr<CheckReport> report = store_.Check();
     ASSERT_TRUE(IsSound(report));
     EXPECT_EQ(report->keys, keys);
-    EXPECT_EQ(report->records, keys) << "something is kept that nobody needs";
+    EXPECT_EQ(report->records, keys) << "a superseded version is kept that no snapshot needs";
   }
 
   const int keys_;

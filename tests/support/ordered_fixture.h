@@ -44,7 +44,7 @@ class OrderedFixture : public StoreFixture {
     return anchor;
   }
 
-  // How many blocks of each kind the only namespace consists of.
+  // The number of blocks of each kind in the only namespace.
   static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
     std::map<process::NoteKind, std::uint64_t> blocks;
     engine::StoreImpl& impl = *ImplOf(store);

@@ -1,5 +1,5 @@
-// Processes that work on one store together, and the memory in which they tell their test what was
-// acknowledged to them, which outlives them.
+// Processes that work on one store together, and the shared memory, which outlives them, in which
+// they record the writes that were acknowledged to them.
 #pragma once
 
 #include <atomic>
@@ -44,8 +44,8 @@ class ProcessCrew {
  public:
   using Body = std::function<int(int, ChildSide&)>;
 
-  // `count` children that run body(index, line). Each is to say "ready" and, when it is told
-  // anything, to go on or to end.
+  // `count` children that run body(index, line). Each must send "ready"; a message from the test
+  // tells it to begin or to end.
   ProcessCrew(int count, Body body) : body_(std::move(body)) {
     for (int i = 0; i < count; ++i) {
       children_.push_back(Make(i));
@@ -75,7 +75,7 @@ class ProcessCrew {
     }
     return all;
   }
-  // Kills one and puts another in its place, once that one is ready.
+  // Kills one child and replaces it by another; returns once that one is ready.
   [[nodiscard]] bool Replace(int index) {
     auto& child = children_[static_cast<std::size_t>(index)];
     if (!child->KillAndWait()) {

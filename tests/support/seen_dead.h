@@ -1,8 +1,9 @@
 // The wait between the end of a killed process and a test that relies on others seeing it dead.
 //
 // The kernel frees a process's locks with its memory. That is before its parent hears of its end,
-// except where somebody looks at it in /proc just then (`ps` does): the memory, and the locks with
-// it, then stay until the look is over. What is to be so "right after the kill" waits for this first.
+// except when another process reads its /proc entry just then (`ps` does): the memory, and the
+// locks with it, then stay until the read is over. A test that needs the locks free right after a
+// kill waits for this first.
 #pragma once
 
 #include <algorithm>
@@ -20,7 +21,7 @@
 
 namespace commy::test {
 
-// Whether, within the deadline, none of `participants()` is `pid` and not dead.
+// Whether, within the deadline, `participants()` has no live participant with `pid`.
 template <typename Participants>
 [[nodiscard]] bool SeenDeadIn(Participants participants, pid_t pid) {
   return WaitFor([&] {

@@ -1,4 +1,4 @@
-// A file system of a test's own with little space, for what happens when the disk is full.
+// A file system of a test's own with little space, for tests of a full disk.
 #pragma once
 
 #include <cstdint>
@@ -9,7 +9,7 @@
 namespace commy::test {
 
 // Mounts a tmpfs of `size_bytes` (whole pages), unmounted at the end. Needs privilege: where
-// mounting is refused mounted() is false, and the test should say GTEST_SKIP with error().
+// mounting is refused mounted() is false, and the test should call GTEST_SKIP with error().
 class SmallDisk {
  public:
   explicit SmallDisk(std::uint64_t size_bytes);

@@ -1,5 +1,5 @@
-// Values that prove whole what they are: which key they belong to, who wrote them, as his how
-// manyth, and that no byte of them is another's.
+// Values that identify themselves: their key, their writer, its sequence number, and a checksum
+// over all bytes.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 namespace commy::test {
 
 struct Stamp {
-  std::uint64_t checksum = 0;  // Of all that follows, filling included.
+  std::uint64_t checksum = 0;  // Of all bytes after it, filling included.
   std::uint64_t key_hash = 0;
   std::uint64_t writer = 0;
   std::uint64_t seq = 0;
@@ -30,7 +30,7 @@ inline std::string MakeStamped(std::string_view key, std::uint64_t writer, std::
   return value;
 }
 
-// None: the value is torn, or another key's.
+// None if the value is torn, or another key's.
 inline std::optional<Stamp> ReadStamped(std::string_view key, std::string_view value) {
   Stamp stamp;
   if (value.size() < sizeof(stamp)) {

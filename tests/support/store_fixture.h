@@ -17,7 +17,8 @@
 
 namespace commy::test {
 
-// Spans of a page and segments of one bucket: full spans, growth, splits and doublings all the time.
+// Spans of a page and segments of one bucket: full spans, growth, splits and doublings all the
+// time.
 inline Options SmallOptions() {
   Options options;
   options.max_size = std::uint64_t{64} << 20;
@@ -32,14 +33,14 @@ inline Options SmallOptions() {
   return options;
 }
 
-// The same without a heartbeat: nothing happens but what the test does.
+// The same without a heartbeat: only the test changes the store.
 inline Options QuietOptions() {
   Options options = SmallOptions();
   options.testing.background = false;
   return options;
 }
 
-// Whether Check() finds no fault and no leak; says what it found otherwise.
+// Whether Check() finds no fault and no leak; otherwise the failure lists them.
 inline testing::AssertionResult IsSound(const absl::StatusOr<CheckReport>& report) {
   if (!report.ok()) {
     return testing::AssertionFailure() << report.status();
@@ -77,7 +78,7 @@ inline void WriteFileBytes(const std::string& path, const std::string& bytes) {
 }
 
 // Store's only member, which the public interface rightly hides: tests put a store that was opened
-// on another platform behind it. An explicit instantiation may name what is private.
+// on another platform behind it. An explicit instantiation may name private members.
 std::shared_ptr<engine::StoreImpl>& ImplOf(Store& store);
 template <std::shared_ptr<engine::StoreImpl> Store::*Member>
 struct ImplAccess {

@@ -5,13 +5,13 @@
 
 namespace commy::test {
 
-// Made under TMPDIR or /tmp with a unique name; removed with all it contains at the end, except in
-// a forked child, which leaves it to its parent. Failing to make it ends the process: no test can
-// say anything then.
+// Made under TMPDIR or /tmp with a unique name; removed with all its content at the end, except in
+// a forked child, which leaves it to its parent. The process ends if it cannot be made: no test can
+// run without it.
 class TempDir {
  public:
   TempDir();
-  // In `parent` instead.
+  // Made in `parent` instead.
   explicit TempDir(const std::string& parent);
   ~TempDir();
   TempDir(const TempDir&) = delete;

@@ -1,5 +1,5 @@
-// What tests of transactions share: short ways to begin one and to read by it, and a look at what
-// is left when all are over.
+// What tests of transactions share: short ways to begin one and to read by it, and a check for
+// garbage when all are over.
 #pragma once
 
 #include <algorithm>
@@ -16,7 +16,7 @@ namespace commy::test {
 
 using Pairs = std::vector<std::pair<std::string, std::string>>;
 
-// What a scan shows; of a hash namespace, sorted.
+// The pairs of a scan; of a hash namespace, sorted.
 inline Pairs PairsOf(ScanRange scan, Order order) {
   Pairs pairs;
   for (const Entry& entry : scan) {
@@ -60,15 +60,16 @@ class TransactionFixture : public OrderedFixture {
     return Told(ns.Get(key, options));
   }
 
-  // Nothing is held by nobody: the store is sound, no operation is said to be under way, and there
-  // is one record a key. Call it when no transaction and no snapshot lives.
+  // Expects that no garbage is left: the store is sound, no operation is in flight, and there is
+  // one record a key. Requires: no transaction and no snapshot lives.
   static void ExpectNothingLeft(Store& store) {
     for (int i = 0; i < 3; ++i) {
       ImplOf(store)->session().Beat();
     }
     const absl::StatusOr<CheckReport> report = store.Check();
     ASSERT_TRUE(IsSound(report));
-    EXPECT_EQ(report->records, report->keys) << "something is kept that nobody needs";
+    EXPECT_EQ(report->records, report->keys)
+        << "a superseded version is kept that no snapshot needs";
     EXPECT_EQ(report->blocks_in_flight, 0U);
     EXPECT_EQ(store.Stats()->snapshots, 0U);
   }

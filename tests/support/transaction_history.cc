@@ -34,7 +34,7 @@ constexpr const char* kAnomalyNames[] = {
 constexpr const char* kDependencyNames[] = {"ww", "wr", "rw", "session", "real time", ""};
 constexpr std::size_t kFindingsTold = 5;
 
-// The end of it; lists are long.
+// The end of a list; lists are long.
 std::string Shown(const List& list) {
   constexpr std::size_t kShown = 6;
   const std::size_t left = list.size() > kShown ? list.size() - kShown : 0;
@@ -124,7 +124,7 @@ class Examiner {
     }
   }
 
-  // What others had appended when a transaction read, apart from its own appends.
+  // The appends of others that a transaction read, without its own.
   void LookInto(std::size_t reader) {
     std::map<std::uint32_t, List> own;
     for (const ListOp& op : history_[reader].ops) {
@@ -199,7 +199,7 @@ class Examiner {
   }
 
   void FindLostUpdates() {
-    // By the key and what the list ended with.
+    // By the key and the last value of the list.
     std::map<std::pair<std::uint32_t, std::uint64_t>, std::size_t> appended_to;
     for (std::size_t i = 0; i < history_.size(); ++i) {
       std::set<std::uint32_t> keys;
@@ -226,7 +226,7 @@ class Examiner {
                        all_serializable || one.isolation == Isolation::kSerializable});
     }
     DependencyGraph graph(nodes);
-    // Appends that nobody has read come after all that somebody has.
+    // Appends that no transaction has read come after all that were read.
     std::map<std::uint32_t, std::set<std::size_t>> unseen;
     for (const auto& [value, writer] : writers_) {
       if (has_committed_[writer.transaction]) {
@@ -330,9 +330,9 @@ class Examiner {
   HistoryReport report_;
   std::unordered_map<std::uint64_t, Writer> writers_;  // Of each value.
   std::vector<bool> has_committed_;
-  // What each transaction found in the keys that it read.
+  // The lists that each transaction found in the keys that it read.
   std::vector<std::map<std::uint32_t, List>> reads_;
-  std::map<std::uint32_t, std::size_t> longest_;  // Who read it, by key.
+  std::map<std::uint32_t, std::size_t> longest_;  // The reader of the longest list, by key.
 };
 
 }  // namespace
@@ -344,7 +344,7 @@ HistoryReport Examine(const std::vector<ListTransaction>& history) {
 std::string HistoryReport::Told() const {
   std::string told;
   for (std::size_t i = 0; i < findings.size(); ++i) {
-    // A circle, which is the last, is told in any case.
+    // A circle, which is the last, is always included.
     if (i < kFindingsTold || i + 1 == findings.size()) {
       const Finding& finding = findings[i];
       absl::StrAppend(&told, kAnomalyNames[static_cast<std::size_t>(finding.anomaly)],

@@ -1,14 +1,14 @@
-// Histories of transactions by several processes, and the question whether an isolation level allows
-// them.
+// Histories of transactions by several processes, and the question whether an isolation level
+// allows them.
 //
-// A key's value is a list. Each transaction reads whole lists and appends values to some, and no value
-// is appended twice, to any key: so what a transaction reads tells which ones came before it, and in
-// which order (Elle's way: Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from
+// A key's value is a list. Each transaction reads whole lists and appends values to some, and no
+// value is appended twice, to any key: so a transaction's reads tell which ones came before it, and
+// in which order (Elle's way: Kingsbury and Alvaro, "Elle: Inferring Isolation Anomalies from
 // Experimental Observations", 2020). A history should end with a transaction that reads all keys.
 //
 // A transaction that never returned (its process was killed) has committed if any other has read a
-// value of it, and else counts for its reads only. So does one that was aborted: what it read is
-// of one moment too. Linear in the length of what was read, if nothing is wrong.
+// value of it, and else counts for its reads only. So does one that was aborted: its reads are of
+// one moment as well. Linear in the length of the lists that were read, if the history is right.
 #pragma once
 
 #include <cstddef>
@@ -30,7 +30,7 @@ struct ListOp {
 };
 
 struct ListTransaction {
-  // Whose transactions came one after the other.
+  // The transactions of a session came one after the other.
   std::uint32_t session = 0;
   std::uint64_t begin_ns = 0;
   std::uint64_t end_ns = 0;  // 0: it never returned.
@@ -43,11 +43,11 @@ struct ListTransaction {
 enum class Anomaly : std::uint8_t {
   kGarbage,            // A value that nobody appended to this key, or not yet.
   kDuplicate,          // A value twice in one list.
-  kInternal,           // Not what the transaction itself read or appended before.
+  kInternal,           // Differs from what the transaction itself read or appended before.
   kAbortedRead,        // G1a.
-  kIntermediateRead,   // G1b: what a transaction later appended to once more.
+  kIntermediateRead,   // G1b: a list to which a transaction that it saw appended once more.
   kIncompatibleOrder,  // Two lists of a key of which none is the beginning of the other.
-  kLostUpdate,         // Two that appended to the same list.
+  kLostUpdate,         // Two transactions that appended to the same list.
   kG0,                 // The rest are circles: see dependency_graph.h.
   kG1c,
   kGSingle,
@@ -56,7 +56,7 @@ enum class Anomaly : std::uint8_t {
 };
 
 struct Finding {
-  // What it needs to be one, beside the data: the order in sessions, or in real time.
+  // The order that it needs beside the data: that in sessions, or in real time.
   enum class Needs : std::uint8_t { kNothing, kSessions, kRealTime };
   Anomaly anomaly = Anomaly::kGarbage;
   Needs needs = Needs::kNothing;
@@ -65,8 +65,8 @@ struct Finding {
 
 struct HistoryReport {
   std::vector<Finding> findings;  // At most one circle, the plainest.
-  std::uint64_t committed = 0;    // Those that have proved to be included.
-  std::uint64_t proven = 0;       // Never returned, but were seen.
+  std::uint64_t committed = 0;    // Transactions that are known to have committed.
+  std::uint64_t proven = 0;       // Transactions that never returned, but were seen.
   std::uint64_t aborted = 0;
   std::uint64_t appends_seen = 0;
   // Groups of transactions in a circle that only serializability forbids.

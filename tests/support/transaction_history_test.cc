@@ -1,5 +1,5 @@
 // The checker of histories of transactions: one wrong history for each anomaly, right ones, and
-// long ones of a store in memory that is right or that has one thing wrong.
+// long ones of a store in memory that is right or has one defect.
 #include "support/transaction_history.h"
 
 #include <algorithm>
@@ -27,7 +27,7 @@ ListOp Append(std::uint32_t key, std::uint64_t value) {
   return {ListOp::Kind::kAppend, key, {value}};
 }
 
-// Each in a session of its own, and all at one time, unless told otherwise.
+// By default each transaction is in a session of its own, and all are at one time.
 class HistoryOf {
  public:
   HistoryOf& Add(std::vector<ListOp> ops, Outcome outcome = Outcome::kCommitted) {
@@ -36,7 +36,7 @@ class HistoryOf {
                         Isolation::kSerializable, outcome, std::move(ops)});
     return *this;
   }
-  // Of the last one.
+  // Of the last transaction.
   HistoryOf& At(std::uint64_t begin_ns, std::uint64_t end_ns) {
     history_.back().begin_ns = begin_ns;
     history_.back().end_ns = end_ns;
@@ -92,7 +92,7 @@ testing::AssertionResult Has(const HistoryOf& history, Anomaly anomaly,
   return testing::AssertionSuccess();
 }
 
-TEST(TransactionHistoryTest, TransactionsOneAfterTheOtherAreRight) {
+TEST(TransactionHistoryTest, SequentialTransactionsAreRight) {
   EXPECT_TRUE(IsRight(HistoryOf()));
   EXPECT_TRUE(IsRight(HistoryOf()
                           .Add({Read(kX, {}), Append(kX, 1), Append(kY, 2)})
@@ -103,7 +103,7 @@ TEST(TransactionHistoryTest, TransactionsOneAfterTheOtherAreRight) {
                           .At(5, 6)));
 }
 
-TEST(TransactionHistoryTest, TransactionsAtOneTimeMayGoEitherWay) {
+TEST(TransactionHistoryTest, OverlappingTransactionsMayCommitInEitherOrder) {
   HistoryOf history;
   history.Add({Read(kX, {}), Append(kX, 1)}).Add({Read(kX, {1}), Append(kX, 2)});
   EXPECT_TRUE(IsRight(history.Add({Read(kX, {})}).Add({Read(kX, {1, 2})})));
@@ -120,7 +120,7 @@ TEST(TransactionHistoryTest, AReadInTheMiddleOfATransactionIsCaught) {
       Anomaly::kIntermediateRead));
 }
 
-TEST(TransactionHistoryTest, AValueFromNowhereIsCaught) {
+TEST(TransactionHistoryTest, AValueThatNobodyAppendedIsCaught) {
   EXPECT_TRUE(Has(HistoryOf().Add({Read(kX, {7})}), Anomaly::kGarbage));
   EXPECT_TRUE(Has(HistoryOf().Add({Append(kX, 7)}).Add({Read(kY, {7})}), Anomaly::kGarbage))
       << "of another key";
@@ -128,7 +128,7 @@ TEST(TransactionHistoryTest, AValueFromNowhereIsCaught) {
       << "from the future";
 }
 
-TEST(TransactionHistoryTest, AValueThatIsThereTwiceIsCaught) {
+TEST(TransactionHistoryTest, AValueThatOccursTwiceInAListIsCaught) {
   EXPECT_TRUE(Has(HistoryOf().Add({Append(kX, 1)}).Add({Read(kX, {1, 1})}), Anomaly::kDuplicate));
 }
 
@@ -158,12 +158,12 @@ TEST(TransactionHistoryTest, TwoAppendsToTheSameListAreALostUpdate) {
                   Anomaly::kLostUpdate));
 }
 
-TEST(TransactionHistoryTest, AnAppendThatIsGoneAfterItsTransactionReturnedIsCaught) {
+TEST(TransactionHistoryTest, ALostAppendOfACommittedTransactionIsCaught) {
   EXPECT_TRUE(Has(HistoryOf().Add({Append(kX, 1)}).At(1, 2).Add({Read(kX, {})}).At(3, 4),
                   Anomaly::kGSingle, Needs::kRealTime));
 }
 
-TEST(TransactionHistoryTest, AppendsInOppositeOrdersAreG0) {
+TEST(TransactionHistoryTest, TwoTransactionsThatAppendInOppositeOrdersAreG0) {
   EXPECT_TRUE(Has(HistoryOf()
                       .Add({Append(kX, 1), Append(kY, 2)})
                       .Add({Append(kX, 3), Append(kY, 4)})
@@ -171,19 +171,19 @@ TEST(TransactionHistoryTest, AppendsInOppositeOrdersAreG0) {
                   Anomaly::kG0));
 }
 
-TEST(TransactionHistoryTest, TwoThatReadEachOthersAppendsAreG1c) {
+TEST(TransactionHistoryTest, TwoTransactionsThatReadEachOthersAppendsAreG1c) {
   EXPECT_TRUE(
       Has(HistoryOf().Add({Append(kX, 1), Read(kY, {2})}).Add({Append(kY, 2), Read(kX, {1})}),
           Anomaly::kG1c));
 }
 
-TEST(TransactionHistoryTest, HalfATransactionIsReadSkew) {
+TEST(TransactionHistoryTest, AReadOfHalfATransactionIsReadSkew) {
   HistoryOf history;
   history.Add({Append(kX, 1), Append(kY, 2)}).Add({Read(kX, {1}), Read(kY, {})});
   EXPECT_TRUE(Has(history.Add({Read(kX, {1}), Read(kY, {2})}), Anomaly::kGSingle));
 }
 
-TEST(TransactionHistoryTest, HalfATransactionThatNeverReturnedIsReadSkew) {
+TEST(TransactionHistoryTest, AReadOfHalfATransactionThatNeverReturnedIsReadSkew) {
   EXPECT_TRUE(Has(HistoryOf()
                       .Add({Append(kX, 1), Append(kY, 2)}, Outcome::kUnknown)
                       .Add({Read(kX, {1}), Read(kY, {})}),
@@ -199,8 +199,8 @@ TEST(TransactionHistoryTest, WriteSkewIsCaughtUnderSerializableOnly) {
   EXPECT_EQ(history.Under(Isolation::kSnapshot).write_skews, 1U);
 }
 
-TEST(TransactionHistoryTest, WriteSkewOverWhatIsSeenByAReaderOnlyIsCaughtUnderSerializableOnly) {
-  // The reader sees the second of two, which did not see the first, and not the first.
+TEST(TransactionHistoryTest, WriteSkewThatOnlyAReaderSeesIsCaughtUnderSerializableOnly) {
+  // The reader sees the second of two transactions, which did not see the first, but not the first.
   HistoryOf history;
   history.Add({Read(kX, {}), Read(kY, {}), Append(kX, 1)}).At(1, 9);
   history.Add({Read(kY, {}), Append(kY, 2)}).At(2, 3);
@@ -211,7 +211,7 @@ TEST(TransactionHistoryTest, WriteSkewOverWhatIsSeenByAReaderOnlyIsCaughtUnderSe
 }
 
 TEST(TransactionHistoryTest, TwoReadersThatSeeTwoAppendsInOppositeOrdersAreCaught) {
-  // What parallel snapshot isolation allows.
+  // Parallel snapshot isolation would allow this.
   EXPECT_TRUE(Has(HistoryOf()
                       .Add({Append(kX, 1)})
                       .Add({Append(kY, 2)})
@@ -220,14 +220,14 @@ TEST(TransactionHistoryTest, TwoReadersThatSeeTwoAppendsInOppositeOrdersAreCaugh
                   Anomaly::kGNonadjacent));
 }
 
-TEST(TransactionHistoryTest, OneSerializableTransactionAmongOthersIsHeldToItsOwnLevel) {
+TEST(TransactionHistoryTest, InAMixedHistoryASerializableTransactionIsHeldToItsOwnLevel) {
   const auto of = [](Isolation first, Isolation second) {
     return std::vector<ListTransaction>{
         {1, 1, 9, first, Outcome::kCommitted, {Read(kX, {}), Append(kY, 1)}},
         {2, 1, 9, second, Outcome::kCommitted, {Read(kY, {}), Append(kX, 2)}}};
   };
   EXPECT_TRUE(IsRight(Examine(of(Isolation::kSnapshot, Isolation::kSnapshot))));
-  // The serializable one may lie between the other's begin and its commit.
+  // The serializable transaction may lie between the other's begin and its commit.
   EXPECT_TRUE(IsRight(Examine(of(Isolation::kSerializable, Isolation::kSnapshot))));
   EXPECT_TRUE(Has(Examine(of(Isolation::kSerializable, Isolation::kSerializable)), Anomaly::kG2));
 }
@@ -246,12 +246,12 @@ TEST(TransactionHistoryTest, AReadThatIsOlderThanAnotherOneBeforeItIsCaught) {
   EXPECT_TRUE(Has(history, Anomaly::kGSingle, Needs::kRealTime));
 }
 
-TEST(TransactionHistoryTest, AReadOfWhatBeginsLaterIsCaught) {
+TEST(TransactionHistoryTest, AReadOfALaterTransactionsAppendIsCaught) {
   EXPECT_TRUE(Has(HistoryOf().Add({Read(kX, {1})}).At(1, 2).Add({Append(kX, 1)}).At(3, 4),
                   Anomaly::kG1c, Needs::kRealTime));
 }
 
-TEST(TransactionHistoryTest, WhatNeverReturnedMayHaveCommittedLateOrNotAtAll) {
+TEST(TransactionHistoryTest, ATransactionThatNeverReturnedMayCommitLateOrNever) {
   HistoryOf not_at_all;
   not_at_all.Add({Read(kX, {}), Append(kX, 1)}, Outcome::kUnknown).Add({Read(kX, {})}).At(200, 201);
   EXPECT_TRUE(IsRight(not_at_all));
@@ -261,10 +261,10 @@ TEST(TransactionHistoryTest, WhatNeverReturnedMayHaveCommittedLateOrNotAtAll) {
   EXPECT_TRUE(IsRight(late));
   EXPECT_EQ(late.Under(Isolation::kSnapshot).proven, 1U);
   EXPECT_TRUE(Has(late.Add({Read(kX, {})}).At(204, 205), Anomaly::kGSingle, Needs::kRealTime))
-      << "it does not go again";
+      << "a commit that was seen cannot vanish";
 }
 
-TEST(TransactionHistoryTest, WhatAnAbortedTransactionReadCountsToo) {
+TEST(TransactionHistoryTest, ReadsOfAbortedTransactionsAreChecked) {
   EXPECT_TRUE(Has(HistoryOf()
                       .Add({Append(kX, 1), Append(kY, 2)})
                       .Add({Read(kX, {1}), Read(kY, {}), Append(kZ, 3)}, Outcome::kAborted)
@@ -272,7 +272,7 @@ TEST(TransactionHistoryTest, WhatAnAbortedTransactionReadCountsToo) {
                   Anomaly::kGSingle));
 }
 
-TEST(TransactionHistoryTest, TheCulpritsAreTold) {
+TEST(TransactionHistoryTest, TheReportNamesTheTransactionsOfAnAnomaly) {
   HistoryOf history;
   history.Add({Append(kX, 1), Append(kY, 2)}).Add({Read(kX, {1}), Read(kY, {})});
   const std::string told = history.Under(Isolation::kSnapshot).Told();
@@ -281,16 +281,16 @@ TEST(TransactionHistoryTest, TheCulpritsAreTold) {
   }
 }
 
-// A store in memory whose transactions take their steps in any order, with one thing wrong, or not.
+// A store in memory whose transactions take their steps in any order, with one defect or none.
 class Model {
  public:
   enum class Wrong : std::uint8_t {
     kNothing,
-    kNoConflicts,   // Two may append to one list.
-    kNoValidation,  // Serializable ones look not whether what they read is still so.
-    kReadsOfNow,    // Not of the moment at which the transaction began.
-    kOldSnapshots,  // Of a moment before it began.
-    kAbortedStay,   // What was aborted is there all the same.
+    kNoConflicts,   // Two transactions may append to one list.
+    kNoValidation,  // Serializable transactions do not validate their reads.
+    kReadsOfNow,    // Reads are of now, not of the moment at which the transaction began.
+    kOldSnapshots,  // Reads are of a moment before the transaction began.
+    kAbortedStay,   // The appends of aborted transactions stay.
   };
 
   Model(Isolation isolation, Wrong wrong, std::uint64_t seed)
@@ -351,7 +351,7 @@ class Model {
     one.snapshot =
         wrong_ == Wrong::kOldSnapshots ? time_ - std::min<std::uint64_t>(time_, 10) : time_;
     one.steps_left = 1 + random_() % 5;
-    // A killed one's session is over, and another one goes on in its place.
+    // The session of a killed transaction is over, and another one replaces it.
     one.told.session = static_cast<std::uint32_t>(session + kSessions * killed_);
     one.told.begin_ns = ++now_;
     one.told.isolation = isolation_;
@@ -426,7 +426,7 @@ testing::AssertionResult AreCaught(Isolation isolation, Model::Wrong wrong, Anom
                               : testing::AssertionFailure() << "caught in " << caught << " rounds";
 }
 
-TEST(TransactionHistoryTest, LongHistoriesOfAStoreThatIsRightAreRight) {
+TEST(TransactionHistoryTest, LongHistoriesOfARightStoreAreRight) {
   const std::uint64_t seed = Seed();
   std::uint64_t write_skews = 0;
   for (const Isolation isolation : kBothLevels) {
@@ -442,16 +442,16 @@ TEST(TransactionHistoryTest, LongHistoriesOfAStoreThatIsRightAreRight) {
   EXPECT_GT(write_skews, 0U);
 }
 
-TEST(TransactionHistoryTest, AStoreThatLetsTwoAppendToOneListIsCaught) {
+TEST(TransactionHistoryTest, AStoreWithoutConflictsIsCaught) {
   EXPECT_TRUE(AreCaught(Isolation::kSnapshot, Model::Wrong::kNoConflicts, Anomaly::kLostUpdate));
 }
-TEST(TransactionHistoryTest, ASerializableStoreThatDoesNotLookAtItsReadsAgainIsCaught) {
+TEST(TransactionHistoryTest, ASerializableStoreThatDoesNotValidateReadsIsCaught) {
   EXPECT_TRUE(AreCaught(Isolation::kSerializable, Model::Wrong::kNoValidation, Anomaly::kG2));
 }
-TEST(TransactionHistoryTest, AStoreThatReadsOfNowIsCaught) {
+TEST(TransactionHistoryTest, AStoreWhoseTransactionsReadTheLatestValuesIsCaught) {
   EXPECT_TRUE(AreCaught(Isolation::kSnapshot, Model::Wrong::kReadsOfNow, Anomaly::kGSingle));
 }
-TEST(TransactionHistoryTest, AStoreThatKeepsWhatWasAbortedIsCaught) {
+TEST(TransactionHistoryTest, AStoreThatKeepsAbortedAppendsIsCaught) {
   EXPECT_TRUE(AreCaught(Isolation::kSnapshot, Model::Wrong::kAbortedStay, Anomaly::kAbortedRead));
 }
 TEST(TransactionHistoryTest, AStoreWhoseTransactionsBeginInThePastIsCaughtByTimeAlone) {

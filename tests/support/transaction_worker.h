@@ -1,9 +1,9 @@
 // One participant of a history of transactions: it reads and appends to the lists of a hash and an
-// ordered namespace, by transactions, single calls, scans and snapshots, and writes down what it did
+// ordered namespace, by transactions, single calls, scans and snapshots, and logs its operations
 // before each commit and after it.
 //
-// Lists grow, so the keys in use are a window that moves on. Between them other keys come and go, of
-// which nothing is written down: with them segments and leaves split, and leaves are merged.
+// Lists grow, so the keys in use are a window that moves on. Between them the worker adds and
+// deletes other keys, which are not logged: they make segments and leaves split, and leaves merge.
 #pragma once
 
 #include <algorithm>
@@ -25,20 +25,20 @@
 
 namespace commy::test {
 
-// Where the transactions of one session after the other are written down, in memory that outlives
-// their process. Words, not structs: most lists are short. If the writer is killed, what it was
-// writing is not there, and its last transaction never returned.
+// The log of the transactions of successive sessions, in memory that outlives their processes.
+// Words, not structs: most lists are short. If the writer is killed, the entry that it was writing
+// is missing, and its last transaction never returned.
 template <std::size_t kWords>
 class TransactionLog {
  public:
-  // False: it is full.
+  // Returns false if the log is full.
   bool Begin(const ListTransaction& one) {
     std::vector<std::uint64_t> entry = {kBegin, one.session, one.begin_ns,
                                         static_cast<std::uint64_t>(one.isolation)};
     PutOps(one.ops, entry);
     return Put(entry);
   }
-  // How the last one ended; `reads` come before what it was begun with.
+  // Logs how the last transaction ended; `reads` come before the operations given to Begin().
   bool End(Outcome outcome, const std::vector<ListOp>& reads = {}) {
     std::vector<std::uint64_t> entry = {kEnd, HistoryNow(), static_cast<std::uint64_t>(outcome)};
     PutOps(reads, entry);
@@ -47,7 +47,7 @@ class TransactionLog {
 
   [[nodiscard]] std::uint64_t entries() const { return entries_.load(std::memory_order_relaxed); }
 
-  // Call it when nobody writes.
+  // Requires: no other thread or process writes.
   void AppendTo(std::vector<ListTransaction>& history) const {
     const std::uint64_t* at = words_;
     const std::uint64_t* const end = words_ + used_.load(std::memory_order_acquire);
@@ -110,14 +110,14 @@ class TransactionLog {
 // What all participants share.
 struct ListBoard {
   std::atomic<std::uint32_t> first_key{0};  // Of those in use.
-  std::atomic<std::uint64_t> values{0};     // How many have been appended, or were to be.
+  std::atomic<std::uint64_t> values{0};     // The number of values given out for appends.
 };
 
 template <std::size_t kWords>
 class TransactionWorker {
  public:
   static constexpr std::uint32_t kKeys = 8;       // In use at a time.
-  static constexpr std::size_t kLongEnough = 24;  // The first key is done with then.
+  static constexpr std::size_t kLongEnough = 24;  // At this length the first key leaves the window.
 
   TransactionWorker(const Store& store, Isolation isolation, std::uint32_t session,
                     std::uint64_t seed, ListBoard& board, TransactionLog<kWords>& log)
@@ -130,8 +130,8 @@ class TransactionWorker {
         board_(board),
         log_(log) {}
 
-  // Does one thing. Not OK: the store said something else than an answer or Aborted. OutOfRange:
-  // the log is full.
+  // Runs one transaction or call. Not OK: the store returned an unexpected error other than
+  // Aborted. OutOfRange: the log is full.
   absl::Status Step() {
     const std::uint64_t dice = random_() % 100;
     return dice < 15   ? MoveFillers()
@@ -141,7 +141,7 @@ class TransactionWorker {
                        : RunTransaction();
   }
 
-  // Reads all lists that there are: the end of a history.
+  // Reads all lists: the end of a history.
   absl::Status ReadAll() {
     ListTransaction one = New(Isolation::kSerializable);
     const absl::StatusOr<Snapshot> now = store_.TakeSnapshot();
@@ -180,7 +180,7 @@ class TransactionWorker {
     while (at != end) {
       std::uint64_t value = 0;
       const auto [after, error] = std::from_chars(at, end, value);
-      // What is no list holds a value that nobody has appended.
+      // A value that is no list counts as one that nobody has appended.
       list.push_back(error == std::errc() ? value : 0);
       at = error == std::errc() && after != end ? after + 1 : end;
     }
@@ -194,7 +194,7 @@ class TransactionWorker {
     one.begin_ns = HistoryNow();
     return one;
   }
-  // One that has committed.
+  // Logs a transaction that has committed.
   absl::Status WriteDown(const ListTransaction& one) {
     return log_.Begin(one) && log_.End(Outcome::kCommitted) ? absl::OkStatus() : Full();
   }
@@ -214,7 +214,8 @@ class TransactionWorker {
     return absl::OkStatus();
   }
 
-  // Reads the keys of a range that the ordered namespace has by `scan`, and may be content with some.
+  // Reads the keys of a range that the ordered namespace has by `scan`, and may be content with
+  // some.
   template <typename Scan>
   absl::Status NoteScan(Range range, Scan scan, std::vector<ListOp>& ops) {
     ScanOptions options;

@@ -1,7 +1,7 @@
 // Waiting for a condition, with a deadline.
 //
-// The one place in the tests that lets time pass: it looks again every so often. A test never
-// sleeps to "give the other a moment"; it says here what it waits for.
+// The one place in the tests that lets time pass: it checks the condition repeatedly. A test never
+// sleeps to "give the other a moment"; it names here the state that it waits for.
 #pragma once
 
 #include <chrono>

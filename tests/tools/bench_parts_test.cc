@@ -1,4 +1,4 @@
-// The parts of commy bench that need no store: values, times, rates, and how much room it asks for.
+// The parts of commy bench that need no store: values, times, rates, and the room that it needs.
 #include <memory>
 #include <set>
 #include <string>
@@ -14,7 +14,7 @@
 namespace commy::tools::bench {
 namespace {
 
-TEST(BenchLoadTest, KeysAreDifferentAndOfOneSize) {
+TEST(BenchLoadTest, BenchKeysAreUniqueAndOfOneSize) {
   std::set<std::string> keys;
   for (std::uint64_t number = 0; number < 10'000; ++number) {
     const Key key(number);
@@ -24,7 +24,7 @@ TEST(BenchLoadTest, KeysAreDifferentAndOfOneSize) {
   EXPECT_EQ(keys.size(), 10'000U);
 }
 
-TEST(BenchLoadTest, AValueIsOfItsKeyAndNoOther) {
+TEST(BenchLoadTest, ABenchValueBelongsToOneKeyOnly) {
   for (const std::uint64_t bytes : {16U, 17U, 23U, 24U, 100U, 1000U}) {
     ValueMaker maker(bytes);
     const std::string value(maker.For(7, 1234));
@@ -37,7 +37,7 @@ TEST(BenchLoadTest, AValueIsOfItsKeyAndNoOther) {
   }
 }
 
-TEST(BenchLoadTest, EveryByteOfAValueIsLookedAt) {
+TEST(BenchLoadTest, EveryByteOfABenchValueIsChecked) {
   ValueMaker maker(101);
   const std::string value(maker.For(7, 1234));
   for (std::size_t i = 0; i < value.size(); ++i) {
@@ -58,7 +58,7 @@ TEST(BenchHistogramTest, QuantilesAreExactToThreePercent) {
   EXPECT_NEAR(static_cast<double>(*histogram.Quantile(0.999)), 999'000, 0.033 * 999'000);
 }
 
-TEST(BenchHistogramTest, SmallAndHugeTimesHaveTheirPlace) {
+TEST(BenchHistogramTest, SmallAndHugeTimesAreCounted) {
   for (const std::uint64_t value : {std::uint64_t{0}, std::uint64_t{31}, std::uint64_t{32},
                                     std::uint64_t{63}, std::uint64_t{64}, UINT64_MAX}) {
     Histogram histogram;
@@ -70,7 +70,7 @@ TEST(BenchHistogramTest, SmallAndHugeTimesHaveTheirPlace) {
   }
 }
 
-TEST(BenchHistogramTest, AQuantileThatWouldBeChanceIsNotGiven) {
+TEST(BenchHistogramTest, AQuantileOfTooFewTimesIsNotReported) {
   Histogram histogram;
   for (int i = 0; i < 299; ++i) {
     histogram.Add(100);
@@ -90,7 +90,7 @@ RowResult Result(std::uint64_t operations, std::int64_t start_ns, std::int64_t e
   return result;
 }
 
-TEST(BenchReportTest, ARateIsThatOfAllProcessesFromTheFirstBeginToTheLastEnd) {
+TEST(BenchReportTest, ARateIsOfAllProcessesFromTheFirstBeginToTheLastEnd) {
   RowReport row;
   row.AddRound({Result(100, 0, 1'000'000'000), Result(200, 500'000'000, 2'000'000'000)});
   EXPECT_EQ(row.Median(), 150);
@@ -102,7 +102,7 @@ TEST(BenchReportTest, ARateIsThatOfAllProcessesFromTheFirstBeginToTheLastEnd) {
   EXPECT_EQ(row.Most(), 1000);
 }
 
-TEST(BenchLodgingTest, RoomIsWhatIsFreeAndWhatMayStillGrow) {
+TEST(BenchLodgingTest, RoomIsFreeSpacePlusPossibleGrowth) {
   StoreStats stats;
   stats.free_bytes = 10;
   stats.file_bytes = 100;
@@ -113,7 +113,7 @@ TEST(BenchLodgingTest, RoomIsWhatIsFreeAndWhatMayStillGrow) {
   EXPECT_EQ(RoomBytes(stats, 1000), 10U);
 }
 
-TEST(BenchLodgingTest, NeedsTwiceWhatTheKeysTake) {
+TEST(BenchLodgingTest, ABenchmarkNeedsTwiceTheSpaceOfItsKeys) {
   Plan plan;
   plan.keys = 1'000'000;
   plan.value_bytes = 100;

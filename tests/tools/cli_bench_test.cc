@@ -1,4 +1,4 @@
-// commy bench: its figures, its namespace, and what happens when it is wrong or is ended.
+// commy bench: its figures, its namespace, and its end by an error or a signal.
 #include <array>
 #include <csignal>
 #include <string>
@@ -27,7 +27,7 @@ class CliBenchTest : public CliFixture {
     return *store;
   }
 
-  // Once it has begun to put its keys.
+  // Returns once the benchmark has begun to put its keys.
   static bool AtWork(const Store& store, std::uint64_t keys) {
     return WaitFor([&] {
       const absl::StatusOr<std::vector<NamespaceInfo>> found = store.ListNamespaces(kPath);
@@ -44,7 +44,7 @@ class CliBenchTest : public CliFixture {
   const std::vector<std::string> endless_ = {"bench", store_, "--keys", "2000", "--seconds", "600"};
 };
 
-TEST_F(CliBenchTest, AsJsonItHasEveryRowAndLeavesNothing) {
+TEST_F(CliBenchTest, BenchAsJsonHasEveryRowAndLeavesNoNamespace) {
   std::vector<std::string> words = small_;
   words.insert(words.end(), {"--processes", "2", "--value-bytes", "33", "--json"});
   const json report = json::parse(Done(words));
@@ -75,7 +75,7 @@ TEST_F(CliBenchTest, AsJsonItHasEveryRowAndLeavesNothing) {
   ExpectNothingLeft();
 }
 
-TEST_F(CliBenchTest, ItMeasuresAnOrderedNamespaceWhileItIsOne) {
+TEST_F(CliBenchTest, BenchMeasuresAnOrderedNamespaceIfAsked) {
   std::vector<std::string> words = small_;
   words.insert(words.end(), {"--ordered", "--json"});
   const json report = json::parse(Done(words));
@@ -97,14 +97,14 @@ TEST_F(CliBenchTest, ItMeasuresAnOrderedNamespaceWhileItIsOne) {
   ExpectNothingLeft();
 }
 
-TEST_F(CliBenchTest, AsATableItNamesItsNamespaceFirst) {
+TEST_F(CliBenchTest, BenchAsATableNamesItsNamespaceFirst) {
   const std::string text = Done(small_);
   EXPECT_TRUE(text.starts_with(store_ + ": namespace commy-bench, 2,000 keys")) << text;
   EXPECT_NE(text.find("\nget hit"), std::string::npos) << text;
   EXPECT_NE(text.find("all were right"), std::string::npos) << text;
 }
 
-TEST_F(CliBenchTest, AValueThatIsWrongEndsItWithAnError) {
+TEST_F(CliBenchTest, AWrongValueEndsBenchWithAnError) {
   const Store store = MustOpenStore();
   std::vector<std::string> words = small_;
   words.back() = "0.3";
@@ -123,7 +123,7 @@ TEST_F(CliBenchTest, AValueThatIsWrongEndsItWithAnError) {
   ExpectNothingLeft();
 }
 
-TEST_F(CliBenchTest, CtrlCAndSigtermEndItAndDropTheNamespace) {
+TEST_F(CliBenchTest, CtrlCAndSigtermEndBenchAndDropItsNamespace) {
   const Store store = MustOpenStore();
   for (const int signal : {SIGINT, SIGTERM}) {
     Program bench(endless_);
@@ -136,7 +136,7 @@ TEST_F(CliBenchTest, CtrlCAndSigtermEndItAndDropTheNamespace) {
   }
 }
 
-TEST_F(CliBenchTest, WhatAKilledOneLeftIsDroppedByTheNext) {
+TEST_F(CliBenchTest, BenchDropsTheNamespaceOfAKilledBench) {
   const Store store = MustOpenStore();
   Program bench(endless_);
   ASSERT_TRUE(AtWork(store, 2000));
@@ -144,12 +144,12 @@ TEST_F(CliBenchTest, WhatAKilledOneLeftIsDroppedByTheNext) {
   bench.Signal(SIGKILL);
   EXPECT_EQ(bench.Wait().signal, SIGKILL);
   ASSERT_TRUE(SeenDead(store, bench.pid()));
-  EXPECT_TRUE(AtWork(store, 2000));  // Its namespace is still there.
+  EXPECT_TRUE(AtWork(store, 2000));  // Its namespace still exists.
   EXPECT_EQ(RunCommy(small_).code, 0);
   ExpectNothingLeft();
 }
 
-TEST_F(CliBenchTest, ANamespaceOfSomebodyElseIsLeftAlone) {
+TEST_F(CliBenchTest, BenchRefusesANamespaceThatItDidNotMake) {
   Done({"put", store_, kPath, "mine", "v"});
   Fails(3, small_, {store_, kPath, "keys of somebody else"});
   EXPECT_EQ(Done({"get", store_, kPath, "mine"}), "v");
@@ -157,14 +157,14 @@ TEST_F(CliBenchTest, ANamespaceOfSomebodyElseIsLeftAlone) {
   Fails(3, small_, {store_, kPath, "keys of somebody else"});
 }
 
-TEST_F(CliBenchTest, WithoutRoomItDoesNotBegin) {
+TEST_F(CliBenchTest, BenchRefusesToBeginWithoutRoom) {
   const std::string tight = temp_.File("tight.commy");
   Done({"init", tight, "--max-size", "16MiB"});
   Fails(3, {"bench", tight, "--keys", "1000000"}, {tight, "may need", "--keys"});
   EXPECT_EQ(Done({"ns", "list", tight}), "");
 }
 
-TEST_F(CliBenchTest, WrongUsage) {
+TEST_F(CliBenchTest, BenchNamesEachOptionThatIsOutOfRange) {
   Fails(2, {"bench", store_, "--keys", "0"}, {"--keys"});
   Fails(2, {"bench", store_, "--value-bytes", "15"}, {"--value-bytes"});
   Fails(2, {"bench", store_, "--processes", "65"}, {"--processes"});

@@ -20,14 +20,14 @@ class ClosedStreamsTest : public CliFixture, public testing::WithParamInterface<
   }
 };
 
-TEST_P(ClosedStreamsTest, NoCommandHarmsTheStore) {
+TEST_P(ClosedStreamsTest, NoCommandHarmsTheStoreThoughStreamsAreClosed) {
   const std::string original = temp_.File("original");
   std::string lines;
   for (int i = 0; i < 3'000; ++i) {
     lines += std::to_string(i) + "\tvalue-" + std::to_string(i) + "\n";
   }
   Done({"load", original, "n", "-"}, {.input = lines});
-  Done({"put", original, "n", "", "empty"});  // Dumping it is worth a warning.
+  Done({"put", original, "n", "", "empty"});  // A dump of it prints a warning.
   for (const std::vector<std::string>& command : std::vector<std::vector<std::string>>{
            {"get", store_, "n", "5"},
            {"get", store_, "n", "absent"},
@@ -68,7 +68,7 @@ TEST_P(ClosedStreamsTest, NoCommandHarmsTheStore) {
   }
 }
 
-TEST_P(ClosedStreamsTest, WhatCannotBePrintedOrReadIsAFailure) {
+TEST_P(ClosedStreamsTest, ACommandFailsIfAStreamThatItNeedsIsClosed) {
   Done({"put", store_, "n", "key", "value"});
   EXPECT_EQ(RunCommy({"get", store_, "n", "key"}, {.closed = GetParam()}).code, Closes(1) ? 3 : 0);
   EXPECT_EQ(RunCommy({"load", store_, "n", "-"}, {.input = "a\tb\n", .closed = GetParam()}).code,

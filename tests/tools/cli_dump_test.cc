@@ -1,5 +1,5 @@
-// dump and load in the text format of LMDB's and Berkeley DB's tools: there and back, between these
-// tools, and what is wrong in such a file.
+// dump and load in the text format of LMDB's and Berkeley DB's tools: round trips, exchange with
+// these tools, and faults in such a file.
 #include <cstdlib>
 #include <fstream>
 #include <map>
@@ -63,7 +63,7 @@ class CliDumpTest : public CliFixture {
     return records;
   }
 
-  // A shell command; its exit status.
+  // Runs a shell command; returns its exit status.
   static int Shell(const std::string& command) {
     const int status = std::system(command.c_str());
     return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
@@ -83,7 +83,7 @@ class CliDumpTest : public CliFixture {
     std::ifstream file(path, std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
   }
-  // What stands between the header and the end: the data section.
+  // The data section, from the end of the header on.
   static std::string Data(const std::string& dump) {
     const std::size_t begin = dump.find("HEADER=END\n");
     EXPECT_NE(begin, std::string::npos) << dump.substr(0, 200);
@@ -109,7 +109,7 @@ TEST_F(CliDumpTest, BothFormsRoundTripAnyBytesInOrderOfKeys) {
   }
 }
 
-TEST_F(CliDumpTest, TheFormIsTheOneThatTheToolsWrite) {
+TEST_F(CliDumpTest, ADumpHasTheFormOfTheOtherTools) {
   Done({"put", store_, "n", "b\\", "2\n"});
   Done({"put", store_, "n", "a", "1"});
   EXPECT_EQ(Done({"dump", store_, "n", "--for", "bdb", "-p"}),
@@ -119,7 +119,7 @@ TEST_F(CliDumpTest, TheFormIsTheOneThatTheToolsWrite) {
       "VERSION=3\nformat=bytevalue\ntype=btree\nHEADER=END\n 61\n 31\n 625c\n 320a\nDATA=END\n");
 }
 
-TEST_F(CliDumpTest, AllNamespacesGoIntoOneFileAndBack) {
+TEST_F(CliDumpTest, AllNamespacesRoundTripThroughOneFile) {
   const Records first = Fill("acme/a", 1, 40);
   const Records second = Fill("b", 1, 40);
   Done({"dump", "--all", store_, temp_.File("all")});
@@ -208,7 +208,7 @@ TEST_F(CliDumpTest, ADatabaseThatOnlyLooksEscapedKeepsItsName) {
   EXPECT_EQ(Paths(store_), names);
 }
 
-TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
+TEST_F(CliDumpTest, DumpNamesWhatTheFormatOrLmdbCannotHold) {
   Done({"put", store_, "n", "k", "v", "--ttl", "1h"});
   Done({"put", store_, "n", "", "empty"});
   const ProgramEnd end = RunCommy({"dump", store_, "n"});
@@ -235,7 +235,7 @@ TEST_F(CliDumpTest, WhatTheFormatOrLmdbCannotHoldIsSaid) {
   EXPECT_EQ(Done({"get", other_, "n", "a"}), "2");
 }
 
-TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
+TEST_F(CliDumpTest, LoadNamesAFaultInADumpWithItsLine) {
   const std::string head = "VERSION=3\nformat=print\ntype=btree\nHEADER=END\n";
   const std::vector<std::pair<std::string, std::string>> bad = {
       {"\n\r\n", "line 2: the file is empty"},
@@ -259,17 +259,18 @@ TEST_F(CliDumpTest, WhatIsWrongInAFileIsNamedWithItsLine) {
     Fails(3, {"load", store_, "n", File("bad", text), "--format", "dump"},
           {temp_.File("bad"), message, "records were loaded before it", "mend the line"});
   }
-  EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}})) << "what stood before is there";
+  EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}}))
+      << "the keys before the bad line are loaded";
 }
 
-TEST_F(CliDumpTest, AnEmptyFileIsNamedWithoutALine) {
+TEST_F(CliDumpTest, AnEmptyDumpIsNamedWithoutALine) {
   const ProgramEnd end = RunCommy({"load", store_, "n", File("none", ""), "--format", "dump"});
   ExpectLine(end, 3, {temp_.File("none"), "is empty", "a dump begins with VERSION=3"});
   EXPECT_EQ(end.err.find("line"), std::string::npos) << end.err;
   Fails(3, {"load", store_, "n", "--format", "dump"}, {"standard input is empty"});
 }
 
-TEST_F(CliDumpTest, AByteOrderMarkCarriageReturnsAndBlankLinesMeanNothing) {
+TEST_F(CliDumpTest, LoadIgnoresAByteOrderMarkCarriageReturnsAndBlankLines) {
   const auto with_carriage_returns = [](std::string text) {
     for (std::size_t at = 0; (at = text.find('\n', at)) != std::string::npos; at += 2) {
       text.insert(at, 1, '\r');
@@ -295,14 +296,14 @@ TEST_F(CliDumpTest, AByteOrderMarkCarriageReturnsAndBlankLinesMeanNothing) {
   }
 }
 
-TEST_F(CliDumpTest, ACarriageReturnIsDataWhereTheOtherLinesHaveNone) {
+TEST_F(CliDumpTest, ACarriageReturnIsDataIfOtherLinesHaveNone) {
   Done({"load", "--all", store_, "--format", "dump"},
        {.input = "VERSION=3\nformat=print\ndatabase=a\r\nHEADER=END\n k\r\n v\r\nDATA=END\n"});
   EXPECT_EQ(Paths(store_), std::set<std::string>{"a\r"});
   EXPECT_EQ(Content(store_, "a\r"), (Records{{"k\r", "v\r"}}));
 }
 
-TEST_F(CliDumpTest, WrongUsageIsSaid) {
+TEST_F(CliDumpTest, WrongUsageOfDumpAndLoadNamesTheRemedy) {
   Done({"put", store_, "n", "k", "v"});
   Fails(2, {"dump", store_}, {"name a namespace"});
   Fails(2, {"dump", store_, "--all", "--format", "tsv"}, {"--format dump"});
@@ -313,7 +314,7 @@ TEST_F(CliDumpTest, WrongUsageIsSaid) {
   Fails(1, {"dump", store_, "absent"}, {"absent"});
 }
 
-TEST_F(CliDumpTest, AWordListGoesThroughLmdbAndBackUnchanged) {
+TEST_F(CliDumpTest, AWordListRoundTripsThroughLmdb) {
   const char* const words = "/usr/share/dict/words";
   if (!Has("mdb_load") || ::access(words, R_OK) != 0) {
     GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils) or no " << words;
@@ -342,7 +343,7 @@ TEST_F(CliDumpTest, AWordListGoesThroughLmdbAndBackUnchanged) {
   EXPECT_TRUE(Data(Read(dir + "/ours.dump")) == Data(Read(dir + "/first.dump")));
 }
 
-TEST_F(CliDumpTest, NamespacesGoThroughLmdbAsDatabases) {
+TEST_F(CliDumpTest, NamespacesRoundTripThroughLmdbAsDatabases) {
   if (!Has("mdb_load")) {
     GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils)";
   }
@@ -358,7 +359,7 @@ TEST_F(CliDumpTest, NamespacesGoThroughLmdbAsDatabases) {
   EXPECT_EQ(Content(other_, "b"), second);
 }
 
-TEST_F(CliDumpTest, NamesWithLineFeedsComeBackThroughLmdb) {
+TEST_F(CliDumpTest, NamesWithLineFeedsRoundTripThroughLmdb) {
   if (!Has("mdb_load")) {
     GTEST_SKIP() << "NOT TESTED: there is no mdb_load (lmdb-utils)";
   }

@@ -18,7 +18,7 @@ constexpr uid_t kNobody = 65534;
 
 class CliFaultsTest : public CliFixture {
  protected:
-  // Whether tests can run the program as somebody else: root, and a program that others may run.
+  // Whether tests can run the program as another user: as root, if others may run the program.
   static bool CanBecomeNobody() {
     return ::geteuid() == 0 && RunCommy({"--version"}, {.user = kNobody}).code == 0;
   }
@@ -46,7 +46,7 @@ TEST_F(CliFaultsTest, WrongUsageHasExitStatus2) {
   EXPECT_FALSE(std::filesystem::exists(store_));
 }
 
-TEST_F(CliFaultsTest, WhatOnlyReadsOrRemovesCreatesNoStore) {
+TEST_F(CliFaultsTest, CommandsThatOnlyReadOrRemoveCreateNoStore) {
   for (const std::vector<std::string>& command :
        std::vector<std::vector<std::string>>{{"get", store_, "ns", "key"},
                                              {"del", store_, "ns", "key"},
@@ -62,7 +62,7 @@ TEST_F(CliFaultsTest, WhatOnlyReadsOrRemovesCreatesNoStore) {
   }
 }
 
-TEST_F(CliFaultsTest, WhatWritesCreatesTheStore) {
+TEST_F(CliFaultsTest, CommandsThatWriteCreateTheStore) {
   Done({"put", temp_.File("1"), "ns", "key", "value"});
   Done({"add", temp_.File("2"), "ns", "key", "1"});
   Done({"ns", "create", temp_.File("3"), "ns"});
@@ -72,7 +72,7 @@ TEST_F(CliFaultsTest, WhatWritesCreatesTheStore) {
   }
 }
 
-TEST_F(CliFaultsTest, WhatOnlyReadsCreatesNoNamespace) {
+TEST_F(CliFaultsTest, CommandsThatOnlyReadCreateNoNamespace) {
   Done({"init", store_});
   Fails(1, {"get", store_, "none", "key"}, {store_, "none"});
   Fails(1, {"del", store_, "none", "key"}, {store_, "none"});
@@ -107,7 +107,7 @@ TEST_F(CliFaultsTest, ATruncatedStoreIsRefused) {
   }
 }
 
-TEST_F(CliFaultsTest, NoPermission) {
+TEST_F(CliFaultsTest, CommandsWithoutPermissionFailAndNameTheStore) {
   if (!CanBecomeNobody()) {
     GTEST_SKIP() << "NOT TESTED: needs root, and a build folder that everybody may read";
   }
@@ -140,7 +140,7 @@ TEST_F(CliFaultsTest, BadNamespacePathsAreRefused) {
   Done({"put", store_, std::string(1024, 'n'), "key", "value"});
 }
 
-TEST_F(CliFaultsTest, AFullOutputIsAFailure) {
+TEST_F(CliFaultsTest, ACommandFailsIfItsOutputIsFull) {
   Done({"put", store_, "ns", "key", "value"});
   const ProgramOptions full = {.out_path = "/dev/full"};
   for (const std::vector<std::string>& command :
@@ -165,7 +165,7 @@ TEST_F(CliFaultsTest, OptionsOutOfRangeAreRefusedAndMakeNoFile) {
   EXPECT_FALSE(std::filesystem::exists(store_));
 }
 
-TEST_F(CliFaultsTest, AStoreThatMayNotGrowIsFullAndStillWorks) {
+TEST_F(CliFaultsTest, AStoreAtItsMaxSizeRefusesPutsAndStillWorks) {
   Done({"init", store_, "--max-size", "16MiB"});
   Done({"put", store_, "ns", "small", "value"});
   const std::string large(32 << 20, 'x');
@@ -175,7 +175,7 @@ TEST_F(CliFaultsTest, AStoreThatMayNotGrowIsFullAndStillWorks) {
   EXPECT_EQ(nlohmann::json::parse(Done({"check", store_, "--json"}))["sound"], true);
 }
 
-TEST_F(CliFaultsTest, AFullDiskIsAFailureAndTheStoreStillWorks) {
+TEST_F(CliFaultsTest, AFullDiskFailsPutsAndTheStoreStillWorks) {
   const SmallDisk disk(std::uint64_t{24} << 20U);
   if (!disk.mounted()) {
     GTEST_SKIP() << "NOT TESTED: " << disk.error();
@@ -196,7 +196,7 @@ TEST_F(CliFaultsTest, AFullDiskIsAFailureAndTheStoreStillWorks) {
   EXPECT_EQ(nlohmann::json::parse(Done({"check", store, "--json"}))["sound"], true);
 }
 
-TEST_F(CliFaultsTest, NoRoomForANewStoreIsAFailureAndLeavesNoFile) {
+TEST_F(CliFaultsTest, ANewStoreWithoutRoomFailsAndLeavesNoFile) {
   const SmallDisk disk(std::uint64_t{64} << 10U);
   if (!disk.mounted()) {
     GTEST_SKIP() << "NOT TESTED: " << disk.error();
@@ -206,7 +206,7 @@ TEST_F(CliFaultsTest, NoRoomForANewStoreIsAFailureAndLeavesNoFile) {
   EXPECT_FALSE(std::filesystem::exists(store));
 }
 
-TEST_F(CliFaultsTest, AMissingStoreIsToldWithAdviceThatWorks) {
+TEST_F(CliFaultsTest, TheErrorForAMissingStoreNamesTheRemedy) {
   Fails(3, {"get", store_, "ns", "key"}, {store_, "commy init"});
   Fails(3, {"put", temp_.File("no/such"), "ns", "key", "value"},
         {"there is no directory " + temp_.File("no")});
@@ -215,7 +215,7 @@ TEST_F(CliFaultsTest, AMissingStoreIsToldWithAdviceThatWorks) {
   Fails(3, {"put", temp_.File("link"), "ns", "key", "value"}, {"symbolic link to nothing"});
 }
 
-TEST_F(CliFaultsTest, WhoTakesAllSlotsIsShownThoughNoneIsLeftForTheQuestion) {
+TEST_F(CliFaultsTest, PsListsTheParticipantsWhenAllSlotsAreTaken) {
   Options options;
   options.testing.participant_count = 4;
   std::vector<Store> all;

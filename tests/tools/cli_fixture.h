@@ -16,7 +16,7 @@ namespace commy::test {
 
 class CliFixture : public testing::Test {
  protected:
-  // Runs it and expects exit status 0 and nothing on standard error; returns what it printed.
+  // Runs it and expects exit status 0 and nothing on standard error; returns its output.
   static std::string Done(const std::vector<std::string>& arguments,
                           const ProgramOptions& options = {}) {
     const ProgramEnd end = RunCommy(arguments, options);
@@ -37,7 +37,7 @@ class CliFixture : public testing::Test {
     }
   }
 
-  // Runs it; expects that, and that nothing was printed as if it had worked.
+  // Runs it; expects such a line, and nothing on standard output.
   static void Fails(int code, const std::vector<std::string>& arguments,
                     std::initializer_list<std::string_view> words,
                     const ProgramOptions& options = {}) {

@@ -1,4 +1,4 @@
-// The commands on one key and on namespaces: what they print, and how they end.
+// The commands on one key and on namespaces: their output and their exit status.
 // Faults: cli_faults_test. load and scan: cli_records_test.
 #include <array>
 #include <string>
@@ -38,7 +38,7 @@ TEST_F(CliKeysTest, VersionIsTheLibrarys) {
   EXPECT_EQ(Done({"--version"}), "commy " + std::string(Version()) + "\n");
 }
 
-TEST_F(CliKeysTest, HelpNamesEveryCommandAndHidesThoseOfOurOwn) {
+TEST_F(CliKeysTest, HelpNamesEveryCommandExceptInternalOnes) {
   const std::string help = Done({"--help"});
   for (const char* const command : kCommands) {
     EXPECT_NE(help.find("  " + Words(command)[0] + " "), std::string::npos) << command;
@@ -56,7 +56,7 @@ TEST_F(CliKeysTest, HelpOfEveryCommandHasExamples) {
   }
 }
 
-TEST_F(CliKeysTest, PutGetAndDelOfAKey) {
+TEST_F(CliKeysTest, PutGetAndDelWorkOnAKey) {
   EXPECT_EQ(Done({"put", store_, "acme/config", "greeting", "hello"}), "");
   EXPECT_EQ(Done({"get", store_, "acme/config", "greeting"}), "hello");
   EXPECT_EQ(json::parse(Done({"get", store_, "acme/config", "greeting", "--json"})),
@@ -66,7 +66,7 @@ TEST_F(CliKeysTest, PutGetAndDelOfAKey) {
   Fails(1, {"del", store_, "acme/config", "greeting"}, {store_, "acme/config", "greeting"});
 }
 
-TEST_F(CliKeysTest, DelAsJsonSaysWhetherItWasThere) {
+TEST_F(CliKeysTest, DelAsJsonSaysWhetherTheKeyExisted) {
   Done({"put", store_, "a", "k", "v"});
   EXPECT_EQ(json::parse(Done({"del", store_, "a", "k", "--json"})), json({{"deleted", true}}));
   const ProgramEnd again = RunCommy({"del", store_, "a", "k", "--json"});
@@ -74,7 +74,7 @@ TEST_F(CliKeysTest, DelAsJsonSaysWhetherItWasThere) {
   EXPECT_EQ(json::parse(again.out), json({{"deleted", false}}));
 }
 
-TEST_F(CliKeysTest, KeysAndValuesThatLookLikeSomethingElseAreTakenAsTheyAre) {
+TEST_F(CliKeysTest, KeysAndValuesThatLookLikeOptionsOrEscapesAreTakenLiterally) {
   const std::array<std::string, 12> odd = {"",    "load", "[a,b]", "{}",  "\"q\"", "'q'",
                                            "a=b", "%",    "\\t",   " x ", "put",   "#"};
   for (const std::string& key : odd) {
@@ -85,7 +85,7 @@ TEST_F(CliKeysTest, KeysAndValuesThatLookLikeSomethingElseAreTakenAsTheyAre) {
   }
 }
 
-TEST_F(CliKeysTest, AfterTwoDashesNothingIsAnOption) {
+TEST_F(CliKeysTest, AfterTwoDashesNoWordIsAnOption) {
   Done({"put", store_, "odd", "--", "-k", "--ttl"});
   EXPECT_EQ(Done({"get", store_, "odd", "--", "-k"}), "--ttl");
 }
@@ -127,7 +127,7 @@ TEST_F(CliKeysTest, AddPrintsTheSum) {
   EXPECT_EQ(Done({"get", store_, "c", "n"}), "-1");
 }
 
-TEST_F(CliKeysTest, AddToWhatIsNoNumberOrTooLargeFailsAndChangesNothing) {
+TEST_F(CliKeysTest, AddToANonNumberOrBeyondTheRangeFailsAndChangesNothing) {
   Done({"put", store_, "c", "text", "hello"});
   Fails(3, {"add", store_, "c", "text", "1"}, {store_});
   EXPECT_EQ(Done({"get", store_, "c", "text"}), "hello");
@@ -138,7 +138,7 @@ TEST_F(CliKeysTest, AddToWhatIsNoNumberOrTooLargeFailsAndChangesNothing) {
 
 TEST_F(CliKeysTest, NamespacesAreListedCreatedRenamedAndDropped) {
   Done({"ns", "create", store_, "acme/config"});
-  Done({"ns", "create", store_, "acme/config"});  // There is nothing to do.
+  Done({"ns", "create", store_, "acme/config"});  // It exists, which is no error.
   Done({"ns", "create", store_, "other"});
   Done({"put", store_, "acme/config", "k", "v"});
   const json all = json::parse(Done({"ns", "list", store_, "--json"}));
@@ -169,7 +169,7 @@ TEST_F(CliKeysTest, InitCreatesAStoreOnce) {
   EXPECT_EQ(stat["uuid"], made["uuid"]);
 }
 
-TEST_F(CliKeysTest, InitTakesTheTimeouts) {
+TEST_F(CliKeysTest, InitSetsTheTimeouts) {
   Done({"init", store_, "--stale-after", "250ms", "--operation-timeout", "2m"});
   const json stat = json::parse(Done({"stat", store_, "--json"}));
   EXPECT_EQ(stat["stale_after_ms"], 250);
@@ -190,7 +190,7 @@ TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
   EXPECT_EQ(ps[0]["name"], "test");
   EXPECT_EQ(ps[0]["pid"], ::getpid());
   EXPECT_EQ(ps[0]["state"], "live");
-  EXPECT_GE(ps[0]["lanes"], 1);  // The heartbeat thread may have one, too.
+  EXPECT_GE(ps[0]["lanes"], 1);  // The heartbeat thread may have another one.
   EXPECT_EQ(ps[1]["name"], "commy ps");
   const std::string table = Done({"ps", store_});
   EXPECT_TRUE(table.starts_with("SLOT")) << table;
@@ -198,7 +198,7 @@ TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
   EXPECT_NE(table.find(std::to_string(::getpid())), std::string::npos);
 }
 
-TEST_F(CliKeysTest, PsAndStatSayWhoHoldsSnapshotsAndWhatTheyKeep) {
+TEST_F(CliKeysTest, PsAndStatNameTheHoldersOfSnapshotsAndTheBytesTheyKeep) {
   Options options;
   options.process_name = "test";
   const absl::StatusOr<Store> opened = Store::Open(store_, options);
@@ -224,7 +224,7 @@ TEST_F(CliKeysTest, PsAndStatSayWhoHoldsSnapshotsAndWhatTheyKeep) {
   EXPECT_NE(metrics.find("\ncommy_snapshots 1\n"), std::string::npos) << metrics;
 }
 
-TEST_F(CliKeysTest, CheckOfASoundStoreSaysSo) {
+TEST_F(CliKeysTest, CheckReportsASoundStoreAsSound) {
   Done({"put", store_, "a", "k", "v"});
   const json check = json::parse(Done({"check", store_, "--json"}));
   EXPECT_EQ(check["sound"], true);
@@ -248,7 +248,7 @@ TEST_F(CliKeysTest, LayoutIsTheLibrarysInBothForms) {
   EXPECT_EQ(lines, DescribeLayout());
 }
 
-TEST_F(CliKeysTest, CommandsThatPutALargeValueOverAndOverUseAgainWhatTheyReplaced) {
+TEST_F(CliKeysTest, RepeatedPutsOfALargeValueReuseTheSpaceOfTheOldOne) {
   ProgramOptions value;
   value.input = std::string(1'000'000, 'v');
   for (int i = 0; i < 60; ++i) {

@@ -1,5 +1,6 @@
-// What a command writes to a FILE: the file keeps its mode, owner and links, is old or new and never
-// half, and nothing else is left; what is no regular file is written into; the store is refused.
+// Commands that write to a FILE: the file keeps its mode, owner and links, is old or new and never
+// half, and no other file is left. A file that is not regular is written into; the store is
+// refused.
 #include <csignal>
 #include <filesystem>
 #include <fstream>
@@ -63,7 +64,7 @@ class OutputFileTest : public CliFixture {
     }
     return false;
   }
-  // So many keys that a dump takes a while.
+  // Enough keys for a dump to take a while.
   void Fill() {
     std::string lines;
     for (int i = 0; i < 100'000; ++i) {
@@ -75,7 +76,7 @@ class OutputFileTest : public CliFixture {
   std::string dump_;
 };
 
-TEST_F(OutputFileTest, ANewFileHasTheModeThatTheMaskLeaves) {
+TEST_F(OutputFileTest, ANewFileHasTheModeThatTheUmaskLeaves) {
   const mode_t mask = ::umask(027);
   Done({"dump", store_, "n", temp_.File("new")});
   ::umask(mask);
@@ -103,7 +104,7 @@ TEST_F(OutputFileTest, AnOldFileKeepsItsOwner) {
   EXPECT_EQ(Facts(file).st_gid, 65533U);
 }
 
-TEST_F(OutputFileTest, AnOwnerThatCannotBeKeptIsAnErrorAndTheOldFileStays) {
+TEST_F(OutputFileTest, ADumpThatCannotKeepTheOwnerFailsAndTheOldFileStays) {
   if (::geteuid() != 0 || RunCommy({"--version"}, {.user = 65534}).code != 0) {
     GTEST_SKIP() << "NOT TESTED: needs root, and a build folder that everybody may read";
   }
@@ -142,7 +143,7 @@ TEST_F(OutputFileTest, AFifoIsWrittenIntoAndStaysOne) {
   EXPECT_TRUE(S_ISFIFO(Facts(fifo).st_mode));
 }
 
-TEST_F(OutputFileTest, WhatWaitsForAReaderOfAFifoCanBeInterrupted) {
+TEST_F(OutputFileTest, ACommandThatWaitsForAReaderOfAFifoCanBeInterrupted) {
   const std::string fifo = temp_.File("fifo");
   ASSERT_EQ(::mkfifo(fifo.c_str(), 0600), 0);
   Program program({"dump", store_, "n", fifo});
@@ -253,12 +254,12 @@ TEST_F(OutputFileTest, ADirectoryAndAMissingOneAreRefused) {
 
 class InterruptedDumpTest : public OutputFileTest, public testing::WithParamInterface<int> {};
 
-TEST_P(InterruptedDumpTest, LeavesTheOldFileAndNothingElse) {
+TEST_P(InterruptedDumpTest, AnInterruptedDumpLeavesTheOldFileAndNoOther) {
   Fill();
   fs::create_directory(temp_.File("out"));
   const std::string file = Old("out/file");
   int interrupted = 0;
-  // Struck at once, and somewhat later each time, until it was done before.
+  // Interrupted at once, and a little later each time, until the dump ends first.
   for (int steps = 0; interrupted < 20; ++steps) {
     Program program({"dump", store_, "n", file});
     for (int i = 0; i < steps && !program.Ended(); ++i) {

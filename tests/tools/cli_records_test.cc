@@ -1,4 +1,4 @@
-// load and scan: what is in a store comes out as text and back in exactly as it was.
+// load and scan: the content of a store round-trips through text exactly.
 #include <algorithm>
 #include <csignal>
 #include <fstream>
@@ -98,7 +98,7 @@ TEST_F(CliRecordsTest, JsonlKeepsTheTimeToLive) {
   EXPECT_LE(again["ttl_ms"], ttl_ms);
 }
 
-TEST_F(CliRecordsTest, ScanFiltersAndLimits) {
+TEST_F(CliRecordsTest, ScanFiltersByPrefixAndLimits) {
   Done({"load", store_, "n"}, {.input = "a1\t1\na2\t2\nb1\t3\nb2\t4\n"});
   const auto sorted = [](const std::string& text) {
     std::istringstream stream(text);
@@ -134,7 +134,7 @@ TEST_F(CliRecordsTest, OrderedNamespacesAreScannedByRangeBothWays) {
   EXPECT_EQ(listed.find("hash"), std::string::npos) << listed;
 }
 
-TEST_F(CliRecordsTest, WhatANamespacesOrderForbidsIsAnError) {
+TEST_F(CliRecordsTest, OptionsThatANamespacesOrderForbidsAreErrors) {
   Done({"put", store_, "hash", "k", "v"});
   Fails(3, {"scan", store_, "hash", "--reverse"}, {store_, "a hash namespace has no order"});
   Fails(3, {"put", store_, "hash", "k", "w", "--ordered"}, {store_, "created with the order hash"});
@@ -153,13 +153,13 @@ TEST_F(CliRecordsTest, BoundsThatLeaveNothingAreNoError) {
   EXPECT_EQ(Done({"scan", store_, "n", "--to", "b", "--limit", "5", "--reverse"}), "a\t1\n");
 }
 
-TEST_F(CliRecordsTest, RawIsWithoutEscapes) {
+TEST_F(CliRecordsTest, RawOutputHasNoEscapes) {
   Done({"put", store_, "n", "k", "-"}, {.input = "one\ntwo\\"});
   EXPECT_EQ(Done({"scan", store_, "n", "--format", "raw"}), "k\tone\ntwo\\\n");
   EXPECT_EQ(Done({"scan", store_, "n"}), "k\tone\\ntwo\\\\\n");
 }
 
-TEST_F(CliRecordsTest, ABadLineIsNamedAndNothingLooksLikeSuccess) {
+TEST_F(CliRecordsTest, LoadNamesABadLineAndFails) {
   const std::string file = WriteFile("bad.tsv", "a\t1\nb\t2\nno tab\nc\t3\n");
   Fails(3, {"load", store_, "n", file}, {file, "line 3", "no tab", "2 records"});
   EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}, {"b", "2"}}));
@@ -167,13 +167,13 @@ TEST_F(CliRecordsTest, ABadLineIsNamedAndNothingLooksLikeSuccess) {
         {"standard input", "line 1", "not JSON", "0 records"}, {.input = "{\n"});
 }
 
-TEST_F(CliRecordsTest, ALastLineWithoutNewlineCounts) {
+TEST_F(CliRecordsTest, LoadReadsALastLineWithoutANewline) {
   Done({"load", store_, "n"}, {.input = "a\t1\nb\t2"});
   EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}, {"b", "2"}}));
   EXPECT_TRUE(Done({"load", other_, "n"}, {.input = ""}).starts_with("loaded 0 records"));
 }
 
-TEST_F(CliRecordsTest, AByteOrderMarkCarriageReturnsAndBlankLinesAreNotOfTheRecords) {
+TEST_F(CliRecordsTest, LoadSkipsAByteOrderMarkCarriageReturnsAndBlankLines) {
   Done({"load", store_, "n"},
        {.input = "\xef\xbb\xbfvisits\t41\r\nr\t1\\r\r\n\r\n\nrr\ta\r\r\nl\t2\r"});
   EXPECT_EQ(Content(store_, "n"),
@@ -187,7 +187,7 @@ TEST_F(CliRecordsTest, AByteOrderMarkCarriageReturnsAndBlankLinesAreNotOfTheReco
         {.input = "a\t1\n\nb\t2\nc\n"});
 }
 
-TEST_F(CliRecordsTest, AByteOrderMarkThatIsOfAKeyOrAValueIsKept) {
+TEST_F(CliRecordsTest, AByteOrderMarkInAKeyOrAValueIsKept) {
   const Records records = {{"\xef\xbb\xbf", "\xef\xbb\xbf"}};
   Done({"put", store_, "n", "\xef\xbb\xbf", "-"}, {.input = "\xef\xbb\xbf"});
   EXPECT_EQ(Content(store_, "n"), records);
@@ -198,7 +198,7 @@ TEST_F(CliRecordsTest, AByteOrderMarkThatIsOfAKeyOrAValueIsKept) {
   }
 }
 
-TEST_F(CliRecordsTest, WhatIsWrongBeforeTheFirstLineHasNoLine) {
+TEST_F(CliRecordsTest, AnErrorBeforeTheFirstLineNamesNoLine) {
   Done({"put", store_, "hash", "k", "v"});
   for (const ProgramEnd& end :
        {RunCommy({"load", store_, "hash", "--ordered"}, {.input = "k\tw\n"}),
@@ -229,7 +229,7 @@ TEST_F(CliRecordsTest, CtrlCEndsALoadBetweenTwoRecords) {
   EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}, {"b", "2"}}));
 }
 
-TEST_F(CliRecordsTest, AReaderThatGoesAwayEndsAScanLikeAnyFilter) {
+TEST_F(CliRecordsTest, ScanEndsBySigpipeWhenItsReaderCloses) {
   const Namespace ns = MustOpen(store_, "n");
   for (int i = 0; i < 2000; ++i) {
     ASSERT_TRUE(ns.Put("key" + std::to_string(i), std::string(200, 'x')).ok());

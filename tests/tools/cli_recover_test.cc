@@ -1,4 +1,4 @@
-// recover: what it prints, and its exit status.
+// recover: its output and its exit status.
 #include <fstream>
 #include <iterator>
 
@@ -18,7 +18,7 @@ class CliRecoverTest : public CliFixture {
     }
     ASSERT_TRUE(ns.Delete("three").ok());
   }
-  // Changes a byte of the file where `text` is.
+  // Changes a byte of `text` in the file.
   void Damage(const std::string& text) const {
     std::ifstream in(store_, std::ios::binary);
     std::string bytes{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
@@ -33,7 +33,7 @@ class CliRecoverTest : public CliFixture {
   const std::string saved_ = temp_.File("saved.commy");
 };
 
-TEST_F(CliRecoverTest, SavesASoundStoreWhole) {
+TEST_F(CliRecoverTest, RecoverSavesASoundStoreWhole) {
   Fill();
   const std::string text = Done({"recover", store_, saved_});
   EXPECT_TRUE(text.starts_with("saved 2 keys in 1 namespaces to " + saved_)) << text;
@@ -42,7 +42,7 @@ TEST_F(CliRecoverTest, SavesASoundStoreWhole) {
   EXPECT_TRUE(Done({"check", saved_}).ends_with("sound\n"));
 }
 
-TEST_F(CliRecoverTest, SaysWhatWasLostAndEndsWithOne) {
+TEST_F(CliRecoverTest, RecoverReportsLossesAndEndsWithStatusOne) {
   Fill();
   Damage("value of it's");
   const ProgramEnd end = RunCommy({"recover", store_, saved_});
@@ -64,7 +64,7 @@ TEST_F(CliRecoverTest, SaysWhatWasLostAndEndsWithOne) {
   EXPECT_EQ(report["transactions_torn"], 0);
 }
 
-TEST_F(CliRecoverTest, FailsWithALineThatSaysWhatToDo) {
+TEST_F(CliRecoverTest, RecoverFailsWithALineThatNamesTheRemedy) {
   Fails(3, {"recover", store_, saved_}, {store_, "No such file", "name a store file"});
   Fill();
   std::ofstream(saved_) << "mine";

@@ -1,5 +1,5 @@
-// A copy of a store that leaves out what holds only zeros (cp, rsync --sparse, tar --sparse, fallocate
-// --dig-holes) has lost the blocks that were reserved for it. No command may be ended by a signal.
+// A copy of a store without its blocks of zeros (cp, rsync --sparse, tar --sparse, fallocate
+// --dig-holes) has lost the reserved blocks. No command may be ended by a signal.
 #include <cstdint>
 #include <fstream>
 #include <string>
@@ -24,7 +24,7 @@ class SparseCopyTest : public CliFixture {
     EXPECT_EQ(::stat(path.c_str(), &facts), 0);
     return static_cast<std::uint64_t>(facts.st_blocks) * 512;
   }
-  // Pages of zeros become holes.
+  // Copies the file; pages of zeros become holes.
   static void CopySparse(const std::string& from, const std::string& to) {
     constexpr std::size_t kPage = 4096;
     std::ifstream in(from, std::ios::binary);
@@ -54,7 +54,7 @@ class SparseCopyTest : public CliFixture {
   }
 };
 
-TEST_F(SparseCopyTest, TheFirstWhoOpensItReservesAgain) {
+TEST_F(SparseCopyTest, OpeningASparseCopyReservesItsBlocksAgain) {
   Done({"init", store_, "--max-size", "64MiB"});
   Done({"put", store_, "n", "key", "value"});
   const std::string copy = temp_.File("copy.commy");
@@ -62,14 +62,14 @@ TEST_F(SparseCopyTest, TheFirstWhoOpensItReservesAgain) {
   const std::uint64_t before = DiskBytes(copy);
   ASSERT_LT(before, DiskBytes(store_) / 2);
   EXPECT_EQ(Done({"get", copy, "n", "key"}), "value");
-  // The spans that there are, but not the rest of the chunk that was reserved for the next ones.
+  // The published spans are reserved, but not the rest of their chunk.
   constexpr std::uint64_t kPieceBytes = std::uint64_t{256} << 10;
   EXPECT_GE(DiskBytes(copy), before + kPieceBytes / 2);
   EXPECT_GE(DiskBytes(copy) + (std::uint64_t{2} << 20) - kPieceBytes, DiskBytes(store_));
   EXPECT_EQ(Check(copy)["sound"], true);
 }
 
-TEST_F(SparseCopyTest, OnAFullDiskCommandsThatReadAnswerAndOthersSayWhy) {
+TEST_F(SparseCopyTest, OnAFullDiskASparseCopyCanBeReadAndWritesFailWithTheReason) {
   const SmallDisk disk(std::uint64_t{12} << 20U);
   if (!disk.mounted()) {
     GTEST_SKIP() << "NOT TESTED: " << disk.error();

@@ -38,7 +38,7 @@ class CliTopLiveTest : public CliTopTest {
     }
   }
 
-  // `stays`: it does not end by itself, which gives the terminal's modes back.
+  // `stays`: the program does not end by itself, which gives the terminal's modes back.
   void Start(const std::vector<std::string>& options, bool stays = true) {
     std::vector<std::string> words = {"top", store_};
     words.insert(words.end(), options.begin(), options.end());
@@ -88,17 +88,17 @@ class CliTopLiveTest : public CliTopTest {
   std::optional<Program> program_;
 };
 
-TEST_F(CliTopLiveTest, QEndsItAndGivesTheTerminalBack) {
+TEST_F(CliTopLiveTest, QEndsTopAndRestoresTheTerminal) {
   Start({"--interval", "1h"});
   EXPECT_TRUE(Shown("acme/config"));
-  EXPECT_TRUE(Shown("commy top"));  // Itself, as a participant.
+  EXPECT_TRUE(Shown("commy top"));  // The program itself, as a participant.
   terminal_.Type("xq");
   const ProgramEnd end = End();
   EXPECT_EQ(end.code, 0);
   EXPECT_EQ(end.err, "");
 }
 
-TEST_F(CliTopLiveTest, CtrlCAndSigtermGiveTheTerminalBackAndEndItByThatSignal) {
+TEST_F(CliTopLiveTest, CtrlCAndSigtermRestoreTheTerminalAndEndTopByThatSignal) {
   Start({"--interval", "1h"});
   terminal_.Type("\x03");
   EXPECT_EQ(End().signal, SIGINT);
@@ -108,22 +108,22 @@ TEST_F(CliTopLiveTest, CtrlCAndSigtermGiveTheTerminalBackAndEndItByThatSignal) {
   EXPECT_EQ(End().signal, SIGTERM);
 }
 
-TEST_F(CliTopLiveTest, AResizeDrawsAgainAndNothingWraps) {
+TEST_F(CliTopLiveTest, AResizeRedrawsWithoutWrappedLines) {
   Start({"--interval", "1h"});
   EXPECT_GT(LastPicture().size(), 6U);
   terminal_.Clear();
   terminal_.Resize(6, 20);
-  ASSERT_TRUE(Shown(kDrawn));  // Not because time passed.
+  ASSERT_TRUE(Shown(kDrawn));  // The interval has not elapsed.
   const std::vector<std::string> lines = LastPicture();
   EXPECT_LE(lines.size(), 6U);
   for (const std::string& line : lines) {
-    EXPECT_LE(line.size(), 21U) << line;  // And its carriage return.
+    EXPECT_LE(line.size(), 21U) << line;  // Includes the carriage return.
   }
   terminal_.Type("q");
   EXPECT_EQ(End().code, 0);
 }
 
-TEST_F(CliTopLiveTest, ItLooksAgainAndAgain) {
+TEST_F(CliTopLiveTest, TopShowsNewAndDroppedNamespacesAtTheNextInterval) {
   Start({"--interval", "10ms"});
   EXPECT_TRUE(Shown("rates over "));
   const Namespace ns = MustOpen(store_, "later/made");
@@ -138,7 +138,7 @@ TEST_F(CliTopLiveTest, ItLooksAgainAndAgain) {
   EXPECT_EQ(End().code, 0);
 }
 
-TEST_F(CliTopLiveTest, CtrlZGivesTheTerminalBackUntilItGoesOn) {
+TEST_F(CliTopLiveTest, CtrlZRestoresTheTerminalUntilTopResumes) {
   Start({"--interval", "1h"});
   terminal_.Clear();
   terminal_.Type("\x1a");
@@ -157,13 +157,13 @@ TEST_F(CliTopLiveTest, CtrlZGivesTheTerminalBackUntilItGoesOn) {
   EXPECT_EQ(End().code, 0);
 }
 
-TEST_F(CliTopLiveTest, EndsWithAnErrorWhenTheStoreIsGone) {
+TEST_F(CliTopLiveTest, TopFailsWhenTheStoreIsRemoved) {
   Start({"--interval", "10ms"});
   ASSERT_EQ(::unlink(store_.c_str()), 0);
   ExpectLine(End(), 3, {store_, "was removed"});
 }
 
-TEST_F(CliTopLiveTest, EndsWithAnErrorWhenAnotherStoreHasTakenItsPlace) {
+TEST_F(CliTopLiveTest, TopFailsWhenAnotherStoreReplacesIt) {
   Start({"--interval", "10ms"});
   const std::string other = temp_.File("other.commy");
   Done({"init", other});
@@ -171,12 +171,12 @@ TEST_F(CliTopLiveTest, EndsWithAnErrorWhenAnotherStoreHasTakenItsPlace) {
   ExpectLine(End(), 3, {store_, "was replaced"});
 }
 
-TEST_F(CliTopLiveTest, CountEndsIt) {
+TEST_F(CliTopLiveTest, TopEndsAfterCountPictures) {
   Start({"--interval", "1ms", "--count", "3"}, false);
   EXPECT_EQ(End().code, 0);
 }
 
-TEST_F(CliTopTest, ThroughAPipeItIsOnePictureOfPlainText) {
+TEST_F(CliTopTest, TopThroughAPipeIsOnePictureOfPlainText) {
   const std::string text = Done({"top", store_, "--interval", "1ms"});
   EXPECT_TRUE(text.starts_with(store_ + "  rates over ")) << text;
   EXPECT_EQ(text.find('\x1b'), std::string::npos);
@@ -185,7 +185,7 @@ TEST_F(CliTopTest, ThroughAPipeItIsOnePictureOfPlainText) {
   }
 }
 
-TEST_F(CliTopTest, AsJsonItIsOneObject) {
+TEST_F(CliTopTest, TopAsJsonIsOneObject) {
   const json picture = json::parse(Done({"top", store_, "--json", "--interval", "1ms"}));
   EXPECT_EQ(picture["path"], store_);
   EXPECT_GE(picture["interval_s"].get<double>(), 0.001);
@@ -200,7 +200,7 @@ TEST_F(CliTopTest, AsJsonItIsOneObject) {
   EXPECT_EQ(picture["namespaces"][0]["keys_per_second"], 0.0);
 }
 
-TEST_F(CliTopTest, GoesOnWhileOthersComeAndGo) {
+TEST_F(CliTopTest, TopKeepsRunningWhileParticipantsAndNamespacesComeAndGo) {
   Program top({"top", store_, "--interval", "1ms", "--count", "50"});
   bool ended = false;
   while (!ended) {
@@ -214,7 +214,7 @@ TEST_F(CliTopTest, GoesOnWhileOthersComeAndGo) {
   EXPECT_EQ(end.code, 0) << end.err;
 }
 
-TEST_F(CliTopTest, SigtermEndsItWhileItWaits) {
+TEST_F(CliTopTest, SigtermEndsTopDuringItsInterval) {
   Program top({"top", store_, "--interval", "1h"});
   const Namespace ns = MustOpen(store_, "acme/config");
   const absl::StatusOr<Store> store = Store::Open(store_);
@@ -224,7 +224,7 @@ TEST_F(CliTopTest, SigtermEndsItWhileItWaits) {
   EXPECT_EQ(top.Wait().signal, SIGTERM);
 }
 
-TEST_F(CliTopTest, ChangesNothingAndMakesNoStore) {
+TEST_F(CliTopTest, TopCreatesNoStoreAndRefusesOptionsOutOfRange) {
   Fails(3, {"top", temp_.File("none.commy")}, {"none.commy"});
   EXPECT_NE(::access(temp_.File("none.commy").c_str(), F_OK), 0);
   Fails(2, {"top", store_, "--interval", "0s"}, {"--interval"});

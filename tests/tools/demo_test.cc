@@ -56,7 +56,7 @@ class DemoTest : public CliFixture {
   const std::string words_ = temp_.File("words");
 };
 
-TEST_F(DemoTest, KeepsItsPromisesThroughAKillAndAStop) {
+TEST_F(DemoTest, TheDemoKeepsItsPromisesThroughAKillAndAStop) {
   const ProgramEnd end = RunCommy(Demo("2s"));
   ASSERT_EQ(end.code, 0) << end.out << end.err;
   const json report = json::parse(end.out);
@@ -83,7 +83,7 @@ TEST_F(DemoTest, KeepsItsPromisesThroughAKillAndAStop) {
   EXPECT_NE(text.out.find("\nAll as promised.\n"), std::string::npos) << text.out;
 }
 
-TEST_F(DemoTest, AKeyThatIsNotInTheSourceIsCountedAsWrong) {
+TEST_F(DemoTest, TheDemoCountsAnUnknownKeyAsWrong) {
   Program demo(Demo("3s"));
   const std::optional<Namespace> words = OpenWhenAtWork(demo, "demo/words");
   ASSERT_TRUE(words.has_value());
@@ -96,7 +96,7 @@ TEST_F(DemoTest, AKeyThatIsNotInTheSourceIsCountedAsWrong) {
   EXPECT_NE(report["first_wrong"].get<std::string>().find("not a word"), std::string::npos);
 }
 
-TEST_F(DemoTest, AWrongValueIsCountedAsWrong) {
+TEST_F(DemoTest, TheDemoCountsAWrongValueAsWrong) {
   Program demo(Demo("3s"));
   const std::optional<Namespace> unicode = OpenWhenAtWork(demo, "demo/unicode");
   ASSERT_TRUE(unicode.has_value());
@@ -110,20 +110,20 @@ TEST_F(DemoTest, AWrongValueIsCountedAsWrong) {
   EXPECT_GT(json::parse(end.out)["wrong"], 0);
 }
 
-TEST_F(DemoTest, AMissingInputFileNamesThePackage) {
+TEST_F(DemoTest, TheErrorForAMissingInputFileNamesThePackage) {
   const std::string none = temp_.File("none");
   Fails(3, {"demo", store_, "--words", none, "--unicode", unicode_}, {none, "wamerican"});
   Fails(3, {"demo", store_, "--unicode", none, "--words", words_}, {none, "unicode-data"});
   Fails(3, {"demo", store_, "--unicode", words_, "--words", words_}, {words_, "unicode-data"});
 }
 
-TEST_F(DemoTest, AStoreThatHoldsSomethingElseIsRefused) {
+TEST_F(DemoTest, TheDemoRefusesAStoreWithOtherContent) {
   Done({"put", store_, "acme/config", "greeting", "hello"});
   Fails(3, {"demo", store_, "--words", words_, "--unicode", unicode_}, {store_, "acme/config"});
   EXPECT_EQ(Done({"get", store_, "acme/config", "greeting"}), "hello");
 }
 
-TEST_F(DemoTest, CtrlCEndsAllOfItsProcesses) {
+TEST_F(DemoTest, CtrlCEndsAllProcessesOfTheDemo) {
   Program demo(Demo("60s"));
   ASSERT_TRUE(OpenWhenAtWork(demo, "demo/words").has_value());
   demo.Signal(SIGINT);

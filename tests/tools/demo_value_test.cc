@@ -1,4 +1,4 @@
-// The demo's readers notice what they are there to notice.
+// The demo's readers detect wrong, torn and stale values.
 #include <cctype>
 #include <string>
 
@@ -16,7 +16,7 @@ std::string Value(std::string_view key, std::string_view text, Stamp stamp) {
   return value;
 }
 
-TEST(StampedValueTest, AValueTellsItsRoundAndWriter) {
+TEST(StampedValueTest, AStampedValueHoldsItsRoundAndWriter) {
   const absl::StatusOr<Stamp> stamp =
       VerifyValue("1F600", "GRINNING FACE (So)", Value("1F600", "GRINNING FACE (So)", {7, 2}));
   ASSERT_TRUE(stamp.ok()) << stamp.status();
@@ -24,7 +24,7 @@ TEST(StampedValueTest, AValueTellsItsRoundAndWriter) {
   EXPECT_EQ(stamp->writer, 2U);
 }
 
-TEST(StampedValueTest, AnyChangedBitAndAnyCutIsNoticed) {
+TEST(StampedValueTest, AnyChangedBitAndAnyCutIsDetected) {
   const std::string good = Value("key", "text", {12, 1});
   for (std::size_t i = 0; i < good.size(); ++i) {
     for (unsigned bit = 0; bit < 8; ++bit) {
@@ -39,13 +39,13 @@ TEST(StampedValueTest, AnyChangedBitAndAnyCutIsNoticed) {
   EXPECT_FALSE(VerifyValue("key", "text", good + " ").ok());
 }
 
-TEST(StampedValueTest, AValueOfAnotherKeyOrTextIsNoticed) {
+TEST(StampedValueTest, AValueOfAnotherKeyOrTextIsDetected) {
   EXPECT_FALSE(VerifyValue("key", "text", Value("other", "text", {1, 1})).ok());
   EXPECT_FALSE(VerifyValue("key", "text", Value("key", "other", {1, 1})).ok());
   EXPECT_FALSE(VerifyValue("key", "text", Value("key", "text2", {1, 1})).ok());
 }
 
-TEST(StampedValueTest, TwoWritesMixedAreNoticed) {
+TEST(StampedValueTest, AMixtureOfTwoWritesIsDetected) {
   const std::string one = Value("key", "text", {1, 1});
   const std::string two = Value("key", "text", {2, 1});
   ASSERT_EQ(one.size(), two.size());
@@ -60,7 +60,7 @@ TEST(FreshnessTest, AnAcknowledgedRoundMayNotBeLost) {
   EXPECT_FALSE(CheckFresh("k", {3, 1}, 10, {5, 10}, {5, 10}).ok());
 }
 
-TEST(FreshnessTest, NoRoundMayComeBeforeItsTime) {
+TEST(FreshnessTest, AValueOfALaterRoundIsWrong) {
   EXPECT_TRUE(CheckFresh("k", {6, 1}, 3, {5, 10}, {6, 1}).ok());
   EXPECT_FALSE(CheckFresh("k", {6, 1}, 3, {5, 10}, {5, 99}).ok());
 }

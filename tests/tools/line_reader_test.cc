@@ -1,4 +1,4 @@
-// Lines and values that come in pieces, as a pipe hands them out.
+// Lines and values that arrive in pieces, as from a pipe.
 #include "line_reader.h"
 
 #include <algorithm>
@@ -45,7 +45,7 @@ class PipeReader {
     });
   }
   ~PipeReader() {
-    reader_.reset();  // Before it the writer might wait for room in the pipe.
+    reader_.reset();  // Closes the pipe, since the writer may be waiting for room in it.
     writer_.join();
   }
   PipeReader(const PipeReader&) = delete;
@@ -81,7 +81,7 @@ TEST(LineReaderTest, AValueInSmallPiecesCostsWorkInProportionToItsLength) {
   EXPECT_LE(reader->bytes_prepared(), 6 * text.size());
 }
 
-TEST(LineReaderTest, ManyShortLinesInSmallPiecesAreHardlyMoved) {
+TEST(LineReaderTest, ShortLinesInSmallPiecesAreRarelyMoved) {
   std::string text;
   for (int i = 0; i < 200'000; ++i) {
     text += "key" + std::to_string(i) + "\tvalue\n";
@@ -96,7 +96,7 @@ TEST(LineReaderTest, ManyShortLinesInSmallPiecesAreHardlyMoved) {
   EXPECT_LE(reader->bytes_prepared(), text.size() + (std::size_t{256} << 10U));
 }
 
-TEST(LineReaderTest, RandomLinesInRandomPiecesAreWhatWasWritten) {
+TEST(LineReaderTest, RandomLinesInRandomPiecesAreReadAsWritten) {
   std::mt19937_64 random(test::Seed());
   for (int round = 0; round < 20; ++round) {
     std::vector<std::string> lines(random() % 30);
@@ -118,7 +118,7 @@ TEST(LineReaderTest, RandomLinesInRandomPiecesAreWhatWasWritten) {
   }
 }
 
-TEST(LineReaderTest, ARestThatIsTooLongIsCutOneBytePastItsLimit) {
+TEST(LineReaderTest, ATooLongRestIsCutOneBytePastItsLimit) {
   const std::string text(1'000'000, 'x');
   PipeReader reader(text, text.size());
   EXPECT_EQ(reader->ReadRest(text.size()).value().size(), text.size());

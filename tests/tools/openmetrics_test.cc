@@ -18,7 +18,7 @@ struct Sample {
   double value = 0;
 };
 
-// Fails the test on whatever is not OpenMetrics text. Families by name.
+// Parses OpenMetrics text into families by name; fails the test on any other text.
 std::map<std::string, std::vector<Sample>> Parse(const std::string& text) {
   std::map<std::string, std::vector<Sample>> families;
   std::string family;
@@ -89,7 +89,7 @@ std::string Unescape(const std::string& label) {
 
 class OpenMetricsTest : public CliFixture {
  protected:
-  // Puts a key into each, and expects a label for each from which its name can be read.
+  // Puts a key into each namespace, and expects a label for each from which its name can be read.
   void ExpectLabels(const std::set<std::string>& names) {
     for (const std::string& name : names) {
       ASSERT_TRUE(MustOpen(store_, name).Put("k", "v").ok());
@@ -107,7 +107,7 @@ class OpenMetricsTest : public CliFixture {
   }
 };
 
-TEST_F(OpenMetricsTest, SaysOfStoreParticipantsAndNamespacesWhatTheOtherCommandsSay) {
+TEST_F(OpenMetricsTest, MetricsAgreeWithTheOtherCommands) {
   Done({"load", store_, "acme/a"}, {.input = "1\tx\n2\ty\n3\tz\n"});
   Done({"put", store_, "b", "k", "v"});
   const Namespace held = MustOpen(store_, "b");
@@ -135,7 +135,7 @@ TEST_F(OpenMetricsTest, SaysOfStoreParticipantsAndNamespacesWhatTheOtherCommands
   EXPECT_EQ(families["commy_participant_up"].size(), 2U);
 }
 
-TEST_F(OpenMetricsTest, NamesOfAnyBytesAreEscaped) {
+TEST_F(OpenMetricsTest, LabelsEscapeNamesOfAnyBytes) {
   Done({"put", store_, "a\"b\\c\nd", "k", "v"});
   ASSERT_TRUE(MustOpen(store_, "\xff").Put("k", "v").ok());
   auto families = Parse(Done({"stat", store_, "--format", "openmetrics"}));
@@ -146,12 +146,12 @@ TEST_F(OpenMetricsTest, NamesOfAnyBytesAreEscaped) {
   EXPECT_EQ(names, (std::set<std::string>{R"(a\"b\\\\c\nd)", R"(\\xff)"}));
 }
 
-TEST_F(OpenMetricsTest, BytesAndTheirEscapesAsTextAreDifferentLabels) {
+TEST_F(OpenMetricsTest, BytesAndTextOfTheirEscapesHaveDifferentLabels) {
   ExpectLabels({"\xff\xfe", R"(\xff\xfe)", R"(\\xff\xfe)", "\\\xff", R"(\\)", R"(\)", R"(\n)", "\n",
                 R"(\")", "\"", "\r", std::string(1, '\0')});
 }
 
-TEST_F(OpenMetricsTest, RandomNamesHaveLabelsThatCanBeReadBack) {
+TEST_F(OpenMetricsTest, LabelsOfRandomNamesCanBeReadBack) {
   std::mt19937_64 random(Seed());
   const std::vector<std::string> pieces = {"\\", "x",  "\\xff",    "\xff", "\n",
                                            "n",  "\"", "\xc3\xa9", "f"};
@@ -168,7 +168,7 @@ TEST_F(OpenMetricsTest, RandomNamesHaveLabelsThatCanBeReadBack) {
   ExpectLabels(names);
 }
 
-TEST_F(OpenMetricsTest, TheOtherFormatsAreTheOldOnes) {
+TEST_F(OpenMetricsTest, TheOtherFormatsOfStatAreUnchanged) {
   Done({"put", store_, "a", "k", "v"});
   EXPECT_EQ(Done({"stat", store_, "--format", "json"}).substr(0, 1), "{");
   EXPECT_NE(Done({"stat", store_, "--format", "text"}).find("keys"), std::string::npos);

@@ -43,7 +43,7 @@ bool Become(uid_t user) {
   return ::setgroups(0, nullptr) == 0 && ::setgid(user) == 0 && ::setuid(user) == 0;
 }
 
-// Makes it the terminal of this process, which alone gets its Ctrl-C then.
+// Makes it the controlling terminal of this process, which alone then gets its Ctrl-C.
 bool TakeTerminal(int fd) {
   return fd < 0 || (::setsid() >= 0 && ::ioctl(fd, TIOCSCTTY, 0) == 0 && ::dup2(fd, 0) == 0 &&
                     ::dup2(fd, 1) == 1 && ::setenv("TERM", "xterm", 1) == 0);

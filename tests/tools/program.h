@@ -1,4 +1,4 @@
-// Runs the command line as a user would, and sees all that it does.
+// Runs the command line as a user would, and captures its output and its end.
 #pragma once
 
 #include <optional>
@@ -11,7 +11,7 @@ namespace commy::test {
 
 struct ProgramEnd {
   int code = -1;   // Exit status; -1: a signal ended it, or the deadline.
-  int signal = 0;  // Which.
+  int signal = 0;  // The signal that ended it.
   std::string out;
   std::string err;
 };

@@ -1,4 +1,4 @@
-// A pseudo-terminal on which a program runs, and what it has written there.
+// A pseudo-terminal on which a program runs, and the output there.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ class Terminal {
   Terminal(const Terminal&) = delete;
   Terminal& operator=(const Terminal&) = delete;
 
-  // Without /dev/pts there are none.
+  // False without /dev/pts.
   [[nodiscard]] bool ok() const { return side_ >= 0; }
   // For ProgramOptions::terminal_fd.
   [[nodiscard]] int fd() const { return side_; }
@@ -25,9 +25,9 @@ class Terminal {
   void Type(std::string_view keys) const;
   [[nodiscard]] termios Modes() const;
 
-  // All that was written so far. Does not wait.
+  // All output so far. Does not wait.
   const std::string& Written();
-  // Forgets it.
+  // Forgets that output.
   void Clear() { written_.clear(); }
 
  private:

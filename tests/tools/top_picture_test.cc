@@ -1,4 +1,4 @@
-// Rates and the lines that fit a screen, of looks that are made up here.
+// Rates and the lines that fit a screen, of samples that are made up here.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -39,7 +39,7 @@ Sample At(absl::Duration after_start) {
   return sample;
 }
 
-TEST(TopRatesTest, OneLookHasNoRates) {
+TEST(TopRatesTest, OneSampleHasNoRates) {
   Sample now = At(absl::Seconds(1));
   now.participants = {Participant(0, 10, 5)};
   now.namespaces = {Keys(1, "a", 7)};
@@ -50,7 +50,7 @@ TEST(TopRatesTest, OneLookHasNoRates) {
   EXPECT_EQ(picture.namespaces[0].keys_per_second, std::nullopt);
 }
 
-TEST(TopRatesTest, RatesAreDifferencesOverTheTimeBetween) {
+TEST(TopRatesTest, RatesAreDifferencesOverTheTimeBetweenSamples) {
   Sample before = At(absl::Seconds(1));
   before.stats.commit_clock = 100;
   before.participants = {Participant(0, 10, 1000), Participant(1, 11, 50)};
@@ -71,15 +71,15 @@ TEST(TopRatesTest, RatesAreDifferencesOverTheTimeBetween) {
   EXPECT_EQ(picture.namespaces[1].keys_per_second, 5.0);
 }
 
-TEST(TopRatesTest, AParticipantThatMayBeAnotherHasNoRate) {
+TEST(TopRatesTest, AParticipantThatMayHaveBeenReplacedHasNoRate) {
   Sample before = At(absl::Seconds(1));
   before.participants = {Participant(0, 10, 10), Participant(1, 11, 10), Participant(2, 12, 10),
                          Participant(3, 13, 10), Participant(4, 14, 10)};
   Sample now = At(absl::Seconds(2));
-  now.participants = {Participant(0, 99, 20),  // Another pid in its slot.
+  now.participants = {Participant(0, 99, 20),  // Another pid in the slot.
                       Participant(1, 11, 20),  // Started anew.
                       Participant(2, 12, 20),  // Another lane, with a count of its own.
-                      Participant(3, 13, 5),   // Went back.
+                      Participant(3, 13, 5),   // Its count went back.
                       Participant(5, 15, 20)};
   now.participants[1].started += absl::Milliseconds(1);
   now.participants[2].lanes = 2;
@@ -88,7 +88,7 @@ TEST(TopRatesTest, AParticipantThatMayBeAnotherHasNoRate) {
   }
 }
 
-TEST(TopRatesTest, ANamespaceIsTheSameByItsIdNotItsPath) {
+TEST(TopRatesTest, NamespacesAreMatchedByIdAndNotByPath) {
   Sample before = At(absl::Seconds(1));
   before.namespaces = {Keys(1, "old", 10), Keys(2, "made-anew", 10)};
   Sample now = At(absl::Seconds(2));
@@ -104,7 +104,7 @@ TEST(TopRatesTest, AClockThatWentBackGivesNoRates) {
   EXPECT_EQ(Compare(&before, At(absl::Seconds(2))).commits_per_second, std::nullopt);
 }
 
-TEST(TopRatesTest, WhoPinsIsWhoHoldsBackMoreThanIsNormalTheOldestFirst) {
+TEST(TopRatesTest, PinningListsParticipantsThatHoldBackTheEpochOldestFirst) {
   Sample now = At(absl::Seconds(1));
   now.participants = {Participant(0, 10, 0), Participant(1, 11, 0), Participant(2, 12, 0)};
   now.participants[0].pinned_for = absl::Milliseconds(800);
@@ -119,7 +119,7 @@ TEST(TopRatesTest, WhoPinsIsWhoHoldsBackMoreThanIsNormalTheOldestFirst) {
   EXPECT_EQ(ToLines(picture)[3], "held back by p2 (pid 12) for 9.00 s: 464 MiB, and by 1 more");
 }
 
-TEST(TopPictureTest, CutCountsCharactersAndLetsNoneMoveTheCursor) {
+TEST(TopPictureTest, CutCountsCharactersAndReplacesControlCharacters) {
   EXPECT_EQ(Cut("hello", 3), "hel");
   EXPECT_EQ(Cut("hello", 0), "");
   EXPECT_EQ(Cut("h\xc3\xa9llo", 2), "h\xc3\xa9");
@@ -138,7 +138,7 @@ Picture Crowd(std::size_t participants, std::size_t namespaces) {
   return Compare(nullptr, now);
 }
 
-TEST(TopPictureTest, NeverMoreLinesOrCharactersThanTheScreenHas) {
+TEST(TopPictureTest, APictureNeverExceedsTheScreen) {
   const Picture picture = Crowd(40, 40);
   for (const std::size_t rows : {0U, 1U, 2U, 5U, 6U, 7U, 8U, 9U, 24U, 100U}) {
     for (const std::size_t columns : {0U, 1U, 10U, 80U}) {
@@ -151,7 +151,7 @@ TEST(TopPictureTest, NeverMoreLinesOrCharactersThanTheScreenHas) {
   }
 }
 
-TEST(TopPictureTest, ATableThatIsCutSaysHowManyAreMissing) {
+TEST(TopPictureTest, ACutTableSaysHowManyRowsAreMissing) {
   const std::vector<std::string> lines = ToScreen(Crowd(40, 40), {.rows = 26, .columns = 80});
   ASSERT_EQ(lines.size(), 26U);
   // 5 lines of head; then 10 of participants (heading, 8, rest), blank, 10 of namespaces.
@@ -160,7 +160,7 @@ TEST(TopPictureTest, ATableThatIsCutSaysHowManyAreMissing) {
   EXPECT_EQ(lines[25], "and 32 more");
 }
 
-TEST(TopPictureTest, RoomThatOneTableDoesNotNeedIsTheOthers) {
+TEST(TopPictureTest, ATableUsesTheRoomThatTheOtherDoesNotNeed) {
   const auto has_rest = [](const std::vector<std::string>& lines) {
     return std::any_of(lines.begin(), lines.end(),
                        [](const std::string& line) { return line.starts_with("and "); });

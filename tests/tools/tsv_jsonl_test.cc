@@ -1,4 +1,4 @@
-// Lines of tsv and jsonl: what is written, what is read back, and what is refused.
+// Lines of tsv and jsonl: writing, reading back, and lines that are refused.
 #include <random>
 #include <string>
 #include <vector>
@@ -47,7 +47,7 @@ void ExpectRoundTrip(std::string_view key, std::string_view value) {
   EXPECT_EQ(from_jsonl->ttl, absl::InfiniteDuration());
 }
 
-TEST(TsvTest, EscapesByNameWhatHasOneAndAsHexWhatIsNotText) {
+TEST(TsvTest, TsvEscapesByNameWhereThereIsOneAndElseAsHex) {
   EXPECT_EQ(Tsv("a\tb", "\n\r\\"), "a\\tb\t\\n\\r\\\\\n");
   EXPECT_EQ(Tsv(std::string(1, '\0'), "\x1f\x7f"), "\\x00\t\\x1f\\x7f\n");
   EXPECT_EQ(Tsv("\xc3\xa9", "\xc3"), "\xc3\xa9\t\\xc3\n");
@@ -55,21 +55,21 @@ TEST(TsvTest, EscapesByNameWhatHasOneAndAsHexWhatIsNotText) {
   EXPECT_EQ(Tsv("", ""), "\t\n");
 }
 
-TEST(TsvTest, ReadsHexInEitherCaseAndBareBytesAsTheyAre) {
+TEST(TsvTest, TsvReadsHexInEitherCaseAndBareBytesLiterally) {
   const absl::StatusOr<Record> record = ParseTsvLine("\\x4A\\x4a\tb\r\xff ");
   ASSERT_TRUE(record.ok()) << record.status();
   EXPECT_EQ(record->key, "JJ");
   EXPECT_EQ(record->value, "b\r\xff ");
 }
 
-TEST(TsvTest, RefusesLinesThatAreNot) {
+TEST(TsvTest, TsvRefusesMalformedLines) {
   for (const std::string_view line : {"", "no tab", "a\tb\tc", "a\\\tb", "a\tb\\", "a\\q\tb",
                                       "a\\x\tb", "a\\x4\tb", "a\\x4g\tb", "a\t\\X41", "a\t\\0"}) {
     EXPECT_EQ(ParseTsvLine(line).status().code(), absl::StatusCode::kInvalidArgument) << line;
   }
 }
 
-TEST(JsonlTest, WritesTextAsTextAndOtherBytesAsBase64) {
+TEST(JsonlTest, JsonlWritesTextAsTextAndOtherBytesAsBase64) {
   EXPECT_EQ(Jsonl("k\"\\\n", "v\xc3\xa9"), "{\"key\":\"k\\\"\\\\\\n\",\"value\":\"v\xc3\xa9\"}\n");
   EXPECT_EQ(Jsonl("\xff", "\xff\xfe"), "{\"key_base64\":\"/w==\",\"value_base64\":\"//4=\"}\n");
   EXPECT_EQ(Jsonl("k", "v", absl::Milliseconds(1500)),
@@ -79,13 +79,13 @@ TEST(JsonlTest, WritesTextAsTextAndOtherBytesAsBase64) {
   EXPECT_EQ(keys_only, "{\"key\":\"k\"}\n");
 }
 
-TEST(JsonlTest, ATimeToLiveNeverRoundsToNone) {
+TEST(JsonlTest, JsonlNeverRoundsATimeToLiveToNone) {
   for (const absl::Duration ttl : {absl::Nanoseconds(1), absl::ZeroDuration(), absl::Seconds(-1)}) {
     EXPECT_EQ(Jsonl("k", "v", ttl), "{\"key\":\"k\",\"value\":\"v\",\"ttl_ms\":1}\n");
   }
 }
 
-TEST(JsonlTest, ReadsMembersInAnyOrder) {
+TEST(JsonlTest, JsonlReadsMembersInAnyOrder) {
   const absl::StatusOr<Record> record =
       ParseJsonLine(R"( {"ttl_ms": 7, "value_base64": "AA==", "key": "\u00e9"} )");
   ASSERT_TRUE(record.ok()) << record.status();
@@ -94,7 +94,7 @@ TEST(JsonlTest, ReadsMembersInAnyOrder) {
   EXPECT_EQ(record->ttl, absl::Milliseconds(7));
 }
 
-TEST(JsonlTest, RefusesLinesThatAreNot) {
+TEST(JsonlTest, JsonlRefusesMalformedLines) {
   for (const std::string_view line :
        {"", "{", "[]", "7", R"({"key":"k"})", R"({"value":"v"})", R"({"key":1,"value":"v"})",
         R"({"key":"k","key_base64":"aw==","value":"v"})", R"({"key":"k","value_base64":"*"})",
@@ -135,7 +135,7 @@ TEST(RecordLinesTest, RandomBytesRoundTrip) {
   }
 }
 
-TEST(Utf8Test, TakesWhatIsWellFormedOnly) {
+TEST(Utf8Test, IsUtf8AcceptsOnlyWellFormedText) {
   for (const std::string_view good :
        {"", "a", "\xc2\x80", "\xdf\xbf", "\xe0\xa0\x80", "\xed\x9f\xbf", "\xee\x80\x80",
         "\xef\xbf\xbf", "\xf0\x90\x80\x80", "\xf4\x8f\xbf\xbf"}) {

@@ -6,7 +6,7 @@
 namespace commy::tools {
 namespace {
 
-TEST(ParseSizeTest, UnderstandsBinaryAndDecimalUnits) {
+TEST(ParseSizeTest, ParseSizeUnderstandsBinaryAndDecimalUnits) {
   EXPECT_EQ(*ParseSize("0"), 0U);
   EXPECT_EQ(*ParseSize("4096"), 4096U);
   EXPECT_EQ(*ParseSize("4096B"), 4096U);
@@ -19,7 +19,7 @@ TEST(ParseSizeTest, UnderstandsBinaryAndDecimalUnits) {
   EXPECT_EQ(*ParseSize("9223372036854775807"), std::uint64_t{INT64_MAX});
 }
 
-TEST(ParseSizeTest, RefusesAnythingElse) {
+TEST(ParseSizeTest, ParseSizeRefusesOtherText) {
   for (const char* const text :
        {"", " ", "GiB", "-1", "+1", "1x", "1 GiBs", "1..5MiB", "0x10", "1.5", "9223372036854775808",
         "8388608TiB", "1e3", "nan", "inf", "1 1"}) {
@@ -27,7 +27,7 @@ TEST(ParseSizeTest, RefusesAnythingElse) {
   }
 }
 
-TEST(ParseDurationTest, TakesDurationsAboveZero) {
+TEST(ParseDurationTest, ParseDurationAcceptsOnlyPositiveDurations) {
   EXPECT_EQ(*ParseDuration("500ms"), absl::Milliseconds(500));
   EXPECT_EQ(*ParseDuration("1h30m"), absl::Minutes(90));
   for (const char* const text : {"", "0", "5", "-5s", "s", "5 s", "1d"}) {
@@ -35,7 +35,7 @@ TEST(ParseDurationTest, TakesDurationsAboveZero) {
   }
 }
 
-TEST(ShowTest, GivesThreeDigits) {
+TEST(ShowTest, ShownNumbersHaveThreeDigits) {
   EXPECT_EQ(ShowSize(0), "0 bytes");
   EXPECT_EQ(ShowSize(1023), "1023 bytes");
   EXPECT_EQ(ShowSize(1024), "1.00 KiB");

@@ -1,5 +1,5 @@
-// What transactions can and cannot see of each other, one test a name that the literature has for it,
-// step by step in one thread, under both levels where they differ. Threads are in
+// What transactions see of each other: one test for each phenomenon that the literature names, step
+// by step in one thread, under both levels where they differ. Threads are in
 // tests/race/transaction_race_test.cc, processes in tests/multiprocess/bank_test.cc.
 #include <functional>
 #include <map>
@@ -44,7 +44,7 @@ INSTANTIATE_TEST_SUITE_P(Levels, IsolationTest,
                                   NameOf(std::get<Order>(level.param));
                          });
 
-TEST_P(IsolationTest, DirtyReadNobodySeesWhatIsNotCommitted) {
+TEST_P(IsolationTest, DirtyReadNoReaderSeesUncommittedWrites) {
   ASSERT_TRUE(ns_.Put("k", "old").ok());
   Transaction writer = Begin();
   ASSERT_TRUE(writer.Put(ns_, "k", "dirty").ok());
@@ -64,7 +64,7 @@ TEST_P(IsolationTest, DirtyReadNobodySeesWhatIsNotCommitted) {
   EXPECT_EQ(PairsOf(ns_), old);
 }
 
-TEST_P(IsolationTest, LostUpdateOfTwoThatReadTheSameOneIsAborted) {
+TEST_P(IsolationTest, LostUpdateTheSecondOfTwoTransactionsThatReadAndWroteOneKeyIsAborted) {
   ASSERT_TRUE(ns_.Put("n", "10").ok());
   Transaction first = Begin();
   Transaction second = Begin();
@@ -77,7 +77,7 @@ TEST_P(IsolationTest, LostUpdateOfTwoThatReadTheSameOneIsAborted) {
   EXPECT_EQ(Read(ns_, "n"), "11");
 }
 
-TEST_P(IsolationTest, LostUpdateOfASingleWriteInBetweenIsNot) {
+TEST_P(IsolationTest, LostUpdateASingleWriteInBetweenAbortsTheTransaction) {
   const std::map<std::string, std::function<void()>> writes = {
       {"put", [&] { ASSERT_TRUE(ns_.Put("n", "20").ok()); }},
       {"add", [&] { ASSERT_EQ(*ns_.Add("n", 10), 20); }},
@@ -104,7 +104,7 @@ TEST_P(IsolationTest, LostUpdateOfASingleWriteInBetweenIsNot) {
   }
 }
 
-TEST_P(IsolationTest, LostUpdateOfTwoThatBothCreateTheKeyIsAborted) {
+TEST_P(IsolationTest, LostUpdateTheSecondOfTwoTransactionsThatCreateOneKeyIsAborted) {
   Transaction first = Begin();
   Transaction second = Begin();
   EXPECT_EQ(*first.Add(ns_, "n", 1), 1);
@@ -114,7 +114,7 @@ TEST_P(IsolationTest, LostUpdateOfTwoThatBothCreateTheKeyIsAborted) {
   EXPECT_EQ(Read(ns_, "n"), "1");
 }
 
-TEST_P(IsolationTest, ReadSkewAllReadsAreOfOneMoment) {
+TEST_P(IsolationTest, ReadSkewAllReadsOfATransactionAreOfOneMoment) {
   ASSERT_TRUE(ns_.Put("a", "1").ok());
   ASSERT_TRUE(other_.Put("b", "1").ok());
   Transaction reader = Begin();
@@ -125,13 +125,13 @@ TEST_P(IsolationTest, ReadSkewAllReadsAreOfOneMoment) {
   });
   ASSERT_TRUE(both.ok()) << both;
   EXPECT_EQ(Read(reader, other_, "b"), "1");
-  EXPECT_EQ(Read(reader, ns_, "a"), "1") << "read twice, and not the same";
-  // Who then writes for what it read, and does not write what it read.
+  EXPECT_EQ(Read(reader, ns_, "a"), "1") << "a second read of the key gave another value";
+  // The reader now writes a key that depends on its reads, but none of the keys it read.
   ASSERT_TRUE(reader.Put(other_, "sum", "2").ok());
   ExpectRefusedIfSerializable(reader.Commit());
 }
 
-TEST_P(IsolationTest, PhantomAScanAgainSeesTheSameKeys) {
+TEST_P(IsolationTest, PhantomARepeatedScanSeesTheSameKeys) {
   for (const char* key : {"a1", "a3", "b1"}) {
     ASSERT_TRUE(ns_.Put(key, "old").ok());
   }
@@ -145,8 +145,8 @@ TEST_P(IsolationTest, PhantomAScanAgainSeesTheSameKeys) {
   ExpectRefusedIfSerializable(txn.Commit());
 }
 
-// Two that each read what the other writes, and nothing that they write themselves.
-TEST_P(IsolationTest, WriteSkewOfTwoKeys) {
+// Two transactions; each reads only keys that the other writes.
+TEST_P(IsolationTest, WriteSkewOfTwoKeysIsRefusedIfSerializable) {
   ASSERT_TRUE(ns_.Put("alice", "on call").ok());
   ASSERT_TRUE(ns_.Put("bob", "on call").ok());
   Transaction first = Begin();
@@ -160,7 +160,7 @@ TEST_P(IsolationTest, WriteSkewOfTwoKeys) {
   EXPECT_EQ(Read(ns_, "bob"), Serializable() ? "on call" : "off");
 }
 
-TEST_P(IsolationTest, WriteSkewOfAbsentKeys) {
+TEST_P(IsolationTest, WriteSkewOfAbsentKeysIsRefusedIfSerializable) {
   Transaction first = Begin();
   Transaction second = Begin();
   EXPECT_EQ(Read(first, ns_, "b"), "absent");
@@ -172,7 +172,7 @@ TEST_P(IsolationTest, WriteSkewOfAbsentKeys) {
   EXPECT_EQ(*ns_.Size(), Serializable() ? 1U : 2U);
 }
 
-TEST_P(IsolationTest, WriteSkewOfScannedRanges) {
+TEST_P(IsolationTest, WriteSkewOfScannedRangesIsRefusedIfSerializable) {
   ASSERT_TRUE(ns_.Put("a1", "30").ok());
   ASSERT_TRUE(ns_.Put("b1", "30").ok());
   Transaction first = Begin();
@@ -186,7 +186,7 @@ TEST_P(IsolationTest, WriteSkewOfScannedRanges) {
   EXPECT_EQ(*ns_.Size(), Serializable() ? 3U : 4U);
 }
 
-TEST_P(IsolationTest, WriteSkewByEveryKindOfReadAndOfWrite) {
+TEST_P(IsolationTest, WriteSkewByAnyReadAndAnyWriteIsRefusedIfSerializable) {
   using Do = std::function<void(Transaction&)>;
   const std::map<std::string, Do> reads = {
       {"get", [&](Transaction& txn) { EXPECT_EQ(Read(txn, ns_, "k"), "1"); }},
@@ -221,7 +221,7 @@ TEST_P(IsolationTest, WriteSkewByEveryKindOfReadAndOfWrite) {
   }
 }
 
-TEST_P(IsolationTest, WriteSkewAgainstAClear) {
+TEST_P(IsolationTest, WriteSkewAgainstAClearIsRefusedIfSerializable) {
   for (const bool scans : {false, true}) {
     ASSERT_TRUE(ns_.Put("k", "1").ok());
     Transaction txn = Begin();
@@ -232,7 +232,7 @@ TEST_P(IsolationTest, WriteSkewAgainstAClear) {
   }
 }
 
-TEST_P(IsolationTest, WriteSkewOfAScanThatEndedEarly) {
+TEST_P(IsolationTest, WriteSkewOfAScanThatEndedEarlyIsRefusedIfSerializable) {
   for (int i = 10; i < 20; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i), "1").ok());
   }
@@ -250,7 +250,7 @@ TEST_P(IsolationTest, WriteSkewOfAScanThatEndedEarly) {
   ExpectRefusedIfSerializable(left.Commit());
 }
 
-TEST_P(IsolationTest, ReadsOfWhatNobodyWroteAreNoConflict) {
+TEST_P(IsolationTest, ReadsOfKeysThatNobodyElseWroteAreNoConflict) {
   for (int i = 0; i < 50; ++i) {
     ASSERT_TRUE(ns_.Put("a" + std::to_string(i), "1").ok());
   }
@@ -259,7 +259,7 @@ TEST_P(IsolationTest, ReadsOfWhatNobodyWroteAreNoConflict) {
   EXPECT_EQ(PairsOf(txn, ns_, {.from = "a1", .to = "a2"}).size(), 11U);
   EXPECT_EQ(Read(txn, ns_, "a7"), "1");
   EXPECT_EQ(Read(txn, ns_, "absent"), "absent");
-  // Its own writes are none either, wherever it has read.
+  // The transaction's own writes to keys and ranges that it read are no conflict either.
   ASSERT_TRUE(txn.Put(ns_, "a7", "own").ok());
   ASSERT_TRUE(txn.Put(ns_, "a77", "own").ok());
   ASSERT_TRUE(*txn.Delete(ns_, "a8"));
@@ -274,7 +274,7 @@ TEST_P(IsolationTest, ReadsOfWhatNobodyWroteAreNoConflict) {
   EXPECT_EQ(*ns_.Size(), 51U);
 }
 
-TEST_P(IsolationTest, WritesBesideWhatWasReadAreNoConflict) {
+TEST_P(IsolationTest, WritesOutsideTheReadRangeAreNoConflict) {
   for (int i = 10; i < 60; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i), "1").ok());
   }
@@ -293,10 +293,7 @@ TEST_P(IsolationTest, WritesBesideWhatWasReadAreNoConflict) {
   EXPECT_TRUE(done.ok()) << done;
 }
 
-// Fekete, O'Neil and O'Neil: "A read-only transaction anomaly under snapshot isolation". Somebody takes
-// 10 out of `x` and pays 1 more if `x` and `y` together fall below 0; another puts 20 into `y`; who
-// reads then sees the 20 and not yet the withdrawal, so the withdrawal must not count the 1.
-TEST_P(IsolationTest, AKeyThatIsAbsentAgainIsNoConflict) {
+TEST_P(IsolationTest, ARewrittenKeyThatIsAbsentAgainIsNoWriteConflict) {
   ASSERT_TRUE(ns_.Put("there", "1").ok());
   ASSERT_TRUE(other_.Put("guarded", "1").ok());
   Transaction writer = Begin();
@@ -312,12 +309,17 @@ TEST_P(IsolationTest, AKeyThatIsAbsentAgainIsNoConflict) {
   ASSERT_TRUE(*ns_.Delete("lock"));
   ASSERT_TRUE(*ns_.Delete("there"));
   EXPECT_TRUE(writer.Commit().ok());
-  EXPECT_TRUE(absl::IsAborted(of_another.Commit())) << "a key that was there left a trace";
+  EXPECT_TRUE(absl::IsAborted(of_another.Commit()))
+      << "the delete of a key that existed must count as a change";
   ASSERT_TRUE(*ns_.Delete("lock"));
   ExpectRefusedIfSerializable(reader.Commit());
 }
 
-TEST_P(IsolationTest, ReadOnlyAnomalyAReaderBetweenATransactionAndAPut) {
+// Fekete, O'Neil and O'Neil: "A read-only transaction anomaly under snapshot isolation". A
+// withdrawal takes 10 out of `x`, and 1 more if `x` and `y` together fall below 0. A deposit puts
+// 20 into `y`. A reader in between sees the 20 and not yet the withdrawal, so the withdrawal must
+// not charge the 1.
+TEST_P(IsolationTest, ReadOnlyAnomalyIsRefusedIfSerializable) {
   for (const bool put_by_transaction : {false, true}) {
     SCOPED_TRACE(put_by_transaction);
     ASSERT_TRUE(ns_.Put("x", "0").ok());
@@ -341,7 +343,7 @@ TEST_P(IsolationTest, ReadOnlyAnomalyAReaderBetweenATransactionAndAPut) {
   }
 }
 
-TEST_P(IsolationTest, ManyInARowNeverConflictWithThemselves) {
+TEST_P(IsolationTest, SuccessiveTransactionsOfOneThreadNeverConflict) {
   for (int i = 0; i < 300; ++i) {
     Transaction txn = Begin();
     (void)PairsOf(txn, ns_, {.prefix = "k"});

@@ -1,4 +1,4 @@
-// Store::Transact(): what is tried again and what is not, and for how long.
+// Store::Transact(): which outcomes it retries, which not, and for how long.
 #include <optional>
 #include <utility>
 
@@ -23,7 +23,7 @@ class TransactTest : public TransactionFixture {
   Namespace ns_ = MustOpenNamespace(store_, "n");
 };
 
-TEST_F(TransactTest, CommitsWhatTheBodyDid) {
+TEST_F(TransactTest, TransactCommitsTheWritesOfItsBody) {
   const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
     EXPECT_EQ(*txn.Add(ns_, "n", 1), 1);
     return txn.Put(ns_, "k", "1");
@@ -32,7 +32,7 @@ TEST_F(TransactTest, CommitsWhatTheBodyDid) {
   EXPECT_EQ(PairsOf(ns_), Pairs({{"k", "1"}, {"n", "1"}}));
 }
 
-TEST_F(TransactTest, BeginsAgainAfterAConflict) {
+TEST_F(TransactTest, TransactRetriesAfterAConflict) {
   int runs = 0;
   const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
     const absl::StatusOr<std::int64_t> sum = txn.Add(ns_, "n", 1);
@@ -46,7 +46,7 @@ TEST_F(TransactTest, BeginsAgainAfterAConflict) {
   EXPECT_EQ(Read(ns_, "n"), "301") << "an update was lost, or made twice";
 }
 
-TEST_F(TransactTest, BeginsAgainWhenTheBodySaysAborted) {
+TEST_F(TransactTest, TransactRetriesWhenTheBodyReturnsAborted) {
   int runs = 0;
   const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
     EXPECT_TRUE(txn.Add(ns_, "n", 1).ok());
@@ -57,7 +57,7 @@ TEST_F(TransactTest, BeginsAgainWhenTheBodySaysAborted) {
   EXPECT_EQ(Read(ns_, "n"), "1");
 }
 
-TEST_F(TransactTest, ReturnsAnErrorOfTheBodyAndChangesNothing) {
+TEST_F(TransactTest, TransactReturnsAnErrorOfTheBodyAndChangesNothing) {
   int runs = 0;
   const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
     ++runs;
@@ -69,7 +69,7 @@ TEST_F(TransactTest, ReturnsAnErrorOfTheBodyAndChangesNothing) {
   EXPECT_EQ(*ns_.Size(), 0U);
 }
 
-TEST_F(TransactTest, GivesUpAfterItsTimeout) {
+TEST_F(TransactTest, TransactRetriesUntilTheTimeout) {
   FaultPlatform platform;
   platform.FreezeClocks();
   const Store store = *OpenOn(platform, temp_.File("frozen"), QuietOptions());
@@ -90,8 +90,8 @@ TEST_F(TransactTest, GivesUpAfterItsTimeout) {
   EXPECT_EQ(Read(ns, "k"), std::to_string(runs));
 }
 
-// The body does not look at what its calls say.
-TEST_F(TransactTest, ABodyThatIgnoresThatItsTimeIsOverHasNotCommitted) {
+// The body ignores the statuses of its calls.
+TEST_F(TransactTest, ABodyThatIgnoresItsTimeoutDoesNotCommit) {
   FaultPlatform platform;
   platform.FreezeClocks();
   const Store store = *OpenOn(platform, temp_.File("frozen"), QuietOptions());
@@ -108,7 +108,7 @@ TEST_F(TransactTest, ABodyThatIgnoresThatItsTimeIsOverHasNotCommitted) {
   EXPECT_EQ(*ns.Size(), 0U);
 }
 
-TEST_F(TransactTest, AConflictOfABodyThatCommitsItselfIsTriedAgain) {
+TEST_F(TransactTest, TransactRetriesWhenTheBodyIgnoresAConflictOfItsOwnCommit) {
   int runs = 0;
   const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
     EXPECT_TRUE(txn.Add(ns_, "n", 1).ok());
@@ -123,7 +123,7 @@ TEST_F(TransactTest, AConflictOfABodyThatCommitsItselfIsTriedAgain) {
   EXPECT_EQ(Read(ns_, "n"), "101");
 }
 
-TEST_F(TransactTest, ABodyThatMovesItAwayIsToldSo) {
+TEST_F(TransactTest, TransactFailsWhenTheBodyMovesTheTransactionAway) {
   std::optional<Transaction> away;
   const absl::Status done = store_.Transact([&](Transaction& txn) -> absl::Status {
     EXPECT_TRUE(txn.Put(ns_, "k", "1").ok());

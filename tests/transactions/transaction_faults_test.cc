@@ -1,5 +1,5 @@
-// Transactions that cannot be: handles that are no good, limits, a timeout, a store without room.
-// Whatever it is, the answer says so and nothing has changed.
+// Faults of transactions: unusable handles, limits, a timeout, a store without room. Each time the
+// status names the fault and nothing has changed.
 #include <functional>
 #include <map>
 #include <memory>
@@ -29,7 +29,7 @@ class TransactionFaultsTest : public TransactionFixture {
     TransactionFixture::TearDown();
   }
 
-  // Every call says `code`, with `part` in its text.
+  // Expects that every call returns `code`, with `part` in its text.
   static void ExpectAllRefused(Transaction& txn, const Namespace& ns, Code code,
                                const std::string& part) {
     EXPECT_TRUE(Says(txn.Get(ns, "k").status(), code, part));
@@ -46,7 +46,7 @@ class TransactionFaultsTest : public TransactionFixture {
   Namespace ns_ = MustOpenNamespace(store_, "n");
 };
 
-TEST_F(TransactionFaultsTest, WhenItIsOverEveryCallSaysSo) {
+TEST_F(TransactionFaultsTest, CallsOnAnEndedTransactionFail) {
   Transaction committed = MustBegin(store_);
   ASSERT_TRUE(committed.Put(ns_, "k", "new").ok());
   ASSERT_TRUE(committed.Commit().ok());
@@ -54,7 +54,7 @@ TEST_F(TransactionFaultsTest, WhenItIsOverEveryCallSaysSo) {
   ExpectAllRefused(committed, ns_, Code::kFailedPrecondition, "committed");
   EXPECT_TRUE(Says(committed.Commit(), Code::kFailedPrecondition, "committed"));
   committed.Rollback();
-  EXPECT_EQ(Read(ns_, "k"), "new") << "rolled back what was committed";
+  EXPECT_EQ(Read(ns_, "k"), "new") << "a rollback after the commit undid it";
   EXPECT_EQ(committed.commit_time(), time);
 
   Transaction rolled_back = MustBegin(store_);
@@ -83,7 +83,7 @@ TEST_F(TransactionFaultsTest, WhenItIsOverEveryCallSaysSo) {
   EXPECT_EQ(Read(ns_, "k"), "theirs");
 }
 
-TEST_F(TransactionFaultsTest, ANamespaceOfAnotherStoreOrOpenIsRefusedAndItGoesOn) {
+TEST_F(TransactionFaultsTest, ANamespaceOfAnotherOpenIsRefusedAndTheTransactionStaysUsable) {
   Store same = MustOpen(QuietOptions());
   Store other = MustOpen(temp_.File("other"), QuietOptions());
   Transaction txn = MustBegin(store_);
@@ -94,7 +94,7 @@ TEST_F(TransactionFaultsTest, ANamespaceOfAnotherStoreOrOpenIsRefusedAndItGoesOn
   EXPECT_EQ(Read(ns_, "k"), "own");
 }
 
-TEST_F(TransactionFaultsTest, AScanTakesNoOtherSnapshotAndNoReverseOfAHash) {
+TEST_F(TransactionFaultsTest, ATransactionsScanRefusesASnapshotAndAHashNamespaceInReverse) {
   const Snapshot snapshot = *store_.TakeSnapshot();
   Transaction txn = MustBegin(store_);
   for (const ScanOptions& options :
@@ -105,7 +105,7 @@ TEST_F(TransactionFaultsTest, AScanTakesNoOtherSnapshotAndNoReverseOfAHash) {
   }
 }
 
-TEST_F(TransactionFaultsTest, KeysAndValuesAreNoLongerThanElsewhere) {
+TEST_F(TransactionFaultsTest, TransactionsHaveTheUsualLimitsOfKeysAndValues) {
   const std::string longest(65'536, 'k');
   Transaction txn = MustBegin(store_);
   EXPECT_TRUE(txn.Put(ns_, longest, "1").ok());
@@ -127,7 +127,7 @@ TEST_F(TransactionFaultsTest, KeysAndValuesAreNoLongerThanElsewhere) {
   EXPECT_EQ(Read(ns_, "k"), "old");
 }
 
-TEST_F(TransactionFaultsTest, AReadOnlyStoreReadsByItAndRefusesToWrite) {
+TEST_F(TransactionFaultsTest, ATransactionOfAReadOnlyStoreReadsAndRefusesToWrite) {
   Options options = QuietOptions();
   options.read_only = true;
   const Store reader = MustOpen(options);
@@ -142,7 +142,7 @@ TEST_F(TransactionFaultsTest, AReadOnlyStoreReadsByItAndRefusesToWrite) {
   EXPECT_EQ(Read(ns_, "k"), "new");
 }
 
-TEST_F(TransactionFaultsTest, ADroppedNamespaceEndsWhatWroteInIt) {
+TEST_F(TransactionFaultsTest, ATransactionThatWroteInADroppedNamespaceFailsToCommit) {
   const Namespace first = MustOpenNamespace(store_, "first");
   const Namespace dropped = MustOpenOrdered(store_, "dropped");
   const Namespace last = MustOpenNamespace(store_, "last");
@@ -167,10 +167,10 @@ TEST_F(TransactionFaultsTest, ADroppedNamespaceEndsWhatWroteInIt) {
   ASSERT_TRUE(store_.DropNamespace("dropped").ok());
   EXPECT_EQ(txn.Get(dropped, "k").status().code(), Code::kNotFound);
   ASSERT_TRUE(txn.Put(first, "k", "own").ok());
-  EXPECT_TRUE(txn.Commit().ok()) << "it never wrote there";
+  EXPECT_TRUE(txn.Commit().ok()) << "the transaction never wrote in the dropped namespace";
 }
 
-TEST_F(TransactionFaultsTest, CloseEndsIt) {
+TEST_F(TransactionFaultsTest, CloseEndsTheStoresTransactionsAndBatches) {
   Store other = MustOpen(QuietOptions());
   const Namespace same = MustOpenNamespace(other, "n");
   std::optional<Transaction> txn = MustBegin(other);
@@ -186,7 +186,7 @@ TEST_F(TransactionFaultsTest, CloseEndsIt) {
   EXPECT_EQ(Read(ns_, "k"), "old");
 }
 
-TEST_F(TransactionFaultsTest, ATimeoutMustBeMoreThanNothing) {
+TEST_F(TransactionFaultsTest, ATransactionsTimeoutMustBePositive) {
   for (const absl::Duration timeout : {absl::ZeroDuration(), -absl::Seconds(1)}) {
     EXPECT_EQ(store_.Begin({.timeout = timeout}).status().code(), Code::kInvalidArgument);
     const auto nothing = [](Transaction& /*unused*/) { return absl::OkStatus(); };
@@ -194,7 +194,7 @@ TEST_F(TransactionFaultsTest, ATimeoutMustBeMoreThanNothing) {
   }
 }
 
-// On a clock of the test's own.
+// On a manual clock.
 class TransactionTimeoutTest : public TransactionFaultsTest {
  protected:
   TransactionTimeoutTest() {
@@ -217,8 +217,8 @@ class TransactionTimeoutTest : public TransactionFaultsTest {
   std::optional<Namespace> there_;
 };
 
-TEST_F(TransactionTimeoutTest, AfterItNothingIsCommitted) {
-  // One with a time of its own, and one with the store's.
+TEST_F(TransactionTimeoutTest, ACommitAfterTheTimeoutChangesNothing) {
+  // One transaction with its own timeout, and one with the store's.
   for (const auto& [timeout, past] : {std::pair{absl::Seconds(3), absl::Seconds(4)},
                                       std::pair{absl::InfiniteDuration(), absl::Seconds(21)}}) {
     absl::StatusOr<Transaction> txn = frozen_->Begin({.timeout = timeout});
@@ -235,11 +235,12 @@ TEST_F(TransactionTimeoutTest, AfterItNothingIsCommitted) {
     ASSERT_TRUE(reader.ok()) << reader.status();
     Advance(past);
     EXPECT_TRUE(absl::IsDeadlineExceeded(reader->Get(*there_, "k").status()));
-    EXPECT_EQ(frozen_->Stats()->snapshots, 0U) << "it is over, and holds one still";
+    EXPECT_EQ(frozen_->Stats()->snapshots, 0U)
+        << "the timed out transaction still holds its snapshot";
   }
 }
 
-TEST_F(TransactionTimeoutTest, BeforeItAllIs) {
+TEST_F(TransactionTimeoutTest, ACommitBeforeTheTimeoutSucceeds) {
   absl::StatusOr<Transaction> own = frozen_->Begin({.timeout = absl::Seconds(3)});
   absl::StatusOr<Transaction> of_the_store = frozen_->Begin();
   ASSERT_TRUE(own->Put(*there_, "a", "own").ok());
@@ -251,7 +252,7 @@ TEST_F(TransactionTimeoutTest, BeforeItAllIs) {
   EXPECT_EQ(*there_->Size(), 2U);
 }
 
-TEST_F(TransactionFaultsTest, AFullStoreTakesNoneOfItAndLosesNothing) {
+TEST_F(TransactionFaultsTest, AFullStoreTakesNothingOfATransactionAndLosesNoKeys) {
   Options options = QuietOptions();
   options.max_size = std::uint64_t{2} << 20;
   Store store = MustOpen(temp_.File("full"), options);
@@ -286,7 +287,7 @@ TEST_F(TransactionFaultsTest, AFullStoreTakesNoneOfItAndLosesNothing) {
   }
   absl::Status done;
   for (int i = 0; i < 10; ++i) {
-    ImplOf(store)->session().Beat();  // So that what was retired comes free.
+    ImplOf(store)->session().Beat();  // So that retired blocks become free.
     done = try_to_write();
     if (done.ok()) {
       break;
@@ -299,7 +300,7 @@ TEST_F(TransactionFaultsTest, AFullStoreTakesNoneOfItAndLosesNothing) {
 }
 
 // The second attempt validates against the same snapshot as the first one would have.
-TEST_F(TransactionFaultsTest, AnAttemptThatFindsNoRoomLeavesTheSnapshotToTheNext) {
+TEST_F(TransactionFaultsTest, ACommitAttemptThatFindsNoRoomKeepsTheSnapshotForTheNext) {
   Options options = QuietOptions();
   options.max_size = std::uint64_t{2} << 20;
   Store store = MustOpen(temp_.File("full"), options);
@@ -327,8 +328,8 @@ TEST_F(TransactionFaultsTest, AnAttemptThatFindsNoRoomLeavesTheSnapshotToTheNext
   EXPECT_EQ(committed, 1);
 }
 
-// What the file says is not trusted to end.
-TEST_F(TransactionFaultsTest, AListThatLeadsInACircleIsDamage) {
+// A list in the file is not trusted to end.
+TEST_F(TransactionFaultsTest, ACircularWriteListIsDataLoss) {
   const std::shared_ptr<engine::StoreImpl> impl = ImplOf(store_);
   region::Region& region = impl->region();
   const versions::Intents intents(region, impl->session().platform());
@@ -386,7 +387,7 @@ TEST_F(TransactionFaultsTest, AListThatLeadsInACircleIsDamage) {
   }
 }
 
-TEST_F(TransactionFaultsTest, WhicheverAllocationFailsAllOrNothingIsThere) {
+TEST_F(TransactionFaultsTest, ACommitIsAllOrNothingWhicheverAllocationFails) {
   FaultPlatform platform;
   int failed = 0;
   int done = 0;

@@ -1,6 +1,6 @@
-// What a transaction sees, what others see of it, and what its calls answer. How it is
-// tried again is in transact_test.cc, which interleavings are possible in isolation_test.cc, what goes
-// wrong in transaction_faults_test.cc.
+// What a transaction sees, what others see of it, and what its calls return. Retries are in
+// transact_test.cc, possible interleavings in isolation_test.cc, faults in
+// transaction_faults_test.cc.
 #include "commy/transaction.h"
 
 #include <map>
@@ -38,7 +38,7 @@ class TransactionOfEachOrderTest : public TransactionTest,
   Namespace ns_ = *store_.OpenNamespace("n", {.order = GetParam()});
 };
 
-TEST_P(TransactionOfEachOrderTest, ReadsItsOwnWrites) {
+TEST_P(TransactionOfEachOrderTest, ATransactionReadsItsOwnWrites) {
   Transaction txn = MustBegin(store_);
   EXPECT_EQ(Read(txn, ns_, "a1"), "old");
   EXPECT_EQ(Read(txn, ns_, "new"), "absent");
@@ -58,7 +58,7 @@ TEST_P(TransactionOfEachOrderTest, ReadsItsOwnWrites) {
   EXPECT_FALSE(*txn.Contains(ns_, "nowhere"));
 }
 
-TEST_P(TransactionOfEachOrderTest, ScansItsOwnWritesAmongTheOthers) {
+TEST_P(TransactionOfEachOrderTest, ATransactionsScanMergesItsOwnWrites) {
   Transaction txn = MustBegin(store_);
   EXPECT_TRUE(txn.Put(ns_, "a0", "own").ok());
   EXPECT_TRUE(txn.Put(ns_, "a25", "own").ok());
@@ -80,10 +80,10 @@ TEST_P(TransactionOfEachOrderTest, ScansItsOwnWritesAmongTheOthers) {
   EXPECT_EQ(PairsOf(txn, ns_, {.from = "x"}), Pairs());
   EXPECT_EQ(PairsOf(txn, ns_, {.limit = 3}).size(), 3U);
   EXPECT_EQ(PairsOf(txn, ns_, {.limit = 0}), Pairs());
-  EXPECT_EQ(PairsOf(ns_).size(), 4U) << "somebody else sees what was not committed";
+  EXPECT_EQ(PairsOf(ns_).size(), 4U) << "another reader sees uncommitted writes";
 }
 
-TEST_P(TransactionOfEachOrderTest, AScanOfOwnWritesAloneWorks) {
+TEST_P(TransactionOfEachOrderTest, ATransactionsScanOfOnlyItsOwnWritesWorks) {
   ASSERT_TRUE(ns_.Clear().ok());
   Transaction txn = MustBegin(store_);
   EXPECT_EQ(PairsOf(txn, ns_), Pairs());
@@ -92,7 +92,7 @@ TEST_P(TransactionOfEachOrderTest, AScanOfOwnWritesAloneWorks) {
   EXPECT_EQ(PairsOf(txn, ns_), Pairs({{"a", "1"}, {"b", "2"}}));
 }
 
-TEST_P(TransactionOfEachOrderTest, AScanShowsWhatWasWrittenWhenItBegan) {
+TEST_P(TransactionOfEachOrderTest, ATransactionsScanShowsItsWritesUpToTheScansBegin) {
   Transaction txn = MustBegin(store_);
   int seen = 0;
   ScanRange scan = txn.Scan(ns_);
@@ -107,7 +107,7 @@ TEST_P(TransactionOfEachOrderTest, AScanShowsWhatWasWrittenWhenItBegan) {
   EXPECT_EQ(PairsOf(txn, ns_).size(), 8U);
 }
 
-TEST_P(TransactionOfEachOrderTest, NothingIsSeenBeforeTheCommitAndAllAfterIt) {
+TEST_P(TransactionOfEachOrderTest, OthersSeeNothingBeforeTheCommitAndEverythingAfterIt) {
   const Namespace other = MustOpenNamespace(store_, "other");
   Transaction txn = MustBegin(store_);
   ASSERT_TRUE(txn.Put(ns_, "a1", "1").ok());
@@ -130,7 +130,7 @@ TEST_P(TransactionOfEachOrderTest, NothingIsSeenBeforeTheCommitAndAllAfterIt) {
   EXPECT_GE(store_.TakeSnapshot()->commit_time(), time);
 }
 
-TEST_P(TransactionOfEachOrderTest, SizeIsExactAfterwards) {
+TEST_P(TransactionOfEachOrderTest, SizeIsExactAfterACommit) {
   const auto size_is = [&](std::uint64_t keys) {
     EXPECT_EQ(*ns_.Size(), keys);
     EXPECT_EQ(*ns_.Count(), keys);
@@ -173,7 +173,7 @@ TEST_P(TransactionOfEachOrderTest, SizeIsExactAfterwards) {
   size_is(0);
 }
 
-TEST_P(TransactionOfEachOrderTest, RolledBackOrDestroyedItChangesNothing) {
+TEST_P(TransactionOfEachOrderTest, ARolledBackOrDestroyedTransactionChangesNothing) {
   const Pairs before = PairsOf(ns_);
   const std::uint64_t records = store_.Check()->records;
   {
@@ -193,11 +193,12 @@ TEST_P(TransactionOfEachOrderTest, RolledBackOrDestroyedItChangesNothing) {
   EXPECT_EQ(store_.Check()->records, records);
 }
 
-TEST_P(TransactionOfEachOrderTest, DeleteSaysWhetherItWasThereForIt) {
+TEST_P(TransactionOfEachOrderTest, DeleteReturnsWhetherTheTransactionSawTheKey) {
   Transaction txn = MustBegin(store_);
   ASSERT_TRUE(*ns_.Delete("b1"));
   ASSERT_TRUE(ns_.Put("later", "1").ok());
-  EXPECT_TRUE(*txn.Delete(ns_, "b1")) << "deleted by another since";
+  EXPECT_TRUE(*txn.Delete(ns_, "b1"))
+      << "another call has deleted it since, which the transaction does not see";
   EXPECT_FALSE(*txn.Delete(ns_, "later"));
   EXPECT_TRUE(*txn.Delete(ns_, "a1"));
   EXPECT_FALSE(*txn.Delete(ns_, "a1"));
@@ -208,7 +209,7 @@ TEST_P(TransactionOfEachOrderTest, DeleteSaysWhetherItWasThereForIt) {
   EXPECT_TRUE(*ns_.Contains("a1"));
 }
 
-TEST_P(TransactionOfEachOrderTest, AddAddsToWhatItSees) {
+TEST_P(TransactionOfEachOrderTest, AddAddsToTheValueThatTheTransactionSees) {
   ASSERT_TRUE(ns_.Put("n", "40").ok());
   ASSERT_TRUE(ns_.Put("edge", std::to_string(INT64_MAX)).ok());
   Transaction txn = MustBegin(store_);
@@ -221,17 +222,17 @@ TEST_P(TransactionOfEachOrderTest, AddAddsToWhatItSees) {
   EXPECT_EQ(txn.Add(ns_, "edge", 1).status().code(), Code::kOutOfRange);
   EXPECT_EQ(txn.Add(ns_, "a1", 1).status().code(), Code::kInvalidArgument);
   EXPECT_EQ(Read(ns_, "n"), "40");
-  ASSERT_TRUE(txn.Commit().ok()) << "an answer that is an error ended it";
+  ASSERT_TRUE(txn.Commit().ok()) << "an error of a call ended the transaction";
   EXPECT_EQ(Read(ns_, "n"), "-8");
   EXPECT_EQ(Read(ns_, "fresh"), "1");
   EXPECT_EQ(Read(ns_, "edge"), std::to_string(INT64_MAX));
   EXPECT_EQ(Read(ns_, "a1"), "old");
 }
 
-TEST_P(TransactionOfEachOrderTest, AConflictIsAbortedAndNothingChanges) {
+TEST_P(TransactionOfEachOrderTest, AConflictingCommitIsAbortedAndChangesNothing) {
   const Namespace other = MustOpenOrdered(store_, "other");
   ASSERT_TRUE(other.Put("k", "old").ok());
-  // Whatever the other does to the key, and wherever the key stands among the transaction's.
+  // Any kind of change to the key, and any place of the key among those of the transaction.
   const std::map<std::string, std::function<void()>> conflicts = {
       {"put", [&] { ASSERT_TRUE(ns_.Put("a2", "theirs").ok()); }},
       {"delete", [&] { ASSERT_TRUE(*ns_.Delete("a2")); }},
@@ -267,7 +268,7 @@ TEST_P(TransactionOfEachOrderTest, AConflictIsAbortedAndNothingChanges) {
   }
 }
 
-TEST_P(TransactionOfEachOrderTest, WithoutAConflictOthersMayWriteMeanwhile) {
+TEST_P(TransactionOfEachOrderTest, WritesOfOthersToOtherKeysAreNoConflict) {
   Transaction txn = MustBegin(store_);
   ASSERT_TRUE(txn.Put(ns_, "a1", "own").ok());
   ASSERT_TRUE(ns_.Put("a2", "theirs").ok());
@@ -278,7 +279,7 @@ TEST_P(TransactionOfEachOrderTest, WithoutAConflictOthersMayWriteMeanwhile) {
             Pairs({{"a1", "own"}, {"a11", "theirs"}, {"a2", "theirs"}, {"a3", "old"}}));
 }
 
-TEST_P(TransactionOfEachOrderTest, ANamespaceMadeAfterItBeganCanBeWritten) {
+TEST_P(TransactionOfEachOrderTest, ATransactionWritesToANamespaceThatWasCreatedAfterItsBegin) {
   Transaction txn = MustBegin(store_);
   const Namespace later = *store_.OpenNamespace("later", {.order = GetParam()});
   EXPECT_EQ(Read(txn, later, "k"), "absent");
@@ -298,7 +299,7 @@ TEST_P(TransactionOfEachOrderTest, ARenameIsNoConflict) {
   EXPECT_EQ(Read(MustOpenNamespace(store_, "renamed"), "a1"), "own");
 }
 
-TEST_P(TransactionOfEachOrderTest, TimeToLiveBeginsWithIt) {
+TEST_P(TransactionOfEachOrderTest, ATransactionJudgesTimesToLiveByTheClockOfItsBegin) {
   FaultPlatform platform;
   platform.FreezeClocks();
   Options options = QuietOptions();
@@ -328,7 +329,7 @@ TEST_P(TransactionOfEachOrderTest, TimeToLiveBeginsWithIt) {
   EXPECT_TRUE(IsSound(store));
 }
 
-TEST_P(TransactionOfEachOrderTest, TenThousandKeysAtOneMoment) {
+TEST_P(TransactionOfEachOrderTest, ATransactionCommitsTenThousandKeysAtOneMoment) {
   const auto key = [](int i) { return "key " + std::to_string(i); };
   constexpr int kKeys = 10'000;
   const Namespace other = *store_.OpenNamespace("other", {.order = GetParam()});
@@ -366,7 +367,7 @@ INSTANTIATE_TEST_SUITE_P(Orders, TransactionOfEachOrderTest,
                          testing::Values(Order::kHash, Order::kOrdered),
                          [](const auto& order) { return NameOf(order.param); });
 
-TEST_F(TransactionTest, ScansAnOrderedNamespaceBothWays) {
+TEST_F(TransactionTest, ATransactionScansAnOrderedNamespaceBothWays) {
   const Namespace ns = MustOpenOrdered(store_, "n");
   for (int i = 10; i < 40; i += 2) {
     ASSERT_TRUE(ns.Put(std::to_string(i), "old").ok());
@@ -399,7 +400,7 @@ TEST_F(TransactionTest, ScansAnOrderedNamespaceBothWays) {
             Pairs(middle.rbegin(), middle.rend()));
 }
 
-TEST_F(TransactionTest, SpansHashAndOrderedNamespaces) {
+TEST_F(TransactionTest, ATransactionSpansHashAndOrderedNamespaces) {
   const Namespace hash = MustOpenNamespace(store_, "a");
   const Namespace ordered = MustOpenOrdered(store_, "b");
   const Namespace third = MustOpenNamespace(store_, "c");
@@ -418,7 +419,7 @@ TEST_F(TransactionTest, SpansHashAndOrderedNamespaces) {
   EXPECT_EQ(Read(third, "k"), "11");
 }
 
-TEST_F(TransactionTest, WithoutWritesItCommitsAndHasNoTime) {
+TEST_F(TransactionTest, ATransactionWithoutWritesCommitsAndHasNoCommitTime) {
   const Namespace ns = MustOpenNamespace(store_, "n");
   ASSERT_TRUE(ns.Put("k", "1").ok());
   for (const Isolation isolation : {Isolation::kSnapshot, Isolation::kSerializable}) {
@@ -432,7 +433,7 @@ TEST_F(TransactionTest, WithoutWritesItCommitsAndHasNoTime) {
   }
 }
 
-TEST_F(TransactionTest, ItHoldsASnapshotAsLongAsItLives) {
+TEST_F(TransactionTest, ATransactionHoldsASnapshotUntilItEnds) {
   const Namespace ns = MustOpenNamespace(store_, "n");
   ASSERT_TRUE(ns.Put("k", "1").ok());
   Transaction committed = MustBegin(store_);
@@ -448,7 +449,7 @@ TEST_F(TransactionTest, ItHoldsASnapshotAsLongAsItLives) {
   EXPECT_EQ(store_.Stats()->snapshots, 0U);
 }
 
-TEST_F(TransactionTest, ItKeepsTheStoreOpen) {
+TEST_F(TransactionTest, ATransactionKeepsItsStoreOpen) {
   std::optional<Store> store = MustOpen(temp_.File("kept"), QuietOptions());
   std::optional<Namespace> ns = MustOpenNamespace(*store, "n");
   Transaction txn = MustBegin(*store);
@@ -460,7 +461,7 @@ TEST_F(TransactionTest, ItKeepsTheStoreOpen) {
   EXPECT_EQ(Read(MustOpenNamespace(again, "n"), "k"), "1");
 }
 
-TEST_F(TransactionTest, CommitsAcrossTwoOpensOfAStore) {
+TEST_F(TransactionTest, TransactionsOfTwoOpensOfAStoreSeeEachOther) {
   Store other = MustOpen(QuietOptions());
   const Namespace here = MustOpenNamespace(store_, "n");
   const Namespace there = MustOpenNamespace(other, "n");

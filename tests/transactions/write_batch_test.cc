@@ -1,4 +1,4 @@
-// Batches: all of one or nothing, in any namespaces, whatever others do meanwhile.
+// Batches: all of one or nothing, in any namespaces, whatever other writers do meanwhile.
 #include <optional>
 
 #include "commy/transaction.h"
@@ -22,7 +22,7 @@ class WriteBatchTest : public TransactionFixture {
   Namespace ordered_ = MustOpenOrdered(store_, "ordered");
 };
 
-TEST_F(WriteBatchTest, WritesAllAtOneMoment) {
+TEST_F(WriteBatchTest, ABatchIsWrittenAtOneMoment) {
   ASSERT_TRUE(hash_.Put("deleted", "old").ok());
   ASSERT_TRUE(hash_.Put("over", "old").ok());
   std::optional<Snapshot> before = *store_.TakeSnapshot();
@@ -33,7 +33,7 @@ TEST_F(WriteBatchTest, WritesAllAtOneMoment) {
   batch.Delete(hash_, "deleted");
   batch.Delete(ordered_, "nowhere");
   EXPECT_EQ(batch.size(), 4U);
-  EXPECT_EQ(Read(hash_, "over"), "old") << "seen before it was written";
+  EXPECT_EQ(Read(hash_, "over"), "old") << "the batch was visible before Write";
   ASSERT_TRUE(store_.Write(std::move(batch)).ok());
   EXPECT_EQ(PairsOf(hash_), Pairs({{"over", "new"}}));
   EXPECT_EQ(PairsOf(ordered_), Pairs({{"k", "new"}}));
@@ -43,7 +43,7 @@ TEST_F(WriteBatchTest, WritesAllAtOneMoment) {
   EXPECT_EQ(PairsOf(ordered_, {.snapshot = &*before}), Pairs());
 }
 
-TEST_F(WriteBatchTest, OfSeveralWritesToAKeyTheLastCounts) {
+TEST_F(WriteBatchTest, TheLastOfSeveralWritesOfABatchToAKeyCounts) {
   ASSERT_TRUE(hash_.Put("put deleted", "old").ok());
   WriteBatch batch;
   batch.Put(hash_, "twice", "1");
@@ -60,7 +60,7 @@ TEST_F(WriteBatchTest, OfSeveralWritesToAKeyTheLastCounts) {
   EXPECT_EQ(*hash_.Size(), 2U);
 }
 
-TEST_F(WriteBatchTest, DoesNotConflictWithWhatWasWrittenSinceItWasFilled) {
+TEST_F(WriteBatchTest, ABatchOverwritesChangesMadeSinceItWasFilled) {
   WriteBatch batch;
   batch.Put(hash_, "k", "batch");
   batch.Put(ordered_, "k", "batch");
@@ -72,7 +72,7 @@ TEST_F(WriteBatchTest, DoesNotConflictWithWhatWasWrittenSinceItWasFilled) {
   EXPECT_EQ(Read(ordered_, "k"), "batch");
 }
 
-TEST_F(WriteBatchTest, IsAConflictForATransaction) {
+TEST_F(WriteBatchTest, ABatchConflictsWithATransactionOnTheSameKey) {
   Transaction txn = MustBegin(store_);
   ASSERT_TRUE(txn.Put(hash_, "k", "txn").ok());
   WriteBatch batch;
@@ -82,19 +82,19 @@ TEST_F(WriteBatchTest, IsAConflictForATransaction) {
   EXPECT_EQ(Read(hash_, "k"), "batch");
 }
 
-TEST_F(WriteBatchTest, CanBeMoved) {
+TEST_F(WriteBatchTest, AMovedBatchKeepsItsWrites) {
   WriteBatch batch;
   batch.Put(hash_, "k", "1");
   WriteBatch moved = std::move(batch);
   EXPECT_EQ(moved.size(), 1U);
   batch = WriteBatch();
   EXPECT_EQ(batch.size(), 0U);
-  EXPECT_TRUE(store_.Write(std::move(batch)).ok()) << "there was nothing to do";
+  EXPECT_TRUE(store_.Write(std::move(batch)).ok()) << "an empty batch has nothing to do";
   EXPECT_TRUE(store_.Write(std::move(moved)).ok());
   EXPECT_EQ(Read(hash_, "k"), "1");
 }
 
-TEST_F(WriteBatchTest, WhatIsWrongWithOneKeyIsSaidByWriteAndNothingIsWritten) {
+TEST_F(WriteBatchTest, ABatchWithOneInvalidWriteIsRefusedAsAWhole) {
   WriteBatch long_key;
   long_key.Put(hash_, "k", "1");
   long_key.Put(hash_, std::string(65'537, 'k'), "1");
@@ -123,7 +123,7 @@ TEST_F(WriteBatchTest, WhatIsWrongWithOneKeyIsSaidByWriteAndNothingIsWritten) {
   EXPECT_EQ(Read(hash_, "k"), "absent");
 }
 
-TEST_F(WriteBatchTest, AReadOnlyStoreRefusesIt) {
+TEST_F(WriteBatchTest, AReadOnlyStoreRefusesABatch) {
   Options options = QuietOptions();
   options.read_only = true;
   const Store reader = MustOpen(options);
@@ -133,7 +133,7 @@ TEST_F(WriteBatchTest, AReadOnlyStoreRefusesIt) {
   EXPECT_EQ(*hash_.Size(), 0U);
 }
 
-TEST_F(WriteBatchTest, ALargeOneOverTinyNodes) {
+TEST_F(WriteBatchTest, ALargeBatchOverTinyNodesIsWrittenInFull) {
   constexpr int kKeys = 5000;
   for (int round = 0; round < 3; ++round) {
     WriteBatch batch;
