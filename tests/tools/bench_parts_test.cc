@@ -6,9 +6,9 @@
 
 #include "gtest/gtest.h"
 
+#include "bench/bench_namespace.h"
 #include "bench/histogram.h"
 #include "bench/load.h"
-#include "bench/lodging.h"
 #include "bench/report.h"
 
 namespace commy::tools::bench {
@@ -102,7 +102,7 @@ TEST(BenchReportTest, ARateIsThatOfAllProcessesFromTheFirstBeginToTheLastEnd) {
   EXPECT_EQ(row.Most(), 1000);
 }
 
-TEST(BenchLodgingTest, RoomIsWhatIsFreeAndWhatMayStillGrow) {
+TEST(BenchBenchNamespaceTest, RoomIsWhatIsFreeAndWhatMayStillGrow) {
   StoreStats stats;
   stats.free_bytes = 10;
   stats.file_bytes = 100;
@@ -113,7 +113,7 @@ TEST(BenchLodgingTest, RoomIsWhatIsFreeAndWhatMayStillGrow) {
   EXPECT_EQ(RoomBytes(stats, 1000), 10U);
 }
 
-TEST(BenchLodgingTest, NeedsTwiceWhatTheKeysTake) {
+TEST(BenchBenchNamespaceTest, NeedsTwiceWhatTheKeysTake) {
   Plan plan;
   plan.keys = 1'000'000;
   plan.value_bytes = 100;

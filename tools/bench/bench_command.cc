@@ -7,10 +7,10 @@
 
 #include "access.h"
 #include "base/status.h"
-#include "bench/crew.h"
+#include "bench/bench_namespace.h"
 #include "bench/load.h"
-#include "bench/lodging.h"
 #include "bench/report.h"
+#include "bench/row_runner.h"
 #include "command.h"
 #include "progress.h"
 #include "signals.h"
@@ -53,15 +53,15 @@ absl::Status CheckAfter(bench::Row row, const Namespace& ns, std::uint64_t adds)
 }
 
 absl::Status Measure(const bench::Plan& plan, const Namespace& ns, bench::Report& report) {
-  bench::Crew crew;
-  COMMY_RETURN_IF_ERROR(crew.Start(plan));
+  bench::RowRunner runner(plan);
+  COMMY_RETURN_IF_ERROR(runner.Start());
   Progress progress;
   for (int round = 1; round <= kRounds; ++round) {
     for (std::size_t i = 0; i < report.rows.size(); ++i) {
       progress.ShowText(
           absl::StrCat("round ", round, " of ", kRounds, ": ", base::ToAbsl(bench::kRowNames[i])));
       const auto row = static_cast<bench::Row>(i);
-      COMMY_ASSIGN_OR_RETURN(const std::vector<bench::RowResult> results, crew.Do(row));
+      COMMY_ASSIGN_OR_RETURN(const std::vector<bench::RowResult> results, runner.Do(row));
       report.rows[i].AddRound(results);
       for (const bench::RowResult& result : results) {
         report.verified += result.verified;
@@ -91,10 +91,10 @@ absl::StatusOr<Exit> RunBench(const BenchArguments& arguments, Output& out) {
   const bench::Plan& plan = arguments.plan;
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(plan.store, Use::kChange, "bench"));
   CatchInterrupts();
-  absl::StatusOr<bench::Lodging> lodging = bench::Lodging::Take(store, plan, arguments.ordered);
-  if (!lodging.ok()) {
-    return absl::IsAlreadyExists(lodging.status()) ? lodging.status()
-                                                   : Explain(store, lodging.status());
+  absl::StatusOr<bench::BenchNamespace> made =
+      bench::BenchNamespace::Create(store, plan, arguments.ordered);
+  if (!made.ok()) {
+    return absl::IsAlreadyExists(made.status()) ? made.status() : Explain(store, made.status());
   }
   bench::Report report;
   absl::Status status;
@@ -105,9 +105,9 @@ absl::StatusOr<Exit> RunBench(const BenchArguments& arguments, Output& out) {
     status = out.Flush();
   }
   if (status.ok()) {
-    status = Measure(plan, lodging->ns(), report);
+    status = Measure(plan, made->ns(), report);
   }
-  const absl::Status dropped = lodging->Leave();
+  const absl::Status dropped = made->Drop();
   if (!status.ok() || !dropped.ok()) {
     return Failed(plan, status.ok() ? dropped : status, dropped);
   }

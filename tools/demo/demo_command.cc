@@ -4,8 +4,8 @@
 #include <string>
 
 #include "command.h"
-#include "demo/corpus.h"
-#include "demo/director.h"
+#include "demo/dataset.h"
+#include "demo/demo_run.h"
 #include "demo/report.h"
 #include "demo/worker.h"
 
@@ -13,7 +13,7 @@ namespace commy::tools {
 namespace {
 
 struct DemoArguments {
-  demo::DemoOptions options{.store = "demo.commy", .files = demo::FindCorpusFiles()};
+  demo::DemoOptions options{.store = "demo.commy", .files = demo::FindDatasetFiles()};
   bool json = false;
 };
 
@@ -51,7 +51,7 @@ void AddDemoWorker(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<demo::WorkerArguments>();
   AddStore(command, arguments->store);
   command.add_option("PART", arguments->part)->required()->check(CLI::Range(0, 5));
-  command.add_option("PANEL", arguments->panel_fd)->required();
+  command.add_option("COUNTERS", arguments->counters_fd)->required();
   command.add_option("UNICODE", arguments->files.unicode)->required();
   command.add_option("WORDS", arguments->files.words)->required();
   SetAction(command, arguments, action, RunDemoWorker);

@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 
-#include "demo/panel.h"
+#include "demo/counters.h"
 #include "demo/stamped_value.h"
 
 namespace commy::tools::demo {

@@ -3,7 +3,7 @@
 
 #include <string>
 
-#include "demo/director.h"
+#include "demo/demo_run.h"
 #include "jsonl.h"
 
 namespace commy::tools::demo {

@@ -9,14 +9,14 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
-#include "demo/panel.h"
+#include "demo/counters.h"
 #include "progress.h"
 
 namespace commy::tools::demo {
 
 class StatusLine {
  public:
-  explicit StatusLine(const Panel& panel);
+  explicit StatusLine(const Counters& counters);
 
   // Counts the time from now on.
   void Restart() { start_ = absl::Now(); }
@@ -36,7 +36,7 @@ class StatusLine {
   };
   [[nodiscard]] Sums Sum() const;
 
-  const Panel& panel_;
+  const Counters& counters_;
   std::unique_ptr<Progress> progress_;
   absl::Time start_;
   absl::Time last_;

@@ -9,21 +9,21 @@
 
 namespace commy::tools::bench {
 
-class Lodging {
+class BenchNamespace {
  public:
   // Makes the namespace, in which a key marks whose it is. One that a killed benchmark left is
   // dropped first.
   // AlreadyExists: it is there, and somebody else's, or of a benchmark that is running.
   // ResourceExhausted: there may not be room enough for all keys, twice.
-  static absl::StatusOr<Lodging> Take(const Store& store, const Plan& plan, bool ordered);
+  static absl::StatusOr<BenchNamespace> Create(const Store& store, const Plan& plan, bool ordered);
 
   // Drops the namespace. Must be called; nothing else does.
-  absl::Status Leave();
+  absl::Status Drop();
 
   [[nodiscard]] const Namespace& ns() const { return ns_; }
 
  private:
-  Lodging(Store store, Namespace ns) : store_(std::move(store)), ns_(std::move(ns)) {}
+  BenchNamespace(Store store, Namespace ns) : store_(std::move(store)), ns_(std::move(ns)) {}
 
   Store store_;
   Namespace ns_;

@@ -9,15 +9,15 @@
 #include "absl/time/time.h"
 
 #include "commy/info.h"
-#include "demo/corpus.h"
-#include "demo/panel.h"
+#include "demo/counters.h"
+#include "demo/dataset.h"
 
 namespace commy::tools::demo {
 
 struct DemoOptions {
   std::string store;
   absl::Duration length = absl::Seconds(15);
-  CorpusFiles files;
+  DatasetFiles files;
 };
 
 struct WorkerOutcome {

@@ -27,19 +27,19 @@ struct Item {
   std::string text;  // "GRINNING FACE (So)"; "line 79803"
 };
 
-struct CorpusFiles {
+struct DatasetFiles {
   std::string unicode;
   std::string words;
 };
 
 // Where the files usually are: the first that exists, or the usual path if none does.
-CorpusFiles FindCorpusFiles();
+DatasetFiles FindDatasetFiles();
 
-class Corpus {
+class Dataset {
  public:
   // Reads both files. FailedPrecondition names a file that is missing, unreadable or not of the
   // expected form, and the package that has it.
-  static absl::StatusOr<Corpus> Load(const CorpusFiles& files);
+  static absl::StatusOr<Dataset> Load(const DatasetFiles& files);
 
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
   // Place in items().

@@ -1,4 +1,4 @@
-#include "bench/lodging.h"
+#include "bench/bench_namespace.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -107,7 +107,8 @@ std::uint64_t NeededBytes(const Plan& plan) {
   return 2 * plan.keys * block + kSlackBytes;
 }
 
-absl::StatusOr<Lodging> Lodging::Take(const Store& store, const Plan& plan, bool ordered) {
+absl::StatusOr<BenchNamespace> BenchNamespace::Create(const Store& store, const Plan& plan,
+                                                      bool ordered) {
   COMMY_RETURN_IF_ERROR(CheckLeftover(store, plan));
   COMMY_RETURN_IF_ERROR(DropIfThere(store, plan));
   COMMY_RETURN_IF_ERROR(CheckRoom(store, plan));
@@ -122,10 +123,10 @@ absl::StatusOr<Lodging> Lodging::Take(const Store& store, const Plan& plan, bool
   if (!*first) {
     return Taken(store, plan, "was taken by another benchmark just now");
   }
-  return Lodging(store, std::move(ns));
+  return BenchNamespace(store, std::move(ns));
 }
 
-absl::Status Lodging::Leave() {
+absl::Status BenchNamespace::Drop() {
   return store_.DropNamespace(ns_.path());
 }
 
