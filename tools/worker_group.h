@@ -1,5 +1,5 @@
-// Processes that are this program once more, with arguments of their own: `commy bench` and
-// `commy demo` start such workers, kill and stop them, and wait for them.
+// Processes that run this program again, with arguments of their own: `commy bench` and `commy
+// demo` start such workers, kill and stop them, and wait for them.
 //
 // Ctrl-C reaches every process of a terminal. Workers ignore it, as their parent tells them when to
 // end; no worker outlives its parent.
@@ -19,7 +19,7 @@ namespace commy::tools {
 
 class WorkerGroup {
  public:
-  // What a worker has as standard input and output; unless given, those of this process.
+  // A worker's standard input and output; unless given, those of this process.
   struct Streams {
     int input = STDIN_FILENO;
     int output = STDOUT_FILENO;

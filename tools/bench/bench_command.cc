@@ -1,4 +1,4 @@
-// bench, and the hidden bench-worker: its processes are this program once more.
+// bench, and the hidden bench-worker: the benchmark's processes run this program again.
 
 #include <string>
 #include <utility>
@@ -35,7 +35,7 @@ struct BenchWorkerArguments {
   std::uint64_t part = 0;
 };
 
-// Whether what the processes did together is what is in the store now.
+// Whether the store's content agrees with the work of all processes.
 absl::Status CheckAfter(bench::Row row, const Namespace& ns, std::uint64_t adds) {
   if (row == bench::Row::kAdd) {
     COMMY_ASSIGN_OR_RETURN(const std::string text, ns.Get(bench::kCounterKey));
@@ -72,7 +72,7 @@ absl::Status Measure(const bench::Plan& plan, const Namespace& ns, bench::Report
   return absl::OkStatus();
 }
 
-// Names the store, and says what became of the namespace.
+// Names the store and the fate of the namespace.
 absl::Status Failed(const bench::Plan& plan, const absl::Status& status,
                     const absl::Status& dropped) {
   std::string text = absl::StrCat(plan.store, ": the benchmark ended: ", status.message(), "; ");
@@ -82,7 +82,7 @@ absl::Status Failed(const bench::Plan& plan, const absl::Status& status,
     absl::StrAppend(&text, "its namespace ", plan.path,
                     " could not be dropped: ", dropped.message());
   }
-  // Nothing here is an answer that would be "no".
+  // ExitFor() would take some of these codes for the answer "no"; no error here is one.
   const bool kept = absl::IsCancelled(status) || absl::IsResourceExhausted(status);
   return absl::Status(kept ? status.code() : absl::StatusCode::kInternal, text);
 }
@@ -144,10 +144,10 @@ void AddWorker(CLI::App& app, Action& action) {
 void AddBenchCommand(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand(
       "bench",
-      "Measure this store on this machine, in the namespace commy-bench, which is dropped after "
-      "it.\n"
-      "Puts new keys, overwrites, reads what is there and what is not, adds to a counter that all "
-      "share, and deletes, three times; every value that is read is verified");
+      "Measure this store on this machine, in the namespace commy-bench, which is dropped "
+      "afterwards.\n"
+      "Puts new keys, overwrites, reads present and absent keys, adds to a shared counter, and "
+      "deletes, three times; verifies every value that it reads");
   auto arguments = std::make_shared<BenchArguments>();
   bench::Plan& plan = arguments->plan;
   AddStore(command, plan.store);

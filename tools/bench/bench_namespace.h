@@ -1,4 +1,4 @@
-// The namespace in which `commy bench` works: made for it, and dropped after it.
+// The namespace of one run of `commy bench`, which creates it first and drops it at the end.
 #pragma once
 
 #include "absl/status/status.h"
@@ -11,13 +11,13 @@ namespace commy::tools::bench {
 
 class BenchNamespace {
  public:
-  // Makes the namespace, in which a key marks whose it is. One that a killed benchmark left is
-  // dropped first.
-  // AlreadyExists: it is there, and somebody else's, or of a benchmark that is running.
-  // ResourceExhausted: there may not be room enough for all keys, twice.
+  // Creates the namespace, with a key that names its benchmark. Drops the namespace of a killed
+  // benchmark first.
+  // AlreadyExists: the namespace belongs to another user, or to a benchmark that is running.
+  // ResourceExhausted: there may not be enough room for all keys, twice.
   static absl::StatusOr<BenchNamespace> Create(const Store& store, const Plan& plan, bool ordered);
 
-  // Drops the namespace. Must be called; nothing else does.
+  // Drops the namespace. The caller must call this; the destructor does not.
   absl::Status Drop();
 
   [[nodiscard]] const Namespace& ns() const { return ns_; }
@@ -29,10 +29,10 @@ class BenchNamespace {
   Namespace ns_;
 };
 
-// What is left for new blocks: in the file, and by its growth, as far as the disk has room.
-// `disk_free_bytes` is that of the file system.
+// Bytes available to new blocks: free bytes in the file, and its growth, within the disk's free
+// space. `disk_free_bytes` is that of the file system.
 std::uint64_t RoomBytes(const StoreStats& stats, std::uint64_t disk_free_bytes);
-// What the keys take at most, while each has an old value too.
+// An upper bound of the bytes of all keys, each with one superseded value.
 std::uint64_t NeededBytes(const Plan& plan);
 
 }  // namespace commy::tools::bench

@@ -1,4 +1,4 @@
-// Has the processes of `commy bench` do its rows, all at once.
+// Runs the rows of `commy bench` in several processes at once.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ class RowRunner {
   ~RowRunner();
 
   absl::Status Start();
-  // All workers do the row at the same time. Cancelled: a signal came meanwhile.
+  // All workers run the row at the same time. Cancelled: a signal interrupted it.
   absl::StatusOr<std::vector<RowResult>> Do(Row row);
 
  private:

@@ -1,5 +1,5 @@
-// What the demo's processes tell each other outside the store: memory that they share, so that a
-// claim about the store is checked against something that is not in it.
+// Memory that the demo's processes share outside the store, so that claims about the store are
+// checked against an independent record.
 #pragma once
 
 #include <array>
@@ -35,24 +35,24 @@ inline constexpr std::size_t kWriter2 = 1;
 inline constexpr std::size_t kReader2 = 3;
 inline constexpr std::size_t kCounter = 5;
 
-// One process's part. Written by that process, unless it says otherwise.
+// The counters of one process. Written by that process, unless a comment says otherwise.
 struct WorkerCounters {
   std::atomic<std::uint64_t> ready;
   std::atomic<std::uint64_t> operations;
   std::atomic<std::uint64_t> wrong;                      // Values that did not verify, and errors.
-  std::atomic<std::uint64_t> slowest_ns;                 // Operation.
+  std::atomic<std::uint64_t> slowest_ns;                 // Of an operation.
   std::atomic<std::uint64_t> recent_slowest_ns;          // Since DemoRun set it to 0.
   std::array<std::atomic<std::uint64_t>, 64> histogram;  // By the bit width of the nanoseconds.
   std::array<char, 320> first_wrong;                     // Text; complete once `wrong` is not 0.
 
   void Record(std::chrono::nanoseconds elapsed);
   void RecordWrong(std::string_view text);
-  // An upper bound of the time that this share of the operations kept below; 0 without any.
+  // An upper bound of the time of this share of the operations; 0 without any.
   [[nodiscard]] absl::Duration Quantile(double share) const;
 };
 
-// How far the writers are: all keys below `position` have been written in `round`, and that was
-// acknowledged; every other key in the round before.
+// The writers' progress: all keys below `position` have been written in `round` and acknowledged,
+// every other key in the round before.
 struct WriterProgress {
   std::uint64_t round = 0;
   std::uint64_t position = 0;

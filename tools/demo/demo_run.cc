@@ -25,10 +25,10 @@ namespace commy::tools::demo {
 namespace {
 
 constexpr absl::Duration kLook = absl::Microseconds(200);
-constexpr absl::Duration kDeadline = absl::Seconds(30);  // Far above what anything takes.
+constexpr absl::Duration kDeadline = absl::Seconds(30);  // Far longer than any step takes.
 constexpr absl::Duration kWatchAfterKill = absl::Milliseconds(100);
 
-// What was done so far, to tell later what was done since.
+// The counts at one moment, to compute later the operations since then.
 struct Mark {
   absl::Time when;
   std::array<std::uint64_t, kParts.size()> operations{};
@@ -64,8 +64,8 @@ class DemoRun {
   absl::Status CheckEveryKey();
   void Collect();
 
-  // Waits for a condition, with the status line alive. Cancelled; Internal: a process ended, or
-  // `what` did not come about before the deadline.
+  // Waits for a condition, and keeps the status line up to date. Cancelled; Internal: a process
+  // ended, or `what` did not happen before the deadline.
   absl::Status WaitUntil(std::string_view what, const std::function<bool()>& condition);
   absl::Status WaitUntil(absl::Time when);
   Mark MarkNow();
@@ -86,11 +86,11 @@ class DemoRun {
 absl::Status DemoRun::WaitUntil(std::string_view what, const std::function<bool()>& condition) {
   for (const absl::Time end = absl::Now() + kDeadline + options_.length; !condition();) {
     if (Interrupted()) {
-      return absl::CancelledError(options_.store + ": interrupted; nothing runs any more");
+      return absl::CancelledError(options_.store + ": interrupted; all its processes have ended");
     }
     COMMY_RETURN_IF_ERROR(workers_.CheckAlive());
     if (absl::Now() > end) {
-      return base::Internal("the demo waits in vain: ", base::ToAbsl(what));
+      return base::Internal("the demo waited too long ", base::ToAbsl(what));
     }
     line_.Update();
     absl::SleepFor(kLook);
@@ -197,7 +197,7 @@ absl::Status DemoRun::KillWriter() {
     return outcome_.takeover != absl::ZeroDuration() &&
            outcome_.after_kill.watched != absl::ZeroDuration();
   }));
-  line_.Event(absl::StrFormat("writer 1 was killed after key %d of round %d; writer 2 went on",
+  line_.Event(absl::StrFormat("writer 1 was killed after key %d of round %d; writer 2 continued",
                               killed_at.position, killed_at.round));
   return absl::OkStatus();
 }
@@ -217,7 +217,7 @@ absl::Status DemoRun::StopReader() {
   outcome_.while_stopped = Since(mark, kReader2);
   outcome_.file_bytes_after_stop = file_bytes();
   workers_.Continue(kReader2);
-  line_.Event("reader 2 goes on");
+  line_.Event("reader 2 continues");
   return waited;
 }
 
@@ -303,7 +303,7 @@ absl::StatusOr<DemoOutcome> DemoRun::Run() {
   return outcome_;
 }
 
-// Makes the demo's namespaces, empty. Refuses a store that somebody keeps something else in.
+// Creates the demo's namespaces, empty. Refuses a store with any other namespace.
 absl::Status Prepare(const Store& store) {
   COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> there, store.ListNamespaces());
   for (const NamespaceInfo& info : there) {

@@ -1,4 +1,4 @@
-// What the demo says at its end.
+// The final report of the demo.
 #pragma once
 
 #include <string>

@@ -61,7 +61,7 @@ void StatusLine::Update() {
 }
 
 void StatusLine::Event(std::string_view text) {
-  progress_ = nullptr;  // Wipes the line.
+  progress_ = nullptr;  // Erases the line.
   absl::FPrintF(stderr, "%5.1f s  %s\n", absl::ToDoubleSeconds(absl::Now() - start_),
                 base::ToAbsl(text));
   std::fflush(stderr);

@@ -1,4 +1,4 @@
-// What the demo shows while it runs: one living line on a terminal, else a line per event.
+// The demo's progress: one line that is redrawn on a terminal, else a line per event.
 #pragma once
 
 #include <cstdint>
@@ -20,11 +20,11 @@ class StatusLine {
 
   // Counts the time from now on.
   void Restart() { start_ = absl::Now(); }
-  // Draws again if it is time to. Cheap.
+  // Redraws the line if it is due. Cheap.
   void Update();
-  // Something happened.
+  // Prints a line of its own.
   void Event(std::string_view text);
-  // Wipes the living line away.
+  // Erases the line.
   void End();
 
  private:

@@ -48,7 +48,7 @@ auto Timed(WorkerCounters& counters, Operation operation) {
 
 absl::Status Write(const Bench& bench) {
   const std::vector<Item>& items = bench.dataset.items();
-  // The first begins with round 1; who takes over goes on after the last acknowledged key.
+  // The first writer begins with round 1; its successor continues after the last acknowledged key.
   WriterProgress next = bench.counters.progress();
   if (next.round == 0) {
     next = {1, 0};
@@ -76,7 +76,7 @@ void WaitForFirstRound(const Bench& bench) {
   }
 }
 
-// Reads keys at random. `read(ns, key, check)` calls check(value) and returns how reading went.
+// Reads random keys. `read(ns, key, check)` calls check(value) and returns the status of the read.
 template <typename Read>
 absl::Status ReadAtRandom(const Bench& bench, Read read) {
   WaitForFirstRound(bench);
@@ -119,7 +119,7 @@ absl::Status ReadInPlace(const Bench& bench) {
   });
 }
 
-// One entry of a scan: a known key, not seen before, with a value that verifies.
+// One entry of a scan must have a known key that is new in this scan, and a value that verifies.
 absl::Status CheckEntry(const Bench& bench, Source source, const Entry& entry,
                         WriterProgress before, std::vector<bool>& seen) {
   const std::optional<std::size_t> index = bench.dataset.Find(source, entry.key());

@@ -1,4 +1,4 @@
-// One process of the demo, in its role, until Counters::stop is set.
+// One process of the demo, which works in its role until Counters::stop is set.
 #pragma once
 
 #include <cstddef>
@@ -20,7 +20,7 @@ struct WorkerArguments {
   DatasetFiles files;
 };
 
-// Errors that end it early, besides what it counts as wrong in its counters.
+// An error that ended it early. Wrong values only count in its counters.
 absl::Status RunWorker(const WorkerArguments& arguments);
 
 }  // namespace commy::tools::demo
