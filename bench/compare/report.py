@@ -257,7 +257,8 @@ def tables(report, pictures):
         "overwrites a second.\n", rate_table(report, MANY, report.with_any(MANY)),
         *(["### Steady overwriting\n\nRandom keys, for 60 seconds, while the kernel writes back "
            "what it will. Thousands a second of all writers; then what the process has in memory "
-           "at the end, and the files on disk.\n", steady_table(report)] if steady_table(report) else []),
+           "at the end, and the files on disk.\n",
+           steady_table(report)] if steady_table(report) else []),
         "### Space and opening\n", rate_table(report, SIZES, infos),
         "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
         "1024 blocks in use by each process.\n",
