@@ -1,6 +1,6 @@
-// A configuration that many processes read: one value, so that a reader sees all of it of one
-// version, never a mixture. Readers look at it with each request; that costs a fraction of a
-// microsecond, no system call and no copy, and a change is there with the next request.
+// A configuration that many processes read: one value, so that a reader sees one version of it,
+// never a mixture. Readers read it with each request. That costs a fraction of a microsecond, no
+// system call and no copy, and the next request sees a change.
 #include <chrono>
 #include <iostream>
 #include <string>
@@ -33,7 +33,7 @@ int Serve(const char* path) {
     bool whole = false;
     const auto read = config->ReadWith("service", [&](std::string_view text) {
       const int seen = std::stoi(std::string(text.substr(text.find('=') + 1)));
-      whole = text == ConfigText(seen) && seen >= version;  // It never goes back.
+      whole = text == ConfigText(seen) && seen >= version;  // Versions never go back.
       version = seen;
     });
     if (!read.ok()) return std::cerr << read << "\n", 1;
@@ -52,8 +52,8 @@ int main(int argc, char** argv) {
     return config.ok() ? config->Put("service", ConfigText(version)) : config.status();
   };
   {
-    // Closed again before the forks: an open store has a thread, and what other threads were at is
-    // left half done in a forked child.
+    // Closed again before the forks: an open store has a thread, and a forked child would keep the
+    // work of other threads half done.
     const auto store = commy::Store::Open(path, {.process_name = "publisher"});
     if (!store.ok()) return std::cerr << store.status() << "\n", 1;
     if (const auto done = publish(*store, 0); !done.ok()) return std::cerr << done << "\n", 1;
@@ -64,12 +64,12 @@ int main(int argc, char** argv) {
   const auto store = commy::Store::Open(path, {.process_name = "publisher"});
   if (!store.ok()) return std::cerr << store.status() << "\n", 1;
   for (int version = 1; version <= kVersions; ++version) {
-    // Replaces the value at one moment. Who is reading the old one goes on with that.
+    // Replaces the value at one moment. A reader of the old one is unaffected.
     const auto done = publish(*store, version);
     if (!done.ok()) return std::cerr << done << "\n", 1;
   }
   int failed = 0;
   for (int status = 0; wait(&status) > 0;) failed |= status;
   if (failed != 0) return 1;
-  std::cout << kReaders << " readers have seen " << kVersions << " versions go by, each whole\n";
+  std::cout << kReaders << " readers have seen " << kVersions << " versions, each whole\n";
 }

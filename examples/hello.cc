@@ -1,4 +1,4 @@
-// The example of README.md: opens a store, which creates it, and counts how often it was run.
+// The example of README.md: opens a store, creating it if needed, and counts its own runs.
 #include <cstdio>
 
 #include <commy/commy.h>

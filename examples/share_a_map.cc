@@ -1,6 +1,6 @@
-// Two programs that share a map: a tracker writes where vehicles are, a board reads it. Neither waits
-// for the other. `share_a_map STORE tracker` and `share_a_map STORE board` are the two; without a
-// role it starts both.
+// Two programs that share a map: a tracker writes the positions of vehicles, a board reads them.
+// Neither waits for the other. `share_a_map STORE tracker` and `share_a_map STORE board` are the
+// two; without a role the program starts both.
 #include <algorithm>
 #include <chrono>
 #include <cstring>
@@ -46,12 +46,12 @@ absl::Status Show(const char* path) {
   const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
   for (int i = 0; i < kVehicles;) {
     Position at{};
-    // The value is read where it lies. It is whole, whatever the tracker does meanwhile.
+    // The value is read in place. It stays whole even if the tracker replaces it meanwhile.
     auto found = positions->ReadWith("vehicle-" + std::to_string(i), [&](std::string_view value) {
       std::memcpy(&at, value.data(), std::min(value.size(), sizeof(at)));
     });
     if (found.ok()) {
-      if (at.longitude != 11.0 + i) return absl::DataLossError("this is not where it is");
+      if (at.longitude != 11.0 + i) return absl::DataLossError("a wrong position");
       ++i;
     } else if (!absl::IsNotFound(found) || std::chrono::steady_clock::now() > deadline) {
       return found;  // NotFound until the tracker has written it.

@@ -1,5 +1,5 @@
-// A cache beside forked workers: what one worker has computed, all of them find. One of them is
-// killed in the middle of its work, another takes its place, and nobody has to clean up.
+// A cache beside forked workers: all of them find the results of each. One of them is killed during
+// its work, another takes its place, and no cleanup is needed.
 #include <csignal>
 #include <iostream>
 #include <string>
@@ -14,7 +14,7 @@ namespace {
 constexpr int kWorkers = 4;
 constexpr int kPages = 500;
 
-std::string Render(int page) {  // What is expensive.
+std::string Render(int page) {  // The expensive part.
   return "page " + std::to_string(page) + " " + std::string(2000, '.');
 }
 
@@ -25,7 +25,7 @@ absl::StatusOr<std::string> GetPage(const commy::Namespace& cache, int page) {
   if (!absl::IsNotFound(found.status())) return found;
   auto text = Render(page);
   const auto mine = cache.PutIfAbsent(key, text, {.ttl = absl::Hours(1)});
-  // A full cache is no reason to fail: go on without it.
+  // A full cache is no reason to fail: continue without it.
   if (!mine.ok() && !absl::IsResourceExhausted(mine.status())) return mine.status();
   if (mine.ok() && *mine) {
     const auto counted = cache.Add("rendered", 1);
@@ -60,8 +60,8 @@ pid_t StartWorker(const char* path, bool dies) {
 int main(int argc, char** argv) {
   const char* const path = argc > 1 ? argv[1] : "cache.commy";
   {
-    // Closed again before the forks: an open store has a thread, and what other threads were at is
-    // left half done in a forked child.
+    // Closed again before the forks: an open store has a thread, and a forked child would keep the
+    // work of other threads half done.
     const auto store = commy::Store::Open(path, {.max_size = std::uint64_t{1} << 30});
     if (!store.ok()) return std::cerr << store.status() << "\n", 1;
     const auto cache = store->OpenNamespace("cache");
@@ -69,7 +69,7 @@ int main(int argc, char** argv) {
   }
   for (int i = 0; i < kWorkers; ++i) StartWorker(path, i == 0);
   for (int status = 0; wait(&status) > 0;) {
-    if (WIFSIGNALED(status)) StartWorker(path, false);  // It was killed: another one.
+    if (WIFSIGNALED(status)) StartWorker(path, false);  // It was killed: start another one.
     if (WIFEXITED(status) && WEXITSTATUS(status) != 0) return 1;
   }
   const auto store = commy::Store::Open(path);

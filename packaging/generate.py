@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Makes the manual pages and the bash completion, by filling a template with what the program says
-about itself:  generate.py manual|completion TEMPLATE OUTPUT VERSION PROGRAM [EXAMPLE]
+"""Makes the manual pages and the bash completion, by filling a template with the program's own
+description:  generate.py manual|completion TEMPLATE OUTPUT VERSION PROGRAM [EXAMPLE]
 
-The one description of a command is where the command is, in tools/commands/; `commy describe` (which
-`commy --help` does not list) prints all of them as JSON, and here that becomes roff, or tables of
-bash. @COMMANDS@, @VERSION@ and @EXAMPLE@ are what a template may contain.
+The only description of a command is beside the command, in tools/commands/. `commy describe` (which
+`commy --help` does not list) prints all of them as JSON, and this script turns that into roff, or
+tables of bash. A template may contain @COMMANDS@, @VERSION@ and @EXAMPLE@.
 """
 
 import json
@@ -15,7 +15,8 @@ import sys
 
 
 def describe(program):
-    return json.loads(subprocess.run([program, "describe"], check=True, stdout=subprocess.PIPE).stdout)
+    described = subprocess.run([program, "describe"], check=True, stdout=subprocess.PIPE)
+    return json.loads(described.stdout)
 
 
 def walk(command, path=()):
@@ -29,7 +30,7 @@ def walk(command, path=()):
 
 
 def roff(text):
-    """Text that is printed as it is, also where a line begins with a dot."""
+    """Text that roff prints unchanged, also if a line begins with a dot."""
     text = text.replace("\\", "\\e").replace("-", "\\-")
     text = "".join(c if c.isascii() else f"\\[u{ord(c):04X}]" for c in text)
     return "\n".join("\\&" + line if line[:1] in (".", "'") else line for line in text.split("\n"))
@@ -98,7 +99,7 @@ def table(name, rows):
 
 
 def kind_of_value(option):
-    """What follows an option, as _commy_complete_kind takes it: words to choose from, or a name."""
+    """The value of an option, for _commy_offer_kind: words to choose from, or a name."""
     value = option["value"]
     return value.replace("|", " ") if "|" in value else value or "TEXT"
 

@@ -18,15 +18,16 @@ bool IsLinkToNothing(const std::string& path) {
   return std::filesystem::is_symlink(path, ignored) && !std::filesystem::exists(path, ignored);
 }
 
-// Of a path behind which there is nothing.
+// Advice for a path that names no file.
 std::string MissingAdvice(const std::string& path) {
   if (IsLinkToNothing(path)) {
-    return "remove the link, or make what it names";
+    return "remove the link, or create its target";
   }
   std::error_code ignored;
   const std::string directory = std::filesystem::path(path).parent_path().string();
   if (!directory.empty() && !std::filesystem::exists(directory, ignored)) {
-    return absl::StrCat("there is no directory ", directory, ": check the path, or make it first");
+    return absl::StrCat("there is no directory ", directory,
+                        ": check the path, or create it first");
   }
   return absl::StrCat("check the path, or create a store with `commy init ", path, "`");
 }
@@ -37,7 +38,7 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
       return MissingAdvice(path);
     case absl::StatusCode::kAlreadyExists:
       return IsLinkToNothing(path)
-                 ? "it is a symbolic link to nothing: remove it, or make what it names"
+                 ? "it is a symbolic link to nothing: remove it, or create its target"
                  : "choose another path, or use the store that is there";
     case absl::StatusCode::kPermissionDenied:
       return "run as a user who may read and write it";
@@ -73,8 +74,8 @@ std::string UseAdvice(const std::string& path, absl::StatusCode code) {
   }
 }
 
-// "<path>: <message>; <advice>", without naming the path twice. Where the message says what to do
-// itself, behind a semicolon, it knows better.
+// "<path>: <message>; <advice>", without naming the path twice. A message with a semicolon already
+// carries advice, which is more specific.
 std::string Compose(const std::string& path, std::string_view message, std::string_view advice) {
   std::string text;
   if (message.find(path) == std::string_view::npos) {
@@ -117,7 +118,7 @@ absl::Status NoKey(const Store& store, std::string_view path, std::string_view k
 
 absl::Status KeepPrintsOut(const std::string& path) {
   if (IsSameFile(STDERR_FILENO, path)) {
-    // Not even that can be said.
+    // Standard error would go into the store as well, so no error can be printed.
     const int nowhere = ::open("/dev/null", O_WRONLY | O_CLOEXEC);
     (void)::dup2(nowhere, STDERR_FILENO);
     ::close(nowhere);

@@ -21,16 +21,16 @@ enum class Use {
 // NotFound (see ExitFor).
 absl::StatusOr<Store> OpenStore(const std::string& path, Use use, std::string_view command);
 
-// FailedPrecondition: what is printed would go into the store at `path`.
+// FailedPrecondition: standard output or standard error is the store at `path`.
 absl::Status KeepPrintsOut(const std::string& path);
 
 // NotFound says that the store has no such namespace. With kCreate it is created.
 absl::StatusOr<Namespace> OpenNamespace(const Store& store, const std::string& path, Use use,
                                         bool ordered = false);
 
-// The same error, naming the store and saying what to do. Of an operation on an open store.
+// For an operation on an open store: the same error, with the store's name and advice.
 absl::Status Explain(const Store& store, const absl::Status& status);
-// Of opening it.
+// The same for an error of opening it.
 absl::Status ExplainOpen(const std::string& path, const absl::Status& status);
 
 // NotFound: "<store>: <namespace> has no key <key>".

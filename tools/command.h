@@ -1,12 +1,12 @@
-// What the commands have in common: how one is added to the command line, and how it ends.
+// Code that all commands share: how one is added to the command line, and how it ends.
 //
 // Each file in commands/ adds a group of commands. A command is a struct of arguments, which CLI11
 // fills, and a function that runs with them:
 //
 //   absl::StatusOr<Exit> RunGet(const GetArguments& arguments, Output& out);
 //
-// It opens the store, works, and appends what it prints to `out`. An error that it returns becomes
-// the line on standard error and the exit status (see ExitFor).
+// It opens the store, works, and appends its output to `out`. A returned error becomes the line on
+// standard error and the exit status (see ExitFor).
 #pragma once
 
 #include <cstdint>
@@ -33,11 +33,11 @@ enum class Exit : int {
   kFailed = 3,
 };
 
-// kNo for NotFound and DeadlineExceeded, else kFailed. What is missing where it is no answer (the
-// store, an input file) must therefore come as another code.
+// kNo for NotFound and DeadlineExceeded, else kFailed. A missing store or input file is not an
+// answer, so it must come as another code.
 Exit ExitFor(const absl::Status& status);
 
-// What the chosen command is going to do.
+// The work of the chosen command.
 using Action = std::function<absl::StatusOr<Exit>(Output&)>;
 
 // Makes `run(arguments, out)` the action if `command` is the one that was given.
@@ -49,11 +49,11 @@ void SetAction(CLI::App& command, std::shared_ptr<Arguments> arguments, Action& 
   });
 }
 
-// Options and positionals that several commands have.
+// Options and positionals that several commands share.
 void AddStore(CLI::App& command, std::string& store);
 void AddNamespace(CLI::App& command, std::string& path);
 void AddJson(CLI::App& command, bool& json);
-// Whole decimal numbers that fit; CLI11 takes the nearest that does.
+// Checked decimal integers; CLI11 alone would take the nearest number that fits.
 CLI::Option& AddInteger(CLI::App& command, const std::string& name, std::int64_t& number,
                         const std::string& about);
 CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t& number,
@@ -61,14 +61,14 @@ CLI::Option& AddCount(CLI::App& command, const std::string& name, std::uint64_t&
 // The same within limits, which the error names.
 void AddLimited(CLI::App& command, const std::string& name, std::uint64_t& number,
                 std::uint64_t least, std::uint64_t most, const std::string& about);
-// Seconds with a fraction, within limits; "nan" is not.
+// Seconds with a fraction, within limits; "nan" is an error.
 void AddSeconds(CLI::App& command, const std::string& name, double& seconds, double least,
                 double most, const std::string& about);
 void AddSize(CLI::App& command, const std::string& name, std::uint64_t& bytes,
              const std::string& about);
-// --ttl: a time to live, "inf" for never; left as it is if not given.
+// --ttl: a time to live, "inf" for never; unchanged if not given.
 void AddTtl(CLI::App& command, std::optional<absl::Duration>& ttl, const std::string& about);
-// Above zero and at most `most`, with which the error names the range; infinite: no limit.
+// Above zero and at most `most`, which the error then names; infinite: no limit.
 void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
                  const std::string& about, absl::Duration most = absl::InfiniteDuration());
 

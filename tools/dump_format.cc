@@ -84,7 +84,7 @@ absl::Status ParsePrint(std::string_view text, std::string& bytes) {
     }
     const std::optional<char> byte = HexByte(text.substr(i + 1));
     if (!byte.has_value()) {
-      return base::InvalidArgument("a backslash without two hexadecimal digits behind it");
+      return base::InvalidArgument("a backslash without two hexadecimal digits after it");
     }
     bytes += *byte;
     i += 2;
@@ -100,7 +100,7 @@ absl::Status ParseData(std::string_view line, bool print, std::string& bytes) {
   return print ? ParsePrint(line.substr(1), bytes) : ParseHex(line.substr(1), bytes);
 }
 
-// What must not be left out: data that belongs to something that a namespace is not.
+// Rejects headers of databases that a namespace cannot represent; to ignore them would lose data.
 absl::Status CheckType(std::string_view type) {
   if (type == "btree" || type == "hash") {
     return absl::OkStatus();
@@ -109,7 +109,7 @@ absl::Status CheckType(std::string_view type) {
                                ": only btree and hash have keys that a namespace can take");
 }
 
-// The name that DumpName() made `text` of; `text` itself if it made it of none.
+// The inverse of DumpName(); `text` itself if it is not escaped.
 std::string ParseName(std::string_view text) {
   std::string name;
   const bool escaped = text.starts_with(kEscapedName) &&

@@ -9,11 +9,12 @@
 //    76616c7565
 //   DATA=END
 //
-// A file has one section a database, perhaps with blank lines before, between and after them; the lines
-// of one that begins so may end in CR LF. bytevalue is two hexadecimal digits a byte; print has printable
-// bytes as they are and \HH for others. A backslash is written as \5c, since mdb_load misreads \\;
-// both are read. The format has no place for a time to live, and none for the end of a line in the
-// name of a database: such a name is escaped (see DumpName()).
+// A file has one section a database, perhaps with blank lines before, between and after the
+// sections. If the first line of a section ends in CR LF, its other lines may, too. bytevalue is
+// two hexadecimal digits a byte; print has printable bytes as they are and \HH for others. A
+// backslash is written as \5c, since mdb_load misreads \\; both are read. The format has no place
+// for a time to live, and none for a line end in the name of a database: such a name is escaped
+// (see DumpName()).
 #pragma once
 
 #include <cstdint>
@@ -31,12 +32,13 @@ namespace commy::tools {
 struct DumpHeader {
   std::string database;  // Empty: the section has no name.
   bool print = false;
-  std::uint64_t map_bytes = 0;  // For mdb_load, which makes its file that large; 0: not said.
+  std::uint64_t map_bytes = 0;  // For mdb_load, which makes its file that large; 0: not given.
 };
 
-// What stands in a dump for a name: itself, or "commy-escaped:" and the name in the form print, if it
-// has a line feed, a carriage return or a NUL, or begins as an escaped one does. Different names
-// stay different, for other readers too, which take it for the name; a DumpReader turns it back.
+// A namespace's name in a dump: itself, or "commy-escaped:" and the name in the form print. It is
+// escaped if it has a line feed, a carriage return or a NUL, or begins like an escaped one.
+// Different names stay different, also for other readers, which take the escaped text for the name.
+// A DumpReader reverses it.
 std::string DumpName(std::string_view name);
 
 void AppendDumpHeader(const DumpHeader& header, std::string& out);
@@ -48,13 +50,13 @@ class DumpReader {
  public:
   explicit DumpReader(LineReader& lines) : lines_(lines) {}
 
-  // Goes to the next section. False: there is none. InvalidArgument says what is wrong at line().
+  // Moves to the next section. False: there is none. InvalidArgument describes the fault at line().
   absl::StatusOr<bool> NextSection(DumpHeader& header);
   // The next record of the section. False: the section has ended. InvalidArgument as above, also
   // if the file ends before the section does.
   absl::StatusOr<bool> NextRecord(Record& record);
 
-  // The line that was read last, from 1.
+  // The number of the last line that was read, from 1.
   [[nodiscard]] std::uint64_t line() const { return line_; }
 
  private:
@@ -66,8 +68,8 @@ class DumpReader {
   LineReader& lines_;
   std::uint64_t line_ = 0;
   bool print_ = false;
-  bool begun_ = false;             // There was a section.
-  bool carriage_returns_ = false;  // One before each newline of this section.
+  bool begun_ = false;             // A section was read.
+  bool carriage_returns_ = false;  // The lines of this section end in CR LF.
 };
 
 }  // namespace commy::tools

@@ -15,7 +15,7 @@ using base::InvalidArgument;
 
 constexpr std::string_view kBase64Suffix = "_base64";
 
-// The bytes that `name` or `name`_base64 gives; exactly one of them must be there.
+// The bytes of the member `name` or `name`_base64; exactly one of them must exist.
 absl::StatusOr<std::string> TakeBytes(const Json& object, const std::string& name) {
   const auto plain = object.find(name);
   const auto encoded = object.find(name + std::string(kBase64Suffix));

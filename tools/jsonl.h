@@ -3,8 +3,8 @@
 //   {"key":"greeting","value":"hello"}
 //   {"key_base64":"/w==","value":"hello","ttl_ms":60000}
 //
-// What is not UTF-8 goes into key_base64 or value_base64 instead. What was written reads back
-// exactly, a time to live to the millisecond.
+// Bytes that are not UTF-8 go into key_base64 or value_base64 instead. Reading restores keys and
+// values exactly, a time to live to the millisecond.
 #pragma once
 
 #include <optional>
@@ -25,11 +25,11 @@ using Json = nlohmann::ordered_json;
 // Sets `<name>` to the text of `bytes`, or `<name>_base64` if they are not UTF-8.
 void SetBytes(std::string_view name, std::string_view bytes, Json& object);
 
-// Appends an object and a newline. Without a `value` (a scan of keys) there is none in it.
+// Appends an object and a newline. Without `value` (a scan of keys) the object has no value.
 void AppendJsonLine(std::string_view key, std::optional<std::string_view> value, absl::Duration ttl,
                     std::string& out);
 
-// Reads a line (without its newline). InvalidArgument says what is wrong with it.
+// Reads a line (without its newline). InvalidArgument describes the fault.
 absl::StatusOr<Record> ParseJsonLine(std::string_view line);
 
 }  // namespace commy::tools

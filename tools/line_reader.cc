@@ -18,7 +18,7 @@ namespace commy::tools {
 namespace {
 
 constexpr std::size_t kReadBytes = std::size_t{256} << 10U;
-// The largest value as JSON with every byte escaped, and some more.
+// The largest value as JSON with every byte escaped, and some slack.
 constexpr std::uint64_t kLineBytesMax = std::uint64_t{7} << 30U;
 
 std::uint64_t FileBytes(int fd) {

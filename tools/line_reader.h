@@ -19,29 +19,29 @@ class LineReader {
   LineReader& operator=(const LineReader&) = delete;
   ~LineReader();
 
-  // Sets `line` to the next line without its newline; good until the next call. False: no more.
+  // Sets `line` to the next line without its newline; valid until the next call. False: the end.
   // Cancelled: Ctrl-C. A last line may lack its newline. A byte order mark (UTF-8) before the first
   // line is dropped.
   absl::StatusOr<bool> Next(std::string_view& line);
-  // All that is left, up to `bytes_max`; longer input is cut one byte past that.
+  // The rest of the input, up to `bytes_max`; longer input is cut one byte past that.
   absl::StatusOr<std::string> ReadRest(std::uint64_t bytes_max);
 
   // The path, or "standard input".
   [[nodiscard]] const std::string& name() const { return name_; }
   [[nodiscard]] std::uint64_t bytes_read() const { return bytes_read_; }
-  // Of a file; 0: not known.
+  // Size of the file; 0: unknown.
   [[nodiscard]] std::uint64_t bytes_total() const { return bytes_total_; }
-  // What making room for reads has cost: bytes that were zeroed, copied or moved. A fixed multiple
-  // of bytes_read(), however small the pieces are in which a pipe hands out a long line.
+  // The cost of making room for reads: bytes that were zeroed, copied or moved. At most a fixed
+  // multiple of bytes_read(), however small the pieces of a long line from a pipe are.
   [[nodiscard]] std::uint64_t bytes_prepared() const { return bytes_prepared_; }
 
  private:
   LineReader(std::string name, int fd);
-  // Moves what is left to the front, and grows the buffer if that fills it.
+  // Moves the unread bytes to the front, and grows the buffer if they fill it.
   void MakeRoom();
-  // Next(), with what stands before the first line.
+  // Next(), including a byte order mark before the first line.
   absl::StatusOr<bool> Take(std::string_view& line);
-  // Reads more behind what is in the buffer. False: the end.
+  // Appends more input to the buffer. False: the end.
   absl::StatusOr<bool> Fill();
 
   std::string name_;
@@ -49,10 +49,10 @@ class LineReader {
   std::uint64_t bytes_total_ = 0;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_prepared_ = 0;
-  bool begun_ = false;      // A line was handed out.
-  std::string buffer_;      // Its size is the room that there is.
-  std::size_t start_ = 0;   // Of what was not handed out yet.
-  std::size_t filled_ = 0;  // The end of it.
+  bool begun_ = false;      // A line was returned.
+  std::string buffer_;      // Its size is its capacity for input.
+  std::size_t start_ = 0;   // Of the unread bytes.
+  std::size_t filled_ = 0;  // Their end.
 };
 
 }  // namespace commy::tools

@@ -42,7 +42,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddDescribeCommand(app, action);
 }
 
-// "commy", or "commy ns list": whose help to look at.
+// "commy", or "commy ns list": the command whose help to read.
 std::string ChosenCommand(const CLI::App& app) {
   std::string name = "commy";
   for (const CLI::App* at = &app; !at->get_subcommands().empty();) {
@@ -52,7 +52,7 @@ std::string ChosenCommand(const CLI::App& app) {
   return name;
 }
 
-// What is wrong with the usage. CLI11 says of an unknown command that one is missing.
+// Describes the usage error. For an unknown command, CLI11 would say that one is missing.
 std::string UsageError(const CLI::App& app, const CLI::ParseError& error,
                        const std::string& first) {
   if (app.get_subcommands().empty() && !first.empty() && first[0] != '-') {
@@ -80,7 +80,7 @@ Exit Perform(const Action& action, Output& out) {
   if (result.ok()) {
     return Finish(*result, out);
   }
-  // What was found before the error is shown; the exit status says that it is not all.
+  // The output found before the error is shown; the exit status says that it is incomplete.
   const Exit flushed = Finish(ExitFor(result.status()), out);
   if (out.status().ok()) {
     PrintFailure(base::ToStd(result.status().message()));
@@ -120,7 +120,8 @@ int main(int argc, char** argv) {
   commy::tools::IgnoreBrokenPipes();
   try {
     return static_cast<int>(commy::tools::Run(argc, argv));
-  } catch (const std::exception& error) {  // Out of memory: neither we nor the engine throw.
+  } catch (
+      const std::exception& error) {  // Out of memory: neither the program nor the engine throws.
     commy::tools::PrintFailure(std::string("gave up: ") + error.what());
     return static_cast<int>(commy::tools::Exit::kFailed);
   }

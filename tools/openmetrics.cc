@@ -15,7 +15,7 @@ namespace {
 using Labels = std::vector<std::pair<std::string_view, std::string>>;
 
 // A label's value is UTF-8 with three escapes of its own. Before these, a byte that is not UTF-8
-// becomes \xHH and a backslash two of them: different names have different labels.
+// becomes \xHH, and a backslash becomes two, so that different names have different labels.
 void AppendLabelValue(std::string_view value, std::string& out) {
   while (!value.empty()) {
     const std::size_t bytes = Utf8SequenceBytes(value);
@@ -37,7 +37,7 @@ void AppendLabelValue(std::string_view value, std::string& out) {
 
 class Writer {
  public:
-  // One family: all its samples follow at once. `unit` is the end of its name, or empty.
+  // Begins a family, whose samples must follow at once. `unit` is the end of its name, or empty.
   void Family(std::string_view name, std::string_view type, std::string_view unit,
               std::string_view help) {
     name_ = std::string(name);
@@ -74,9 +74,9 @@ class Writer {
 };
 
 void WriteMemory(const MemoryInfo& memory, Writer& out) {
-  out.Gauge("commy_resident_bytes", "bytes", "What of the file is in memory.",
+  out.Gauge("commy_resident_bytes", "bytes", "Bytes of the file that are in memory.",
             memory.resident_bytes);
-  out.Gauge("commy_large_page_bytes", "bytes", "What of that lies in large pages.",
+  out.Gauge("commy_large_page_bytes", "bytes", "Bytes of these that lie in large pages.",
             memory.large_page_bytes);
 }
 
@@ -89,24 +89,23 @@ void WriteStore(const StoreStats& stats, Writer& out) {
   out.Gauge("commy_file_bytes", "bytes", "Size of the file, holes included.", stats.file_bytes);
   out.Gauge("commy_disk_bytes", "bytes", "Blocks that the file takes on disk.", stats.disk_bytes);
   out.Gauge("commy_used_bytes", "bytes", "Blocks in use, with their rounding.", stats.used_bytes);
-  out.Gauge("commy_retired_bytes", "bytes", "Replaced, and perhaps still being read.",
+  out.Gauge("commy_retired_bytes", "bytes", "Blocks that were replaced and may still be read.",
             stats.retired_bytes);
   out.Gauge("commy_free_bytes", "bytes", "Free inside the file.", stats.free_bytes);
   out.Gauge("commy_max_bytes", "bytes", "The file never grows past this.", stats.max_size_bytes);
   out.Gauge("commy_keys", "", "Keys in all namespaces.", stats.keys);
   out.Gauge("commy_namespaces", "", "Namespaces.", stats.namespaces);
-  out.Gauge("commy_participants", "", "Attached processes, the one that tells included.",
+  out.Gauge("commy_participants", "", "Attached processes, the reporting one included.",
             stats.participants);
   out.Gauge("commy_snapshots", "", "Snapshots that are held, those of scans included.",
             stats.snapshots);
   out.Family("commy_oldest_snapshot_age_seconds", "gauge", "seconds",
-             "For how long the oldest snapshot has been held; 0: none is.");
+             "Age of the oldest snapshot; 0: there is none.");
   out.Sample({}, absl::StrCat(absl::ToDoubleSeconds(stats.oldest_snapshot_age)));
   out.Gauge("commy_snapshot_kept_bytes", "bytes",
-            "Blocks of values that count no more, and that a snapshot still sees.",
-            stats.snapshot_kept_bytes);
+            "Blocks of superseded values that a snapshot still sees.", stats.snapshot_kept_bytes);
   out.Gauge("commy_epoch", "", "Reclamation epoch.", stats.epoch);
-  out.Family("commy_commits", "counter", "", "Times given to changes.");
+  out.Family("commy_commits", "counter", "", "Commit times assigned to changes.");
   out.Sample({}, std::to_string(stats.commit_clock));
 }
 
@@ -133,17 +132,17 @@ void WriteParticipants(const std::vector<ParticipantInfo>& participants, Writer&
   out.Family("commy_participant_lanes", "gauge", "", "Threads that use the store.");
   family([](const ParticipantInfo& info) { return std::to_string(info.lanes); });
   out.Family("commy_participant_pinned_seconds", "gauge", "seconds",
-             "For how long it has held back the reuse of memory; 0: it does not.");
+             "Time for which it has held back the reuse of memory; 0: it does not.");
   family([](const ParticipantInfo& info) {
     return absl::StrCat(absl::ToDoubleSeconds(info.pinned_for));
   });
   out.Family("commy_participant_held_back_bytes", "gauge", "bytes",
-             "What was replaced or deleted and waits for it.");
+             "Bytes replaced or deleted that it keeps from reuse.");
   family([](const ParticipantInfo& info) { return std::to_string(info.held_back_bytes); });
   out.Family("commy_participant_snapshots", "gauge", "", "Snapshots that it holds.");
   family([](const ParticipantInfo& info) { return std::to_string(info.snapshots); });
   out.Family("commy_participant_snapshot_kept_bytes", "gauge", "bytes",
-             "Blocks of values that count no more, and that its snapshots still see.");
+             "Blocks of superseded values that its snapshots still see.");
   family([](const ParticipantInfo& info) { return std::to_string(info.snapshot_kept_bytes); });
   out.Family("commy_participant_operations", "counter", "",
              "Changes begun in its lanes; reads are not counted.");

@@ -76,7 +76,7 @@ void PrintFailure(std::string_view text) {
   while (!rest.empty()) {
     const ssize_t written = ::write(STDERR_FILENO, rest.data(), rest.size());
     if (written < 0 && errno != EINTR) {
-      return;  // Nobody is left to be told.
+      return;  // There is no stream left for the message.
     }
     rest.remove_prefix(written < 0 ? 0 : static_cast<std::size_t>(written));
   }

@@ -31,11 +31,11 @@ namespace {
 using platform::Descriptor;
 using platform::Platform;
 
-constexpr int kLinksMax = 40;  // As many as the kernel follows.
+constexpr int kLinksMax = 40;  // The kernel's limit.
 constexpr int kFirstOfOurs = 3;
 constexpr absl::Duration kReaderPoll = absl::Milliseconds(10);
 
-// Where a path leads once all symbolic links are followed.
+// The target of a path, with all symbolic links followed.
 struct Place {
   std::string path;
   std::optional<int> descriptor;  // An entry of this process's /proc/self/fd.
@@ -61,8 +61,8 @@ std::optional<int> DescriptorNamed(const std::string& directory, const std::stri
                                                            : std::nullopt;
 }
 
-// Follows the links one by one: that what they end in may be missing, or be a descriptor, is no
-// error here, as it is for realpath().
+// Follows the links one by one, since realpath() fails if the last target is missing or a
+// descriptor.
 absl::StatusOr<Place> Resolve(const std::string& path) {
   std::string at = path;
   for (int links = 0; links < kLinksMax; ++links) {
@@ -115,8 +115,8 @@ int Connect(const std::string& path) {
   return fd;
 }
 
-// -1 with errno, EINTR for a signal to end. Asks again and again whether a FIFO has a reader: an
-// open() that waits for one would miss a signal that came just before.
+// -1 with errno; EINTR: a signal to end. Polls until a FIFO has a reader, since an open() that
+// waits for one would miss a signal that came just before.
 int OpenStraight(const Place& place, mode_t type) {
   if (place.descriptor.has_value()) {
     return ::fcntl(*place.descriptor, F_DUPFD_CLOEXEC, kFirstOfOurs);

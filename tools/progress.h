@@ -14,14 +14,14 @@ class Progress {
   Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
-  // Wipes the bar away.
+  // Erases the bar.
   ~Progress();
 
-  // Whether there is a terminal to draw on, and it is time to draw again. Cheap.
+  // Whether there is a terminal, and the next redraw is due. Cheap.
   bool Due();
-  // A bar of `done` of `total` and a text; `total` 0: it is not known.
+  // A bar of `done` of `total` and a text; `total` 0: unknown.
   void Show(std::uint64_t done, std::uint64_t total, std::string_view text);
-  // A line of text in the bar's place.
+  // A line of text in place of the bar.
   void ShowText(std::string_view text);
 
   [[nodiscard]] bool visible() const { return is_terminal_; }

@@ -1,4 +1,4 @@
-// What a line of an input or output file stands for.
+// The content of one line of an input or output file.
 #pragma once
 
 #include <string>
@@ -10,7 +10,7 @@ namespace commy::tools {
 struct Record {
   std::string key;
   std::string value;
-  absl::Duration ttl = absl::InfiniteDuration();  // Left from now; infinite: none.
+  absl::Duration ttl = absl::InfiniteDuration();  // Time left from now; infinite: none.
 };
 
 }  // namespace commy::tools

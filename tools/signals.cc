@@ -16,7 +16,8 @@ void OnInterrupt(int signal_number) {
 void Handle(int signal_number, void (*handler)(int)) {
   struct sigaction action = {};
   action.sa_handler = handler;
-  action.sa_flags = static_cast<int>(SA_RESETHAND);  // No SA_RESTART: what waits shall return.
+  action.sa_flags =
+      static_cast<int>(SA_RESETHAND);  // No SA_RESTART: blocked system calls must return.
   sigaction(signal_number, &action, nullptr);
 }
 
@@ -30,7 +31,7 @@ void Handle(int signal_number, void (*handler)(int)) {
 
 void CatchInterrupts() {
   for (const int signal_number : {SIGHUP, SIGINT, SIGTERM}) {
-    // `nohup` and a shell's background jobs ignore some of them, and mean it.
+    // `nohup` and a shell's background jobs ignore some of them on purpose.
     struct sigaction now = {};
     if (sigaction(signal_number, nullptr, &now) != 0 || now.sa_handler != SIG_IGN) {
       Handle(signal_number, OnInterrupt);

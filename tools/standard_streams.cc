@@ -13,7 +13,8 @@ void FillStandardStreams() {
     if (::fcntl(fd, F_GETFD) >= 0 || errno != EBADF) {
       continue;
     }
-    // The lowest free number is this one. Where there is no /dev/null, a directory does.
+    // open() returns the lowest free number, which is this one. A directory replaces a missing
+    // /dev/null.
     const int way = fd == STDIN_FILENO ? O_WRONLY : O_RDONLY;
     if (::open("/dev/null", way) < 0) {
       (void)::open("/", O_PATH | O_DIRECTORY);

@@ -1,4 +1,4 @@
-// Tables of text, and words for what stands in them.
+// Tables of text, and words for their cells.
 #pragma once
 
 #include <string>
@@ -9,14 +9,15 @@
 
 namespace commy::tools {
 
-// Every column as wide as its widest cell, numbers to the right. The first row is the heading.
+// Each column is as wide as its widest cell; numbers are right-aligned. The first row is the
+// heading.
 std::string Table(const std::vector<std::vector<std::string>>& rows,
                   const std::vector<bool>& to_the_right);
 
 // "live", "stalled" or "dead".
 std::string_view LivenessName(Liveness liveness);
 
-// For how long a participant has held back memory, and how much; "-": it does not.
+// How long a participant has held back memory, and how many bytes; "-": it does not.
 std::string ShowPinnedFor(const ParticipantInfo& info);
 std::string ShowHeldBack(const ParticipantInfo& info);
 

@@ -64,7 +64,7 @@ bool IsControl(char character) {
   return byte < 0x20 || byte == 0x7f;
 }
 
-// Reads the escape that follows a backslash at the start of `rest` and takes it off.
+// Reads the escape at the start of `rest`, whose backslash has been removed, and removes it.
 absl::StatusOr<char> TakeEscape(std::string_view& rest) {
   if (rest.empty()) {
     return InvalidArgument("a backslash at the end of a field");

@@ -5,8 +5,8 @@
 namespace commy::tools {
 namespace {
 
-// What may follow a first byte: how many further bytes, and the range of the first of them. All
-// others are 0x80 to 0xbf.
+// The continuation of a first byte: the number of further bytes, and the range of the first of
+// them. All later ones are 0x80 to 0xbf.
 struct Shape {
   std::size_t bytes = 0;  // 0: no sequence begins with this byte.
   std::uint8_t second_min = 0x80;

@@ -4,14 +4,15 @@
 //
 // Jobs      8 processes, each 200 blocks of 128 bytes with 54 retired on the way, in a 50 MiB file;
 //           4 processes, each 50 blocks of 128 bytes, in a 10 MiB file. At its end a repetition
-//           retires what is left, so that each begins with nothing; repeated for `seconds`.
+//           retires the rest, so that each begins with no blocks; repeated for `seconds`.
 // Fixed     an operation, with its pin and its notes, around each allocation and each retirement;
-//           the time runs from when all processes are attached until the last has ended.
-// Verifies  that each block still holds, in all its bytes, what its process wrote into it when the
-//           process retires it, that two blocks are never one, and that none is in use at the end.
-// Retries   a file of this size can be full of retired blocks while a process that holds a pin waits
-//           for a processor; then the allocation is tried again, which is counted.
-// Not here  the index, growth of a large file, processes that die (tests/multiprocess, tests/crash).
+//           the time runs from the moment when all processes are attached to the last one's end.
+// Verifies  that each block, when its process retires it, still holds the bytes written into it;
+//           that no two blocks overlap, and that none is in use at the end.
+// Retries   a file of this size can be full of retired blocks while a process that holds a pin
+//           waits for a processor; then the allocation is repeated, and the retry counted.
+// Not here  the index, growth of a large file, processes that die (tests/multiprocess,
+//           tests/crash).
 // Exit status 1: a block was corrupt, or an allocation failed.
 #include <array>
 #include <atomic>
@@ -63,7 +64,7 @@ constexpr std::array<Job, 2> kJobs = {{
     {"4 x 50 blocks, 10 MiB", 4, 50, 0, std::uint64_t{10} << 20U},
 }};
 
-// What the processes of a job tell each other and the parent.
+// Memory that the processes of a job and their parent share.
 struct Board {
   std::atomic<std::uint64_t> attached;
   std::atomic<std::uint64_t> go;
@@ -79,7 +80,7 @@ struct Block {
   std::uint64_t mark = 0;
 };
 
-// A process's own attachment. The file is made by whichever comes first.
+// A process's own attachment. The first process creates the file.
 class Attachment {
  public:
   Attachment(const std::string& path, std::uint64_t max_size_bytes) {
@@ -132,7 +133,7 @@ class Attachment {
     }
   }
 
-  // Whether the block held what was written into it, and was one.
+  // Whether the block held exactly the bytes written into it.
   bool VerifyAndRetire(const Block& block) {
     Operation op(*lane_, process::OpKind::kAllocate, 0);
     const Pattern pattern = PatternOf(block);
@@ -160,14 +161,14 @@ class Attachment {
   std::uint64_t retries_ = 0;
 };
 
-// One repetition. `mark` is of this process and repetition alone.
+// One repetition. `mark` is unique to this process and repetition.
 std::uint64_t Repeat(const Job& job, Attachment& attachment, std::uint64_t mark) {
   std::uint64_t corrupted = 0;
   std::vector<Block> blocks;
   std::uint64_t freed = 0;
   for (std::uint64_t i = 0; i < job.allocations; ++i) {
     blocks.push_back(attachment.Allocate(mark + i));
-    // Spread evenly; each time the block in the middle of those it has.
+    // Spread evenly; each time the middle one of the blocks that it has.
     if (freed * job.allocations < i * job.early_frees && freed < job.early_frees) {
       const std::size_t middle = blocks.size() / 2;
       corrupted += attachment.VerifyAndRetire(blocks[middle]) ? 0 : 1;
@@ -177,7 +178,7 @@ std::uint64_t Repeat(const Job& job, Attachment& attachment, std::uint64_t mark)
     }
   }
   if (freed != job.early_frees) {
-    Die(job.name, "it did not retire on the way what it should have");
+    Die(job.name, "it retired the wrong number of blocks on the way");
   }
   for (const Block& block : blocks) {
     corrupted += attachment.VerifyAndRetire(block) ? 0 : 1;

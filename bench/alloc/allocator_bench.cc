@@ -2,9 +2,9 @@
 //
 // Fixed     one process, one thread, one lane, one size class at a time; an operation, with its pin
 //           and its notes, around each pair; blocks come back by the epoch, so the state is steady.
-// Varies    the size of the blocks; how many are in use between an allocation and its retirement,
-//           0: the block that was just allocated is retired, and all stays in the nearest cache.
-// Verifies  that each block still holds what was written into it when it is retired.
+// Varies    the size of the blocks; how many are in use between an allocation and its retirement.
+//           0: the block just allocated is retired, and everything stays in the nearest cache.
+// Verifies  that each block still holds the bytes written into it when it is retired.
 // Not here  growth of the file (untimed warm-up), other threads and processes (the stress jobs),
 //           runs for large blocks.
 #include <cstdint>
@@ -49,7 +49,7 @@ class Arena {
     lane_ = *lane;
   }
 
-  // Allocates one block, marks it, puts it in the place of `block`, and retires that one.
+  // Allocates a block, marks it, stores it in `block`, and retires the previous one.
   bool Replace(std::uint64_t size_bytes, std::uint64_t mark, std::uint64_t* block) {
     Operation op(*lane_, process::OpKind::kAllocate, 0);
     const auto made = allocator_->Allocate(op, process::NoteKind::kRaw, size_bytes);
@@ -87,7 +87,7 @@ class Arena {
 void BM_AllocateRetire(benchmark::State& state) {
   const auto size_bytes = static_cast<std::uint64_t>(state.range(0));
   const auto live = static_cast<std::size_t>(state.range(1));
-  constexpr std::size_t kWarmUpPairs = 20'000;  // Several epochs' worth.
+  constexpr std::size_t kWarmUpPairs = 20'000;  // Several epochs.
   Arena arena;
   std::vector<std::uint64_t> blocks(live == 0 ? 1 : live, 0);
   for (std::size_t i = 0; i < live; ++i) {

@@ -89,7 +89,7 @@ std::optional<std::string> Child::ReadLine(std::chrono::milliseconds hang) {
 
 void Child::Go() {
   if (::write(to_, "\n", 1) != 1) {
-    Kill();  // It has ended; ReadLine() says so.
+    Kill();  // The child has ended; ReadLine() reports that.
   }
 }
 

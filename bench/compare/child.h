@@ -1,4 +1,4 @@
-// A worker process, from the driver's side: its lines, and the watch over its silence.
+// A worker process, as the driver sees it: its lines, and the watch over its silence.
 #pragma once
 
 #include <chrono>
@@ -11,8 +11,8 @@
 
 namespace commy::compare {
 
-// Started in the constructor, as this program, or another build of it, with --worker; dies with the driver. Killed by the
-// destructor if it is still there.
+// Started by the constructor as this program, or another build of it, with --worker. It dies with
+// the driver; the destructor kills it if it still runs.
 class Child {
  public:
   enum class End { kNot, kDone, kFailed, kHung };
@@ -23,10 +23,10 @@ class Child {
   Child& operator=(const Child&) = delete;
   ~Child();
 
-  // The next line of its standard output. nullopt: there is none, and end() says why; a child that
-  // is silent for longer than `hang` is killed.
+  // The next line of its standard output. nullopt: there is none, and end() gives the reason. A
+  // child that is silent for longer than `hang` is killed.
   std::optional<std::string> ReadLine(std::chrono::milliseconds hang);
-  // Lets a child that said `ready` go on.
+  // Lets a child that said `ready` continue.
   void Go();
   void Kill();
 

@@ -1,23 +1,24 @@
 // Question: how fast is Commy beside the stores that people use for this, on the same work, on this
-// machine, in one run; and what becomes of each when a writer is killed?
+// machine, in one run; and what is the state of each store after a writer was killed?
 //
 //   commy_compare [--quick | --smoke] [--keys=N] [--rounds=N] [--row-ms=N] [--only=NAME,NAME]
 //                 [--no-sync] [--steady[=SECONDS]] [--before=PROGRAM] [--json=FILE] [--list]
 //
 // Fixed     keys of 16 bytes, values of 100 bytes, one operation a commit; nothing is flushed to
-//           disk for a commit, and what was acknowledged survives the death of the process, in the
-//           setting that each engine's users would choose for that (--list, and the JSON file).
-//           Before each row everything is written to disk (--no-sync: not), so that what is written
-//           to then must be made writable again, as in life every 5 to 30 seconds.
+//           disk for a commit, and an acknowledged change survives the death of the process, in
+//           the setting that each engine's users would choose for that (--list, and the JSON
+//           file). Before each row everything is written to disk (--no-sync: not). The pages must
+//           then be made writable again, as happens in practice every 5 to 30 seconds.
 // Varies    the engine and the work; the engines take turns, round after round.
-// Verifies  every value that is read, wholly; what was written last, by samples; the counter.
-// Processes two workers are two processes with the store open; of a store that only one process may
-//           open they are two threads.
-// Watch     a worker that says nothing for a minute is killed, and the row says `hangs`.
-// --steady  instead of all that: overwriting for 60 seconds, by one writer and by two, while the kernel
-//           writes back what it will; and the memory and the disk that this takes.
+// Verifies  all bytes of each value that is read; the last writes, by samples; the counter.
+// Processes two workers are two processes with the store open; with a store that only one process
+//           may open they are two threads.
+// Watch     a worker that is silent for a minute is killed, and the row says `hangs`.
+// --steady  instead of all that: overwriting for 60 seconds, by one writer and by two, while the
+//           kernel writes back at its own pace; and the memory and the disk that this takes.
 // --before  another build of this program, whose Commy takes part as `Commy (before)`.
-// Not here  durability against power loss, latencies, larger keys and values, more than two workers.
+// Not here  durability against power loss, latencies, larger keys and values, more than two
+//           workers.
 // The files are made under TMPDIR. report.py makes the tables and pictures of the JSON file.
 #include <algorithm>
 #include <charconv>
@@ -55,7 +56,7 @@ struct Flags {
 };
 
 constexpr std::string_view kBefore = " (before)";
-// Those that are compared in --steady: they take what is written at once, in a file that is mapped.
+// Those compared in --steady: they write at once, into a mapped file.
 const std::vector<std::string> kSteadyEngines = {"Commy", "Commy (before)", "Boost.Interprocess",
                                                  "TDB",   "LMDB",           "tkrzw"};
 
@@ -139,7 +140,7 @@ void List() {
   }
 }
 
-// Each engine goes first in one of the rounds, so that nobody always has the rested machine.
+// Each engine goes first in one of the rounds, so that none always has the rested machine.
 template <typename Info>
 void RunAll(const std::vector<Info>& all, const Flags& flags, std::uint64_t round,
             absl::FunctionRef<void(const Info&)> run) {
@@ -157,7 +158,7 @@ void RunAll(const std::vector<Info>& all, const Flags& flags, std::uint64_t roun
   }
 }
 
-// Behind each engine of ours the same of another build.
+// After each engine of ours, the same engine of another build.
 void AddBefore(const std::string& program, std::vector<EngineInfo>& engines) {
   std::vector<EngineInfo> all;
   for (const EngineInfo& info : engines) {
@@ -186,7 +187,7 @@ int Main(int argc, char** argv) {
     List();
     return 0;
   }
-  std::signal(SIGPIPE, SIG_IGN);  // A worker that has ended is noticed by its silence.
+  std::signal(SIGPIPE, SIG_IGN);  // Silence shows that a worker has ended.
   std::vector<EngineInfo> engines = Engines();
   if (!flags.before.empty()) {
     AddBefore(flags.before, engines);

@@ -24,7 +24,8 @@ constexpr std::string_view kBegin = "begin ";
 constexpr std::string_view kResult = "result ";
 constexpr int kOpens = 5;
 constexpr double kMebibyte = 1U << 20U;
-constexpr std::uint64_t kKillHangsMax = 3;  // After that many the rest would not be news.
+// After this many hangs, more kills would show nothing new.
+constexpr std::uint64_t kKillHangsMax = 3;
 
 struct Line {
   std::string row;
@@ -64,7 +65,7 @@ void Contest::Fault(const Child& child, std::string_view engine, std::string_vie
 
 Contest::Job Contest::MakeJob(const EngineInfo& engine, const std::string& folder,
                               std::uint64_t keys) {
-  // Another build knows its own engine by its own name.
+  // Another build lists its engine under its original name.
   const std::string name = engine.program.empty() ? engine.name : engine.version;
   return {"", name, folder, keys, "-", 0, engine.program, engine.name};
 }
@@ -208,7 +209,7 @@ void Contest::RunKills(const EngineInfo& engine) {
   results_.Add(engine.name, "kill_fails", static_cast<double>(fails));
 }
 
-// In a store of its own: what a snapshot kept would count in the space that others take.
+// In a store of its own: versions kept for a snapshot would count in the space of other rows.
 void Contest::RunMany(const EngineInfo& engine) {
   const bench::ScratchDir scratch;
   const Job job = MakeJob(engine, Subfolder(scratch, "store"), scale_.keys);

@@ -20,14 +20,14 @@ class Contest {
  public:
   Contest(const Scale& scale, Results& results) : scale_(scale), results_(results) {}
 
-  // All rows of an engine, once. Faults are results, too.
+  // Runs all rows of an engine once. Faults are results, too.
   void Run(const EngineInfo& engine);
   void Run(const HeapInfo& heap);
-  // One writer and two, overwriting for the time of a row.
+  // One writer and two, each overwriting for the time of a row.
   void RunSteady(const EngineInfo& engine);
 
  private:
-  // What a worker, or two of them, are started with.
+  // The arguments of one worker, or of two.
   struct Job {
     std::string step;
     std::string engine;
@@ -45,10 +45,10 @@ class Contest {
   };
 
   [[nodiscard]] std::unique_ptr<Child> Start(const Job& job) const;
-  // Starts a worker and waits until it is ready. Null: it did not become so.
+  // Starts a worker and waits until it is ready. Null: it failed.
   std::unique_ptr<Child> StartReady(const Job& job, std::string_view row);
   std::unique_ptr<Child> Keep(const EngineInfo& engine, const Job& job);
-  // Takes a worker's rows until it ends. False: it did not end well, which is noted.
+  // Collects a worker's rows until it ends. False: it failed or hung, which is recorded.
   bool Follow(Child& child, const std::string& engine, std::string_view step);
   bool RunStep(Job job, std::string_view step);
   static Job MakeJob(const EngineInfo& engine, const std::string& folder, std::uint64_t keys);

@@ -1,8 +1,8 @@
-// What the comparison asks of a store: one small interface, one file for each engine.
+// The interface of a store in the comparison: one small interface, one file for each engine.
 //
 // An engine does each operation as its documentation recommends for the promise that all of them
-// give here: what was acknowledged survives the death of the process, and nothing is flushed to disk
-// for a commit. `EngineInfo::setting` says how, and is printed under the table.
+// give here: an acknowledged change survives the death of the process, and nothing is flushed to
+// disk for a commit. `EngineInfo::setting` says how, and is printed under the table.
 #pragma once
 
 #include <cstdint>
@@ -23,12 +23,13 @@ struct KeyValue {
   std::string_view value;
 };
 
-// A store that this process has open. What must not fail, and fails, ends the process by Die().
+// A store that this process has open. An operation that fails unexpectedly ends the process by
+// Die().
 class Engine {
  public:
   using Use = absl::FunctionRef<void(std::string_view)>;
   using UseEntry = absl::FunctionRef<void(std::string_view key, std::string_view value)>;
-  // The new value of a key that has `value`; stays until the next call.
+  // The new value of a key that has `value`; valid until the next call.
   using Change = absl::FunctionRef<std::string_view(std::string_view key, std::string_view value)>;
 
   Engine() = default;
@@ -36,7 +37,7 @@ class Engine {
   Engine& operator=(const Engine&) = delete;
   virtual ~Engine() = default;
 
-  // Calls `use` with the value, where it lies if the engine can do that. kNo: no such key.
+  // Calls `use` with the value, in place if the engine can do that. kNo: no such key.
   virtual Answer Read(std::string_view key, Use use) = 0;
   // Inserts or overwrites.
   virtual void Put(std::string_view key, std::string_view value) = 0;
@@ -45,28 +46,29 @@ class Engine {
   // Adds to the one counter that the comparison uses; returns its new value.
   virtual std::int64_t Add(std::int64_t delta) = 0;
 
-  // Whether it keeps its keys in their order, and has Scan().
+  // Whether it keeps its keys in order, and has Scan().
   [[nodiscard]] virtual bool HasOrder() const { return false; }
-  // Calls `use` for `limit` keys in their order, from `from` on, or as many as there are.
+  // Calls `use` for at most `limit` keys in order, the first not below `from`.
   virtual void Scan(std::string_view /*from*/, std::uint64_t /*limit*/, UseEntry /*use*/) {}
 
-  // Whether it has PutAll(), after which other workers find all of the entries or none.
+  // Whether it has PutAll(), which other workers see entirely or not at all.
   [[nodiscard]] virtual bool HasBatches() const { return false; }
   virtual void PutAll(std::span<const KeyValue> /*entries*/) {}
-  // Whether it has UpdateAll(): all keys are read and written in one transaction, which nobody's
-  // change of them comes between. They are there.
+  // Whether it has UpdateAll(), which reads and writes all keys in one transaction. No other change
+  // of them comes between. The keys must exist.
   [[nodiscard]] virtual bool HasTransactions() const { return false; }
   virtual void UpdateAll(std::span<const std::string_view> /*keys*/, Change /*change*/) {}
-  // Whether it has these: a snapshot of everything, and Read() as of it. Meanwhile no other reads.
+  // Whether it has the following: a snapshot of everything, and a read from it. Read() is not
+  // called while one is held.
   [[nodiscard]] virtual bool HasSnapshots() const { return false; }
   virtual void TakeSnapshot() {}
   virtual Answer ReadThen(std::string_view /*key*/, Use /*use*/) { return Answer::kNo; }
   virtual void DropSnapshot() {}
 
-  // Between these two, Put and Delete may be acknowledged late: they only have to be quick.
+  // Between these two, Put and Delete may be acknowledged late; only their speed matters.
   virtual void BeginBulk() {}
   virtual void EndBulk() {}
-  // Brings the file into the size that it has at rest.
+  // Brings the file to the size that it has at rest.
   virtual void Settle() {}
   // Makes the file small. False: the engine cannot.
   virtual bool Compact() { return false; }
@@ -75,12 +77,12 @@ class Engine {
 // How several workers use one store.
 enum class Sharing : std::uint8_t {
   kProcesses,  // Each is a process with the store open.
-  kThreads,    // Only one process may have it open: threads of that one.
+  kThreads,    // Only one process may have it open; the workers are its threads.
 };
 
 struct Place {
   std::string folder;      // Exists; the engine makes its files there.
-  std::uint64_t keys = 0;  // How many there will be, for engines that are told.
+  std::uint64_t keys = 0;  // For engines that need the number of keys in advance.
 };
 
 struct EngineInfo {
@@ -91,16 +93,16 @@ struct EngineInfo {
   bool has_file = true;  // False: a bound, in the memory of one process.
   // Whether its engines have batches, transactions or snapshots.
   bool has_many = false;
-  // The program whose engine this is; empty: this one.
+  // The program that has this engine; empty: this one.
   std::string program;
-  // A process must keep it open as long as its content is wanted.
+  // Whether a process must keep the store open for its content to stay.
   bool needs_keeper = false;
   std::unique_ptr<Engine> (*open)(const Place&) = nullptr;
-  // What the keeper has; null: an open store.
+  // Opens it for the keeper; null: an open store is enough.
   std::unique_ptr<Engine> (*keep)(const Place&) = nullptr;
 };
 
-// Blocks of memory that an allocator hands out, to one process of perhaps several.
+// Blocks of memory from an allocator, which one process or several may use.
 class Heap {
  public:
   Heap() = default;
@@ -121,7 +123,7 @@ struct HeapInfo {
   std::unique_ptr<Heap> (*open)(const Place&) = nullptr;
 };
 
-// Those that this program was built with, ours first.
+// The engines that this program was built with, ours first.
 const std::vector<EngineInfo>& Engines();
 const std::vector<HeapInfo>& Heaps();
 

@@ -20,7 +20,7 @@
 namespace commy::compare {
 namespace {
 
-// As a program would have them if it knew their sizes: in the map itself.
+// As a program would store values of known size: in the map itself.
 struct Key {
   explicit Key(std::string_view text) { std::memcpy(bytes.data(), text.data(), bytes.size()); }
   std::array<char, bench::kKeyBytes> bytes{};
@@ -115,8 +115,7 @@ EngineInfo Bound(std::string name) {
   info.has_many = true;
   info.setting =
       "bound: fixed-size keys and values in private memory behind a `std::shared_mutex`; counter: "
-      "an integer behind it; two "
-      "workers are threads";
+      "an integer behind it; two workers are threads";
   info.sharing = Sharing::kThreads;
   info.has_file = false;
   info.open = [](const Place&) -> std::unique_ptr<Engine> {

@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-// What db.h needs and does not include.
+// db.h needs <sys/types.h> and does not include it.
 #include <db.h>
 
 #include <sys/types.h>

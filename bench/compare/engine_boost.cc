@@ -1,5 +1,5 @@
-// Boost.Interprocess: an unordered_map of fixed-size structs in a managed_mapped_file, and what its
-// users put beside it: a lock. Also that file's allocator.
+// Boost.Interprocess: an unordered_map of fixed-size structs in a managed_mapped_file, with the
+// lock that its users add. Also that file's allocator.
 #include <array>
 #include <boost/interprocess/allocators/allocator.hpp>
 #include <boost/interprocess/managed_mapped_file.hpp>

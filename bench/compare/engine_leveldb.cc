@@ -49,7 +49,7 @@ class Leveldb : public Engine {
   void Put(std::string_view key, std::string_view value) override {
     Must("put", db_->Put(leveldb::WriteOptions(), ToSlice(key), ToSlice(value)));
   }
-  // It does not say whether the key was there, so that is asked first.
+  // Delete() does not report whether the key existed, so it is read first.
   Answer Delete(std::string_view key) override {
     if (Read(key, [](std::string_view) {}) == Answer::kNo) {
       return Answer::kNo;
@@ -116,7 +116,7 @@ class Leveldb : public Engine {
 
   std::unique_ptr<leveldb::Cache> cache_;
   std::unique_ptr<const leveldb::FilterPolicy> filter_;
-  std::unique_ptr<leveldb::DB> db_;  // Closed before what it uses.
+  std::unique_ptr<leveldb::DB> db_;  // Closed before the objects that it uses.
   const leveldb::Snapshot* snapshot_ = nullptr;
   std::mutex counter_mutex_;
 };

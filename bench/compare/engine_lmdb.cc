@@ -111,7 +111,7 @@ class Lmdb : public Engine {
     End(txn);
   }
   [[nodiscard]] bool HasSnapshots() const override { return true; }
-  // A thread has one reader; Read() is not called meanwhile.
+  // A thread has only one reader; Read() is not called while a snapshot is held.
   void TakeSnapshot() override { Must("renew", mdb_txn_renew(reader_)); }
   Answer ReadThen(std::string_view key, Use use) override { return ReadIn(reader_, key, use); }
   void DropSnapshot() override { mdb_txn_reset(reader_); }

@@ -129,7 +129,7 @@ class Redis : public Engine {
   int waiting_ = 0;
 };
 
-// Runs the server as long as this lives.
+// Runs the server for the lifetime of this object.
 class RedisServer : public Engine {
  public:
   explicit RedisServer(const Place& place) {

@@ -50,7 +50,7 @@ class Rocksdb : public Engine {
   void Put(std::string_view key, std::string_view value) override {
     Must("put", db_->Put(rocksdb::WriteOptions(), ToSlice(key), ToSlice(value)));
   }
-  // It does not say whether the key was there, so that is asked first.
+  // Delete() does not report whether the key existed, so it is read first.
   Answer Delete(std::string_view key) override {
     if (Read(key, [](std::string_view) {}) == Answer::kNo) {
       return Answer::kNo;

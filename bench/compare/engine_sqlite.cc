@@ -122,7 +122,7 @@ class Sqlite : public Engine {
     Must("bind", sqlite3_bind_blob(statement, number, bytes.data(), static_cast<int>(bytes.size()),
                                    SQLITE_STATIC));
   }
-  // To the statement's end; it commits there.
+  // Steps to the statement's end, which commits.
   void Step(sqlite3_stmt* statement) {
     if (const int done = sqlite3_step(statement); done != SQLITE_DONE) [[unlikely]] {
       Must("step", done);

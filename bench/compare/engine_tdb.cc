@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-// What tdb.h needs and does not include.
+// tdb.h needs these and does not include them.
 #include <tdb.h>
 
 #include <fcntl.h>
@@ -33,10 +33,10 @@ TDB_DATA ToData(std::string_view text) {
 class Tdb : public Engine {
  public:
   explicit Tdb(const Place& place) {
-    // As many chains as keys: fewer make it slower.
+    // As many chains as keys: fewer would make it slower.
     const int chains = static_cast<int>(std::max<std::uint64_t>(place.keys, 1000));
     const int flags = TDB_CLEAR_IF_FIRST | TDB_MUTEX_LOCKING | TDB_INCOMPATIBLE_HASH | TDB_NOSYNC;
-    // A file of its own for the counter, which would be a key like others.
+    // The counter has a file of its own, since it would be a key like the others.
     data_ = Open(place.folder + "/data.tdb", chains, flags);
     counters_ = Open(place.folder + "/counters.tdb", 100, flags);
   }

@@ -1,4 +1,4 @@
-// Commy's allocator, below the public API: blocks of the file, given back when the epoch allows.
+// Commy's allocator, below the public API: blocks of the file, reclaimed as the epoch advances.
 #include <memory>
 #include <string>
 #include <utility>
@@ -36,7 +36,7 @@ class CommyBlocks : public Heap {
     lane_ = *lane;
   }
 
-  // Each is an operation of its own, with its pin and its notes.
+  // Each call is an operation of its own, with its pin and its notes.
   char* Allocate(std::uint64_t size_bytes) override {
     process::Operation op(*lane_, process::OpKind::kAllocate, 0);
     const auto made = allocator_->Allocate(op, process::NoteKind::kRaw, size_bytes);

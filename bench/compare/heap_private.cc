@@ -37,14 +37,14 @@ HeapInfo GlibcHeap() {
 #ifdef COMPARE_MIMALLOC
 namespace {
 
-// A function of the library, which is loaded by hand: linked, it would replace malloc() for every
-// engine.
+// Looks up a function of the library, which is loaded by hand: if it were linked, it would replace
+// malloc() for every engine.
 template <typename Function>
 Function* Mimalloc(const char* name) {
   static void* const library = ::dlopen("libmimalloc.so.2", RTLD_NOW | RTLD_LOCAL);
   void* const found = library == nullptr ? nullptr : ::dlsym(library, name);
   if (found == nullptr) {
-    bench::Die("libmimalloc.so.2", "is not there, or not what it should be");
+    bench::Die("libmimalloc.so.2", "is missing, or lacks a function");
   }
   return reinterpret_cast<Function*>(found);
 }
@@ -65,7 +65,7 @@ class MimallocBlocks : public Heap {
 };
 
 std::string MimallocVersion() {
-  const int version = Mimalloc<int()>("mi_version")();  // Of 2.0.9: 209.
+  const int version = Mimalloc<int()>("mi_version")();  // 209 for version 2.0.9.
   return absl::StrCat(version / 100, ".", version / 10 % 10, ".", version % 10);
 }
 

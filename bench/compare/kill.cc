@@ -1,8 +1,8 @@
-// SIGKILL of a writer in the middle: the writer, and who comes after it.
+// A writer is killed by SIGKILL during a write: that writer, and its successor.
 //
-// The log is a file that both map. For each key it holds the version that the writer began last and
-// the one that was acknowledged last. Version v of a key is a deletion if v is a multiple of 4, else
-// a value with stamp v. After a kill each key may show the acknowledged version or the begun one.
+// Both map the log, a file. For each key it holds the version that the writer began last and the
+// one acknowledged last. Version v of a key is a deletion if v is a multiple of 4, else a value
+// with stamp v. After a kill each key may show the acknowledged version or the begun one.
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -60,7 +60,7 @@ void Write(Engine& engine, std::string_view key, std::uint32_t version) {
   }
 }
 
-// Writes the next version of a key, with both marks in the log.
+// Writes the next version of a key, and records it in the log before and after.
 void Advance(Engine& engine, std::string_view key, Versions& versions) {
   const std::uint32_t version = versions.acknowledged + 1;
   std::atomic_ref(versions.begun).store(version, std::memory_order_release);

@@ -1,4 +1,4 @@
-// The measured steps of one worker with many keys at one moment: transactions, batches, snapshots.
+// The measured steps of one worker with many keys at once: transactions, batches, snapshots.
 #include <array>
 #include <cstdint>
 #include <optional>
@@ -50,7 +50,8 @@ class Samples {
     }
   }
 
-  // `expected` says what has become of a stamp, of the key at a place of the list.
+  // Compares the stamps; `expected` maps a key's place in the list and its old stamp to the new
+  // one.
   template <typename StampOf, typename Expected>
   void Check(StampOf stamp_of, Expected expected) const {
     for (const auto& [place, stamp] : stamps_) {
@@ -69,7 +70,7 @@ class Samples {
   std::vector<Sample> stamps_;
 };
 
-// Two keys: each one's stamp goes up by one.
+// A transaction on two keys that increments the stamp of each.
 void MeasureTransactions(Engine& engine, const Scale& scale) {
   KeyList keys(0, scale.keys, kTransactionSeed);
   const Samples samples(engine, keys);
@@ -112,7 +113,7 @@ void MeasureBatches(Engine& engine, const Scale& scale) {
   Result("batch_1000", static_cast<double>(kBatch) * measured.per_second);
 }
 
-// One key at a time, while a snapshot is held that still sees what was there before.
+// One key at a time, while a held snapshot still sees the old values.
 void MeasureHeld(Engine& engine, const Scale& scale) {
   constexpr std::uint64_t kStamp = 1U << 21U;
   KeyList keys(0, scale.keys, kHeldSeed);

@@ -1,4 +1,4 @@
-// Repeats an operation for some time and says how often a second it was done.
+// Repeats an operation for some time and returns how often a second it was done.
 #pragma once
 
 #include <chrono>
@@ -11,7 +11,7 @@ namespace commy::compare {
 struct Limit {
   std::chrono::milliseconds time;
   std::uint64_t count = UINT64_MAX;
-  std::uint64_t stride = 64;  // Operations from one look at the clock to the next.
+  std::uint64_t stride = 64;  // Operations between two looks at the clock.
 };
 
 struct Measured {

@@ -1,16 +1,16 @@
 #!/usr/bin/env python3
-"""Makes tables and pictures of what commy_compare measured.
+"""Makes tables and pictures of the results of commy_compare.
 
   report.py RESULTS.json...                   prints the tables (Markdown)
   report.py RESULTS.json... --docs DOCS_DIR   puts them into DOCS_DIR/performance.md between its
                                               markers, and the pictures into DOCS_DIR/performance/
-  report.py --smoke COMMY_COMPARE             runs it for a moment and checks what comes out
+  report.py --smoke COMMY_COMPARE             runs it briefly and checks its results
 
-A cell is the median over the rounds; in the table of spreads, what lies between the lowest and the
-highest, in percent of the median. A ratio is Commy's median over that of the best peer, turned round
+A cell is the median over the rounds; in the table of spreads, the difference of the highest and the
+lowest, in percent of the median. A ratio is Commy's median over that of the best peer, inverted
 where less is better, so that more than 1 always means: Commy is ahead. Bounds, in the memory of one
-process, are no peers, and neither is another build of Commy. Of several files the first says on what
-machine it was.
+process, are no peers, and neither is another build of Commy. If there are several files, the first
+names the machine.
 """
 
 import argparse
@@ -29,7 +29,7 @@ OURS = "Commy"
 OURS_ORDERED = "Commy (ordered)"
 BEFORE = " (before)"
 
-# Row, what it says, and whether less is better.
+# Row and its heading.
 POINTS = [
     ("get_hit", "get, there"), ("get_miss", "get, absent"), ("insert", "insert"),
     ("overwrite", "overwrite"), ("delete", "delete"), ("ycsb_a", "YCSB A"), ("ycsb_b", "YCSB B"),
@@ -40,9 +40,10 @@ PAIRS = [
     ("two_readers", "two readers"), ("two_writers", "two writers"),
     ("counter_two", "counter, two workers"),
 ]
-# Of those that keep their keys in order.
+# Engines that keep their keys in order.
 ORDERED = [
-    ("get_hit", "get, there"), ("insert", "insert"), ("overwrite", "overwrite"), ("delete", "delete"),
+    ("get_hit", "get, there"), ("insert", "insert"), ("overwrite", "overwrite"),
+    ("delete", "delete"),
     ("scan_100", "scan of 100 from a key on"), ("rw_reader", "reader beside a writer"),
     ("rw_writer", "writer beside a reader"), ("two_readers", "two readers"),
     ("two_writers", "two writers"),
@@ -62,7 +63,8 @@ STEADY_SPACE = [
 BLOCKS = [("alloc_one", "allocate and free, one process"),
           ("alloc_two", "allocate and free, two processes")]
 SIZES = [
-    ("bytes_loaded", "bytes a key, loaded"), ("bytes_thinned", "bytes a key left, nine of ten deleted"),
+    ("bytes_loaded", "bytes a key, loaded"),
+    ("bytes_thinned", "bytes a key left, nine of ten deleted"),
     ("bytes_compacted", "bytes a key left, compacted"), ("open_get", "open and first get, ms"),
 ]
 LESS_IS_BETTER = {row for row, _ in SIZES + STEADY_SPACE}
@@ -96,7 +98,7 @@ class Report:
         return statistics.median(values) if values else None
 
     def spread(self, engine, row):
-        """What lies between lowest and highest, in percent of the median; None without repetition."""
+        """Highest less lowest, in percent of the median; None without repetition."""
         values = self.samples.get((engine, row), [])
         middle = statistics.median(values) if values else 0
         return (max(values) - min(values)) / middle * 100 if len(values) > 1 and middle else None
@@ -146,7 +148,8 @@ def rate_table(report, rows, infos):
 
 
 def label(info):
-    return info["name"].replace("Boost.Interprocess", "Boost") + (" (bound)" if info["bound"] else "")
+    name = info["name"].replace("Boost.Interprocess", "Boost")
+    return name + (" (bound)" if info["bound"] else "")
 
 
 def ratio_table(report, infos, heaps):
@@ -162,8 +165,8 @@ def ratio_table(report, infos, heaps):
         best = max((report.median(info["name"], row) or 0 for info in bounds), default=0)
         cells.append(f"{ours / best:.2f}" if ours and best and row not in LESS_IS_BETTER else "–")
         lines.append([text] + cells)
-    return markdown(["work", "ratio to the best peer of many processes", "which", "to the best peer",
-                     "which", "to the best bound"], lines)
+    return markdown(["work", "ratio to the best peer of many processes", "which",
+                     "to the best peer", "which", "to the best bound"], lines)
 
 
 def spread_table(report, infos):
@@ -176,7 +179,8 @@ def spread_table(report, infos):
 
 
 def steady_table(report):
-    infos = [info for info in report.everyone("engines") if report.median(info["name"], "steady_one")]
+    infos = [info for info in report.everyone("engines")
+             if report.median(info["name"], "steady_one")]
     if not infos:
         return ""
     return rate_table(report, STEADY + STEADY_SPACE, infos)
@@ -194,11 +198,11 @@ def before_tables(report):
                 ratio = old / new if row in LESS_IS_BETTER else new / old
                 spreads = ["–" if spread is None else f"{spread:.0f}" for spread in
                            (report.spread(before, row), report.spread(ours, row))]
-                lines.append([text, report.cell(before, row), report.cell(ours, row), f"{ratio:.2f}"]
-                             + spreads)
+                lines.append([text, report.cell(before, row), report.cell(ours, row),
+                              f"{ratio:.2f}", *spreads])
         if lines:
-            parts.append(f"### {ours}: before and now\n\nThousands a second, or as said; a ratio of more "
-                         "than 1: better than before. Spreads in percent.\n")
+            parts.append(f"### {ours}: before and now\n\nThousands a second, or as said; a ratio "
+                         "of more than 1: better than before. Spreads in percent.\n")
             parts.append(markdown(["work", "before", "now", "ratio", "spread before", "spread now"],
                                   lines))
     return parts
@@ -237,7 +241,8 @@ def tables(report, pictures):
         f"{data['processor']}, {data['processors']} processors, {data['kernel']}, g++ "
         f"{data['compiler']}; {keys} keys of 16 bytes, values of 100 bytes; medians of "
         f"{data['rounds']} rounds of {data['row_ms']} ms a row"
-        + (", before each of which everything is written to disk.\n" if data.get("sync") else ".\n"),
+        + (", before each of which everything is written to disk.\n" if data.get("sync")
+           else ".\n"),
         *before_tables(report),
         "### Ratios\n\nMore than 1: Commy is ahead.\n", ratio_table(report, infos, heaps),
         "### One worker\n\nThousands of operations a second.\n", rate_table(report, POINTS, infos),
@@ -248,11 +253,12 @@ def tables(report, pictures):
         "namespace, beside those that keep their keys in order.\n",
         rate_table(report, ORDERED, report.ordered()),
         "### Many keys at one moment\n\nA transaction reads two keys and writes both; a batch "
-        "overwrites; the last row is single overwrites. Thousands of transactions, keys and overwrites "
-        "a second.\n", rate_table(report, MANY, report.with_any(MANY)),
-        *(["### Steady overwriting\n\nRandom keys, for 60 seconds, while the kernel writes back what it "
-           "will. Thousands a second of all writers; then what the process has in memory at the end, and "
-           "the files on disk.\n", steady_table(report)] if steady_table(report) else []),
+        "overwrites; the last row is single overwrites. Thousands of transactions, keys and "
+        "overwrites a second.\n", rate_table(report, MANY, report.with_any(MANY)),
+        *(["### Steady overwriting\n\nRandom keys, for 60 seconds, while the kernel writes back "
+           "what it will. Thousands a second of all writers; then what the process has in memory "
+           "at the end, and the files on disk.\n",
+           steady_table(report)] if steady_table(report) else []),
         "### Space and opening\n", rate_table(report, SIZES, infos),
         "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
         "1024 blocks in use by each process.\n",
@@ -286,13 +292,14 @@ def put_into(document, text):
 
 
 def smoke(program):
-    """Runs the program on few keys; everything that it can measure must be there, and ours sound."""
+    """Runs the program on few keys. All its measurements must exist, and our results be sound."""
     with tempfile.TemporaryDirectory() as scratch:
         file = pathlib.Path(scratch) / "smoke.json"
         subprocess.run([program, "--smoke", f"--json={file}"], check=True)
         report = Report(json.loads(file.read_text()))
         wrong = [f"{engine}, {row}: {what}" for (engine, row), what in report.faults.items()]
-        wrong += [f"{OURS} has no row {row}" for row, _ in POINTS + PAIRS + MANY + BLOCKS + SIZES[:2]
+        wrong += [f"{OURS} has no row {row}"
+                  for row, _ in POINTS + PAIRS + MANY + BLOCKS + SIZES[:2]
                   if not report.median(OURS, row)]
         wrong += [f"{OURS_ORDERED} has no row {row}" for row, _ in ORDERED + MANY
                   if not report.median(OURS_ORDERED, row)]
@@ -305,7 +312,7 @@ def smoke(program):
         draw(report, pathlib.Path(scratch) / "performance")
         text = document.read_text()
         if not text.startswith("before\n") or not text.endswith("\nafter\n") or "\nold\n" in text:
-            wrong.append("what stands outside the markers was touched, or the inside was kept")
+            wrong.append("text outside the markers was changed, or text inside was kept")
         for fault in wrong:
             print(fault, file=sys.stderr)
         return 1 if wrong else 0

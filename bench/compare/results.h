@@ -1,4 +1,4 @@
-// What was measured, and how it is written down: one JSON file, which report.py reads.
+// The results, and the JSON file of them, which report.py reads.
 #pragma once
 
 #include <string>
@@ -16,7 +16,7 @@ struct Sample {
   double value = 0;
 };
 
-// What kept a row of an engine from having a value: "hangs", "fails".
+// The reason why a row of an engine has no value: "hangs", "fails".
 struct Fault {
   std::string engine;
   std::string row;

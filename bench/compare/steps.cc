@@ -1,4 +1,4 @@
-// The measured steps of one worker with one key at a time: what most rows of the table are.
+// The measured steps of one worker with one key at a time: most rows of the table.
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -34,7 +34,7 @@ constexpr std::uint64_t kBulk = 1000;  // Operations between BeginBulk and EndBu
 
 constexpr std::uint64_t kLoadStamp = 1;
 
-// From number `next` on.
+// Keys in turn, from number `next` on.
 void PutInBulk(Engine& engine, const KeyList& keys, std::uint64_t next) {
   ValueMaker value;
   while (next < keys.size()) {
@@ -61,7 +61,7 @@ void ReadAbsent(Engine& engine, std::string_view key) {
   }
 }
 
-// Of what was just written with one stamp: is it there?
+// Checks that keys just written with one stamp have their values.
 void ReadStamp(Engine& engine, std::string_view key, std::uint64_t stamp) {
   bool right = false;
   (void)engine.Read(
@@ -96,7 +96,7 @@ void MeasureOverwrites(Engine& engine, const Scale& scale) {
   Result("overwrite", measured.per_second);
 }
 
-// Each value is looked at wholly, and the order of the keys. Only at the end there are fewer.
+// Verifies each value, and the order of the keys. A scan is short only near the last key.
 void MeasureScans(Engine& engine, const Scale& scale) {
   constexpr std::uint64_t kScan = 100;
   KeyList keys(0, scale.keys, kUseSeed);

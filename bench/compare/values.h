@@ -1,8 +1,8 @@
-// Values that can be checked: 100 bytes that say whose they are and which writing made them.
+// Values that can be checked: 100 bytes that identify their key and the write that made them.
 //
 //   | key, 16 bytes | stamp, 8 bytes | a word made of both, nine times and a half |
 //
-// So a value of another key, of two writings, or of none is recognized by looking at the value alone.
+// A value of another key, of two writes, or of no write is therefore recognized by itself.
 #pragma once
 
 #include <array>
@@ -27,7 +27,7 @@ class ValueMaker {
     return {bytes_.data(), bytes_.size()};
   }
 
-  // The stamp of a whole value of `key`. nullopt: it is not one.
+  // The stamp of an intact value of `key`. nullopt: the value is not intact.
   static std::optional<std::uint64_t> StampOf(std::string_view key, std::string_view value) {
     if (value.size() != bench::kValueBytes ||
         std::memcmp(value.data(), key.data(), bench::kKeyBytes) != 0) {

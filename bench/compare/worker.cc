@@ -23,7 +23,7 @@
 namespace commy::compare {
 namespace {
 
-// What the driver says to a worker; see `usage` in WorkerMain().
+// The driver's arguments for a worker; see `usage` in WorkerMain().
 struct Order {
   std::string step;
   std::string engine;
@@ -88,7 +88,7 @@ void FillStep(const EngineInfo& info, const Order& order) {
   Fill(*Open(info, order), order.scale);
 }
 
-// Of a store that only one process may open.
+// For a store that only one process may open.
 void SteadyThreadsStep(const EngineInfo& info, const Order& order) {
   const auto engine = Open(info, order);
   AwaitGo();

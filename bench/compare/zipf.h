@@ -1,8 +1,8 @@
 // Numbers of [0, count) by Zipf's law, scattered, as YCSB draws its keys: few of them are hot.
 //
 // The rank comes from the method of Gray and others, "Quickly generating billion-record synthetic
-// databases" (1994), which YCSB uses too; a hash of the rank makes the number, so that hot keys do
-// not lie side by side.
+// databases" (1994), which YCSB uses, too. The number is a hash of the rank, so that hot keys are
+// not neighbours.
 #pragma once
 
 #include <cmath>

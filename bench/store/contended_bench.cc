@@ -3,7 +3,7 @@
 // Fixed     an ordered namespace, keys of 11 bytes, values of one byte; a store file under TMPDIR.
 // Varies    batches or transactions; how many keys; how many processes.
 // Compares  with one process alone, in the same run: `ratio`.
-// Verifies  that each process gets on, and that in the end all keys are of one commit.
+// Verifies  that each process makes progress, and that in the end all keys are of one commit.
 //
 // Usage: contended_bench [--smoke]
 #include <algorithm>
@@ -70,7 +70,7 @@ T Must(std::string_view what, absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-// Commits until the time is over, and writes how many to `to`.
+// Commits until the time has elapsed, and writes the number of commits to `to`.
 void Work(const Job& job, int number, int to) {
   const Store store = Must("open", Store::Open(job.path));
   const Namespace ns = Must("namespace", store.OpenNamespace("n"));
@@ -87,7 +87,7 @@ void Work(const Job& job, int number, int to) {
   }
 }
 
-// Commits a second, of all together; and the fewest that one process made.
+// Commits a second of all processes together; and the fewest of any one process.
 double Measure(Job job, int processes, int* fewest) {
   const ScratchDir dir;
   job.path = dir.File("store");

@@ -1,15 +1,16 @@
-// How fast do expired keys go, and what does a time to live cost a put?
+// How fast are expired keys reclaimed, and what does a time to live cost a put?
 //
 // Fixed     one process, one thread beside the heartbeat's; 16-byte keys in random order, values of
 //           100 bytes; a store file under TMPDIR; heartbeats of a second.
-// Varies    the order of the namespace; how many keys expire, all in one moment; whether a put has a
-//           time to live; and how much of what a full store holds is over.
-// Compares  ExpirySweep by its counter keys/s: as many for 6 million as for half a million, or the
-//           sweep does not keep up. ExpiryFullPut with ordered against hash.
-// Verifies  that in the end no key is left, and each put.
+// Varies    the order of the namespace; how many keys expire, all at one moment; whether a put has
+//           a time to live; and the share of a full store that has expired.
+// Compares  ExpirySweep by its counter keys/s, which must be the same for 6 million keys as for
+//           half a million; otherwise the sweep does not keep up. ExpiryFullPut with ordered
+//           against hash.
+// Verifies  that no key is left in the end, and each put.
 // Not here  several namespaces or processes that sweep (tests/engine/expiry_test.cc), many versions.
 //
-// COMMY_BENCH_KEYS takes the place of each number of keys.
+// COMMY_BENCH_KEYS replaces each number of keys.
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
@@ -48,7 +49,7 @@ class ExpiryStore {
     ns_.emplace(*std::move(ns));
   }
 
-  // Whether there was room.
+  // Returns whether there was room.
   bool Put(std::string_view key, std::optional<absl::Duration> ttl) {
     const absl::Status status = ns_->Put(key, value_.For(key), {.ttl = ttl});
     if (!status.ok() && !absl::IsResourceExhausted(status)) {
@@ -112,7 +113,7 @@ BENCHMARK(BM_ExpirySweep<true>)
     ->Iterations(1)
     ->Unit(benchmark::kMillisecond);
 
-// The same keys round and round, with a time to live that is never over.
+// The same keys repeatedly, with a time to live that never elapses.
 template <bool ordered>
 void BM_ExpiryPut(benchmark::State& state) {
   ExpiryStore store(ordered, 0);
@@ -131,7 +132,7 @@ void BM_ExpiryPut(benchmark::State& state) {
 BENCHMARK(BM_ExpiryPut<false>)->Name("BM_ExpiryPutHash")->ArgName("ttl")->Arg(0)->Arg(1);
 BENCHMARK(BM_ExpiryPut<true>)->Name("BM_ExpiryPutOrdered")->ArgName("ttl")->Arg(0)->Arg(1);
 
-// New keys into a full store, all of which is over after a tenth of a second.
+// New keys into a full store, whose content all expires after a tenth of a second.
 template <bool ordered>
 void BM_ExpiryFullPut(benchmark::State& state) {
   ExpiryStore store(ordered, std::uint64_t{128} << 20);

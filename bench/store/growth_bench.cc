@@ -1,13 +1,14 @@
 // How long does the slowest put take while a store grows from empty to some gibibytes?
 //
 // Fixed     one thread; keys of 16 bytes in random order, values of 1000 bytes, each key once.
-// Compares  with a plain mapped writer in the same run: the same bytes, copied one behind the other into
-//           a mapped file of that size whose blocks are reserved. What this takes is what the machine
-//           takes to find memory and to make the pages of a file present. And with two threads that look
-//           at the clock: for how long one of them stands still while both processors are busy is what
-//           this machine does to every put, as the heartbeat thread is at work beside it.
-// Prints    for each: the slowest operation, the 99.99th and the 99.9th percentile, thousands a second,
-//           bytes on disk; turn by turn, --rounds of them.
+// Compares  with a plain mapped writer in the same run. It copies the same bytes, one after the
+//           other, into a mapped file of that size whose blocks are reserved. Its time is what the
+//           machine takes to find memory and to make the pages of a file present. Also with two
+//           threads that look at the clock while both processors are busy. The longest pause of
+//           one of them is what this machine does to every put, since the heartbeat thread runs
+//           beside it.
+// Prints    for each: the slowest operation, the 99.99th and the 99.9th percentile, thousands a
+//           second, bytes on disk; alternately, for --rounds rounds.
 // Verifies  a sample of the values.
 // Not here  several writers; growth while others read.
 //

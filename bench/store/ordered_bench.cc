@@ -3,11 +3,11 @@
 // Fixed     one process, one thread; 1,000,000 keys (COMMY_BENCH_KEYS) of 16 bytes with values of
 //           100 bytes; a store file under TMPDIR.
 // Varies    the operation; keys in random and in ascending order. In the rows .../<shape> the keys:
-//           up to 3 bytes; 16 bytes behind 200 that all share; 1 KiB; 60 KiB; 16 bytes behind 60 KiB
-//           that all share. Of these so many as make 64 MiB, at most 100,000.
-// Compares  with absl::btree_map<std::string, std::string> under a std::shared_mutex (BM_Tree...) on
-//           the same keys in the same order.
-// Verifies  each value read, the length and the order of each scan, and the count in the end.
+//           up to 3 bytes; 16 bytes after 200 that all share; 1 KiB; 60 KiB; 16 bytes after 60 KiB
+//           that all share. Of these as many as fill 64 MiB, at most 100,000.
+// Compares  with absl::btree_map<std::string, std::string> under a std::shared_mutex
+//           (BM_Tree...) on the same keys in the same order.
+// Verifies  each value read, the length and the order of each scan, and the final count.
 // Not here  the hash namespace (store_bench), several threads or processes (processes_bench).
 #include <algorithm>
 #include <mutex>
@@ -130,7 +130,7 @@ ShapedKeys KeysOf(Shape shape) {
   const KeyList numbers(0, count, kFillSeed);
   for (std::uint64_t i = 0; i < count; ++i) {
     if (shape == kShort) {
-      // One to one: the odd factor moves 16 bits, and two or three bytes hold them.
+      // A bijection: the odd factor permutes 16 bits, which two or three bytes hold.
       const std::uint64_t mixed = (i * 0x9e37U) & 0xffffU;
       std::string key = {static_cast<char>(mixed & 0xffU), static_cast<char>(mixed >> 8U)};
       key += (mixed & 1U) != 0 ? "x" : "";

@@ -1,15 +1,17 @@
-// How much does the work of one user cost the others? Drops, clears, many namespaces, room.
+// How much does the work of one thread cost the others? Drops, clears, many namespaces, room.
 //
-// Fixed     a store per part; keys of 10 bytes and values of 40; one thread looks on while another works.
-// Compares  the slowest get and put of the one that looks on, with the slowest beside a thread that only
-//           looks at the clock, in the same run: what the machine does to every operation, if both
+// Fixed     a store per part; keys of 10 bytes and values of 40; one thread reads and writes while
+//           another does the work in question.
+// Compares  the slowest get and put of the first thread with the slowest beside a thread that only
+//           looks at the clock, in the same run: the delay that the machine causes when both
 //           processors are busy.
-// Prints    drop, clear   the slowest and the 99.99th percentile of gets and puts in the namespace that is
-//                         dropped or cleared, and of puts in another one
-//           namespaces    the longest time between two beats with so many namespaces that all have
-//                         something to sweep, and what a drop of one takes
-//           room          how much of what one thread put, and another deleted, a third can put while the
-//                         first lives; and how far the file grows by overwriting one large value
+// Prints    drop, clear   the slowest and the 99.99th percentile of gets and puts in the namespace
+//                         that is dropped or cleared, and of puts in another one
+//           namespaces    the longest time between two beats with many namespaces that all have
+//                         something to sweep, and the time of a drop of one
+//           room          one thread put keys and another deleted them: the share that a third can
+//                         put while the first lives; and how far the file grows by overwriting
+//                         one large value
 // Verifies  that drops and clears have happened.
 // Not here  reads of a namespace that is cleared under a snapshot.
 //
@@ -159,7 +161,7 @@ void ManyNamespaces(int count) {
       Must(ns.Put("k", "w"), "put");
     }
   }
-  // All have something to sweep now.
+  // Every namespace has something to sweep now.
   absl::Duration oldest;
   for (const auto end = Clock::now() + std::chrono::seconds(5); Clock::now() < end;) {
     for (const ParticipantInfo& each : Must(store.Participants(), "participants")) {

@@ -5,11 +5,11 @@
 //           its own; every process opens the store itself.
 // Varies    what the processes do: one or two writers, on different keys or on the same; a reader
 //           beside a writer; two readers; one or two that add to one shared counter.
-// Prints    operations per second of each process: min, median and max over the rounds. In a round
-//           every scene is played once, so that what the machine does meanwhile hits all alike.
-// Verifies  every value that is read while it runs, every answer, after each scene the counter
-//           against the adds that were acknowledged, and at the end the whole file.
-// Not here  more processes than two, since more than there are cores measure the scheduler;
+// Prints    operations per second of each process: min, median and max over the rounds. A round
+//           plays every scene once, so that disturbances of the machine affect all scenes alike.
+// Verifies  every value that is read meanwhile, every answer, after each scene the counter against
+//           the acknowledged adds, and at the end the whole file.
+// Not here  more than two processes, since more than there are cores measure the scheduler;
 //           processes that are killed or stopped (the stress jobs).
 //
 // Usage: processes_bench [--smoke] [--rounds N] [--ms N]
@@ -57,7 +57,7 @@ enum class Act { kNone, kWrite, kRead, kAdd };
 struct Scene {
   const char* name;
   std::array<Act, kProcessesMax> acts;
-  bool shared_keys;  // Else each process has half of them.
+  bool shared_keys;  // Else each process has half of the keys.
 };
 
 constexpr std::array<Scene, 8> kScenes = {{
@@ -71,7 +71,7 @@ constexpr std::array<Scene, 8> kScenes = {{
     {"2 adders, one counter", {Act::kAdd, Act::kAdd}, true},
 }};
 
-// What parent and children share.
+// Memory that parent and children share.
 struct Report {
   std::atomic<std::int64_t> end_ns;
   struct Line {
@@ -152,12 +152,12 @@ class Actor {
   std::uint64_t adds_ = 0;
 };
 
-// In the child: gets ready, says so, waits for the other end of `go` to be closed, works.
+// In the child: prepares, reports that, waits until the other end of `go` is closed, works.
 void Play(const std::string& path, const Scene& scene, std::size_t number, const Setting& setting,
           int ready, int go, Report& report) {
   Actor actor(path, scene, number, setting.keys);
   for (std::uint64_t i = 0; i < actor.key_count(); ++i) {
-    actor.Step();  // Warm: the pages are mapped, the epochs have gone round.
+    actor.Step();  // Warm-up: maps the pages and advances the epochs.
   }
   char byte = 'r';
   if (write(ready, &byte, 1) != 1 || read(go, &byte, 1) != 0) {
@@ -179,7 +179,8 @@ void Play(const std::string& path, const Scene& scene, std::size_t number, const
   report.lines[number].adds = actor.adds();
 }
 
-// Runs `body` in a child process. The parent never opens the store: it has no threads to lose.
+// Runs `body` in a child process. The parent never opens the store, so it has no threads that a
+// fork would lose.
 template <typename Body>
 pid_t Fork(Body body) {
   const pid_t child = fork();

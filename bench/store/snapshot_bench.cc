@@ -1,10 +1,10 @@
-// What do snapshots cost: taking one, reading by one, and writing while one is held?
+// What do snapshots cost: to take one, to read from one, and to write while one is held?
 //
 // Fixed     one process, one thread; a hash and an ordered namespace of 200,000 keys
 //           (COMMY_BENCH_KEYS) of 16 bytes with values of 100 bytes; a store file under TMPDIR.
-// Varies    whether a snapshot is held, for how long, and by what is read.
+// Varies    whether a snapshot is held, for how long, and how it is read.
 // Compares  each row with the same without a snapshot: .../0 and .../1.
-// Verifies  each value read, and that in the end nothing is kept that nobody needs.
+// Verifies  each value read, and that in the end no superseded version is kept.
 #include <chrono>
 #include <optional>
 #include <string>
@@ -51,7 +51,7 @@ class SnapshotStore {
       Die("get", key);
     }
   }
-  // Waits until what snapshots kept is swept.
+  // Waits until the versions kept for snapshots are swept.
   void Settle() {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
     while (std::chrono::steady_clock::now() < deadline) {
@@ -61,7 +61,7 @@ class SnapshotStore {
       }
       std::this_thread::yield();
     }
-    Die("settle", "something is kept for nobody");
+    Die("settle", "superseded versions are still kept");
   }
   const Namespace& hash() const { return *hash_; }
   const Namespace& ordered() const { return *ordered_; }
@@ -97,7 +97,7 @@ void BM_SnapshotTakeRelease(benchmark::State& state) {
 }
 BENCHMARK(BM_SnapshotTakeRelease);
 
-// One snapshot is held all the time: of each key one version is kept.
+// One snapshot is held all the time, so one version of each key is kept.
 template <bool ordered>
 void BM_SnapshotOverwrite(benchmark::State& state) {
   SnapshotStore& store = Shared();

@@ -2,13 +2,13 @@
 //
 // Fixed     one process, one thread; 1,000,000 keys (COMMY_BENCH_KEYS) of 16 bytes with values of
 //           100 bytes; a store file under TMPDIR; keys in random order, from memory in that order.
-// Varies    the operation; all keys in turn, or one hot key again and again.
+// Varies    the operation; all keys in turn, or one hot key repeatedly.
 // Compares  with absl::flat_hash_map<std::string, std::string> under a std::shared_mutex, on the
 //           same keys in the same order: BM_Map... The counter `ratio` of a BM_Store... is its
 //           time over that of the BM_Map... run before it; over 1: the store is slower.
-// Verifies  each value read, each answer, and after a series of writes what is there then.
+// Verifies  each value read, each answer, and the content after a series of writes.
 // Not here  several threads or processes (processes_bench), durability against power loss, and
-//           opening. PutNew has growth and page faults in it, for both.
+//           opening. PutNew includes growth and page faults, for both.
 //
 // Read a few repetitions: --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
 #include <chrono>
@@ -43,7 +43,7 @@ std::uint64_t Keys() {
   return count;
 }
 
-// The map that the store is compared with. Methods are what a user would write.
+// The map that the store is compared with. Its methods are those that a user would write.
 class LockedMap {
  public:
   void Put(std::string_view key, std::string_view value) {
@@ -97,7 +97,7 @@ class LockedMap {
   absl::flat_hash_map<std::string, std::string> map_;
 };
 
-// A store of a benchmark's own.
+// A store for one benchmark alone.
 class TempStore {
  public:
   TempStore() {
@@ -126,7 +126,7 @@ void MustPut(const Namespace& ns, std::string_view key, std::string_view value) 
   }
 }
 
-// What most benchmarks share: made on first use, kept to the end of the program.
+// Shared by most benchmarks: created on first use, kept to the end of the program.
 struct Filled {
   Filled() : data(store.Open("data")), counters(store.Open("counters")), use(0, Keys(), kUseSeed) {
     const KeyList fill(0, Keys(), kFillSeed);
@@ -171,7 +171,7 @@ KeyList& Absent() {
 
 enum class Side { kMap, kStore };
 
-// Keeps the time of one iteration as that of the map's `operation`, or compares it with that.
+// Records the time of one iteration as that of the map's `operation`, or compares it with that.
 void Compare(benchmark::State& state, Side side, const std::string& operation, double seconds) {
   static std::map<std::string, double> map_seconds;
   if (side == Side::kMap) {
@@ -181,7 +181,7 @@ void Compare(benchmark::State& state, Side side, const std::string& operation, d
   }
 }
 
-// Runs `step` for each iteration, until it says that something was wrong.
+// Runs `step` for each iteration, until it reports an error.
 template <typename Step>
 void Time(benchmark::State& state, Side side, const std::string& operation, Step step) {
   bool right = true;
@@ -200,7 +200,7 @@ void Time(benchmark::State& state, Side side, const std::string& operation, Step
   Compare(state, side, operation, taken.count() / static_cast<double>(state.iterations()));
 }
 
-// After writes of `round` to keys taken in turn from `keys`: is it there?
+// Checks the values of keys taken in turn from `keys`, after writes of `round`.
 template <typename Read>
 void CheckRound(benchmark::State& state, const KeyList& keys, char round, Read read) {
   const auto written =

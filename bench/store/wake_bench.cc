@@ -1,15 +1,16 @@
-// How long after a change does a process hear of it that waits? And what do those who wait cost who
-// writes?
+// How soon after a change does a waiting process learn of it? And how much do waiting threads slow
+// a writer down?
 //
-// Fixed     two processes; one writes, the other sleeps; the writer waits 50 us after each answer, so
-//           that the other one sleeps again. A store file under TMPDIR.
-// Varies    how it waits: for a key (GetOrWait); for a change of the namespace, and then reads the key
-//           (WaitForChange, Get).
-// Compares  with a byte through a pipe in the same run, which is what the system's waking costs.
-// Prints    from before the write to after the waiter has the value, in microseconds.
-//           Then: puts a second by one process, beside so many threads of another one that wait for other
-//           keys (GetOrWait), or for any change (WaitForChange, again and again); ten thousand keys.
-// Verifies  that each value is the one that was written; that who waits for other keys is not answered.
+// Fixed     two processes; one writes, the other sleeps; the writer pauses 50 us after each answer,
+//           so that the other one sleeps again. A store file under TMPDIR.
+// Varies    the wait: for a key (GetOrWait); or for a change of the namespace, followed by a read
+//           of the key (WaitForChange, Get).
+// Compares  with a byte through a pipe in the same run, which is the cost of a wake-up by the
+//           system.
+// Prints    the time from before the write until the waiter has the value, in microseconds.
+//           Then: puts a second by one process, beside N threads of another one that wait for other
+//           keys (GetOrWait), or for any change (WaitForChange in a loop); ten thousand keys.
+// Verifies  that each value is the one written; that a wait for other keys is not answered.
 // Not here  hand-overs on a machine whose processors are all busy.
 //
 // Usage: wake_bench [--smoke]
@@ -60,17 +61,17 @@ T Must(std::string_view what, absl::StatusOr<T> result) {
   return *std::move(result);
 }
 
-// How the two talk.
+// The channel between the two processes.
 class Line {
  public:
   Line() = default;
   Line(const Line&) = delete;
   Line& operator=(const Line&) = delete;
   virtual ~Line() = default;
-  // In the process that uses it.
+  // Called in the process that uses it.
   virtual void Open() {}
   virtual void Write(std::uint64_t number) = 0;
-  // Until `number` was written.
+  // Waits until `number` was written.
   virtual void Await(std::uint64_t number) = 0;
 };
 
@@ -89,7 +90,7 @@ class Pipe : public Line {
   void Await(std::uint64_t number) override {
     std::uint64_t got = 0;
     if (::read(ends_[0], &got, sizeof(got)) != sizeof(got) || got != number) {
-      Die("pipe", "not what was written");
+      Die("pipe", "another number than was written");
     }
   }
 
@@ -101,7 +102,7 @@ class Key : public Line {
  public:
   explicit Key(std::string path) : path_(std::move(path)) {}
   void Open() override {
-    ns_.clear();  // The child has no use for its parent's.
+    ns_.clear();  // The child cannot use its parent's handles.
     const Store store = Must("open", Store::Open(path_));
     ns_.push_back(Must("namespace", store.OpenNamespace("n")));
   }
@@ -114,7 +115,7 @@ class Key : public Line {
   void Await(std::uint64_t number) override {
     const std::string text = std::to_string(number);
     if (Must("wait", ns_[0].GetOrWait(text, absl::Seconds(30))) != text) {
-      Die("wait", "not what was written");
+      Die("wait", "another value than was written");
     }
   }
 
@@ -145,7 +146,7 @@ struct Herd {
 
 struct Shared {
   std::atomic<std::uint64_t> sent_ns{0};
-  std::atomic<std::uint64_t> heard{0};  // Number of the last one.
+  std::atomic<std::uint64_t> heard{0};  // The last number that it has read.
   std::atomic<std::uint64_t> taken_ns{0};
   Herd herd;
 };
@@ -187,7 +188,7 @@ void WaitForKey(const Namespace& ns, const std::string& key, Herd& herd) {
   ++herd.waiting;
   while (!herd.over) {
     if (!absl::IsDeadlineExceeded(ns.GetOrWait(key, absl::Milliseconds(500)).status())) {
-      Die("wait", "answered, and nobody put the key");
+      Die("wait", "answered, although the key was never put");
     }
   }
 }

@@ -10,7 +10,7 @@ bool IsPossible(std::optional<std::uint64_t> found_seq, std::uint64_t acknowledg
   if (found_seq.has_value()) {
     return *found_seq >= acknowledged && *found_seq <= begun && !IsDelete(*found_seq);
   }
-  // Absent: never written, or a delete is among the steps that may have been the last.
+  // Absent: never written, or one of the possible last steps is a deletion.
   return acknowledged == 0 || IsDelete(acknowledged) ||
          (begun + 1) / kDeleteEvery > (acknowledged + 1) / kDeleteEvery;
 }

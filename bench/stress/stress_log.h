@@ -1,12 +1,12 @@
-// What the processes of the stress job have done, in memory that they share outside the store.
+// The progress of the stress job's processes, in memory that they share outside the store.
 //
-// What was acknowledged is written here after the operation has returned, what is begun before it
-// is called. A process may be killed between any two of these steps, so each claim has bounds:
+// A step is recorded as begun before the operation is called, and as acknowledged after it has
+// returned. A process may be killed between any two of these, so each claim has bounds:
 //
-//   shared keys   any process writes them: a value's seq is at most what its writer has begun
+//   shared keys   any process writes them: a value's seq is at most the one its writer has begun
 //   own keys      one process writes each, one step after the other: seq 1, 2, 3, …, of which every
-//                 kDeleteEvery-th deletes. A reader finds a state between what was acknowledged
-//                 before it read and what was begun after.
+//                 kDeleteEvery-th deletes. A reader finds a state between the one acknowledged
+//                 before it read and the one begun after.
 //   the counter   acknowledged adds <= its value <= acknowledged adds + killed processes
 #pragma once
 
@@ -34,12 +34,12 @@ struct OwnKeyLog {
   std::atomic<std::uint64_t> begun;         // Seq of the last step that was called.
 };
 
-// Whether an own key may be in this state (none: absent) if `acknowledged` was read before and
-// `begun` after.
+// Whether an own key may be in this state (none: absent), if `acknowledged` was read before the key
+// and `begun` after it.
 bool IsPossible(std::optional<std::uint64_t> found_seq, std::uint64_t acknowledged,
                 std::uint64_t begun);
 
-// Of one process, and of those that replace it when it is killed.
+// The progress of one process, and of those that replace it when it is killed.
 struct SlotLog {
   std::atomic<std::uint64_t> ready;
   std::atomic<std::uint64_t> begun_seq;  // Of shared keys.
@@ -63,8 +63,8 @@ struct StressLog {
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-// A new log in memory that survives exec as `*fd`, or the one behind `fd`. Null, with errno: not
-// to be had. Never unmapped.
+// A new log, in memory that survives exec as `*fd`, or the one behind `fd`. Null, with errno:
+// failed. Never unmapped.
 StressLog* CreateLog(int* fd);
 StressLog* AttachLog(int fd);
 

@@ -1,14 +1,14 @@
 // Question: do several processes that put, get, delete, swap, update, scan and add on overlapping
-// keys of one store ever see or lose a value that they should not — also when some of them are
-// killed and replaced, or stopped and continued, at random moments?
+// keys of one store ever read or lose a wrong value? Also when some of them are killed and
+// replaced, or stopped and continued, at random moments?
 //
 //   commy_stress [--seconds=30] [--processes=8] [--keys=1000] [--seed=N] [--kill] [--stop]
 //                [--store=PATH] [--self-test]
 //
-// Fixed: the mix of operations (stress_worker.cc). Varies: what the options say. Verified: every
-// value read, the order of each process's own keys, the counter, and at the end the whole file
-// (0 leaked blocks); see stress_log.h. Not measured: speed; the numbers only say how much was done.
-// Exit status 1: something was wrong. The seed repeats the choices, not the interleaving.
+// Fixed: the mix of operations (stress_worker.cc). Varies: the options. Verified: every value read,
+// the order of each process's own keys, the counter, and at the end the whole file (0 leaked
+// blocks); see stress_log.h. Not measured: speed; the numbers only show the amount of work. Exit
+// status 1: a check failed. The seed repeats the choices, not the interleaving.
 
 #include <algorithm>
 #include <array>
@@ -46,7 +46,7 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds kDeadline{60};  // For what takes no time unless it hangs.
+constexpr std::chrono::seconds kDeadline{60};  // For steps that take no time unless they hang.
 
 struct Flags {
   double seconds = 30;
@@ -63,7 +63,7 @@ struct Process {
   pid_t pid = 0;
   std::uint64_t incarnation = 0;
   bool stopped = false;
-  Clock::time_point until;  // Of a stop.
+  Clock::time_point until;  // End of a stop.
 };
 
 struct Totals {
@@ -138,7 +138,8 @@ void Herd::Start(std::size_t slot) {
   if (process.pid == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (::getppid() == parent) {
-      ::execv("/proc/self/exe", argv.data());  // So that each maps the file at its own address.
+      // Each process then maps the file at its own address.
+      ::execv("/proc/self/exe", argv.data());
     }
     ::_exit(127);
   }
@@ -324,7 +325,7 @@ int Report(const Flags& flags, const StressLog& log, const Totals& totals,
     fail(base::ToStd(end.message()));
   }
   if (operations == 0 || (flags.kill && totals.kills == 0) || (flags.stop && totals.stops == 0)) {
-    fail("it did not do what it was started for");
+    fail("no operation, kill or stop happened, although it was asked for");
   }
   std::printf("%s\n", failed ? "FAILED" : "OK");
   return failed ? 1 : 0;
@@ -360,7 +361,7 @@ int RunJob(const Flags& flags) {
 
 // --- can it fail? --------------------------------------------------------------------------------
 
-// Each oracle must see what it is there for.
+// Each check must detect the fault that it exists for.
 bool SelfTest() {
   std::string value;
   MakeValue("key", {3, 7}, 100, value);
@@ -457,7 +458,7 @@ int Main(int argc, char** argv) {
   }
   flags->store = directory + "/stress.commy";
   const int result = RunJob(*flags);
-  if (result == 0) {  // What is wrong is kept to be looked at.
+  if (result == 0) {  // The store of a failed run is kept for inspection.
     ::unlink(flags->store.c_str());
     ::rmdir(directory.c_str());
   }

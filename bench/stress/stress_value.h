@@ -1,4 +1,4 @@
-// Values that say of themselves who wrote them for which key, so that any reader can verify them.
+// Values that name their author and key, so that any reader can verify them.
 #pragma once
 
 #include <cstdint>
@@ -13,11 +13,11 @@ struct Author {
   std::uint64_t seq = 0;
 };
 
-// A value of at least 24 bytes: author, `filler_bytes` bytes that follow from the author, and a
+// A value of at least 24 bytes: author, `filler_bytes` bytes derived from the author, and a
 // checksum over key and value. Replaces `value`.
 void MakeValue(std::string_view key, Author author, std::uint64_t filler_bytes, std::string& value);
 
-// Who wrote the value; none if it is not one that MakeValue made for this key.
+// The author of the value; none if MakeValue did not make it for this key.
 std::optional<Author> VerifyValue(std::string_view key, std::string_view value);
 
 }  // namespace commy::stress

@@ -24,7 +24,7 @@ std::string SharedKey(std::uint64_t number) {
   return absl::StrCat(base::ToAbsl(kSharedPrefix), number);
 }
 
-// Seen and not seen as text, for messages.
+// A step, or its absence, as text for messages.
 std::string Describe(std::optional<std::uint64_t> seq) {
   return seq.has_value() ? absl::StrCat("step ", *seq) : "absent";
 }
@@ -110,7 +110,7 @@ absl::Status Worker::ViewShared() {
     return absl::OkStatus();
   }
   COMMY_RETURN_IF_ERROR(view.status());
-  // While it is held, others replace the key and their blocks come and go.
+  // While the value is held, other processes replace the key and reuse blocks.
   for (int i = 0; i < 4; ++i) {
     COMMY_RETURN_IF_ERROR(PutShared());
   }
@@ -190,8 +190,8 @@ absl::Status Worker::AddToCounter() {
   return absl::OkStatus();
 }
 
-// Others delete keys and put them again while the scan runs: it may miss those, but gives no key
-// twice.
+// Other processes delete keys and put them again during the scan: it may miss those, but must not
+// return a key twice.
 absl::Status Worker::ScanShared() {
   absl::flat_hash_set<std::string> seen;
   ScanRange scan = ns_.Scan({.prefix = std::string(kSharedPrefix)});
@@ -204,7 +204,7 @@ absl::Status Worker::ScanShared() {
   return scan.status();
 }
 
-// Nobody else writes own keys: the scan gives each that is there exactly once.
+// No other process writes own keys: the scan returns each existing one exactly once.
 absl::Status Worker::ScanOwn() {
   std::vector<std::string> expected;
   for (std::size_t number = 0; number < kOwnKeys; ++number) {
@@ -236,8 +236,8 @@ absl::Status Worker::UseNamespaceOfOwn() {
     const std::string key = SharedKey(i);
     COMMY_RETURN_IF_ERROR(ns.Put(key, NextValue(key)));
   }
-  // Counted, not asked for: Size() lacks what a predecessor of this process put and was killed in,
-  // until he has been recovered.
+  // Counted by a scan, since Size() lacks the puts of a killed predecessor until that one has been
+  // recovered.
   std::uint64_t size = 0;
   ScanRange all = ns.Scan();
   for ([[maybe_unused]] const Entry& entry : all) {
@@ -295,8 +295,8 @@ absl::Status Worker::Step() {
   }
 }
 
-// After a kill: each own key is either as it was acknowledged or as the step that was under way
-// would have left it, and stays so. From here on that state is the acknowledged one.
+// After a kill, each own key is either as acknowledged or as the interrupted step would have left
+// it, and stays so. From here on that state is the acknowledged one.
 absl::Status Worker::Resume() {
   for (std::size_t number = 0; number < kOwnKeys; ++number) {
     COMMY_RETURN_IF_ERROR(CheckOwnKey(ns_, log_, slot_, number));

@@ -1,9 +1,9 @@
 // Keys and values of benchmarks: 16-byte keys, 100-byte values that begin with their key.
 //
-// A KeyList holds its keys side by side in the order in which they are used. Keys that lie
-// scattered over the heap would cost each operation a cache miss that is not the store's. That
-// order is a random one, and another list of the same keys has them in another order, so that a
-// store filled by one list and read by another is not walked in the order of its memory.
+// A KeyList holds its keys side by side in the order of their use. Keys scattered over the heap
+// would cost each operation a cache miss that is not the store's. The order is random, and another
+// list of the same keys has another order. A store filled by one list and read by another is
+// therefore not walked in the order of its memory.
 #pragma once
 
 #include <algorithm>
@@ -43,7 +43,7 @@ class KeyList {
   std::string_view operator[](std::uint64_t i) const {
     return std::string_view(keys_[i].data(), kKeyBytes);
   }
-  // The next key, round and round.
+  // The next key; after the last, the first.
   std::string_view Next() {
     const std::string_view key = (*this)[next_];
     next_ = next_ + 1 == keys_.size() ? 0 : next_ + 1;
@@ -55,7 +55,7 @@ class KeyList {
 
   static void WriteKey(std::uint64_t number, Key& key) {
     constexpr std::string_view kDigits = "0123456789abcdef";
-    // Odd factor: one to one, and the digits of neighbours have nothing in common.
+    // An odd factor: a bijection, and the digits of neighbours have nothing in common.
     const std::uint64_t mixed = (number + 1) * 0x9e3779b97f4a7c15U;
     for (std::size_t i = 0; i < kKeyBytes; ++i) {
       key[i] = kDigits[(mixed >> (60U - 4U * i)) & 15U];
@@ -79,7 +79,7 @@ class ValueMaker {
   std::array<char, kValueBytes> bytes_{};
 };
 
-// Whether this is a value of `key`, of any round. Looks at the first and the last cache line.
+// Whether this is a value of `key`, of any round. Reads only the first and the last cache line.
 inline bool IsValueOf(std::string_view key, std::string_view value) {
   return value.size() == kValueBytes && std::memcmp(value.data(), key.data(), kKeyBytes) == 0 &&
          value[kKeyBytes] == value[kValueBytes - 1];

@@ -14,14 +14,14 @@
 
 namespace commy::bench {
 
-// Ends the program, since a benchmark that did not do what it times says nothing.
+// Ends the program, since the times of a benchmark that failed mean nothing.
 [[noreturn]] inline void Die(std::string_view what, std::string_view why) {
   std::fprintf(stderr, "%.*s: %.*s\n", static_cast<int>(what.size()), what.data(),
                static_cast<int>(why.size()), why.data());
   std::_Exit(1);
 }
 
-// Made under TMPDIR or /tmp; removed with all it contains at the end, but not by a forked child.
+// Made under TMPDIR or /tmp. The destructor removes it with its content, except in a forked child.
 class ScratchDir {
  public:
   ScratchDir() : owner_(getpid()) {
@@ -47,7 +47,7 @@ class ScratchDir {
   pid_t owner_;
 };
 
-// How many keys: COMMY_BENCH_KEYS, else `usual`. The smoke tests set it low.
+// The number of keys: COMMY_BENCH_KEYS, else `usual`. The smoke tests set it low.
 inline std::uint64_t KeyCount(std::uint64_t usual) {
   const char* const given = std::getenv("COMMY_BENCH_KEYS");
   if (given == nullptr) {

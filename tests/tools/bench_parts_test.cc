@@ -102,7 +102,7 @@ TEST(BenchReportTest, ARateIsOfAllProcessesFromTheFirstBeginToTheLastEnd) {
   EXPECT_EQ(row.Most(), 1000);
 }
 
-TEST(BenchLodgingTest, RoomIsFreeSpacePlusPossibleGrowth) {
+TEST(BenchNamespaceTest, RoomIsFreeSpacePlusPossibleGrowth) {
   StoreStats stats;
   stats.free_bytes = 10;
   stats.file_bytes = 100;
@@ -113,7 +113,7 @@ TEST(BenchLodgingTest, RoomIsFreeSpacePlusPossibleGrowth) {
   EXPECT_EQ(RoomBytes(stats, 1000), 10U);
 }
 
-TEST(BenchLodgingTest, ABenchmarkNeedsTwiceTheSpaceOfItsKeys) {
+TEST(BenchNamespaceTest, ABenchmarkNeedsTwiceTheSpaceOfItsKeys) {
   Plan plan;
   plan.keys = 1'000'000;
   plan.value_bytes = 100;

@@ -151,10 +151,10 @@ TEST_F(CliBenchTest, BenchDropsTheNamespaceOfAKilledBench) {
 
 TEST_F(CliBenchTest, BenchRefusesANamespaceThatItDidNotMake) {
   Done({"put", store_, kPath, "mine", "v"});
-  Fails(3, small_, {store_, kPath, "keys of somebody else"});
+  Fails(3, small_, {store_, kPath, "keys that no benchmark put"});
   EXPECT_EQ(Done({"get", store_, kPath, "mine"}), "v");
   Done({"put", store_, kPath, kPath, "not its mark"});
-  Fails(3, small_, {store_, kPath, "keys of somebody else"});
+  Fails(3, small_, {store_, kPath, "keys that no benchmark put"});
 }
 
 TEST_F(CliBenchTest, BenchRefusesToBeginWithoutRoom) {

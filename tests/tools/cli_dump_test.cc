@@ -257,7 +257,7 @@ TEST_F(CliDumpTest, LoadNamesAFaultInADumpWithItsLine) {
   };
   for (const auto& [text, message] : bad) {
     Fails(3, {"load", store_, "n", File("bad", text), "--format", "dump"},
-          {temp_.File("bad"), message, "records were loaded before it", "mend the line"});
+          {temp_.File("bad"), message, "records were loaded before it", "correct the line"});
   }
   EXPECT_EQ(Content(store_, "n"), (Records{{"a", "1"}}))
       << "the keys before the bad line are loaded";

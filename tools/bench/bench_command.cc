@@ -1,4 +1,4 @@
-// bench, and the hidden bench-worker: its processes are this program once more.
+// bench, and the hidden bench-worker: the benchmark's processes run this program again.
 
 #include <string>
 #include <utility>
@@ -7,10 +7,10 @@
 
 #include "access.h"
 #include "base/status.h"
-#include "bench/crew.h"
+#include "bench/bench_namespace.h"
 #include "bench/load.h"
-#include "bench/lodging.h"
 #include "bench/report.h"
+#include "bench/row_runner.h"
 #include "command.h"
 #include "progress.h"
 #include "signals.h"
@@ -35,7 +35,7 @@ struct BenchWorkerArguments {
   std::uint64_t part = 0;
 };
 
-// Whether what the processes did together is what is in the store now.
+// Whether the store's content agrees with the work of all processes.
 absl::Status CheckAfter(bench::Row row, const Namespace& ns, std::uint64_t adds) {
   if (row == bench::Row::kAdd) {
     COMMY_ASSIGN_OR_RETURN(const std::string text, ns.Get(bench::kCounterKey));
@@ -53,15 +53,15 @@ absl::Status CheckAfter(bench::Row row, const Namespace& ns, std::uint64_t adds)
 }
 
 absl::Status Measure(const bench::Plan& plan, const Namespace& ns, bench::Report& report) {
-  bench::Crew crew;
-  COMMY_RETURN_IF_ERROR(crew.Start(plan));
+  bench::RowRunner runner(plan);
+  COMMY_RETURN_IF_ERROR(runner.Start());
   Progress progress;
   for (int round = 1; round <= kRounds; ++round) {
     for (std::size_t i = 0; i < report.rows.size(); ++i) {
       progress.ShowText(
           absl::StrCat("round ", round, " of ", kRounds, ": ", base::ToAbsl(bench::kRowNames[i])));
       const auto row = static_cast<bench::Row>(i);
-      COMMY_ASSIGN_OR_RETURN(const std::vector<bench::RowResult> results, crew.Do(row));
+      COMMY_ASSIGN_OR_RETURN(const std::vector<bench::RowResult> results, runner.Do(row));
       report.rows[i].AddRound(results);
       for (const bench::RowResult& result : results) {
         report.verified += result.verified;
@@ -72,7 +72,7 @@ absl::Status Measure(const bench::Plan& plan, const Namespace& ns, bench::Report
   return absl::OkStatus();
 }
 
-// Names the store, and says what became of the namespace.
+// Names the store and the fate of the namespace.
 absl::Status Failed(const bench::Plan& plan, const absl::Status& status,
                     const absl::Status& dropped) {
   std::string text = absl::StrCat(plan.store, ": the benchmark ended: ", status.message(), "; ");
@@ -82,7 +82,7 @@ absl::Status Failed(const bench::Plan& plan, const absl::Status& status,
     absl::StrAppend(&text, "its namespace ", plan.path,
                     " could not be dropped: ", dropped.message());
   }
-  // Nothing here is an answer that would be "no".
+  // ExitFor() would take some of these codes for the answer "no"; no error here is one.
   const bool kept = absl::IsCancelled(status) || absl::IsResourceExhausted(status);
   return absl::Status(kept ? status.code() : absl::StatusCode::kInternal, text);
 }
@@ -91,10 +91,10 @@ absl::StatusOr<Exit> RunBench(const BenchArguments& arguments, Output& out) {
   const bench::Plan& plan = arguments.plan;
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(plan.store, Use::kChange, "bench"));
   CatchInterrupts();
-  absl::StatusOr<bench::Lodging> lodging = bench::Lodging::Take(store, plan, arguments.ordered);
-  if (!lodging.ok()) {
-    return absl::IsAlreadyExists(lodging.status()) ? lodging.status()
-                                                   : Explain(store, lodging.status());
+  absl::StatusOr<bench::BenchNamespace> made =
+      bench::BenchNamespace::Create(store, plan, arguments.ordered);
+  if (!made.ok()) {
+    return absl::IsAlreadyExists(made.status()) ? made.status() : Explain(store, made.status());
   }
   bench::Report report;
   absl::Status status;
@@ -105,9 +105,9 @@ absl::StatusOr<Exit> RunBench(const BenchArguments& arguments, Output& out) {
     status = out.Flush();
   }
   if (status.ok()) {
-    status = Measure(plan, lodging->ns(), report);
+    status = Measure(plan, made->ns(), report);
   }
-  const absl::Status dropped = lodging->Leave();
+  const absl::Status dropped = made->Drop();
   if (!status.ok() || !dropped.ok()) {
     return Failed(plan, status.ok() ? dropped : status, dropped);
   }
@@ -144,10 +144,10 @@ void AddWorker(CLI::App& app, Action& action) {
 void AddBenchCommand(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand(
       "bench",
-      "Measure this store on this machine, in the namespace commy-bench, which is dropped after "
-      "it.\n"
-      "Puts new keys, overwrites, reads what is there and what is not, adds to a counter that all "
-      "share, and deletes, three times; every value that is read is verified");
+      "Measure this store on this machine, in the namespace commy-bench, which is dropped "
+      "afterwards.\n"
+      "Puts new keys, overwrites, reads present and absent keys, adds to a shared counter, and "
+      "deletes, three times; verifies every value that it reads");
   auto arguments = std::make_shared<BenchArguments>();
   bench::Plan& plan = arguments->plan;
   AddStore(command, plan.store);

@@ -1,5 +1,4 @@
-// How long operations took: counts in buckets that are 3 % wide, as plain bytes that a pipe can
-// carry.
+// How long operations took: counts in buckets of 3 % width, as plain bytes that fit through a pipe.
 #pragma once
 
 #include <array>
@@ -29,7 +28,7 @@ class Histogram {
   }
 
   // The time that a share `quantile` of the samples did not exceed, to 3 %. nullopt: fewer than
-  // three samples are above it, so that it would be chance.
+  // three samples lie above it, so it would be chance.
   [[nodiscard]] std::optional<std::uint64_t> Quantile(double quantile) const {
     const auto all = static_cast<double>(samples());
     if (all * (1 - quantile) < 3) {

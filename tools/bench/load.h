@@ -1,5 +1,5 @@
-// Keys and values of `commy bench`, made from numbers, so that whoever reads a value can tell
-// whether it is one of that key.
+// Keys and values of `commy bench`, made from numbers, so that a reader can tell whether a value
+// belongs to its key.
 #pragma once
 
 #include <array>
@@ -11,9 +11,9 @@
 namespace commy::tools::bench {
 
 inline constexpr std::size_t kKeyBytes = 16;
-inline constexpr std::uint64_t kValueBytesMin = 16;  // A stamp, and what follows from it.
+inline constexpr std::uint64_t kValueBytesMin = 16;  // A stamp, and the bytes derived from it.
 
-// One to one, and what comes out looks random.
+// A bijection whose results look random.
 constexpr std::uint64_t Mix(std::uint64_t number) {
   number += 0x9e3779b97f4a7c15U;
   number = (number ^ (number >> 30U)) * 0xbf58476d1ce4e5b9U;
@@ -21,7 +21,7 @@ constexpr std::uint64_t Mix(std::uint64_t number) {
   return number ^ (number >> 31U);
 }
 
-// Key number `number`, as 16 hexadecimal digits; neighbours have nothing in common.
+// Key number `number` as 16 hexadecimal digits; consecutive numbers give unrelated keys.
 class Key {
  public:
   explicit Key(std::uint64_t number) {
@@ -39,8 +39,8 @@ class Key {
   std::array<char, kKeyBytes> digits_{};
 };
 
-// A value is a stamp of 8 bytes, and then, in every further byte, what follows from the stamp and
-// the key: it shows a byte of another write, or of another key.
+// A value is a stamp of 8 bytes, then bytes derived from the stamp and the key. A byte of another
+// write or of another key is therefore detected.
 class ValueMaker {
  public:
   explicit ValueMaker(std::uint64_t bytes) : bytes_(bytes, '\0') {}

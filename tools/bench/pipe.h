@@ -5,7 +5,7 @@
 
 namespace commy::tools::bench {
 
-// Whether all of it was read, or written. Goes on when a signal interrupts it.
+// Return whether all bytes were read or written. A signal does not end them.
 bool ReadAll(int fd, void* bytes, std::size_t size);
 bool WriteAll(int fd, const void* bytes, std::size_t size);
 

@@ -1,4 +1,4 @@
-// What `commy bench` measured, as a table and as JSON.
+// The results of `commy bench`, as a table and as JSON.
 #pragma once
 
 #include <array>
@@ -16,7 +16,8 @@ struct RowReport {
   std::uint64_t operations = 0;
   Histogram latency;  // Of all rounds.
 
-  // Takes up one round: what each process did. The time is from the first begin to the last end.
+  // Adds one round, with the results of each process. Its time runs from the first start to the
+  // last end.
   void AddRound(const std::vector<RowResult>& results);
   [[nodiscard]] double Median() const;
   [[nodiscard]] double Least() const;

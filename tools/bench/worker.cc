@@ -68,7 +68,8 @@ class Worker {
     return base::Internal("no such row");
   }
 
-  // One operation in so many is timed; the time of its begin also says when to stop.
+  // Times one operation in kOperationsPerSample; the start of a timed one also decides when to
+  // stop.
   template <typename Step>
   absl::Status Repeat(std::uint64_t count, std::int64_t limit_ns, Step step) {
     result_.start_ns = NowNs();
@@ -101,7 +102,7 @@ class Worker {
     return Repeat(UINT64_MAX, static_cast<std::int64_t>(plan_.seconds * 1e9), step);
   }
 
-  // One of as many key numbers as there are keys, from `first` on.
+  // A random key number from the `plan_.keys` numbers that begin at `first`.
   std::uint64_t Random(std::uint64_t first) {
     random_ = Mix(random_);
     return first + random_ % plan_.keys;
@@ -125,7 +126,7 @@ class Worker {
     const Key key(number);
     const absl::Status status = ns_.ReadWith(key.bytes(), [](std::string_view) {});
     if (status.ok()) {
-      return Wrong("a key that nobody put was found", key.bytes());
+      return Wrong("a key that was never put was found", key.bytes());
     }
     return absl::IsNotFound(status) ? absl::OkStatus() : status;
   }
@@ -155,7 +156,7 @@ absl::Status RunWorker(const Plan& plan, std::uint64_t part) {
   while (ReadAll(STDIN_FILENO, &row, sizeof(row))) {
     const RowResult result = worker.Do(static_cast<Row>(row));
     if (!WriteAll(STDOUT_FILENO, &result, sizeof(result))) {
-      return base::Internal("nobody takes the results");
+      return base::Internal("cannot write the results");
     }
   }
   return absl::OkStatus();

@@ -1,7 +1,7 @@
-// One process of `commy bench`: does a row when it is told to, and tells what came of it.
+// One process of `commy bench`: runs a row when told to, and reports the result.
 //
 // It reads the number of a row, one byte, from standard input, and writes a RowResult to standard
-// output; at the end of the input it ends. Both ends are the same program, so bytes will do.
+// output. It ends at the end of the input. Both ends run the same program, so plain bytes suffice.
 #pragma once
 
 #include <array>
@@ -16,8 +16,8 @@
 
 namespace commy::tools::bench {
 
-// In the order in which a round does them. The first puts all keys, and the last deletes them all;
-// the others go on for the given time.
+// In the order of a round. The first puts all keys, and the last deletes them; the others run for
+// the given time.
 enum class Row : std::uint8_t { kPutNew, kOverwrite, kGetHit, kGetMiss, kAdd, kDelete };
 inline constexpr std::array<std::string_view, 6> kRowNames = {"put new",  "overwrite", "get hit",
                                                               "get miss", "add",       "delete"};
@@ -37,11 +37,11 @@ struct Plan {
 
 struct RowResult {
   std::uint64_t operations = 0;
-  std::uint64_t verified = 0;  // Values that were read and found right.
-  std::int64_t start_ns = 0;   // By the clock that all processes have in common.
+  std::uint64_t verified = 0;  // Values that were read and verified.
+  std::int64_t start_ns = 0;   // By a clock that all processes share.
   std::int64_t end_ns = 0;
   Histogram latency;              // Of one operation in 32.
-  std::array<char, 512> error{};  // Text that ends with a zero; empty: all went well.
+  std::array<char, 512> error{};  // Text that ends with a zero; empty: no error.
 };
 
 absl::Status RunWorker(const Plan& plan, std::uint64_t part);

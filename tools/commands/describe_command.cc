@@ -1,5 +1,5 @@
-// describe: the command line itself as JSON, for the manual page and the shell completion, which the
-// build makes from it (packaging/). Hidden: of use to nobody else.
+// describe: the command line itself as JSON. The build makes the manual page and the shell
+// completion from it (packaging/), so it is hidden.
 
 #include <string>
 #include <vector>

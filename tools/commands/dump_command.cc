@@ -41,10 +41,10 @@ struct DumpArguments {
   bool print = false;
 };
 
-// What the output cannot say, or its reader not take.
+// Counts of data that the format or its reader cannot hold.
 struct Losses {
   std::uint64_t keys_for_lmdb = 0;
-  std::uint64_t names_for_lmdb = 0;  // A name of a database is a key, too.
+  std::uint64_t names_for_lmdb = 0;  // The name of a database is a key, too.
   std::uint64_t names_escaped = 0;
   std::uint64_t ttls = 0;
 };
@@ -53,8 +53,8 @@ absl::Status Interruption(const DumpArguments& arguments) {
   return absl::CancelledError(arguments.store + ": interrupted; the dump is not whole");
 }
 
-// How large mdb_load must make its file: pages that are at least half full, and long values on
-// pages of their own.
+// An upper bound of the file of mdb_load: pages at least half full, and long values on pages of
+// their own.
 absl::StatusOr<std::uint64_t> MapBytes(const Store& store, const DumpArguments& arguments,
                                        const std::vector<std::string>& paths,
                                        const Snapshot& then) {
@@ -76,8 +76,8 @@ absl::StatusOr<std::uint64_t> MapBytes(const Store& store, const DumpArguments& 
   return (bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
 }
 
-// All of a namespace, in the order of its keys: mdb_load and db_load are fast with that, and two
-// dumps of the same content are the same.
+// All records of a namespace, in the order of its keys. This order makes mdb_load and db_load fast,
+// and two dumps of the same content equal.
 absl::StatusOr<std::vector<Record>> SortedRecords(const Store& store, const Namespace& ns,
                                                   const DumpArguments& arguments,
                                                   const Snapshot& then, Progress& progress) {
@@ -154,11 +154,11 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
   if (losses.names_escaped != 0) {
     PrintWarning(absl::StrCat(losses.names_escaped,
                               " namespaces have a path that this format cannot hold: it is escaped "
-                              "(commy-escaped:…), which only load --all turns back"));
+                              "(commy-escaped:…), and only load --all reverses that"));
   }
   if (losses.ttls != 0) {
     PrintWarning(absl::StrCat(losses.ttls,
-                              " keys have a time to live, which this format cannot say; --format ",
+                              " keys have a time to live, which this format cannot hold; --format ",
                               "jsonl keeps it"));
   }
 }
@@ -205,12 +205,12 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
   COMMY_ASSIGN_OR_RETURN(const std::vector<std::string> paths, PathsOf(store, arguments));
   std::optional<OutputFile> file;
   if (!arguments.file.empty() && arguments.file != "-") {
-    // Before the snapshot: a FIFO may wait long for its reader.
+    // Before the snapshot: the open of a FIFO may wait long for its reader.
     COMMY_ASSIGN_OR_RETURN(OutputFile opened, OutputFile::Open(arguments.file, arguments.store));
     file.emplace(std::move(opened));
   }
   Output& out = file.has_value() ? file->out() : standard;
-  // All that is dumped is of one moment.
+  // One snapshot, so that all namespaces are dumped as of one moment.
   const absl::StatusOr<Snapshot> then = store.TakeSnapshot();
   COMMY_RETURN_IF_ERROR(Explain(store, then.status()));
   std::uint64_t map_bytes = 0;
@@ -222,13 +222,13 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
     const absl::Status dumped =
         DumpNamespace(store, path, map_bytes, arguments, *then, losses, out);
     if (!standard.status().ok()) {
-      return Exit::kFailed;  // The caller looks at it.
+      return Exit::kFailed;  // The caller examines it.
     }
     if (arguments.all && absl::IsNotFound(dumped)) {
       continue;  // Dropped since they were listed.
     }
     if (file.has_value() && !out.status().ok()) {
-      break;  // Finish() says what that means for the file.
+      break;  // Finish() reports the state of the file.
     }
     COMMY_RETURN_IF_ERROR(dumped);
   }
@@ -244,8 +244,8 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
       {"dump", Format::kDump}, {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}};
   command
       .add_option("--format", arguments.format,
-                  "dump (unless given): what mdb_load and db_load read; tsv and jsonl: as scan "
-                  "prints them")
+                  "dump (unless given): for mdb_load and db_load; tsv and jsonl: as scan prints "
+                  "them")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("dump|tsv|jsonl");
   const std::map<std::string, Reader> readers = {{"lmdb", Reader::kLmdb},
@@ -253,8 +253,8 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
   command
       .add_option(
           "--for", arguments.reader,
-          "lmdb (unless given): says how large a map mdb_load needs, and warns of keys that "
-          "LMDB cannot take; bdb: for db_load, which refuses a dump that says so")
+          "lmdb (unless given): states how large a map mdb_load needs, and warns of keys that "
+          "LMDB cannot take; bdb: for db_load, which refuses a dump with that statement")
       ->transform(CLI::CheckedTransformer(readers).description(""))
       ->type_name("lmdb|bdb");
   command.add_flag("-p,--print", arguments.print,
@@ -266,16 +266,16 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
 void AddDumpCommand(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand(
       "dump",
-      "Write the keys of a namespace, as they are at one moment, to a file, in their order, to be "
-      "loaded again");
+      "Write the keys of a namespace, as they are at one moment, to a file, in their order, for "
+      "loading again");
   auto arguments = std::make_shared<DumpArguments>();
   AddStore(command, arguments->store);
   command.add_option("NS", arguments->path, "Namespace: parts separated by '/'")->type_name("");
   command
       .add_option(
           "FILE", arguments->file,
-          "File to write; none or -: standard output. What was there stays until the dump is "
-          "whole; a device, FIFO or socket is written straight into")
+          "File to write; none or -: standard output. An existing file stays until the dump is "
+          "whole; a device, FIFO or socket is written directly")
       ->type_name("");
   command.add_flag("--all", arguments->all,
                    "Every namespace, as a database of its name; without NS");

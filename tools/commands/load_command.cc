@@ -35,12 +35,12 @@ struct LoadArguments {
   bool json = false;
 };
 
-// What was done before it ended, well or not.
+// The work done so far, whether the command succeeds or not.
 struct Loaded {
   std::uint64_t records = 0;
   std::uint64_t bytes = 0;  // Of keys and values.
   std::uint64_t repeated = 0;
-  std::uint64_t line = 0;  // Where it was.
+  std::uint64_t line = 0;  // The current one.
 };
 
 // One run of the command.
@@ -56,14 +56,15 @@ class Loader {
                                                loaded_.records,
                                                " records; load again to have them all"));
     }
-    if (status.ok() || loaded_.line == 0) {  // Before the first line it names what it is about.
+    // Before the first line, an error names its own subject.
+    if (status.ok() || loaded_.line == 0) {
       return status;
     }
     const std::string message = absl::StrCat(
         arguments_.file == "-" ? "standard input" : arguments_.file, ": line ", loaded_.line, ": ",
         status.message(), "; ", loaded_.records, " records were loaded before it");
     if (absl::IsInvalidArgument(status)) {
-      return absl::InvalidArgumentError(message + "; mend the line and load again");
+      return absl::InvalidArgumentError(message + "; correct the line and load again");
     }
     return Explain(store_, absl::Status(status.code(), message));
   }
@@ -103,7 +104,7 @@ class Loader {
         return absl::OkStatus();
       }
       if (!arguments_.all && !first) {
-        return base::InvalidArgument("here another database begins, \"",
+        return base::InvalidArgument("another database begins here, \"",
                                      base::ToAbsl(header.database),
                                      "\"; to load each into a namespace of its name give --all");
       }
@@ -119,7 +120,7 @@ class Loader {
 
   absl::Status LoadSection(DumpReader& reader, const Namespace& ns) {
     Record record;
-    std::optional<std::string> previous;  // Keys that come twice stand together.
+    std::optional<std::string> previous;  // Repeated keys are adjacent.
     while (true) {
       COMMY_ASSIGN_OR_RETURN(const bool more, reader.NextRecord(record));
       if (!more) {
@@ -136,7 +137,7 @@ class Loader {
   }
 
   absl::Status Put(const Namespace& ns, const Record& record) {
-    PutOptions options;  // What has no time to live gets the namespace's.
+    PutOptions options;  // A record without a time to live gets the namespace's.
     if (record.ttl != absl::InfiniteDuration()) {
       options.ttl = record.ttl;
     }
@@ -220,8 +221,8 @@ void AddLoadCommand(CLI::App& app, Action& action) {
       .add_option("--format", arguments->format,
                   "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH, lines that "
                   "end in LF or CR LF; jsonl: "
-                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64; dump: what "
-                  "dump, mdb_dump and db_dump write")
+                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64; dump: the "
+                  "output of dump, mdb_dump and db_dump")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("tsv|jsonl|dump");
   command.add_flag("--all", arguments->all,

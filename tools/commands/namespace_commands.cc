@@ -121,7 +121,7 @@ void AddList(CLI::App& group, Action& action) {
   CLI::App& command = *group.add_subcommand("list", "List namespaces: keys, order, path");
   auto arguments = std::make_shared<ListArguments>();
   AddStore(command, arguments->store);
-  command.add_option("PREFIX", arguments->prefix, "Only paths that begin with it")->type_name("");
+  command.add_option("PREFIX", arguments->prefix, "Only paths that begin with this")->type_name("");
   command.add_flag("--paths", arguments->paths_only, "Paths only, a line each");
   AddJson(command, arguments->json);
   SetExamples(command, {"commy ns list fleet.commy", "commy ns list fleet.commy --paths",
@@ -130,8 +130,7 @@ void AddList(CLI::App& group, Action& action) {
 }
 
 void AddCreate(CLI::App& group, Action& action) {
-  CLI::App& command =
-      *group.add_subcommand("create", "Create a namespace; nothing to do if it is there");
+  CLI::App& command = *group.add_subcommand("create", "Create a namespace unless it exists");
   auto arguments = std::make_shared<NamespaceArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
@@ -143,7 +142,7 @@ void AddCreate(CLI::App& group, Action& action) {
 }
 
 void AddSet(CLI::App& group, Action& action) {
-  CLI::App& command = *group.add_subcommand("set", "Change what holds for a namespace");
+  CLI::App& command = *group.add_subcommand("set", "Change the settings of a namespace");
   auto arguments = std::make_shared<NamespaceArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);

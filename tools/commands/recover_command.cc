@@ -1,4 +1,4 @@
-// recover: what verifies in a store file that can no longer be opened, into a new one.
+// recover: copies all data that verifies from a store file that cannot be opened into a new one.
 #include <memory>
 #include <string>
 #include <utility>
@@ -68,7 +68,7 @@ std::string ToText(const RecoverArguments& arguments, const RecoverReport& repor
     text +=
         "nothing is known to be lost; but the store was in use when it was copied or the machine "
         "went "
-        "down,\nor it is now: of what was written since it was last synced, parts may be missing "
+        "down,\nor it is now: some of the changes since its last sync may be missing "
         "without a trace\n";
   }
   text += report.whole() ? "whole\n" : "NOT whole\n";

@@ -68,7 +68,7 @@ absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
     AppendEntry(entry, arguments, out.buffer());
     out.Drain();
     if (!out.status().ok()) {
-      return Exit::kFailed;  // The caller looks at `out`.
+      return Exit::kFailed;  // The caller examines `out`.
     }
     if (Interrupted()) {
       return absl::CancelledError(arguments.store + ": interrupted; not all keys were printed");
@@ -83,7 +83,7 @@ void AddRange(CLI::App& command, ScanOptions& options) {
   command.add_option("--to", options.to, "Only keys before this one")->type_name("KEY");
   command.add_option("--prefix", options.prefix, "Only keys that begin with this")
       ->type_name("PREFIX");
-  AddCount(command, "--limit", options.limit, "At most so many keys");
+  AddCount(command, "--limit", options.limit, "At most this many keys");
   command.add_flag("--reverse", options.reverse, "Last key first (ordered namespaces)");
 }
 

@@ -186,7 +186,7 @@ void AddStat(CLI::App& app, Action& action) {
       command
           .add_option(
               "--format", arguments->format,
-              "text (unless given), json, or openmetrics: what Prometheus collects, also of "
+              "text (unless given), json, or openmetrics: for Prometheus, with the figures of "
               "each participant and namespace")
           ->transform(CLI::CheckedTransformer(formats).description(""))
           ->type_name("text|json|openmetrics");
@@ -246,11 +246,11 @@ absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
   absl::StatusOr<std::vector<ParticipantInfo>> participants =
       store.ok() ? store->Participants() : store.status();
   if (absl::IsResourceExhausted(store.status())) {
-    // Perhaps because so many use it: those are to be seen all the same.
+    // Perhaps all participant entries are in use; their owners can be shown all the same.
     participants = Store::ParticipantsOf(arguments.store);
     if (participants.ok()) {
-      PrintWarning(
-          absl::StrCat(store.status().message(), ". So what snapshots and pins hold is not shown"));
+      PrintWarning(absl::StrCat(store.status().message(),
+                                "; the bytes that snapshots and pins hold are not shown"));
     }
   }
   if (!participants.ok()) {
@@ -265,15 +265,13 @@ absl::StatusOr<Exit> RunPs(const StoreArguments& arguments, Output& out) {
 }
 
 void AddPs(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("ps",
-                                          "Show who uses the store. PINNED: for how long it has "
-                                          "kept what is replaced and deleted from being reused, "
-                                          "HOLDS: how much of it waits. SNAPSHOTS: how "
-                                          "many it holds, those of scans included; OLDEST: for how "
-                                          "long; KEEPS: the blocks of values that "
-                                          "were replaced, deleted or cleared and that one of its "
-                                          "snapshots still sees. What another one's "
-                                          "sees too counts for both");
+  CLI::App& command = *app.add_subcommand(
+      "ps",
+      "Show the processes that use the store. PINNED: how long a process has kept replaced and "
+      "deleted blocks from reuse; HOLDS: the bytes of these. SNAPSHOTS: how many it holds, those "
+      "of scans included; OLDEST: the age of the oldest; KEEPS: the bytes of values that were "
+      "replaced, deleted or cleared and that one of its snapshots still sees; values that several "
+      "processes see count for each");
   auto arguments = std::make_shared<StoreArguments>();
   AddStore(command, arguments->store);
   AddJson(command, arguments->json);

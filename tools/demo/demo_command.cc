@@ -1,11 +1,11 @@
-// demo, and the hidden demo-worker: the demo's processes are this program once more.
+// demo, and the hidden demo-worker: the demo's processes run this program again.
 
 #include <cerrno>
 #include <string>
 
 #include "command.h"
-#include "demo/corpus.h"
-#include "demo/director.h"
+#include "demo/dataset.h"
+#include "demo/demo_run.h"
 #include "demo/report.h"
 #include "demo/worker.h"
 
@@ -13,11 +13,11 @@ namespace commy::tools {
 namespace {
 
 struct DemoArguments {
-  demo::DemoOptions options{.store = "demo.commy", .files = demo::FindCorpusFiles()};
+  demo::DemoOptions options{.store = "demo.commy", .files = demo::FindDatasetFiles()};
   bool json = false;
 };
 
-// How to call this program again: as it was called, if that was by a path.
+// How to call this program again: by the path, if the user gave one.
 std::string ProgramName() {
   const std::string name = program_invocation_name;
   return name.find('/') != std::string::npos ? name : "commy";
@@ -51,7 +51,7 @@ void AddDemoWorker(CLI::App& app, Action& action) {
   auto arguments = std::make_shared<demo::WorkerArguments>();
   AddStore(command, arguments->store);
   command.add_option("PART", arguments->part)->required()->check(CLI::Range(0, 5));
-  command.add_option("PANEL", arguments->panel_fd)->required();
+  command.add_option("COUNTERS", arguments->counters_fd)->required();
   command.add_option("UNICODE", arguments->files.unicode)->required();
   command.add_option("WORDS", arguments->files.words)->required();
   SetAction(command, arguments, action, RunDemoWorker);
@@ -62,10 +62,10 @@ void AddDemoWorker(CLI::App& app, Action& action) {
 void AddDemoCommands(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand("demo",
                                           "Six processes share a store of 139,000 keys; one is "
-                                          "killed, one stopped, and all is checked.\n"
+                                          "killed, one stopped, and everything is checked.\n"
                                           "Exit status 1: something was not as promised");
   auto arguments = std::make_shared<DemoArguments>();
-  command.add_option("STORE", arguments->options.store, "Path of its store (demo.commy)")
+  command.add_option("STORE", arguments->options.store, "Path of the demo's store (demo.commy)")
       ->type_name("");
   AddDuration(command, "--length", arguments->options.length, "How long they work (15s)",
               absl::Hours(24));

@@ -1,4 +1,4 @@
-// Whether a value is as new as it must be.
+// Whether a value is recent enough.
 #pragma once
 
 #include <cstddef>
@@ -6,14 +6,14 @@
 
 #include "absl/status/status.h"
 
-#include "demo/panel.h"
+#include "demo/counters.h"
 #include "demo/stamped_value.h"
 
 namespace commy::tools::demo {
 
-// Checks the round of the value that key number `index` had: not older than what had been
-// acknowledged `before` it was read, not newer than what was being written `after`. DataLoss: an
-// acknowledged write was lost, or a value came from nowhere.
+// Checks the round in a value of key number `index`. It must not be older than the round
+// acknowledged `before` the read, nor newer than the one being written `after` it. DataLoss: an
+// acknowledged write was lost, or the value was never written.
 absl::Status CheckFresh(std::string_view key, Stamp stamp, std::size_t index, WriterProgress before,
                         WriterProgress after);
 

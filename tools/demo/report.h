@@ -1,9 +1,9 @@
-// What the demo says at its end.
+// The final report of the demo.
 #pragma once
 
 #include <string>
 
-#include "demo/director.h"
+#include "demo/demo_run.h"
 #include "jsonl.h"
 
 namespace commy::tools::demo {

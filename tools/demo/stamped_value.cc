@@ -13,7 +13,7 @@ constexpr std::string_view kRound = "; round ";
 constexpr std::string_view kWriter = "; writer ";
 constexpr std::string_view kCheck = "; check ";
 
-// FNV-1a, with the length of each part in it, so that bytes cannot move from one to the next.
+// FNV-1a. The length of each part is included, so that bytes cannot move from one to the next.
 class Fnv {
  public:
   void Add(std::string_view part) {
@@ -72,14 +72,14 @@ absl::StatusOr<Stamp> VerifyValue(std::string_view key, std::string_view text,
                           base::ToAbsl(value.substr(0, 100)), "\"");
   };
   if (!value.starts_with(text)) {
-    return wrong("the value is not what the source file says");
+    return wrong("the value does not begin with the text of the source file");
   }
   std::string_view rest = value.substr(text.size());
   Stamp stamp;
   std::uint64_t checksum = 0;
   if (!TakeNumber(kRound, 10, rest, stamp.round) || !TakeNumber(kWriter, 10, rest, stamp.writer) ||
       !TakeNumber(kCheck, 16, rest, checksum) || !rest.empty()) {
-    return wrong("the value has not the form that writers give it");
+    return wrong("the value does not have the form that writers give it");
   }
   if (checksum != ChecksumOf(key, text, stamp)) {
     return wrong("the value's checksum is wrong");

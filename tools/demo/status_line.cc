@@ -15,13 +15,16 @@ constexpr absl::Duration kInterval = absl::Milliseconds(250);
 
 }  // namespace
 
-StatusLine::StatusLine(const Panel& panel)
-    : panel_(panel), progress_(std::make_unique<Progress>()), start_(absl::Now()), last_(start_) {}
+StatusLine::StatusLine(const Counters& counters)
+    : counters_(counters),
+      progress_(std::make_unique<Progress>()),
+      start_(absl::Now()),
+      last_(start_) {}
 
 StatusLine::Sums StatusLine::Sum() const {
   Sums sums;
   for (std::size_t part = 0; part < kParts.size(); ++part) {
-    const WorkerPanel& worker = panel_.workers[part];
+    const WorkerCounters& worker = counters_.workers[part];
     const std::uint64_t operations = worker.operations.load(std::memory_order_relaxed);
     sums.wrong += worker.wrong.load(std::memory_order_relaxed);
     switch (kParts[part].role) {
@@ -50,7 +53,7 @@ void StatusLine::Update() {
   };
   progress_->ShowText(
       absl::StrFormat("%5.1f s  round %d  %s puts/s  %s checked reads/s  %s adds/s  %s wrong",
-                      absl::ToDoubleSeconds(now - start_), panel_.progress().round,
+                      absl::ToDoubleSeconds(now - start_), counters_.progress().round,
                       rate(last_sums_.puts, sums.puts), rate(last_sums_.reads, sums.reads),
                       rate(last_sums_.adds, sums.adds), ShowCount(sums.wrong)));
   last_ = now;
@@ -58,7 +61,7 @@ void StatusLine::Update() {
 }
 
 void StatusLine::Event(std::string_view text) {
-  progress_ = nullptr;  // Wipes the line.
+  progress_ = nullptr;  // Erases the line.
   absl::FPrintF(stderr, "%5.1f s  %s\n", absl::ToDoubleSeconds(absl::Now() - start_),
                 base::ToAbsl(text));
   std::fflush(stderr);

@@ -1,4 +1,4 @@
-// What the demo shows while it runs: one living line on a terminal, else a line per event.
+// The demo's progress: one line that is redrawn on a terminal, else a line per event.
 #pragma once
 
 #include <cstdint>
@@ -9,22 +9,22 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 
-#include "demo/panel.h"
+#include "demo/counters.h"
 #include "progress.h"
 
 namespace commy::tools::demo {
 
 class StatusLine {
  public:
-  explicit StatusLine(const Panel& panel);
+  explicit StatusLine(const Counters& counters);
 
   // Counts the time from now on.
   void Restart() { start_ = absl::Now(); }
-  // Draws again if it is time to. Cheap.
+  // Redraws the line if it is due. Cheap.
   void Update();
-  // Something happened.
+  // Prints a line of its own.
   void Event(std::string_view text);
-  // Wipes the living line away.
+  // Erases the line.
   void End();
 
  private:
@@ -36,7 +36,7 @@ class StatusLine {
   };
   [[nodiscard]] Sums Sum() const;
 
-  const Panel& panel_;
+  const Counters& counters_;
   std::unique_ptr<Progress> progress_;
   absl::Time start_;
   absl::Time last_;

@@ -1,4 +1,4 @@
-// One process of the demo, in its role, until the director says stop.
+// One process of the demo, which works in its role until Counters::stop is set.
 #pragma once
 
 #include <cstddef>
@@ -6,7 +6,7 @@
 
 #include "absl/status/status.h"
 
-#include "demo/corpus.h"
+#include "demo/dataset.h"
 
 namespace commy::tools::demo {
 
@@ -15,12 +15,12 @@ inline constexpr std::string_view kCounterKey = "adds";
 
 struct WorkerArguments {
   std::string store;
-  int panel_fd = -1;
+  int counters_fd = -1;
   std::size_t part = 0;  // Index into kParts.
-  CorpusFiles files;
+  DatasetFiles files;
 };
 
-// Errors that end it early, besides what it counts as wrong in its panel.
+// An error that ended it early. Wrong values only count in its counters.
 absl::Status RunWorker(const WorkerArguments& arguments);
 
 }  // namespace commy::tools::demo

@@ -95,7 +95,7 @@ Lines NamespaceLines(const Picture& picture) {
   return ToLinesOf(Table(rows, {true, true, false}));
 }
 
-// The first `count`; if that is not all, the last of them says how many are missing.
+// The first `count` lines; if some are left out, the last line says how many.
 void Append(const Lines& lines, std::size_t count, Lines& out) {
   if (lines.size() <= count) {
     out.insert(out.end(), lines.begin(), lines.end());
@@ -121,7 +121,7 @@ std::vector<std::string> ToScreen(const Picture& picture, ScreenSize size) {
   const Lines namespaces = NamespaceLines(picture);
   const std::size_t taken = lines.size() + 1;  // And the blank line between the tables.
   const std::size_t room = size.rows > taken ? size.rows - taken : 0;
-  // Half for each, and what one does not need is the other's.
+  // Each table gets half; one takes the room that the other leaves.
   const std::size_t first = std::min(
       participants.size(), std::max(room - room / 2, room - std::min(room, namespaces.size())));
   Append(participants, first, lines);

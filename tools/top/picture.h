@@ -11,7 +11,7 @@
 
 namespace commy::tools::top {
 
-// All of it, a line each, without newlines.
+// All of it, as lines without newlines.
 std::vector<std::string> ToLines(const Picture& picture);
 
 struct ScreenSize {
@@ -19,11 +19,11 @@ struct ScreenSize {
   std::size_t columns = 80;
 };
 
-// What of it goes onto a screen: at most `rows` lines of at most `columns` characters. Participants
-// and namespaces share the room that the head leaves, and a line says how many are left out.
+// The part that fits a screen: at most `rows` lines of at most `columns` characters. Participants
+// and namespaces share the rows below the head, and a line says how many are left out.
 std::vector<std::string> ToScreen(const Picture& picture, ScreenSize size);
 
-// The first `columns` characters; one that could move the cursor becomes a question mark.
+// The first `columns` characters; a control character becomes a question mark.
 std::string Cut(std::string_view line, std::size_t columns);
 
 Json ToJson(const Picture& picture);

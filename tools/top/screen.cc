@@ -84,7 +84,7 @@ Signals::Event Signals::Wait(absl::Time until, bool keys) {
                                   {screen_fd_, POLLIN, 0},
                                   {keys && input_open_ ? STDIN_FILENO : -1, POLLIN, 0}}};
     const auto milliseconds = absl::ToInt64Milliseconds(std::min(left, absl::Hours(1)));
-    // One more, since a wait that is cut to whole milliseconds would end too early.
+    // One millisecond more, since a wait rounded down to milliseconds would end too early.
     const int ready =
         ::poll(fds.data(), fds.size(),
                static_cast<int>(milliseconds) + (left > absl::ZeroDuration() ? 1 : 0));
@@ -123,7 +123,7 @@ Screen::~Screen() {
 void Screen::Enter() {
   if (keys_saved_) {
     termios keys = keys_;
-    keys.c_iflag &= ~static_cast<tcflag_t>(IXON);  // Nobody shall stop us by Ctrl-S unawares.
+    keys.c_iflag &= ~static_cast<tcflag_t>(IXON);  // Ctrl-S must not stop the program by accident.
     keys.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);  // Ctrl-C stays a signal.
     keys.c_cc[VMIN] = 1;
     keys.c_cc[VTIME] = 0;
@@ -150,7 +150,7 @@ ScreenSize Screen::Size() {
 absl::Status Screen::Show(const std::vector<std::string>& lines) {
   std::string text(kHome);
   for (std::size_t i = 0; i < lines.size(); ++i) {
-    // No newline after the last: it would scroll a screen that is full.
+    // No newline after the last line: it would scroll a full screen.
     text += i == 0 ? "" : "\r\n";
     text += lines[i];
     text += kClearToLineEnd;

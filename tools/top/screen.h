@@ -1,4 +1,4 @@
-// The terminal while `commy top` has it, and waiting for what may happen to it.
+// The terminal while `commy top` uses it, and the wait for signals and keys.
 #pragma once
 
 #include <string>
@@ -13,9 +13,9 @@
 
 namespace commy::tools::top {
 
-// SIGINT, SIGTERM, SIGWINCH and SIGTSTP are held back while it lives, in this thread and those that
-// it starts, and come out of Wait() instead. Those that end the process take effect afterwards, when
-// whoever had the terminal has given it back.
+// SIGINT, SIGTERM, SIGWINCH and SIGTSTP are blocked while this object exists, in this thread and in
+// those that it starts; Wait() returns them instead. A signal that ends the process takes effect
+// later, when the terminal has been restored.
 class Signals {
  public:
   Signals();
@@ -25,7 +25,7 @@ class Signals {
 
   enum class Event { kTime, kQuit, kEnd, kResize, kSuspend };
 
-  // Lets them through for a while, for a write that may take long; Interrupted() tells afterwards.
+  // Unblocks them during a write that may take long; Interrupted() tells afterwards.
   static void Release();
   static void Hold();
 
@@ -33,13 +33,13 @@ class Signals {
   Event Wait(absl::Time until, bool keys);
 
  private:
-  int ending_fd_ = -1;  // SIGINT, SIGTERM: looked at only, so that they stay pending.
+  int ending_fd_ = -1;  // SIGINT, SIGTERM: polled but not read, so that they stay pending.
   int screen_fd_ = -1;  // SIGWINCH, SIGTSTP.
   bool input_open_ = true;
 };
 
-// The alternate screen of the terminal on standard output, with the cursor hidden and lines cut at
-// the edge, and keys taken one by one. The destructor puts all of it back.
+// The alternate screen of the terminal on standard output, without cursor and without line
+// wrapping, with keys delivered one by one. The destructor restores the terminal.
 class Screen {
  public:
   Screen();
@@ -47,11 +47,11 @@ class Screen {
   Screen& operator=(const Screen&) = delete;
   ~Screen();
 
-  // As it is now.
+  // The current size.
   [[nodiscard]] static ScreenSize Size();
   // An error if the terminal is gone.
   absl::Status Show(const std::vector<std::string>& lines);
-  // Gives the terminal back, stops the process, and takes the terminal again once it continues.
+  // Restores the terminal, stops the process, and takes the terminal again once it continues.
   void Suspend();
 
  private:

@@ -1,4 +1,4 @@
-// top: who does what in a store, again and again on a terminal, or once into a pipe.
+// top: the activity of participants and namespaces, repeatedly on a terminal, or once into a pipe.
 
 #include <algorithm>
 #include <cstdint>
@@ -36,7 +36,7 @@ struct TopArguments {
   bool json = false;
 };
 
-// Looks at a store, and notices when its file is no longer there.
+// Samples a store, and notices when its file was removed or replaced.
 class Watcher {
  public:
   static absl::StatusOr<Watcher> Open(const std::string& path) {
@@ -48,7 +48,7 @@ class Watcher {
     return watcher;
   }
 
-  // What there is now, compared with the last time. An error is final.
+  // The current state, compared with the last one. An error is final.
   absl::StatusOr<Picture> Look() {
     COMMY_RETURN_IF_ERROR(CheckThere());
     absl::StatusOr<Sample> now = top::TakeSample(store_, absl::Now());
@@ -69,7 +69,7 @@ class Watcher {
 
   [[nodiscard]] absl::Status Gone(std::string_view how) const {
     return base::FailedPrecondition(store_.path(), ": the store ", base::ToAbsl(how),
-                                    "; who has it open goes on with the old file");
+                                    "; processes that have it open continue with the old file");
   }
 
   [[nodiscard]] absl::Status CheckThere() const {
@@ -116,7 +116,7 @@ absl::StatusOr<Exit> RunPlain(const TopArguments& arguments, Signals& signals, O
       out.Line("");
     }
     Print(picture, arguments.json, out);
-    Signals::Release();  // The reader may take its time.
+    Signals::Release();  // The reader may be slow.
     COMMY_RETURN_IF_ERROR(out.Flush());
     Signals::Hold();
     if (Interrupted()) {
@@ -156,7 +156,8 @@ bool CanDraw(const Output& out) {
 }
 
 absl::StatusOr<Exit> RunTop(const TopArguments& arguments, Output& out) {
-  CatchInterrupts();  // Taken when `signals` ends, so that the process ends by what it got.
+  // The signal is delivered when `signals` is destroyed, so that the process ends by it.
+  CatchInterrupts();
   Signals signals;
   return !arguments.json && CanDraw(out) ? RunLive(arguments, signals)
                                          : RunPlain(arguments, signals, out);
@@ -167,16 +168,16 @@ absl::StatusOr<Exit> RunTop(const TopArguments& arguments, Output& out) {
 void AddTopCommand(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand(
       "top",
-      "Show who does what, live; q ends it. Not to a terminal: one picture.\n"
+      "Show what each participant does, live; q quits. Not on a terminal: one picture.\n"
       "OPS/S: changes begun by a participant (reads are not counted); CHANGE/S: keys that a "
-      "namespace gained or lost; PINNED: for how long a participant has held back the reuse of "
+      "namespace gained or lost; PINNED: how long a participant has held back the reuse of "
       "memory");
   auto arguments = std::make_shared<TopArguments>();
   AddStore(command, arguments->store);
   AddDuration(command, "--interval", arguments->interval, "Time between two looks (1s)",
               absl::Hours(24));
   AddLimited(command, "--count", arguments->count, 1, UINT64_MAX,
-             "End after so many pictures (unless given: 1, or without end on a terminal)");
+             "End after this many pictures (unless given: 1, or without end on a terminal)");
   AddJson(command, arguments->json);
   SetExamples(command, {"commy top fleet.commy", "commy top fleet.commy --interval 5s | mail ops",
                         "commy top fleet.commy --json --count 10"});

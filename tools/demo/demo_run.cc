@@ -1,4 +1,4 @@
-#include "demo/director.h"
+#include "demo/demo_run.h"
 
 #include <cstdio>
 #include <functional>
@@ -7,45 +7,56 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/time/clock.h"
 
 #include "access.h"
 #include "base/status.h"
 #include "commy/commy.h"
-#include "demo/crew.h"
 #include "demo/freshness.h"
 #include "demo/stamped_value.h"
 #include "demo/status_line.h"
+#include "demo/worker.h"
 #include "signals.h"
+#include "worker_group.h"
 
 namespace commy::tools::demo {
 namespace {
 
 constexpr absl::Duration kLook = absl::Microseconds(200);
-constexpr absl::Duration kDeadline = absl::Seconds(30);  // Far above what anything takes.
+constexpr absl::Duration kDeadline = absl::Seconds(30);  // Far longer than any step takes.
 constexpr absl::Duration kWatchAfterKill = absl::Milliseconds(100);
 
-// What was done so far, to tell later what was done since.
+// The counts at one moment, to compute later the operations since then.
 struct Mark {
   absl::Time when;
   std::array<std::uint64_t, kParts.size()> operations{};
 };
 
-class Director {
+std::vector<std::string> WorkerNames() {
+  std::vector<std::string> names;
+  for (const Part& part : kParts) {
+    names.push_back(absl::StrCat("the demo's ", base::ToAbsl(part.name)));
+  }
+  return names;
+}
+
+class DemoRun {
  public:
-  Director(const DemoOptions& options, const Corpus& corpus, Store store, SharedPanel& panel)
+  DemoRun(const DemoOptions& options, const Dataset& dataset, Store store, SharedCounters& counters)
       : options_(options),
-        corpus_(corpus),
+        dataset_(dataset),
         store_(std::move(store)),
-        panel_(panel),
-        crew_({.store = options.store, .panel_fd = panel.fd(), .part = 0, .files = options.files}),
-        line_(*panel) {}
+        counters_(counters),
+        workers_(WorkerNames()),
+        line_(*counters) {}
 
   absl::StatusOr<DemoOutcome> Run();
 
  private:
   absl::Status StartAll();
+  absl::Status StartWorker(std::size_t part);
   absl::Status KillWriter();
   absl::Status StopReader();
   absl::Status EndAll();
@@ -53,8 +64,8 @@ class Director {
   absl::Status CheckEveryKey();
   void Collect();
 
-  // Waits for a condition, with the status line alive. Cancelled; Internal: a process ended, or
-  // `what` did not come about before the deadline.
+  // Waits for a condition, and keeps the status line up to date. Cancelled; Internal: a process
+  // ended, or `what` did not happen before the deadline.
   absl::Status WaitUntil(std::string_view what, const std::function<bool()>& condition);
   absl::Status WaitUntil(absl::Time when);
   Mark MarkNow();
@@ -62,24 +73,24 @@ class Director {
   void CountWrong(const absl::Status& status);
 
   const DemoOptions& options_;
-  const Corpus& corpus_;
+  const Dataset& dataset_;
   const Store store_;
-  SharedPanel& panel_;
-  Crew crew_;
+  SharedCounters& counters_;
+  WorkerGroup workers_;
   StatusLine line_;
   DemoOutcome outcome_;
   absl::Time start_;
   absl::Time kill_time_;
 };
 
-absl::Status Director::WaitUntil(std::string_view what, const std::function<bool()>& condition) {
+absl::Status DemoRun::WaitUntil(std::string_view what, const std::function<bool()>& condition) {
   for (const absl::Time end = absl::Now() + kDeadline + options_.length; !condition();) {
     if (Interrupted()) {
-      return absl::CancelledError(options_.store + ": interrupted; nothing runs any more");
+      return absl::CancelledError(options_.store + ": interrupted; all its processes have ended");
     }
-    COMMY_RETURN_IF_ERROR(crew_.CheckAlive());
+    COMMY_RETURN_IF_ERROR(workers_.CheckAlive());
     if (absl::Now() > end) {
-      return base::Internal("the demo waits in vain: ", base::ToAbsl(what));
+      return base::Internal("the demo waited too long ", base::ToAbsl(what));
     }
     line_.Update();
     absl::SleepFor(kLook);
@@ -87,29 +98,29 @@ absl::Status Director::WaitUntil(std::string_view what, const std::function<bool
   return absl::OkStatus();
 }
 
-absl::Status Director::WaitUntil(absl::Time when) {
+absl::Status DemoRun::WaitUntil(absl::Time when) {
   return WaitUntil("for the time to pass", [&] { return absl::Now() >= when; });
 }
 
-Mark Director::MarkNow() {
+Mark DemoRun::MarkNow() {
   Mark mark;
   mark.when = absl::Now();
   for (std::size_t part = 0; part < kParts.size(); ++part) {
-    WorkerPanel& worker = panel_->workers[part];
+    WorkerCounters& worker = counters_->workers[part];
     mark.operations[part] = worker.operations.load(std::memory_order_relaxed);
     worker.recent_slowest_ns.store(0, std::memory_order_relaxed);
   }
   return mark;
 }
 
-Survivors Director::Since(const Mark& mark, std::size_t without) {
+Survivors DemoRun::Since(const Mark& mark, std::size_t without) {
   Survivors survivors;
   survivors.watched = absl::Now() - mark.when;
   for (std::size_t part = 0; part < kParts.size(); ++part) {
     if (part == without) {
       continue;
     }
-    const WorkerPanel& worker = panel_->workers[part];
+    const WorkerCounters& worker = counters_->workers[part];
     const std::uint64_t operations =
         worker.operations.load(std::memory_order_relaxed) - mark.operations[part];
     survivors.operations += operations;
@@ -121,7 +132,7 @@ Survivors Director::Since(const Mark& mark, std::size_t without) {
   return survivors;
 }
 
-void Director::CountWrong(const absl::Status& status) {
+void DemoRun::CountWrong(const absl::Status& status) {
   if (status.ok()) {
     return;
   }
@@ -130,15 +141,15 @@ void Director::CountWrong(const absl::Status& status) {
   }
 }
 
-absl::Status Director::StartAll() {
+absl::Status DemoRun::StartAll() {
   for (std::size_t part = 0; part < kParts.size(); ++part) {
     if (part != kWriter2) {
-      COMMY_RETURN_IF_ERROR(crew_.Start(part));
+      COMMY_RETURN_IF_ERROR(StartWorker(part));
     }
   }
   COMMY_RETURN_IF_ERROR(WaitUntil("for its processes to begin", [&] {
     for (std::size_t part = 0; part < kParts.size(); ++part) {
-      if (part != kWriter2 && panel_->workers[part].ready.load(std::memory_order_acquire) == 0) {
+      if (part != kWriter2 && counters_->workers[part].ready.load(std::memory_order_acquire) == 0) {
         return false;
       }
     }
@@ -150,21 +161,29 @@ absl::Status Director::StartAll() {
   return absl::OkStatus();
 }
 
-absl::Status Director::KillWriter() {
-  const std::uint64_t items = corpus_.items().size();
+absl::Status DemoRun::StartWorker(std::size_t part) {
+  return workers_.Start(
+      part,
+      {"demo-worker", options_.store, std::to_string(part), std::to_string(counters_.fd()),
+       options_.files.unicode, options_.files.words},
+      {});
+}
+
+absl::Status DemoRun::KillWriter() {
+  const std::uint64_t items = dataset_.items().size();
   COMMY_RETURN_IF_ERROR(WaitUntil("for the middle of a round", [&] {
-    const WriterProgress at = panel_->progress();
+    const WriterProgress at = counters_->progress();
     return at.round >= 2 && at.position > items / 3 && at.position < items * 2 / 3;
   }));
-  crew_.Kill(kWriter1);
+  workers_.Kill(kWriter1);
   kill_time_ = absl::Now();
   const Mark mark = MarkNow();
-  const WriterProgress killed_at = panel_->progress();
+  const WriterProgress killed_at = counters_->progress();
   outcome_.killed_at = killed_at;
   outcome_.killed_after = kill_time_ - start_;
-  COMMY_RETURN_IF_ERROR(crew_.Start(kWriter2));
+  COMMY_RETURN_IF_ERROR(StartWorker(kWriter2));
   const auto taken_over = [&] {
-    const WriterProgress at = panel_->progress();
+    const WriterProgress at = counters_->progress();
     return at.round != killed_at.round || at.position != killed_at.position;
   };
   COMMY_RETURN_IF_ERROR(WaitUntil("for writer 2 to take over", [&] {
@@ -178,18 +197,18 @@ absl::Status Director::KillWriter() {
     return outcome_.takeover != absl::ZeroDuration() &&
            outcome_.after_kill.watched != absl::ZeroDuration();
   }));
-  line_.Event(absl::StrFormat("writer 1 was killed after key %d of round %d; writer 2 went on",
+  line_.Event(absl::StrFormat("writer 1 was killed after key %d of round %d; writer 2 continued",
                               killed_at.position, killed_at.round));
   return absl::OkStatus();
 }
 
-absl::Status Director::StopReader() {
+absl::Status DemoRun::StopReader() {
   const auto file_bytes = [&] {
     const absl::StatusOr<StoreStats> stats = store_.Stats();
     return stats.ok() ? stats->file_bytes : 0;
   };
   outcome_.file_bytes_before_stop = file_bytes();
-  crew_.Stop(kReader2);
+  workers_.Stop(kReader2);
   const Mark mark = MarkNow();
   outcome_.stopped_after = mark.when - start_;
   line_.Event("reader 2 was stopped; the others do not wait for it");
@@ -197,24 +216,24 @@ absl::Status Director::StopReader() {
   absl::Status waited = WaitUntil(mark.when + length);
   outcome_.while_stopped = Since(mark, kReader2);
   outcome_.file_bytes_after_stop = file_bytes();
-  crew_.Continue(kReader2);
-  line_.Event("reader 2 goes on");
+  workers_.Continue(kReader2);
+  line_.Event("reader 2 continues");
   return waited;
 }
 
-absl::Status Director::EndAll() {
+absl::Status DemoRun::EndAll() {
   COMMY_RETURN_IF_ERROR(WaitUntil(start_ + options_.length));
-  panel_->stop.store(1, std::memory_order_release);
+  counters_->stop.store(1, std::memory_order_release);
   outcome_.elapsed = absl::Now() - start_;
-  // A failed process has counted why in its panel; the report tells it.
-  CountWrong(crew_.WaitForAll(kDeadline));
+  // A worker that fails writes the reason into its counters; the report shows it.
+  CountWrong(workers_.WaitForAll(kDeadline));
   return absl::OkStatus();
 }
 
-absl::Status Director::CheckEveryKey() {
-  const WriterProgress progress = panel_->progress();
-  for (std::size_t index = 0; index < corpus_.items().size(); ++index) {
-    const Item& item = corpus_.items()[index];
+absl::Status DemoRun::CheckEveryKey() {
+  const WriterProgress progress = counters_->progress();
+  for (std::size_t index = 0; index < dataset_.items().size(); ++index) {
+    const Item& item = dataset_.items()[index];
     COMMY_ASSIGN_OR_RETURN(const Namespace ns, store_.OpenNamespace(NamespaceOf(item.source)));
     const absl::StatusOr<std::string> value = ns.Get(item.key);
     if (!value.ok()) {
@@ -229,33 +248,33 @@ absl::Status Director::CheckEveryKey() {
   return absl::OkStatus();
 }
 
-absl::Status Director::LookAtEverything() {
+absl::Status DemoRun::LookAtEverything() {
   line_.Event("all have ended; now every key, the counter and the whole file are checked");
   COMMY_RETURN_IF_ERROR(CheckEveryKey());
   COMMY_ASSIGN_OR_RETURN(const Namespace counters, store_.OpenNamespace(kCounterNamespace));
   COMMY_ASSIGN_OR_RETURN(outcome_.counter, counters.Add(kCounterKey, 0));
-  outcome_.acknowledged_adds = panel_->acknowledged_adds.load(std::memory_order_acquire);
+  outcome_.acknowledged_adds = counters_->acknowledged_adds.load(std::memory_order_acquire);
   COMMY_ASSIGN_OR_RETURN(outcome_.check, store_.Check());
   COMMY_ASSIGN_OR_RETURN(outcome_.stats, store_.Stats());
   return absl::OkStatus();
 }
 
-void Director::Collect() {
-  outcome_.items = corpus_.items().size();
+void DemoRun::Collect() {
+  outcome_.items = dataset_.items().size();
   for (std::size_t source = 0; source < kSourceCount; ++source) {
-    outcome_.items_of[source] = corpus_.CountOf(static_cast<Source>(source));
+    outcome_.items_of[source] = dataset_.CountOf(static_cast<Source>(source));
   }
-  outcome_.rounds = panel_->progress().round;
+  outcome_.rounds = counters_->progress().round;
   for (std::size_t part = 0; part < kParts.size(); ++part) {
-    const WorkerPanel& panel = panel_->workers[part];
+    const WorkerCounters& counters = counters_->workers[part];
     WorkerOutcome& worker = outcome_.workers[part];
-    worker.pid = static_cast<std::uint64_t>(crew_.pid(part));
-    worker.operations = panel.operations.load(std::memory_order_acquire);
-    worker.wrong = panel.wrong.load(std::memory_order_acquire);
-    worker.first_wrong = worker.wrong > 0 ? panel.first_wrong.data() : "";
+    worker.pid = static_cast<std::uint64_t>(workers_.pid(part));
+    worker.operations = counters.operations.load(std::memory_order_acquire);
+    worker.wrong = counters.wrong.load(std::memory_order_acquire);
+    worker.first_wrong = worker.wrong > 0 ? counters.first_wrong.data() : "";
     worker.slowest = absl::Nanoseconds(
-        static_cast<std::int64_t>(panel.slowest_ns.load(std::memory_order_acquire)));
-    worker.quantile_999 = panel.Quantile(0.999);
+        static_cast<std::int64_t>(counters.slowest_ns.load(std::memory_order_acquire)));
+    worker.quantile_999 = counters.Quantile(0.999);
     worker.active = outcome_.elapsed;
     const Role role = kParts[part].role;
     if (role != Role::kWriter && role != Role::kCounter) {
@@ -271,7 +290,7 @@ void Director::Collect() {
   outcome_.workers[kReader2].active -= outcome_.while_stopped.watched;
 }
 
-absl::StatusOr<DemoOutcome> Director::Run() {
+absl::StatusOr<DemoOutcome> DemoRun::Run() {
   COMMY_RETURN_IF_ERROR(StartAll());
   COMMY_RETURN_IF_ERROR(WaitUntil(start_ + options_.length / 3));
   COMMY_RETURN_IF_ERROR(KillWriter());
@@ -284,7 +303,7 @@ absl::StatusOr<DemoOutcome> Director::Run() {
   return outcome_;
 }
 
-// Makes the demo's namespaces, empty. Refuses a store that somebody keeps something else in.
+// Creates the demo's namespaces, empty. Refuses a store with any other namespace.
 absl::Status Prepare(const Store& store) {
   COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> there, store.ListNamespaces());
   for (const NamespaceInfo& info : there) {
@@ -308,14 +327,14 @@ absl::Status Prepare(const Store& store) {
 
 absl::StatusOr<DemoOutcome> RunDemo(const DemoOptions& options) {
   CatchInterrupts();
-  COMMY_ASSIGN_OR_RETURN(const Corpus corpus, Corpus::Load(options.files));
+  COMMY_ASSIGN_OR_RETURN(const Dataset dataset, Dataset::Load(options.files));
   COMMY_ASSIGN_OR_RETURN(Store store, OpenStore(options.store, Use::kCreate, "demo"));
   if (const absl::Status prepared = Prepare(store); !prepared.ok()) {
     return Explain(store, prepared);
   }
-  COMMY_ASSIGN_OR_RETURN(SharedPanel panel, SharedPanel::Create());
-  const auto director = std::make_unique<Director>(options, corpus, store, panel);
-  absl::StatusOr<DemoOutcome> outcome = director->Run();
+  COMMY_ASSIGN_OR_RETURN(SharedCounters counters, SharedCounters::Create());
+  const auto run = std::make_unique<DemoRun>(options, dataset, store, counters);
+  absl::StatusOr<DemoOutcome> outcome = run->Run();
   if (!outcome.ok()) {
     return Explain(store, outcome.status());
   }

@@ -1,5 +1,5 @@
-// What the demo's processes tell each other outside the store: memory that they share, so that a
-// claim about the store is checked against something that is not in it.
+// Memory that the demo's processes share outside the store, so that claims about the store are
+// checked against an independent record.
 #pragma once
 
 #include <array>
@@ -16,7 +16,7 @@ namespace commy::tools::demo {
 
 enum class Role : std::uint8_t { kWriter, kGetter, kViewer, kScanner, kCounter };
 
-// The demo's processes, in the order of their panels.
+// The demo's processes, in the order of Counters::workers.
 struct Part {
   Role role;
   std::string_view name;
@@ -35,34 +35,34 @@ inline constexpr std::size_t kWriter2 = 1;
 inline constexpr std::size_t kReader2 = 3;
 inline constexpr std::size_t kCounter = 5;
 
-// One process's part. Written by that process, unless it says otherwise.
-struct WorkerPanel {
+// The counters of one process. Written by that process, unless a comment says otherwise.
+struct WorkerCounters {
   std::atomic<std::uint64_t> ready;
   std::atomic<std::uint64_t> operations;
   std::atomic<std::uint64_t> wrong;                      // Values that did not verify, and errors.
-  std::atomic<std::uint64_t> slowest_ns;                 // Operation.
-  std::atomic<std::uint64_t> recent_slowest_ns;          // Since the director set it to 0.
+  std::atomic<std::uint64_t> slowest_ns;                 // Of an operation.
+  std::atomic<std::uint64_t> recent_slowest_ns;          // Since DemoRun set it to 0.
   std::array<std::atomic<std::uint64_t>, 64> histogram;  // By the bit width of the nanoseconds.
   std::array<char, 320> first_wrong;                     // Text; complete once `wrong` is not 0.
 
   void Record(std::chrono::nanoseconds elapsed);
   void RecordWrong(std::string_view text);
-  // An upper bound of the time that this share of the operations kept below; 0 without any.
+  // An upper bound of the time of this share of the operations; 0 without any.
   [[nodiscard]] absl::Duration Quantile(double share) const;
 };
 
-// How far the writers are: all keys below `position` have been written in `round`, and that was
-// acknowledged; every other key in the round before.
+// The writers' progress: all keys below `position` have been written in `round` and acknowledged,
+// every other key in the round before.
 struct WriterProgress {
   std::uint64_t round = 0;
   std::uint64_t position = 0;
 };
 
-struct Panel {
-  std::atomic<std::uint64_t> stop;  // By the director: end now.
+struct Counters {
+  std::atomic<std::uint64_t> stop;  // Set by DemoRun: workers end.
   std::atomic<std::uint64_t> writer_progress;
   std::atomic<std::uint64_t> acknowledged_adds;
-  std::array<WorkerPanel, kParts.size()> workers;
+  std::array<WorkerCounters, kParts.size()> workers;
 
   [[nodiscard]] WriterProgress progress() const {
     const std::uint64_t word = writer_progress.load(std::memory_order_acquire);
@@ -75,25 +75,25 @@ struct Panel {
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
 
-// A panel's mapping. Its descriptor survives exec, for the processes that the director starts.
-class SharedPanel {
+// A mapping of Counters. Its descriptor survives exec, so that the workers inherit it.
+class SharedCounters {
  public:
-  static absl::StatusOr<SharedPanel> Create();
-  static absl::StatusOr<SharedPanel> Attach(int fd);
-  SharedPanel(SharedPanel&& other) noexcept;
-  SharedPanel& operator=(SharedPanel&&) = delete;
-  SharedPanel(const SharedPanel&) = delete;
-  SharedPanel& operator=(const SharedPanel&) = delete;
-  ~SharedPanel();
+  static absl::StatusOr<SharedCounters> Create();
+  static absl::StatusOr<SharedCounters> Attach(int fd);
+  SharedCounters(SharedCounters&& other) noexcept;
+  SharedCounters& operator=(SharedCounters&&) = delete;
+  SharedCounters(const SharedCounters&) = delete;
+  SharedCounters& operator=(const SharedCounters&) = delete;
+  ~SharedCounters();
 
-  [[nodiscard]] Panel& operator*() const { return *panel_; }
-  [[nodiscard]] Panel* operator->() const { return panel_; }
+  [[nodiscard]] Counters& operator*() const { return *counters_; }
+  [[nodiscard]] Counters* operator->() const { return counters_; }
   [[nodiscard]] int fd() const { return fd_; }
 
  private:
-  SharedPanel(Panel* panel, int fd) : panel_(panel), fd_(fd) {}
+  SharedCounters(Counters* counters, int fd) : counters_(counters), fd_(fd) {}
 
-  Panel* panel_ = nullptr;
+  Counters* counters_ = nullptr;
   int fd_ = -1;
 };
 

@@ -1,4 +1,4 @@
-// Runs the demo: starts its processes, kills one, stops one, and looks at what is left.
+// Runs the demo: starts its processes, kills one, stops one, and checks the result.
 #pragma once
 
 #include <array>
@@ -9,15 +9,15 @@
 #include "absl/time/time.h"
 
 #include "commy/info.h"
-#include "demo/corpus.h"
-#include "demo/panel.h"
+#include "demo/counters.h"
+#include "demo/dataset.h"
 
 namespace commy::tools::demo {
 
 struct DemoOptions {
   std::string store;
   absl::Duration length = absl::Seconds(15);
-  CorpusFiles files;
+  DatasetFiles files;
 };
 
 struct WorkerOutcome {
@@ -30,7 +30,7 @@ struct WorkerOutcome {
   absl::Duration quantile_999;  // 99.9 % took less; an upper bound within a factor of 2.
 };
 
-// What the others did in the time after something had happened to one of them.
+// The work of the other processes after one was killed or stopped.
 struct Survivors {
   absl::Duration watched;
   std::uint64_t operations = 0;
@@ -56,7 +56,7 @@ struct DemoOutcome {
 
   std::uint64_t rounds = 0;
   std::uint64_t values_read = 0;
-  std::uint64_t wrong = 0;  // In all processes, and in the last look at every key.
+  std::uint64_t wrong = 0;  // In all processes, and in the final check of every key.
   std::string first_wrong;
   std::int64_t counter = 0;
   std::uint64_t acknowledged_adds = 0;
@@ -68,7 +68,7 @@ struct DemoOutcome {
   }
 };
 
-// Cancelled: Ctrl-C. Any other error: it could not be run to its end.
+// Cancelled: Ctrl-C. Any other error: the demo could not be completed.
 absl::StatusOr<DemoOutcome> RunDemo(const DemoOptions& options);
 
 }  // namespace commy::tools::demo

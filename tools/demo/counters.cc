@@ -1,4 +1,4 @@
-#include "demo/panel.h"
+#include "demo/counters.h"
 
 #include <algorithm>
 #include <bit>
@@ -26,7 +26,7 @@ void Increment(std::atomic<std::uint64_t>& word) {
 
 }  // namespace
 
-void WorkerPanel::Record(std::chrono::nanoseconds elapsed) {
+void WorkerCounters::Record(std::chrono::nanoseconds elapsed) {
   const auto elapsed_ns = static_cast<std::uint64_t>(elapsed.count());
   const auto width = static_cast<std::size_t>(std::bit_width(elapsed_ns));
   Increment(histogram[std::min(width, histogram.size() - 1)]);
@@ -35,14 +35,14 @@ void WorkerPanel::Record(std::chrono::nanoseconds elapsed) {
   Increment(operations);
 }
 
-void WorkerPanel::RecordWrong(std::string_view text) {
+void WorkerCounters::RecordWrong(std::string_view text) {
   if (wrong.load(std::memory_order_relaxed) == 0) {
     first_wrong[text.copy(first_wrong.data(), first_wrong.size() - 1)] = '\0';
   }
   Increment(wrong);
 }
 
-absl::Duration WorkerPanel::Quantile(double share) const {
+absl::Duration WorkerCounters::Quantile(double share) const {
   std::uint64_t total = 0;
   for (const auto& count : histogram) {
     total += count.load(std::memory_order_relaxed);
@@ -58,12 +58,12 @@ absl::Duration WorkerPanel::Quantile(double share) const {
   return absl::ZeroDuration();
 }
 
-absl::StatusOr<SharedPanel> SharedPanel::Create() {
+absl::StatusOr<SharedCounters> SharedCounters::Create() {
   const int fd = ::memfd_create("commy-demo", 0);
   if (fd < 0) {
     return base::ErrnoStatus(errno, "memory for the demo's processes: memfd_create");
   }
-  if (::ftruncate(fd, sizeof(Panel)) != 0) {
+  if (::ftruncate(fd, sizeof(Counters)) != 0) {
     const int error = errno;
     ::close(fd);
     return base::ErrnoStatus(error, "memory for the demo's processes: ftruncate");
@@ -71,20 +71,20 @@ absl::StatusOr<SharedPanel> SharedPanel::Create() {
   return Attach(fd);
 }
 
-absl::StatusOr<SharedPanel> SharedPanel::Attach(int fd) {
-  void* const memory = ::mmap(nullptr, sizeof(Panel), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+absl::StatusOr<SharedCounters> SharedCounters::Attach(int fd) {
+  void* const memory = ::mmap(nullptr, sizeof(Counters), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   if (memory == MAP_FAILED) {
     return base::ErrnoStatus(errno, "memory for the demo's processes: mmap");
   }
-  return SharedPanel(static_cast<Panel*>(memory), fd);
+  return SharedCounters(static_cast<Counters*>(memory), fd);
 }
 
-SharedPanel::SharedPanel(SharedPanel&& other) noexcept
-    : panel_(std::exchange(other.panel_, nullptr)), fd_(std::exchange(other.fd_, -1)) {}
+SharedCounters::SharedCounters(SharedCounters&& other) noexcept
+    : counters_(std::exchange(other.counters_, nullptr)), fd_(std::exchange(other.fd_, -1)) {}
 
-SharedPanel::~SharedPanel() {
-  if (panel_ != nullptr) {
-    ::munmap(panel_, sizeof(Panel));
+SharedCounters::~SharedCounters() {
+  if (counters_ != nullptr) {
+    ::munmap(counters_, sizeof(Counters));
     ::close(fd_);
   }
 }

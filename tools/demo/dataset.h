@@ -1,5 +1,5 @@
-// The demo's input: Unicode character names and English words, as they are in files that Debian
-// installs. The writer writes from it, and every reader checks against it.
+// The demo's input: Unicode character names and English words, from files that Debian installs. The
+// writers take their values from it, and every reader checks against it.
 #pragma once
 
 #include <array>
@@ -18,7 +18,7 @@ namespace commy::tools::demo {
 enum class Source : std::uint8_t { kUnicode = 0, kWords = 1 };
 inline constexpr std::size_t kSourceCount = 2;
 
-// The namespace that a source goes into.
+// The namespace of a source's keys.
 std::string_view NamespaceOf(Source source);
 
 struct Item {
@@ -27,29 +27,29 @@ struct Item {
   std::string text;  // "GRINNING FACE (So)"; "line 79803"
 };
 
-struct CorpusFiles {
+struct DatasetFiles {
   std::string unicode;
   std::string words;
 };
 
-// Where the files usually are: the first that exists, or the usual path if none does.
-CorpusFiles FindCorpusFiles();
+// Where the files usually are: the first that exists, else the first of the usual paths.
+DatasetFiles FindDatasetFiles();
 
-class Corpus {
+class Dataset {
  public:
-  // Reads both files. FailedPrecondition names a file that is missing, unreadable or not of the
-  // expected form, and the package that has it.
-  static absl::StatusOr<Corpus> Load(const CorpusFiles& files);
+  // Reads both files. FailedPrecondition names the file that is missing, unreadable or malformed,
+  // and its package.
+  static absl::StatusOr<Dataset> Load(const DatasetFiles& files);
 
   [[nodiscard]] const std::vector<Item>& items() const { return items_; }
-  // Place in items().
+  // An index into items().
   [[nodiscard]] std::optional<std::size_t> Find(Source source, std::string_view key) const;
   [[nodiscard]] std::size_t CountOf(Source source) const {
     return by_key_[static_cast<std::size_t>(source)].size();
   }
 
  private:
-  // A key that a file has twice counts once.
+  // Ignores a key that is there already.
   void Add(Item item);
   absl::Status LoadUnicode(const std::string& path);
   absl::Status LoadWords(const std::string& path);

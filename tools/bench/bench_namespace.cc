@@ -1,4 +1,4 @@
-#include "bench/lodging.h"
+#include "bench/bench_namespace.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -30,7 +30,7 @@ absl::Status Taken(const Store& store, const Plan& plan, absl::string_view why) 
                              "; rename or drop it, or wait; nothing was changed");
 }
 
-// Whether the benchmark that left this mark still runs. Pids are as their owners see them.
+// Whether the benchmark that left this mark is still running. Pids are those of its own namespace.
 absl::StatusOr<bool> IsRunning(const Store& store, absl::string_view pid_text) {
   std::uint64_t pid = 0;
   if (!absl::SimpleAtoi(pid_text, &pid)) {
@@ -43,7 +43,7 @@ absl::StatusOr<bool> IsRunning(const Store& store, absl::string_view pid_text) {
   });
 }
 
-// OK: it may be dropped, or there is none.
+// OK: the namespace does not exist or may be dropped.
 absl::Status CheckLeftover(const Store& store, const Plan& plan) {
   const absl::StatusOr<Namespace> found =
       store.OpenNamespace(plan.path, {.create_if_missing = false});
@@ -54,13 +54,12 @@ absl::Status CheckLeftover(const Store& store, const Plan& plan) {
   const absl::StatusOr<std::string> mark = found->Get(kMarkerKey);
   if (absl::IsNotFound(mark.status())) {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t keys, found->Size());
-    return keys == 0 ? absl::OkStatus()
-                     : Taken(store, plan, "is there, with keys of somebody else");
+    return keys == 0 ? absl::OkStatus() : Taken(store, plan, "holds keys that no benchmark put");
   }
   COMMY_RETURN_IF_ERROR(mark.status());
   absl::string_view rest = *mark;
   if (!absl::ConsumePrefix(&rest, kMarkPrefix)) {
-    return Taken(store, plan, "is there, with keys of somebody else");
+    return Taken(store, plan, "holds keys that no benchmark put");
   }
   COMMY_ASSIGN_OR_RETURN(const bool running, IsRunning(store, rest));
   return running ? Taken(store, plan, absl::StrCat("is in use by a benchmark (pid ", rest, ")"))
@@ -101,13 +100,14 @@ std::uint64_t NeededBytes(const Plan& plan) {
   constexpr std::uint64_t kSlackBytes = std::uint64_t{8} << 20U;
   constexpr std::uint64_t kSpanBytes = std::uint64_t{64} << 10U;
   const std::uint64_t bytes = plan.value_bytes + kRecordBytes;
-  // Small ones are rounded up to a size class, by a quarter at most; large ones to whole spans.
+  // A small block is rounded up to a size class, by at most a quarter; a large one to whole spans.
   const std::uint64_t block =
       bytes <= kSpanBytes / 2 ? bytes + bytes / 4 : (bytes + kSpanBytes) / kSpanBytes * kSpanBytes;
   return 2 * plan.keys * block + kSlackBytes;
 }
 
-absl::StatusOr<Lodging> Lodging::Take(const Store& store, const Plan& plan, bool ordered) {
+absl::StatusOr<BenchNamespace> BenchNamespace::Create(const Store& store, const Plan& plan,
+                                                      bool ordered) {
   COMMY_RETURN_IF_ERROR(CheckLeftover(store, plan));
   COMMY_RETURN_IF_ERROR(DropIfThere(store, plan));
   COMMY_RETURN_IF_ERROR(CheckRoom(store, plan));
@@ -122,10 +122,10 @@ absl::StatusOr<Lodging> Lodging::Take(const Store& store, const Plan& plan, bool
   if (!*first) {
     return Taken(store, plan, "was taken by another benchmark just now");
   }
-  return Lodging(store, std::move(ns));
+  return BenchNamespace(store, std::move(ns));
 }
 
-absl::Status Lodging::Leave() {
+absl::Status BenchNamespace::Drop() {
   return store_.DropNamespace(ns_.path());
 }
 

@@ -1,4 +1,4 @@
-#include "demo/corpus.h"
+#include "demo/dataset.h"
 
 #include <algorithm>
 #include <initializer_list>
@@ -53,34 +53,34 @@ std::string_view NamespaceOf(Source source) {
   return source == Source::kUnicode ? "demo/unicode" : "demo/words";
 }
 
-CorpusFiles FindCorpusFiles() {
-  return CorpusFiles{
+DatasetFiles FindDatasetFiles() {
+  return DatasetFiles{
       .unicode = FirstReadable(
           {"/usr/share/unicode/UnicodeData.txt", "/usr/share/unicode/ucd/UnicodeData.txt"}),
       .words = FirstReadable({"/usr/share/dict/american-english", "/usr/share/dict/words"})};
 }
 
-absl::StatusOr<Corpus> Corpus::Load(const CorpusFiles& files) {
-  Corpus corpus;
-  COMMY_RETURN_IF_ERROR(corpus.LoadUnicode(files.unicode));
-  COMMY_RETURN_IF_ERROR(corpus.LoadWords(files.words));
-  return corpus;
+absl::StatusOr<Dataset> Dataset::Load(const DatasetFiles& files) {
+  Dataset dataset;
+  COMMY_RETURN_IF_ERROR(dataset.LoadUnicode(files.unicode));
+  COMMY_RETURN_IF_ERROR(dataset.LoadWords(files.words));
+  return dataset;
 }
 
-std::optional<std::size_t> Corpus::Find(Source source, std::string_view key) const {
+std::optional<std::size_t> Dataset::Find(Source source, std::string_view key) const {
   const auto& keys = by_key_[static_cast<std::size_t>(source)];
   const auto found = keys.find(std::string(key));
   return found != keys.end() ? std::optional<std::size_t>(found->second) : std::nullopt;
 }
 
-void Corpus::Add(Item item) {
+void Dataset::Add(Item item) {
   auto& keys = by_key_[static_cast<std::size_t>(item.source)];
   if (keys.try_emplace(item.key, items_.size()).second) {
     items_.push_back(std::move(item));
   }
 }
 
-absl::Status Corpus::LoadUnicode(const std::string& path) {
+absl::Status Dataset::LoadUnicode(const std::string& path) {
   COMMY_RETURN_IF_ERROR(
       ForEachLine(path, kUnicodePackage, [&](std::string_view line, std::uint64_t number) {
         const std::vector<std::string> fields = absl::StrSplit(base::ToAbsl(line), ';');
@@ -95,7 +95,7 @@ absl::Status Corpus::LoadUnicode(const std::string& path) {
                                        : Missing(path, "this file is empty", kUnicodePackage);
 }
 
-absl::Status Corpus::LoadWords(const std::string& path) {
+absl::Status Dataset::LoadWords(const std::string& path) {
   COMMY_RETURN_IF_ERROR(
       ForEachLine(path, kWordsPackage, [&](std::string_view line, std::uint64_t number) {
         Add(Item{Source::kWords, std::string(line), absl::StrCat("line ", number)});
