@@ -40,6 +40,8 @@ LaneSpans& Allocator::SpansOf(process::Lane& lane) {
 
 absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, NoteKind kind,
                                                   std::uint64_t size_bytes, Purpose purpose) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(size_bytes != 0);
   if (size_bytes <= classes_.small_bytes_max()) [[likely]] {
     return SpansOf(op.lane()).Allocate(op, classes_.ClassFor(size_bytes), kind, purpose);
   }
@@ -59,6 +61,7 @@ bool Allocator::Locate(std::uint64_t offset_bytes, Place* place) const {
   place->raw_word = region_.span_word(place->span).load(std::memory_order_acquire);
   place->word = Unpack(place->raw_word);
   const std::uint64_t inside_span = offset_bytes - region_.SpanOffset(place->span);
+  COMMY_DCHECK(inside_span < geometry.span_bytes);
   if (place->word.kind == SpanKind::kRunHead || place->word.kind == SpanKind::kRunRetired) {
     place->is_run = true;
     return inside_span == 0;
@@ -154,6 +157,7 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
   const std::uint64_t count = region_.span_count();
   const std::uint64_t hint =
       std::min(region_.header().span_hint.load(std::memory_order_relaxed), count);
+  COMMY_DCHECK(hint <= count);
   bool have = false;
   std::uint64_t seen_free = 0;
   for (std::uint64_t step = 0; step < count; ++step) {
@@ -164,6 +168,7 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
         continue;
       }
     }
+    COMMY_DCHECK(span < count);
     if (!have) {
       have = true;
       *found = span;
@@ -177,6 +182,8 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
 
 absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t size_class,
                                                    std::uint64_t spare, bool* look_again) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(op.lane().index() <= UINT16_MAX);
   const std::uint64_t claimed =
       Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
   const Wanted wanted{.class_min = size_class, .class_max = size_class};
@@ -219,6 +226,9 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
 absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
   const auto lane = static_cast<std::uint32_t>(
       (region_.OffsetOf(&dead) - region_.geometry().lanes_offset) / sizeof(region::LaneLayout));
+  COMMY_DCHECK(own.entered());
+  COMMY_DCHECK(lane < region_.geometry().lane_count);
+  COMMY_DCHECK(lane != own.lane().index());  // N1
   for (const region::Shared64& word : dead.notes) {
     const Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == NoteKind::kRaw) {

@@ -49,4 +49,10 @@ constexpr bool IsReusable(BlockState state, std::uint64_t epoch) {
          (IsRetired(state) && IsOldEnough(static_cast<std::uint8_t>(state - kRetiredFirst), epoch));
 }
 
+static_assert(kRetiredLast == 129);
+// Two epochs behind, at least; a tag that is one ahead, of a newer epoch, is no old one.
+static_assert(!IsOldEnough(EpochTag(200), 200) && !IsOldEnough(EpochTag(200), 201));
+static_assert(IsOldEnough(EpochTag(200), 202) && IsOldEnough(EpochTag(200), 200 + kTagCount - 2));
+static_assert(!IsOldEnough(EpochTag(200), 199));
+
 }  // namespace commy::alloc

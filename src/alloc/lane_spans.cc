@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::alloc {
@@ -47,6 +48,8 @@ void LaneSpans::Reload() {
 
 absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t size_class,
                                                   process::NoteKind kind, Purpose purpose) {
+  COMMY_DCHECK(&op.lane() == &lane_);  // N1
+  COMMY_DCHECK(size_class < by_class_.size());
   Spans& spans = by_class_[size_class];
   const std::uint32_t place = op.AddNote(0);
   while (true) {
@@ -122,6 +125,7 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
   }
   const SizeClass& sizes = allocator_.classes().at(size_class);
   const std::uint64_t epoch = allocator_.EpochNow();
+  COMMY_DCHECK(note_place < op.notes_used());  // O1
   Shared8* const states = allocator_.StatesOf(spans.current);
   if (states == nullptr || !IsMine(size_class, spans.current)) {
     spans.free.clear();
@@ -130,15 +134,19 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
   while (!spans.free.empty()) {
     const std::uint32_t index = spans.free.back();
     spans.free.pop_back();
+    COMMY_DCHECK(index < sizes.block_count);
     BlockState seen = states[index].load(std::memory_order_acquire);
     if (!IsReusable(seen, epoch)) {
       continue;  // Evacuated since, or its tag has come round: the next walk finds it.
     }
     const std::uint64_t offset = allocator_.region_.SpanOffset(spans.current) + sizes.data_start +
                                  std::uint64_t{index} * sizes.block_bytes;
+    COMMY_DCHECK(base::IsAligned(offset, region::kBlockAlignBytes));  // A note keeps no more of it.
     op.SetNote(note_place, process::BlockNote(kind, offset));
     if (states[index].compare_exchange(seen, kUsed, std::memory_order_seq_cst)) {
       PrefetchNext(sizes, spans);
+      COMMY_DCHECK_EXPENSIVE(allocator_.BlockBytes(offset) == sizes.block_bytes);
+      COMMY_DCHECK_EXPENSIVE(allocator_.IsUsed(offset));  // B2
       return offset;
     }
     op.SetNote(note_place, 0);
@@ -153,6 +161,7 @@ bool LaneSpans::IsMine(std::uint32_t size_class, std::uint64_t span) const {
 }
 
 void LaneSpans::Forget(Spans& spans, std::size_t index) {
+  COMMY_DCHECK(index < spans.all.size());
   if (spans.all[index] == spans.current) {
     spans.current = 0;
     spans.free.clear();
@@ -182,6 +191,7 @@ void LaneSpans::PrepareTable(std::uint64_t epoch) {
   if (table_epoch_ == epoch) {
     return;
   }
+  COMMY_DCHECK(IsReusable(kFree, epoch) && !IsReusable(kUsed, epoch));  // B3
   for (std::size_t state = 0; state < reusable_.size(); ++state) {
     reusable_[state] = IsReusable(static_cast<BlockState>(state), epoch);
     waits_[state] = IsRetired(static_cast<BlockState>(state)) && !reusable_[state];
@@ -213,15 +223,18 @@ void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
       }
     }
   }
+  COMMY_DCHECK(free.size() <= size_class.block_count);
 }
 
 bool LaneSpans::FindSpan(std::uint32_t size_class, Spans& spans, std::size_t span_limit,
                          std::size_t wanted) {
+  COMMY_DCHECK(wanted != 0);
   const SizeClass& sizes = allocator_.classes().at(size_class);
   PrepareTable(allocator_.EpochNow());
   saw_waiting_ = false;
   for (std::size_t walk = std::min(span_limit, spans.all.size()); walk > 0; --walk) {
     spans.next = spans.next + 1 >= spans.all.size() ? 0 : spans.next + 1;
+    COMMY_DCHECK(spans.next < spans.all.size());
     const std::uint64_t span = spans.all[spans.next];
     if (!IsMine(size_class, span)) {
       Forget(spans, spans.next);
@@ -310,6 +323,7 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
   header->block_count = sizes.block_count;
   header->data_start = sizes.data_start;
   const std::uint64_t padded = base::AlignUp(sizes.block_count, 8);
+  COMMY_DCHECK(sizeof(*header) + padded <= sizes.data_start);
   auto* const words = reinterpret_cast<Shared64*>(allocator_.StatesOf(span));
   for (std::uint64_t word = 0; word < padded / 8; ++word) {
     const std::uint64_t left = sizes.block_count - word * 8;
@@ -317,13 +331,15 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
     const std::uint64_t mask = left >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left)) - 1;
     words[word].store(all_free & mask, std::memory_order_relaxed);
   }
-  region.span_word(span).CompareAndSet(
+  [[maybe_unused]] const bool opened = region.span_word(span).CompareAndSet(
       claimed, Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
       std::memory_order_seq_cst);
+  COMMY_DCHECK(opened);  // N1: a claimed span is the lane's alone.
   spans.all.push_back(span);
   spans.current = span;
   PrepareTable(allocator_.EpochNow());
   CollectFree(sizes, span, spans.free);
+  COMMY_DCHECK(spans.free.size() == sizes.block_count);  // B3
   return absl::OkStatus();
 }
 

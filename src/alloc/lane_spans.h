@@ -14,6 +14,7 @@
 #include "absl/status/statusor.h"
 
 #include "alloc/allocator.h"
+#include "base/check.h"
 
 namespace commy::alloc {
 
@@ -28,6 +29,7 @@ class LaneSpans final : public process::LaneExtension {
   bool TidyAll();
   // The lane has one span more.
   void Remember(std::uint32_t size_class, std::uint64_t span) {
+    COMMY_DCHECK(size_class < by_class_.size());
     by_class_[size_class].all.push_back(span);
   }
   // Reads the lane's spans from the file.

@@ -26,6 +26,7 @@
 // MODEL   tests/model/span_model_test.cc
 #include "alloc/allocator.h"
 #include "alloc/lane_spans.h"
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::alloc {
@@ -73,6 +74,7 @@ Allocator::TakeOver Allocator::TakeFromOthers(Operation& op, const Wanted& wante
   std::uint64_t span = others_place_.load(std::memory_order_relaxed);
   for (std::uint64_t step = std::min(span_limit, count); step > 0 && idle_left > 0; --step) {
     span = span >= count ? 0 : span;
+    COMMY_DCHECK(span < count);
     const TakeOver taken = TakeSpan(op, wanted, span++);
     idle_left -= taken == TakeOver::kAtOnce ? 1 : 0;
     best = std::max(best, taken);
@@ -106,6 +108,8 @@ Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std
 
 bool Allocator::TakeIdleSpan(Operation& op, std::uint64_t span, std::uint64_t raw) {
   SpanWord word = Unpack(raw);
+  COMMY_DCHECK(word.kind == SpanKind::kSmall && word.number == 0);
+  COMMY_DCHECK(word.lane != op.lane().index());
   // While the lane is held nobody can begin an operation in it, and it has none.
   Shared64& owner = region_.lane(word.lane).owner;
   if (owner.load(std::memory_order_relaxed) != 0 ||
@@ -129,6 +133,9 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
     return TakeOver::kNothing;  // Damaged; for `check` to report.
   }
   SpanWord word = Unpack(raw);
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(word.kind == SpanKind::kSmall && word.number == 0);
+  COMMY_DCHECK(word.lane != op.lane().index());
   const SizeClass& sizes = classes_.at(word.size_class);
   const auto mine = static_cast<std::uint16_t>(op.lane().index());
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kEmptying, span, 1));  // E0
@@ -143,16 +150,20 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
         ++taken;
       }
     }
+    COMMY_DCHECK(taken <= sizes.block_count);
     if (taken == sizes.block_count) {
-      region_.span_word(span).CompareAndSet(
+      [[maybe_unused]] const bool emptied = region_.span_word(span).CompareAndSet(
           Pack(word), Pack({SpanKind::kSpanRetired, EpochTag(EpochNow()), 0, 0}),
           std::memory_order_seq_cst);  // E3
+      COMMY_DCHECK(emptied);           // Since E1 nobody else changes the word.
       LowerHint(span);
       result = TakeOver::kEmptied;
     } else if (keep && taken != 0) {
       const std::uint64_t claimed = Pack(word);
       word.lane = mine;
-      region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+      [[maybe_unused]] const bool moved =
+          region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+      COMMY_DCHECK(moved);  // Likewise.
       FinishTaking(mine, span);
       SpansOf(op.lane()).Remember(word.size_class, span);
       result = TakeOver::kLater;
@@ -165,6 +176,9 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
 }
 
 void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
+  if (span >= region_.span_count()) {
+    return;  // A damaged note.
+  }
   SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
   const std::uint64_t claimed = Pack(word);
   Shared8* const states = StatesOf(span);
@@ -187,6 +201,9 @@ void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
 }
 
 void Allocator::PutBack(std::uint32_t thief, std::uint64_t span) {
+  if (span >= region_.span_count()) {
+    return;  // A damaged note.
+  }
   SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
   const std::uint64_t claimed = Pack(word);
   Shared8* const states = StatesOf(span);

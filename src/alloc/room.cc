@@ -5,6 +5,7 @@
 
 #include "alloc/span_word.h"
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace commy::alloc {
 namespace {
@@ -29,7 +30,9 @@ Room::Room(process::Session& session)
       region_(session.region()),
       chunk_spans_(session.region().geometry().chunk_bytes >>
                    session.region().geometry().span_shift),
-      spans_at_open_(session.region().span_count()) {}
+      spans_at_open_(session.region().span_count()) {
+  COMMY_DCHECK(chunk_spans_ != 0);
+}
 
 std::uint64_t Room::AheadSpans(std::uint64_t span_count) const {
   const std::uint64_t chunks = span_count / chunk_spans_;
@@ -38,6 +41,7 @@ std::uint64_t Room::AheadSpans(std::uint64_t span_count) const {
 }
 
 std::uint64_t Room::FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) const {
+  COMMY_DCHECK(span_count <= region_.geometry().span_count_max);
   std::uint64_t free = 0;
   while (free < limit && free < span_count) {
     const SpanKind kind =
@@ -74,8 +78,9 @@ void Room::Taken(std::uint64_t end_span, std::uint64_t span_count) {
 }
 
 absl::Status Room::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
+  COMMY_DCHECK(span_count != 0);
   // Not more than it is about to make: small stores stay small.
-  if (base::AlignUp(seen_span_count + 1, chunk_spans_) <
+  if (base::RoundUp(seen_span_count + 1, chunk_spans_) <
       growing_to_.load(std::memory_order_relaxed)) {
     region_.PrepareToGrow(seen_span_count);
     if (region_.span_count() != seen_span_count) {
@@ -86,6 +91,7 @@ absl::Status Room::Grow(std::uint64_t seen_span_count, std::uint64_t span_count)
 }
 
 absl::Status Room::Open(std::uint64_t span) {
+  COMMY_DCHECK(span < region_.geometry().span_count_max);
   if (opened_.load(std::memory_order_relaxed) < kOpenedToMap &&
       opened_.fetch_add(1, std::memory_order_relaxed) + 1 == kOpenedToMap && spans_at_open_ != 0) {
     session_.Nudge();
@@ -118,7 +124,8 @@ bool Room::GrowAhead() {
   // A piece at a time, each for all to use at once, up to the end of a chunk.
   const std::uint64_t used = first - FreeAtTheEnd(first, ahead);
   const bool small = first < kSmallChunks * chunk_spans_;
-  const std::uint64_t target = base::AlignUp(used + (small ? ahead : 2 * ahead), chunk_spans_);
+  const std::uint64_t target = base::RoundUp(used + (small ? ahead : 2 * ahead), chunk_spans_);
+  COMMY_DCHECK(used <= first && target >= used);
   growing_to_.store(target, std::memory_order_relaxed);
   const std::int64_t deadline = session_.platform().MonotonicNs() + kGrowNsMax;
   bool late = false;
@@ -142,6 +149,7 @@ bool Room::MapSomeOfTheRest() {
   if (opened_.load(std::memory_order_relaxed) < kOpenedToMap || mapped_spans_ == spans_at_open_) {
     return false;
   }
+  COMMY_DCHECK(mapped_spans_ < spans_at_open_);
   const std::uint64_t end =
       std::min(mapped_spans_ + (kMapBytes >> region_.geometry().span_shift), spans_at_open_);
   region_.PopulateResident(region_.SpanOffset(mapped_spans_),

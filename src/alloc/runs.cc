@@ -4,6 +4,7 @@
 #include "alloc/allocator.h"
 #include "alloc/lane_spans.h"
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::alloc {
@@ -43,6 +44,7 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
     return base::ResourceExhausted("a block of ", size_bytes, " bytes does not fit into spans of ",
                                    span_bytes);
   }
+  COMMY_DCHECK(count != 0);
   for (int pushes = 0;;) {
     const std::uint64_t seen_count = region_.span_count();
     if (const std::uint64_t offset = FindRun(op, kind, count, Spare(purpose)); offset != 0) {
@@ -102,6 +104,7 @@ std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t cou
 
 std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSearch& search,
                                      std::uint64_t* waiting) {
+  COMMY_DCHECK(search.count != 0 && search.begin <= search.end);
   const std::uint64_t size = search.end - search.begin;
   const std::uint64_t start = std::clamp(search.place, search.begin, search.end) - search.begin;
   // Spans behind the ones that are searched count for what shall be left free.
@@ -126,9 +129,11 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSear
     if (++length == search.count && found == UINT64_MAX) {
       found = span + 1 - search.count;
     }
+    COMMY_DCHECK(length <= search.count || found != UINT64_MAX);
     if (found == UINT64_MAX || free < search.count + search.spare) {
       continue;
     }
+    COMMY_DCHECK(found >= search.begin && found + search.count <= search.end);
     if (ClaimRunAt(op, kind, found, search.count)) {
       run_place_.store(found + search.count, std::memory_order_relaxed);
       return region_.SpanOffset(found);
@@ -140,6 +145,8 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSear
 }
 
 bool Allocator::ClaimRunAt(Operation& op, NoteKind kind, std::uint64_t first, std::uint64_t count) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(first + count <= region_.geometry().span_count_max);
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
   const std::uint64_t body = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
   const std::uint64_t head = Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
@@ -183,6 +190,8 @@ void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint6
 
 void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t retired_word) {
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(Unpack(retired_word).kind == SpanKind::kRunRetired);
   const std::uint64_t count = Unpack(retired_word).number;
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
   const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});

@@ -24,6 +24,9 @@
 
 #include <cstdint>
 
+#include "base/check.h"
+#include "region/layout.h"
+
 namespace commy::alloc {
 
 enum class SpanKind : std::uint8_t {
@@ -45,6 +48,7 @@ struct SpanWord {
 };
 
 constexpr std::uint64_t Pack(const SpanWord& word) {
+  COMMY_DCHECK(word.number < region::kSpanCountLimit);
   return (static_cast<std::uint64_t>(word.kind) << 60U) | (std::uint64_t{word.size_class} << 52U) |
          (std::uint64_t{word.lane} << 36U) | (word.number & 0xffffffU);
 }

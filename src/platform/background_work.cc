@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/check.h"
 #include "platform/fork_handlers.h"
 
 namespace commy::platform {
@@ -41,7 +42,8 @@ BackgroundWork::BackgroundWork(BackgroundWork&& other) noexcept
 
 BackgroundWork::~BackgroundWork() {
   if (counted_) {
-    working.fetch_sub(1);
+    [[maybe_unused]] const std::uint32_t before = working.fetch_sub(1);
+    COMMY_DCHECK(before != 0);
   }
 }
 
@@ -54,7 +56,8 @@ void HoldBackgroundWork() {
 }
 
 void LetBackgroundWorkGoOn() {
-  forking.fetch_sub(1);
+  [[maybe_unused]] const std::uint32_t before = forking.fetch_sub(1);
+  COMMY_DCHECK(before != 0);
 }
 
 void ForgetBackgroundWork() {

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -173,6 +174,7 @@ absl::Status LinuxPlatform::Replace(int fd, const std::string& path) {
     }
     ForkGuard().RemoveOnClose(fd, provisional);
   }
+  COMMY_DCHECK(!provisional.empty());
   if (::rename(provisional.c_str(), path.c_str()) != 0) {
     return base::ErrnoStatus(errno, "replace " + path);
   }

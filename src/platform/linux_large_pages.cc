@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -29,6 +30,7 @@ constexpr std::uint64_t kSmallestPageBytes = 4096;
 bool IsResident(std::byte* address, std::uint64_t size_bytes) {
   std::array<unsigned char, kLargePageBytes / kSmallestPageBytes> pages{};
   const std::uint64_t count = base::AlignUp(size_bytes, PageBytes()) / PageBytes();
+  COMMY_DCHECK(count <= pages.size());
   return ::mincore(address, size_bytes, pages.data()) == 0 &&
          std::all_of(pages.begin(), pages.begin() + static_cast<std::ptrdiff_t>(count),
                      [](unsigned char page) { return (page & 1U) != 0; });

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "region/geometry.h"
 
@@ -69,6 +70,8 @@ void CountAttach(RegionHeader& header) {
 
 absl::StatusOr<std::uint32_t> MarkDirty(platform::Platform& platform, int fd, RegionHeader& header,
                                         std::uint32_t synced) {
+  // What the last call returned, or nothing: never a word with the arming bit beside another one.
+  COMMY_DCHECK(synced == kNeverSynced || (synced & (kDirty | kArming)) == kDirty);
   std::uint64_t seen = header.clean_word.load(std::memory_order_acquire);
   while ((seen & kArming) != 0 &&
          !header.clean_word.compare_exchange(seen, seen & ~kArming, std::memory_order_seq_cst)) {
@@ -91,6 +94,7 @@ absl::StatusOr<std::uint32_t> MarkDirty(platform::Platform& platform, int fd, Re
       }
     }
   }
+  COMMY_DCHECK((seen & kDirty) != 0);  // K1: before the change, not after it.
   COMMY_RETURN_IF_ERROR(platform.Sync(reinterpret_cast<std::byte*>(&header), kHeaderBytes));
   return SessionPart(seen & ~kArming);
 }
@@ -99,6 +103,7 @@ std::uint64_t ArmClean(RegionHeader& header) {
   std::uint64_t seen = header.clean_word.load(std::memory_order_seq_cst);
   while ((seen & kDirty) != 0) {
     const std::uint64_t armed = (seen | kArming) + kGenerationStep;
+    COMMY_DCHECK(armed >> 32U != seen >> 32U);  // Else an earlier sync could complete this one.
     if (header.clean_word.compare_exchange(seen, armed, std::memory_order_seq_cst)) {
       return armed;
     }
@@ -107,6 +112,7 @@ std::uint64_t ArmClean(RegionHeader& header) {
 }
 
 bool CompleteClean(RegionHeader& header, std::uint64_t armed) {
+  COMMY_DCHECK((armed & kDirty) != 0 && (armed & kArming) != 0);  // K1
   return header.clean_word.CompareAndSet(armed, armed & ~(kDirty | kArming),
                                          std::memory_order_seq_cst);
 }

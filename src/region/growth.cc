@@ -1,6 +1,7 @@
 // Room in the file: reserving it, making it larger, and in which pages it lies.
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "region/about.h"
@@ -27,6 +28,7 @@ std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const R
   const std::uint64_t data_end =
       std::clamp(header.size_bytes.load(std::memory_order_relaxed), geometry.data_offset,
                  std::max(length_bytes, geometry.data_offset));
+  COMMY_DCHECK(data_end >= geometry.data_offset);
   const std::uint64_t spans = (data_end - geometry.data_offset) >> geometry.span_shift;
   return {{0, base::AlignUp(geometry.lanes_offset + lanes * sizeof(LaneLayout), kPageBytes)},
           {geometry.snapshots_offset, geometry.span_words_offset},
@@ -41,6 +43,7 @@ absl::Status Region::ReserveAgain(const RegionHeader& header) {
   // Of what lies behind the data in use any part may have blocks, or none; so all of it is expected.
   std::uint64_t expected_bytes = std::max(facts.size_bytes, ranges.back().end) - ranges.back().end;
   for (const Range& range : ranges) {
+    COMMY_DCHECK(range.begin <= range.end);
     expected_bytes += range.end - range.begin;
   }
   if (facts.disk_bytes >= expected_bytes) {
@@ -61,22 +64,28 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
   if (alone_.valid()) {
     return base::ResourceExhausted(path_, ": the disk is full");
   }
+  COMMY_DCHECK(seen_span_count <= geometry_.span_count_max);
+  COMMY_DCHECK(span_count != 0);
   const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
   const std::uint64_t max_bytes = SpanOffset(geometry_.span_count_max);
   const std::uint64_t wanted = (seen_span_count + span_count) << geometry_.span_shift;
   const std::uint64_t end_bytes =
-      std::min(geometry_.data_offset + base::AlignUp(wanted, PieceBytes(geometry_)), max_bytes);
+      std::min(geometry_.data_offset + base::RoundUp(wanted, PieceBytes(geometry_)), max_bytes);
   const std::uint64_t reserve_end_bytes =
-      std::min(geometry_.data_offset + base::AlignUp(wanted, ReserveBytes()), max_bytes);
+      std::min(geometry_.data_offset + base::RoundUp(wanted, ReserveBytes()), max_bytes);
   if (end_bytes < geometry_.data_offset + wanted) {
     return base::ResourceExhausted(path_, ": the store has reached its max_size of ",
                                    geometry_.max_size_bytes, " bytes");
   }
+  // What is published at the end has its disk blocks, and so does its word.
+  COMMY_DCHECK(reserve_end_bytes >= end_bytes && end_bytes > seen_bytes);
+  COMMY_DCHECK(base::IsAligned(end_bytes - geometry_.data_offset, geometry_.span_bytes));
   const std::uint64_t first_word = geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
   const std::uint64_t words_begin = first_word & ~(kPageBytes - 1);
   const std::uint64_t words_end = base::AlignUp(
       first_word + ((reserve_end_bytes - seen_bytes) >> geometry_.span_shift) * sizeof(Shared64),
       kPageBytes);
+  COMMY_DCHECK(words_begin >= geometry_.snapshots_offset && words_end > first_word);
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Allocate(fd_.fd(), words_begin, words_end - words_begin)));
   COMMY_RETURN_IF_ERROR(
@@ -95,7 +104,7 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
 void Region::PrepareToGrow(std::uint64_t seen_span_count) {
   const std::uint64_t begin =
       geometry_.data_offset +
-      base::AlignUp((seen_span_count + 1) << geometry_.span_shift, ReserveBytes());
+      base::RoundUp((seen_span_count + 1) << geometry_.span_shift, ReserveBytes());
   if (alone_.valid() || begin + ReserveBytes() > SpanOffset(geometry_.span_count_max)) {
     return;
   }
@@ -114,6 +123,7 @@ absl::Status Region::GrowLanes(std::uint32_t count) {
     COMMY_RETURN_IF_ERROR(
         About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
   }
+  COMMY_DCHECK(geometry_.lanes_offset + bytes <= geometry_.snapshots_offset);
   const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));

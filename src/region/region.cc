@@ -61,9 +61,12 @@ absl::Status Region::Create(platform::Platform& platform, const std::string& pat
   header.epoch.raw = 2;
   header.commit_clock.raw = 1;
 
+  COMMY_DCHECK((header.clean_word.raw & (kDirty | kArming)) == 0);
+
   COMMY_ASSIGN_OR_RETURN(Descriptor fd, platform.CreateUnlinked(path));
   COMMY_RETURN_IF_ERROR(platform.Truncate(fd.fd(), header.data_offset));
   const std::uint64_t head_bytes = header.lanes_offset + lanes * sizeof(LaneLayout);
+  COMMY_DCHECK(head_bytes <= header.snapshots_offset);
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), header.snapshots_offset,
                                           header.span_words_offset - header.snapshots_offset));
@@ -128,9 +131,11 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
   if (!named.ok() || named->identity != opened.identity) {
     return std::unique_ptr<Region>();
   }
-  region->length_bytes_.store(opened.size_bytes, std::memory_order_relaxed);
+  region->length_bytes_.store(std::min(opened.size_bytes, region->mapped_bytes_),
+                              std::memory_order_relaxed);
   region->reserves_memory_ = platform.ReservesMemory(region->fd_.fd());
   COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
+  COMMY_DCHECK(region->base_ != nullptr && region->mapped_bytes_ != 0);
   CountAttach(region->header());
   region->attached_ = !region->alone_.valid();  // A copy leaves the file as it is.
   return region;
@@ -222,6 +227,7 @@ bool Region::RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes)
   if (!facts.ok()) {
     return false;
   }
+  COMMY_DCHECK(base_ != nullptr);
   const std::uint64_t length = std::min(facts->size_bytes, mapped_bytes_);
   length_bytes_.store(length, std::memory_order_relaxed);
   return size_bytes <= length && offset_bytes <= length - size_bytes;
@@ -263,6 +269,7 @@ absl::Status Region::MakeDirty() {
   if (!now.ok()) {
     return About(path_, now.status());
   }
+  COMMY_DCHECK((*now & (kDirty | kArming)) == kDirty);  // K1
   synced_dirty_.store(*now, std::memory_order_release);
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "platform/platform.h"
 #include "region/clean_word.h"
 #include "region/geometry.h"
@@ -75,35 +76,45 @@ class Region {
     if (offset_bytes == 0 || !base::IsAligned(offset_bytes, alignment)) [[unlikely]] {
       return nullptr;
     }
+    COMMY_DCHECK(offset_bytes + size_bytes <= mapped_bytes_);
     return base_ + offset_bytes;
   }
   // The offset of an address inside the mapping.
   [[nodiscard]] std::uint64_t OffsetOf(const void* address) const {
+    COMMY_DCHECK(address >= base_ && address < base_ + mapped_bytes_);
     return static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - base_);
   }
 
   // --- Fixed parts; always there, as Open has checked -------------------------------------------
 
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
-  [[nodiscard]] RegionHeader& header() const { return *reinterpret_cast<RegionHeader*>(base_); }
+  [[nodiscard]] RegionHeader& header() const {
+    COMMY_DCHECK(base_ != nullptr);
+    return *reinterpret_cast<RegionHeader*>(base_);
+  }
   // Requires: index < kKeyWaitWordCount.
   [[nodiscard]] Shared32& key_wait_word(std::uint64_t index) const {
+    COMMY_DCHECK(index < kKeyWaitWordCount);
     return reinterpret_cast<Shared32*>(base_ + kKeyWaitWordsOffset)[index];
   }
   // Requires: index < geometry().snapshot_count.
   [[nodiscard]] SnapshotSlot& snapshot(std::uint32_t index) const {
+    COMMY_DCHECK(index < geometry_.snapshot_count);
     return reinterpret_cast<SnapshotSlot*>(base_ + geometry_.snapshots_offset)[index];
   }
   // Requires: index < geometry().participant_count.
   [[nodiscard]] ParticipantSlot& participant(std::uint32_t index) const {
+    COMMY_DCHECK(index < geometry_.participant_count);
     return reinterpret_cast<ParticipantSlot*>(base_ + geometry_.participants_offset)[index];
   }
   // Requires: index < lanes_ready().
   [[nodiscard]] LaneLayout& lane(std::uint32_t index) const {
+    COMMY_DCHECK(index < geometry_.lane_count);
     return reinterpret_cast<LaneLayout*>(base_ + geometry_.lanes_offset)[index];
   }
   // Requires: index < span_count().
   [[nodiscard]] Shared64& span_word(std::uint64_t index) const {
+    COMMY_DCHECK(index < geometry_.span_count_max);
     return reinterpret_cast<Shared64*>(base_ + geometry_.span_words_offset)[index];
   }
   // Lanes whose pages exist.
@@ -137,6 +148,7 @@ class Region {
   // Makes the pages of a range, which must lie in the file, present and writable in this process: one
   // call in place of a fault for each. Dirties them.
   absl::Status Populate(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
+    COMMY_DCHECK(offset_bytes + size_bytes <= mapped_bytes_);
     return platform_.Populate(base_ + offset_bytes, size_bytes);
   }
   // Makes those of a range present that are in memory already. Dirties nothing. Advice.
