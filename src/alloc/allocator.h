@@ -191,7 +191,7 @@ class Allocator {
   // Spans of other lanes, one by one.
   TakeOver TakeSpan(process::Operation& op, const Wanted& wanted, std::uint64_t span);
   bool TakeIdleSpan(process::Operation& op, std::uint64_t span, std::uint64_t raw);
-  // E0 to E6; `keep`: E4, if it is not empty.
+  // emptying-0 to emptying-6; `keep`: emptying-4, if it is not empty.
   TakeOver Empty(process::Operation& op, std::uint64_t span, std::uint64_t raw, bool keep);
   void FinishTaking(std::uint32_t thief, std::uint64_t span);
   void PutBack(std::uint32_t thief, std::uint64_t span);

@@ -1,20 +1,21 @@
-// Room ahead of need: the file grows before somebody has to wait for it, and the pages that this
+// Room ahead of need: the file grows before a thread has to wait for it, and the pages that this
 // process is about to write to are in its page table before it faults on each of them.
 //
-// All of it is advice. A participant that finds no free span makes the file grow itself, by the small
-// step of Region::Grow, whatever has been done here or not.
+// All of it is advice. A participant that finds no free span makes the file grow itself, by the
+// small step of Region::Grow, whatever has been done here.
 //
-// STEPS   When the file ends with fewer free spans than half a chunk it grows by one: small stores stay
-//         small. Of a large one it is a thirty-second of the file, and it grows until that is there
-//         twice. Free spans further in front do not count for that. Before the first of those at the
-//         end is taken, others' spans are looked through (other_lanes.cc): what is kept free is no room
-//         to live on.
-// WHO     Whoever takes one of the last spans wakes the heartbeat thread of its own process. Those of
-//         several processes may grow the file at once: of equal steps one counts.
-// PAGES   A process has a page table of its own, so what another one has grown, or what was there
-//         before, is not in it. A span is made writable by one call when its blocks begin to be handed
-//         out. Of a process that goes on writing, the heartbeat thread also maps what is in memory of
-//         the rest, piece by piece: the state bytes of old blocks and the index lie anywhere.
+// STEPS   When fewer free spans than half a chunk are left at the end of the file, it grows by one
+//         chunk: small stores stay small. Of a large file it is a thirty-second of the file, and the
+//         file grows until twice that is free. Free spans further in front do not count. Before the
+//         first of the spans at the end is taken, the spans of other lanes are searched
+//         (other_lanes.cc), so that the reserve is not used up while there is room elsewhere.
+// WHO     A thread that takes one of the last spans wakes the heartbeat thread of its own process.
+//         Those of several processes may grow the file at once: of equal steps one counts.
+// PAGES   Each process has a page table of its own, which lacks what another process has grown and
+//         what was there before. A span is made writable by one call when its blocks begin to be
+//         handed out. In a process that goes on writing, the heartbeat thread also maps the rest of
+//         what is in memory, piece by piece: the state bytes of old blocks and the index lie
+//         anywhere.
 #pragma once
 
 #include <algorithm>

@@ -4,9 +4,10 @@
 //
 //   kFree                      nobody's; the word is 0
 //   kClaimed   lane            private to a lane that sets it up
-//   kSmall     class, lane     blocks of one size class, allocated by one lane; the count is the lane that
-//                              empties it, plus one, or 0
-//   kSpanRetired  tag          was kSmall; free two epochs after `tag`
+//   kSmall     class, lane     blocks of one size class, allocated by one lane; the count is the
+//                              lane that empties it, plus one, or 0
+//   kSpanRetired  tag          was kSmall; free three epochs after `tag`, which was read before the
+//                              CAS that set it
 //   kRunHead   lane, count     first span of a large block
 //   kRunBody   lane, head      a further span of the run that starts at span `head`, or any span
 //                              of a run that is being claimed or given back
@@ -14,12 +15,15 @@
 //
 // WRITTEN  Every change is one CAS.
 //   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
-//   kSmall -> kSmall (another lane)      by who holds both lanes, while the other has no operation
+//   kSmall -> kSmall (another lane)      by the holder of both lanes; the other has no operation
 //   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by anyone
 //   kSmall, claimed by another lane, which empties it: see other_lanes.cc
-//   runs, claim: the bodies ascending, kFree -> kRunBody; the head last, kFree -> kRunHead
-//         retire: kRunHead -> kRunRetired
-//         give back: the head first, kRunRetired -> kRunBody; the bodies -> kFree; the head last
+//   runs, claim (run-1, run-2): the bodies ascending, kFree -> kRunBody; the head last,
+//         kFree -> kRunHead
+//         retire (run-4): kRunHead -> kRunRetired
+//         give back (run-5 to run-7): the head first, kRunRetired -> kRunBody; the bodies -> kFree;
+//         the head last
+// The steps run-0 to run-7 and their argument stand in docs/concurrency.md.
 #pragma once
 
 #include <cstdint>
