@@ -16,8 +16,8 @@ using process::Note;
 using process::NoteKind;
 using process::Operation;
 
-// Of a retired span or run. Its tag is read before the CAS that gives it up, so it may be one behind:
-// one epoch more than for a block.
+// For a retired span or run. Its tag is read before the CAS that gives it up, so it may be one
+// behind: one epoch more than for a block.
 bool IsSpanOldEnough(const SpanWord& word, std::uint64_t epoch) {
   return IsOldEnough(word.size_class, epoch) && IsOldEnough(word.size_class, epoch - 1);
 }
@@ -214,7 +214,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       *look_again = true;
       return base::ResourceExhausted("look again");
     }
-    // A dead participant's pin may be all that keeps what was retired from being used again.
+    // A dead participant's pin may be all that holds back the reuse of retired blocks.
     (void)op.session().PushEpoch();
     const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, spare);
     COMMY_RETURN_IF_ERROR(room_.Grow(seen_count, spare + 1 - at_end));

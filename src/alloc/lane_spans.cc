@@ -15,12 +15,12 @@ using process::Operation;
 
 constexpr std::size_t kSpansPerWalk = 8;
 constexpr std::size_t kTidySpans = 16;
-constexpr std::uint32_t kWalksInVain = 8;  // After so many the epoch is moved on all the same.
+constexpr std::uint32_t kWalksInVain = 8;  // After these the epoch is moved on anyway.
 constexpr std::uint32_t kPrefetchBytes = 256;
-// Of a living lane, one that has so great a part of its blocks free, if there is one.
+// Of a living lane, a span with one block in this many free is preferred.
 constexpr std::uint32_t kShareWorthwhile = 8;
-// Sizes of blocks that spans of the reserve are cut into, unless larger ones are needed: of tombstones, and
-// of what an index and the catalog are made of.
+// Sizes of blocks that spans of the reserve are cut into, unless larger ones are needed: those of
+// tombstones, and those of the blocks of an index and the catalog.
 constexpr std::uint64_t kReserveBlockForDeletes = 512;
 constexpr std::uint64_t kReserveBlockForClears = 5120;
 
@@ -107,7 +107,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
       return offset;
     }
   } else {
-    // One of another lane; its blocks can be used when the epoch has moved, at the caller's next try.
+    // One of another lane. Its blocks can be used once the epoch has moved: at the caller's next try.
     allocator_.TakeFromOthers(op,
                               {.class_min = size_class,
                                .class_max = classes.count() - 1,
@@ -271,7 +271,7 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   }
   bool look_again = false;
   absl::Status status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
-  // Full: whatever can be found anywhere will do now.
+  // Full: any block anywhere is good enough now.
   for (int push = 0; push < 4 && absl::IsResourceExhausted(status); ++push) {
     if (FindSpan(size_class, spans, spans.all.size(), 1)) {
       return absl::OkStatus();
@@ -283,8 +283,8 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   if (!absl::IsResourceExhausted(status)) {
     return status;
   }
-  // Be it a single block in the span of another lane. (Those of a living one can be used when the epoch has
-  // moved, at the caller's next try.)
+  // Even a single block in the span of another lane. (Those of a living one can be used once the
+  // epoch has moved: at the caller's next try.)
   const std::uint64_t all = op.region().span_count();
   Allocator::Wanted last{.class_min = size_class, .class_max = size_class, .share = UINT32_MAX};
   if (allocator_.TakeFromOthers(op, last, all) == Allocator::TakeOver::kAtOnce &&
@@ -375,8 +375,8 @@ void LaneSpans::ReleaseIfEmpty(std::uint32_t size_class, Spans& spans, std::size
   if (free.size() != sizes.block_count) {
     return;
   }
-  // Only this lane takes blocks of the span, so all of them stay free. (A former owner that is late finds
-  // none either: see other_lanes.cc.) If another lane has begun to empty the span, it goes on with that.
+  // Only this lane takes blocks of the span, so all of them stay free. (A former owner that is late
+  // finds none either: see other_lanes.cc.) A lane that has begun to empty the span goes on.
   const auto lane = static_cast<std::uint16_t>(lane_.index());
   if (allocator_.region_.span_word(span).CompareAndSet(
           Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),

@@ -10,14 +10,14 @@
 namespace commy::alloc {
 namespace {
 
-// Files below so many chunks are small. Of larger ones, one part of so many is kept free at the end;
-// but not more than so many chunks.
+// Files below kSmallChunks chunks are small. Of larger ones, one part in kSmallChunks is kept free
+// at the end, but at most kAheadChunksMax chunks.
 constexpr std::uint64_t kSmallChunks = 32;
 constexpr std::uint64_t kAheadChunksMax = 32;
 
 constexpr std::int64_t kGrowNsMax = 50'000'000;  // Each time: a slow disk makes others wait.
 
-// A process that has opened so many spans goes on writing: a command that puts one key does not.
+// A process that has opened this many spans goes on writing; a command that puts one key does not.
 constexpr std::uint32_t kOpenedToMap = 4;
 constexpr std::int64_t kMapNsMax = 20'000'000;  // Each time.
 constexpr std::uint64_t kMapBytes = std::uint64_t{16}
@@ -102,7 +102,7 @@ absl::Status Room::Open(std::uint64_t span) {
 void Room::Keep() {
   const std::int64_t deadline = session_.platform().MonotonicNs() + kMapNsMax;
   do {
-    // Again: a thread that took spans while this one was growing the file has not woken it for these.
+    // Again: a thread that took spans while this one grew the file has not woken it for these.
     while (GrowAhead()) {
       if (session_.platform().MonotonicNs() > deadline) {
         session_.Nudge();  // Not without a beat between, if one is due.

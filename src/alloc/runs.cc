@@ -13,9 +13,9 @@ namespace {
 using process::NoteKind;
 using process::Operation;
 
-// So many retired spans may wait for the epoch before it is moved on for them.
+// When this many retired spans wait for the epoch, it is moved on for them.
 constexpr std::uint64_t kWaitingSpans = 16;
-// After a walk over all spans in vain, one part of so many of the file is taken from its end.
+// After a walk over all spans in vain, one part in this many of the file is taken from its end.
 constexpr std::uint64_t kCreditPart = 64;
 
 // Spans that are free when the epoch has moved.
@@ -83,8 +83,8 @@ std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t cou
       return offset;
     }
   }
-  // What is in front, from where the last one ended; what is kept free at the end is no room to live on.
-  // Before it is used the epoch moves, if that may bring something: a megabyte may wait for it.
+  // First the spans in front of the reserve, from where the last run ended. Before the reserve is
+  // used the epoch moves, if that may bring something: a megabyte may wait for it.
   std::uint64_t waiting = 0;
   do {
     waiting = 0;
@@ -178,8 +178,8 @@ void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint6
   if (now == head) {
     return;  // Committed.
   }
-  // Committed and retired since; or somebody else's run of the same length, who then has the
-  // second span too, and we have none.
+  // Committed and retired since; or another lane's run of the same length, which then has the
+  // second span too, and this lane has none.
   if (Unpack(now).kind == SpanKind::kRunRetired && Unpack(now).number == count) {
     return;
   }

@@ -10,8 +10,8 @@
 //          attach-2  refuse if dirty and not "same boot, same file"; else go on
 //          attach-3  generation + 1 by CAS
 //          dirty-1   (once a session and cycle, before its first change, when the operation shows
-//                    in its lane) store boot id and identity, set clean -> dirty with the next cycle
-//                    by CAS; sync that page, also if it was dirty already
+//                    in its lane) store boot id and identity, CAS clean -> dirty with the next cycle;
+//                    sync that page, also if it was dirty already
 //          dirty-2   (each operation) take an arming bit away by CAS
 //          sync-1    sync the whole file, which is the long part
 //          sync-2    CAS dirty -> dirty + arming, generation + 1
@@ -42,8 +42,8 @@
 //          tests/model/sync_model_test.cc
 //
 // "Same file" is device, inode and birth time: a copy made by reading a store in use is another
-// inode, and is recognised. Sessions that race in dirty-1 store the same values. Two cases are left:
-// an old copy written back over the very same inode within one boot, and write-back errors that the
+// inode, and is recognised. Sessions that race in dirty-1 store the same values. Two cases are
+// left: an old copy written back over the very same inode within one boot, and write-back errors that the
 // kernel reports to nobody. (A counter beside the file would also catch the first. But two sessions
 // that race to set it, one of them killed in between, would leave a good store refused.)
 #pragma once
@@ -75,14 +75,14 @@ constexpr std::uint32_t SessionPart(std::uint64_t clean_word) {
 // The part that no word ever has: before a session's first dirty-1.
 inline constexpr std::uint32_t kNeverSynced = kArming;
 
-// dirty-1 and dirty-2. `synced` is what the session's last call returned; returns the part of the word that
-// says that this session need not call again.
+// dirty-1 and dirty-2. `synced` is the result of the session's last call. Returns the part of the
+// word that says that this session need not call again.
 absl::StatusOr<std::uint32_t> MarkDirty(platform::Platform& platform, int fd, RegionHeader& header,
                                         std::uint32_t synced);
 
-// sync-2: the armed word; 0 if the store is clean.
+// sync-2. Returns the armed word, or 0 if the store is clean.
 std::uint64_t ArmClean(RegionHeader& header);
-// The CAS of sync-5: whether nothing was begun since the word was armed.
+// The CAS of sync-5. False: an operation has begun since the word was armed.
 bool CompleteClean(RegionHeader& header, std::uint64_t armed);
 
 // detach-2 to detach-5, after detach-1. `fd` holds no lock.

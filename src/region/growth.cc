@@ -12,8 +12,8 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
 
-// What is published at once: so little that nobody waits long for it where each page is small, or
-// where the machine must first find memory for it.
+// The piece that is published at once. It is small, so that no thread waits long for it where each
+// page is small or where the machine must first find memory for it.
 std::uint64_t PieceBytes(const Geometry& geometry) {
   const std::uint64_t piece = std::max(geometry.span_bytes, std::uint64_t{256} << 10);
   return geometry.chunk_bytes % piece == 0 ? piece : geometry.chunk_bytes;
@@ -40,7 +40,7 @@ std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const R
 absl::Status Region::ReserveAgain(const RegionHeader& header) {
   COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
   const std::vector<Range> ranges = RangesInUse(geometry_, header, facts.size_bytes);
-  // Of what lies behind the data in use any part may have blocks, or none; so all of it is expected.
+  // Any part of the file behind the data in use may have blocks, or none; so all of it is expected.
   std::uint64_t expected_bytes = std::max(facts.size_bytes, ranges.back().end) - ranges.back().end;
   for (const Range& range : ranges) {
     COMMY_DCHECK(range.begin <= range.end);
@@ -135,8 +135,8 @@ absl::Status Region::GrowLanes(std::uint32_t count) {
 }
 
 void Region::WishForLargePages() {
-  // Of a store that does not fit into memory, to read a key would be to read two megabytes, and to put
-  // others out of memory for them. So only what takes at most half of it lies in large pages.
+  // In a store that does not fit into memory, reading a key would read two megabytes, and displace
+  // others for them. So at most a range of half the memory lies in large pages.
   const std::uint64_t end = std::min(geometry_.max_size_bytes, platform_.memory_bytes() / 2);
   // Not the front: large pages would fill the holes that it has on disk.
   if (end > geometry_.data_offset) {

@@ -70,7 +70,7 @@ absl::Status Region::Create(platform::Platform& platform, const std::string& pat
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), header.snapshots_offset,
                                           header.span_words_offset - header.snapshots_offset));
-  // All of it, as those who open it will: a store that this process cannot map gets no name.
+  // All of it, as each opener will: a store that this process cannot map gets no name.
   COMMY_ASSIGN_OR_RETURN(std::byte * base,
                          platform.Map(fd.fd(), header.max_size_bytes, Access::kReadWrite));
   absl::Status status = platform.Populate(base, head_bytes);
@@ -100,7 +100,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
                               "a symbolic link to nothing");
       }
       const absl::Status made = Create(platform, path, options.create);
-      // Who loses the race to create it opens the winner's.
+      // If two processes race to create it, the loser opens the winner's store.
       if (!made.ok() && !absl::IsAlreadyExists(made)) {
         return About(path, made);
       }
@@ -147,7 +147,7 @@ absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header)
   if (!alone) {
     return base::ResourceExhausted(
         "the disk is full, the file has holes where space was reserved ",
-        "(it was copied without them), and somebody else has it open; free ", "disk space");
+        "(it was copied without them), and another process has it open; free disk space");
   }
   COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
   COMMY_ASSIGN_OR_RETURN(base_, platform_.MapMemory(geometry_.max_size_bytes));
@@ -175,8 +175,8 @@ absl::Status Region::LockAndMap(const RegionHeader& header, RegionOptions::Role 
                          platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
   if (!attached) {
     return base::FailedPrecondition(
-        "somebody has the store to himself just now (compaction, for one); try again when he is ",
-        "done");
+        "another process has exclusive use of the store now (compaction, for one); try again when ",
+        "it is done");
   }
   if (role != RegionOptions::Role::kWatcher) {
     COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
@@ -213,8 +213,8 @@ void Region::Detach() {
   platform_.Unmap(base_, mapped_bytes_);
   base_ = nullptr;
   if (attached_) {
-    // Also if somebody else made it dirty, who went before us. Never by an opener that was refused:
-    // the image that he found may be torn.
+    // Also if a participant that left earlier made it dirty. Never by an opener that was refused:
+    // the image that it found may be torn.
     MarkCleanIfAlone(platform_, fd_.fd());
   }
 }

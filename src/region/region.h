@@ -31,7 +31,7 @@ namespace commy::region {
 struct RegionOptions {
   bool create_if_missing = true;
   bool error_if_exists = false;
-  // kWatcher takes no slot, so that it can look when all are taken; it may only read the fixed parts.
+  // kWatcher takes no slot, so that it can look when all are taken; it may only read fixed parts.
   enum class Role : std::uint8_t { kWriter, kReader, kWatcher };
   Role role = Role::kWriter;
   CreateOptions create;  // Used only if the file is created.
@@ -43,7 +43,7 @@ class Region {
   //
   // Errors name `path`. NotFound; AlreadyExists; PermissionDenied; InvalidArgument: not a store,
   // or an option out of range; FailedPrecondition: another format version, a file system without
-  // the locks, or somebody has the store to himself; DataLoss: damaged, cut short, or perhaps torn
+  // the locks, or another process has exclusive use; DataLoss: damaged, cut short, or perhaps torn
   // by a reboot; ResourceExhausted: disk full, or every participant slot is taken.
   // An opener that is refused has changed nothing.
   static absl::StatusOr<std::unique_ptr<Region>> Open(platform::Platform& platform,
@@ -145,8 +145,8 @@ class Region {
 
   // --- Pages ---------------------------------------------------------------------------------
 
-  // Makes the pages of a range, which must lie in the file, present and writable in this process: one
-  // call in place of a fault for each. Dirties them.
+  // Makes the pages of a range, which must lie in the file, present and writable in this process:
+  // one call in place of a fault for each. Dirties them.
   absl::Status Populate(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
     COMMY_DCHECK(offset_bytes + size_bytes <= mapped_bytes_);
     return platform_.Populate(base_ + offset_bytes, size_bytes);
@@ -167,11 +167,11 @@ class Region {
   // Whether the participant slot's lock byte is held. Through a description of its own.
   absl::StatusOr<bool> IsSlotLocked(std::uint32_t slot_index) const;
   // Locks a slot's byte for as long as the returned descriptor lives. An invalid descriptor:
-  // somebody holds it.
+  // another description holds it.
   absl::StatusOr<platform::Descriptor> LockSlot(std::uint32_t slot_index) const;
 
-  // Must be called before each change of anything but participants, lanes, snapshots, epoch and clock: by
-  // each operation, once it is to be seen in its lane. One load, unless the store was clean.
+  // Must be called before each change of anything but participants, lanes, snapshots, epoch and
+  // clock: by each operation, once it shows in its lane. One load, unless the store was clean.
   absl::Status EnsureDirty() { return NeedsDirty() ? MakeDirty() : absl::OkStatus(); }
   [[nodiscard]] bool NeedsDirty() const {
     return SessionPart(header().clean_word.load(std::memory_order_acquire)) !=
@@ -217,8 +217,8 @@ class Region {
   };
   static std::vector<Range> RangesInUse(const Geometry& geometry, const RegionHeader& header,
                                         std::uint64_t length_bytes);
-  // Reserves again what a copy that leaves out zeros has lost: a store into a hole would be a signal
-  // on a full disk. ResourceExhausted: the disk is full.
+  // Reserves again the blocks that a copy without zeros has lost: a store into a hole would be a
+  // signal on a full disk. ResourceExhausted: the disk is full.
   absl::Status ReserveAgain(const RegionHeader& header);
   absl::Status LockAndMap(const RegionHeader& header, RegionOptions::Role role);
   // For a read-only participant where the disk is full and the file has holes, of which even a load
@@ -238,7 +238,7 @@ class Region {
   std::uint64_t mapped_bytes_ = 0;
   mutable std::atomic<std::uint64_t> length_bytes_{0};
   std::atomic<std::uint32_t> synced_dirty_{kNeverSynced};  // See region/clean_word.h.
-  std::uint32_t slot_index_ = 0;                           // Of a watcher: none, but nobody asks.
+  std::uint32_t slot_index_ = 0;                           // Unused in a watcher.
   bool reserves_memory_ = false;                           // See Platform::ReservesMemory().
   bool attached_ = false;                                  // Open went through.
   platform::Descriptor alone_;  // Of a copy in memory: holds the attach byte alone.
