@@ -82,8 +82,8 @@ class Allocator {
                                          Purpose purpose = Purpose::kOrdinary);
 
   // Gives a block back once two epochs have passed. A thread that pins from now on must not be able
-  // to reach it, and `op` must have been pinned before it was unlinked. Does nothing if the block is
-  // not in use, so any thread may repeat it. False: `offset_bytes` is no block at all.
+  // to reach it, and `op` must have been pinned before it was unlinked. Does nothing if the block
+  // is not in use, so any thread may repeat it. False: `offset_bytes` is no block at all.
   bool Retire(process::Operation& op, std::uint64_t offset_bytes);
 
   // Asks the processor for what Retire(offset_bytes) will touch. Advice only.
@@ -96,8 +96,8 @@ class Allocator {
 
   // Recovery of a dead lane: settles its runs, spans that it was setting up, and its kRaw notes.
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
-  // The spans of other lanes that are wanted besides the empty ones: of these classes, and with this
-  // share of their blocks free. None, if no class is in the range.
+  // The spans of other lanes that are wanted besides the empty ones: of these classes, and with
+  // this share of their blocks free. None, if no class is in the range.
   struct Wanted {
     std::uint32_t class_min = 1;
     std::uint32_t class_max = 0;
@@ -114,9 +114,9 @@ class Allocator {
   // Takes spans of other lanes, by the steps of other_lanes.cc. Looks at `span_limit` of them, from
   // where the last look of this process ended.
   TakeOver TakeFromOthers(process::Operation& op, const Wanted& wanted, std::uint64_t span_limit);
-  // For a thread that found the store full: gives back every span that has become empty, this lane's
-  // and others'. Returns whether there was any; they can be used when the epoch has moved on.
-  // Linear, in operations of its own. Requires: the calling thread is in no operation.
+  // For a thread that found the store full: gives back every span that has become empty, this
+  // lane's and others'. Returns whether there was any; they can be used when the epoch has moved
+  // on. Linear, in operations of its own. Requires: the calling thread is in no operation.
   bool EmptyOthers();
   // Background: keeps some room ahead of use, and the pages that this process writes to in its page
   // table.

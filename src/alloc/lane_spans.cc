@@ -107,7 +107,8 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
       return offset;
     }
   } else {
-    // One of another lane. Its blocks can be used once the epoch has moved: at the caller's next try.
+    // One of another lane. Its blocks can be used once the epoch has moved: at the caller's next
+    // try.
     allocator_.TakeFromOthers(op,
                               {.class_min = size_class,
                                .class_max = classes.count() - 1,

@@ -2,9 +2,10 @@
 // current one can be handed out. All of it can be read again from the file, and is when a thread
 // claims a lane that another thread had before.
 //
-// It may be out of date: another lane may have taken a span over, or emptied it (other_lanes.cc). So
-// each operation looks at a span's word before it uses what is remembered of it, and forgets a span
-// that is no longer the lane's. A span that went and came back may be remembered twice: harmless.
+// It may be out of date: another lane may have taken a span over, or emptied it (other_lanes.cc).
+// So each operation looks at a span's word before it uses what is remembered of it, and forgets a
+// span that is no longer the lane's. A span that went and came back may be remembered twice:
+// harmless.
 #pragma once
 
 #include <array>

@@ -7,7 +7,7 @@
 // STEPS   When fewer free spans than half a chunk are left at the end of the file, it grows by one
 //         chunk: small stores stay small. For a large file the limit is a thirty-second of the
 //         file, and the file grows until twice that is free. Free spans further in front do not
-//         count. Before the first of the spans at the end is taken, the spans of other lanes are searched
+//         count. Before the first of the spans at the end is taken, other lanes' spans are searched
 //         (other_lanes.cc), so that the reserve is not used up while there is room elsewhere.
 // WHO     A thread that takes one of the last spans wakes the heartbeat thread of its own process.
 //         Those of several processes may grow the file at once: of equal steps one counts.
@@ -33,8 +33,8 @@ class Room {
  public:
   explicit Room(process::Session& session);
 
-  // Whether a free span lies in the reserve at the end, and no thread of this process has looked for
-  // room elsewhere at about this size: then it should. ReserveReached says that it was in vain.
+  // Whether a free span lies in the reserve at the end, and no thread of this process has looked
+  // for room elsewhere at about this size: then it should. ReserveReached says that it was in vain.
   [[nodiscard]] bool IsReserve(std::uint64_t span, std::uint64_t span_count) const;
   void ReserveReached(std::uint64_t span_count);
   // The first span of the reserve.

@@ -29,7 +29,7 @@ SizeClass Make(std::uint64_t span_bytes, std::uint32_t block_bytes) {
   made.block_count = count;
   made.data_start = static_cast<std::uint32_t>(start());
   COMMY_DCHECK(made.data_start + std::uint64_t{count} * block_bytes <= span_bytes);
-  COMMY_DCHECK(count <= UINT16_MAX);  // LaneSpans keeps block numbers in so many bits.
+  COMMY_DCHECK(count <= UINT16_MAX);  // LaneSpans keeps block numbers in 16 bits.
   COMMY_DCHECK(base::IsAligned(block_bytes, block_bytes < kLinesFrom ? 16 : kLineBytes));
   made.reciprocal = ((std::uint64_t{1} << 32U) + block_bytes - 1) / block_bytes;
   return made;

@@ -1,7 +1,7 @@
 // BackgroundWork: two counters, which only ever wait for each other with a bound.
 //
 // No lock: one that a fork() takes would have to be given back by a child whose thread has another
-// id. Who comes second sees the other's count and steps back: work gives way to a fork().
+// id. The second to come sees the other's count and steps back: work gives way to a fork().
 #include "platform/background_work.h"
 
 #include <atomic>

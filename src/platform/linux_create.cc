@@ -1,4 +1,4 @@
-// Creating a file that appears under its name complete, or not at all; also in the place of another.
+// Creating a file that appears under its name complete, or not at all; also in place of another.
 //
 // The file is made without a name in the directory it will live in, filled by the caller, and then
 // linked. If the process dies before, nothing is left. Where the file system has no nameless files
@@ -77,7 +77,7 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// A hidden name beside `path` that nobody else has.
+// A hidden name beside `path` that is nowhere in use.
 std::string ProvisionalName(Platform& platform, const std::string& path) {
   std::uint64_t random = 0;
   platform.RandomBytes(&random, sizeof random);
@@ -139,7 +139,7 @@ absl::StatusOr<Descriptor> LinuxPlatform::CreateReplacement(const std::string& p
     if (errno != EOPNOTSUPP && errno != EISDIR) {
       return base::ErrnoStatus(errno, "create a file beside " + path);
     }
-    // It has a name, by which nobody shall open it before it has its mode.
+    // It has a name, by which no process may open it before it has its mode.
     COMMY_ASSIGN_OR_RETURN(made, CreateProvisional(*this, path, S_IRUSR | S_IWUSR));
   }
   struct stat now {};

@@ -1,4 +1,4 @@
-// In which pages a mapping lies, and what can be wished of that.
+// In which pages a mapping lies, and advice about that.
 #include <algorithm>
 #include <array>
 #include <cinttypes>
@@ -50,8 +50,8 @@ std::uint64_t ReadBytes(std::string_view line, std::string_view name) {
              : 0;
 }
 
-// What a control group of this process may have in memory. A file that says "max", or that there is not,
-// says nothing.
+// The memory limit of this process's control groups. A file that says "max", or that does not
+// exist, sets no limit.
 std::uint64_t GroupLimitBytes() {
   std::ifstream groups("/proc/self/cgroup");  // "0::/group" in version 2.
   std::string own;

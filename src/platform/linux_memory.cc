@@ -57,7 +57,7 @@ void* ReserveAddresses(std::uint64_t size_bytes) {
   for (const auto& [piece, bytes] :
        {std::pair{from, before}, std::pair{from + before + needed, reserved - before - needed}}) {
     if (bytes != 0) {
-      (void)::munmap(piece, bytes);  // What cannot be given back costs addresses and nothing else.
+      (void)::munmap(piece, bytes);  // A piece that stays costs addresses and nothing else.
     }
   }
   return from + before;
@@ -83,7 +83,7 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
   const auto failed = [&](int error) {
     const absl::Status status = base::ErrnoStatus(
         error, absl::StrCat("map ", base::HumanBytes(size_bytes), " of ", NameOf(fd)));
-    // EINVAL is what valgrind says of more than it can give.
+    // Valgrind answers EINVAL to more than it can give.
     return error == ENOMEM || (error == EINVAL && size_bytes != 0)
                ? base::ResourceExhausted(
                      status.message(),
@@ -113,7 +113,7 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
     ::munmap(address, size_bytes);
     return failed(error);
   }
-  // A core dump of the whole region would be useless and large. Only a wish, so errors do not count.
+  // A core dump of the whole region would be useless and large. Only advice: errors do not count.
   ::madvise(address, size_bytes, MADV_DONTDUMP);
   return static_cast<std::byte*>(address);
 }

@@ -10,7 +10,7 @@
 //          attach-2  refuse if dirty and not "same boot, same file"; else go on
 //          attach-3  generation + 1 by CAS
 //          dirty-1   (once a session and cycle, before its first change, when the operation shows
-//                    in its lane) store boot id and identity, CAS clean -> dirty with the next cycle;
+//                    in its lane) store boot id and identity; CAS clean -> dirty, next cycle;
 //                    sync that page, also if it was dirty already
 //          dirty-2   (each operation) take an arming bit away by CAS
 //          sync-1    sync the whole file, which is the long part
@@ -43,9 +43,9 @@
 //
 // "Same file" is device, inode and birth time: a copy made by reading a store in use is another
 // inode, and is recognised. Sessions that race in dirty-1 store the same values. Two cases are
-// left: an old copy written back over the very same inode within one boot, and write-back errors that the
-// kernel reports to nobody. (A counter beside the file would also catch the first. But two sessions
-// that race to set it, one of them killed in between, would leave a good store refused.)
+// left: an old copy written back over the very same inode within one boot, and write-back errors
+// that the kernel reports to nobody. (A counter beside the file would also catch the first. But two
+// sessions that race to set it, one of them killed in between, would leave a good store refused.)
 #pragma once
 
 #include <cstdint>
