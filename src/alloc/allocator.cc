@@ -58,6 +58,7 @@ bool Allocator::Locate(std::uint64_t offset_bytes, Place* place) const {
       region_.At(region_.SpanOffset(place->span), geometry.span_bytes, 8) == nullptr) {
     return false;
   }
+  // Pairs with the CAS that made it kSmall or a run: the span's header and states are seen.
   place->raw_word = region_.span_word(place->span).load(std::memory_order_acquire);
   place->word = Unpack(place->raw_word);
   const std::uint64_t inside_span = offset_bytes - region_.SpanOffset(place->span);
@@ -136,6 +137,7 @@ void Allocator::LowerHint(std::uint64_t span) {
 }
 
 void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
+  // Pairs with the CAS that retired it, so that the epoch read below is no older.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
@@ -203,6 +205,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
         region_.header().span_hint.store(0, std::memory_order_relaxed);
         continue;
       }
+      // Pairs with the CAS that set it free: what was stored in the span is over.
       if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
         region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
         room_.Taken(span + 1, seen_count);
@@ -230,6 +233,7 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
   COMMY_DCHECK(lane < region_.geometry().lane_count);
   COMMY_DCHECK(lane != own.lane().index());  // N1
   for (const region::Shared64& word : dead.notes) {
+    // Pairs with the release of the dead lane's SetNote().
     const Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == NoteKind::kRaw) {
       Retire(own, note.offset_bytes);

@@ -199,6 +199,7 @@ class Allocator {
                                             std::uint64_t epoch) const;
   [[nodiscard]] base::Shared8* StatesOf(std::uint64_t span) const;
   [[nodiscard]] std::uint64_t EpochNow() const {
+    // After an unlinking, no epoch older than it: one order with that CAS and the one of V4.
     return region_.header().epoch.load(std::memory_order_seq_cst);
   }
   bool Locate(std::uint64_t offset_bytes, Place* place) const;

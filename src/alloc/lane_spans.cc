@@ -136,6 +136,7 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
     const std::uint32_t index = spans.free.back();
     spans.free.pop_back();
     COMMY_DCHECK(index < sizes.block_count);
+    // Pairs with the CAS that retired or freed it.
     BlockState seen = states[index].load(std::memory_order_acquire);
     if (!IsReusable(seen, epoch)) {
       continue;  // Evacuated since, or its tag has come round: the next walk finds it.
@@ -156,6 +157,7 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
 }
 
 bool LaneSpans::IsMine(std::uint32_t size_class, std::uint64_t span) const {
+  // Pairs with emptying-3 and -4: a span that has changed hands is no longer this lane's.
   const SpanWord word = Unpack(allocator_.region_.span_word(span).load(std::memory_order_acquire));
   return word.kind == SpanKind::kSmall && word.lane == lane_.index() &&
          word.size_class == size_class;
@@ -332,6 +334,7 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
     const std::uint64_t mask = left >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left)) - 1;
     words[word].store(all_free & mask, std::memory_order_relaxed);
   }
+  // Publishes the header and the states to Locate() and to thieves.
   [[maybe_unused]] const bool opened = region.span_word(span).CompareAndSet(
       claimed, Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
       std::memory_order_seq_cst);

@@ -89,6 +89,7 @@ Allocator::TakeOver Allocator::TakeFromOthers(Operation& op, const Wanted& wante
 }
 
 Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std::uint64_t span) {
+  // Pairs with the CAS that made it kSmall: its states are seen.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
   if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count() || word.number != 0 ||
@@ -112,7 +113,8 @@ bool Allocator::TakeIdleSpan(Operation& op, std::uint64_t span, std::uint64_t ra
   SpanWord word = Unpack(raw);
   COMMY_DCHECK(word.kind == SpanKind::kSmall && word.number == 0);
   COMMY_DCHECK(word.lane != op.lane().index());
-  // While the lane is held nobody can begin an operation in it, and it has none.
+  // While the lane is held no thread can begin an operation in it, and it has none. The release
+  // below pairs with the CAS of the next thread that claims the lane.
   Shared64& owner = region_.lane(word.lane).owner;
   if (owner.load(std::memory_order_relaxed) != 0 ||
       !owner.CompareAndSet(0, session_.owner_word(), std::memory_order_seq_cst)) {

@@ -138,6 +138,7 @@ bool Room::GrowAhead() {
     late = session_.platform().MonotonicNs() > deadline;
     std::this_thread::yield();  // A thread that needs the room may be waiting for this processor.
   }
+  // Pairs with the load in Taken(): a thread that sees 0 wakes the heartbeat thread itself.
   growing_to_.store(0, std::memory_order_seq_cst);
   if (late) {
     session_.Nudge();  // The rest follows; a beat, or a fork(), comes between.

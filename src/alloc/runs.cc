@@ -153,11 +153,13 @@ bool Allocator::ClaimRunAt(Operation& op, NoteKind kind, std::uint64_t first, st
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunClaim, first, count));
   bool won = true;
   for (std::uint64_t i = 1; won && i < count; ++i) {
+    // run-1. Pairs with the CAS that set the span free.
     won = region_.span_word(first + i).CompareAndSet(0, body, std::memory_order_seq_cst);
   }
+  // run-2: publishes the run to Locate().
   if (won && region_.span_word(first).CompareAndSet(0, head, std::memory_order_seq_cst)) {
-    // One store turns the claim's note into the block's, so that there is no moment at which a
-    // published block has only the claim's.
+    // run-3: one store turns the claim's note into the block's, so that at no moment a published
+    // block has only the claim's.
     op.SetNote(place, process::BlockNote(kind, region_.SpanOffset(first)));
     return true;
   }
@@ -195,7 +197,7 @@ void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t re
   const std::uint64_t count = Unpack(retired_word).number;
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
   const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
-  // From exactly the word that was found old enough: another run may have come and gone since.
+  // run-5. From exactly the word that was found old enough: another run may have come and gone.
   if (region_.span_word(first).CompareAndSet(retired_word, mine, std::memory_order_seq_cst)) {
     FinishRunFree(lane, first, count);
   }

@@ -94,6 +94,7 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
       About(path_, platform_.Populate(base_ + words_begin, words_end - words_begin)));
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + seen_bytes, end_bytes - seen_bytes)));
+  // growth-3. Its acquire is the load in span_count().
   std::uint64_t now = header().size_bytes.load(std::memory_order_acquire);
   while (now < end_bytes &&
          !header().size_bytes.compare_exchange(now, end_bytes, std::memory_order_acq_rel)) {
@@ -127,6 +128,7 @@ absl::Status Region::GrowLanes(std::uint32_t count) {
   const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
+  // Its acquire is the load in lanes_ready().
   std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
   while (ready < count &&
          !header().lanes_ready.compare_exchange(ready, count, std::memory_order_acq_rel)) {

@@ -234,12 +234,14 @@ bool Region::RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes)
 }
 
 std::uint32_t Region::lanes_ready() const {
+  // Pairs with the CAS in GrowLanes(): the pages of these lanes exist.
   const std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(ready, geometry_.lane_count));
 }
 
 std::uint64_t Region::span_count() const {
   const std::uint64_t first = geometry_.data_offset;
+  // Pairs with growth-3: these spans and their words have disk blocks.
   const std::uint64_t size_bytes = header().size_bytes.load(std::memory_order_acquire);
   if (size_bytes <= first) {
     return 0;
@@ -264,6 +266,7 @@ absl::StatusOr<Descriptor> Region::LockSlot(std::uint32_t slot_index) const {
 }
 
 absl::Status Region::MakeDirty() {
+  // Pairs with the store below: that thread's sync of the page is over.
   const std::uint32_t synced = synced_dirty_.load(std::memory_order_acquire);
   const absl::StatusOr<std::uint32_t> now = MarkDirty(platform_, fd_.fd(), header(), synced);
   if (!now.ok()) {

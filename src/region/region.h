@@ -177,6 +177,7 @@ class Region {
   // clock: by each operation, once it shows in its lane. One load, unless the store was clean.
   absl::Status EnsureDirty() { return NeedsDirty() ? MakeDirty() : absl::OkStatus(); }
   [[nodiscard]] bool NeedsDirty() const {
+    // Pairs with the CAS of sync-2 and sync-5, and with the store in MakeDirty().
     return SessionPart(header().clean_word.load(std::memory_order_acquire)) !=
            synced_dirty_.load(std::memory_order_acquire);
   }
