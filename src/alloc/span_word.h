@@ -47,8 +47,8 @@ struct SpanWord {
   SpanKind kind = SpanKind::kFree;
   std::uint8_t size_class = 0;  // Or the tag of a retired one.
   std::uint16_t lane = 0;
-  std::uint32_t number =
-      0;  // Spans of a run, or the run's first span; of a small one, who empties it.
+  // Spans of a run, or the run's first span; of a small span, the lane that empties it, plus one.
+  std::uint32_t number = 0;
 };
 
 constexpr std::uint64_t Pack(const SpanWord& word) {

@@ -150,7 +150,7 @@ absl::StatusOr<Descriptor> LinuxPlatform::CreateReplacement(const std::string& p
   if (!same_owner && ::fchown(made.fd(), old.st_uid, old.st_gid) != 0) {
     return base::FailedPrecondition("replace ", path, ": it belongs to user ", old.st_uid,
                                     " and group ", old.st_gid,
-                                    ", to whom this process may not give a new file");
+                                    "; this process may not give them a new file");
   }
   // After the owner, whose change takes some bits away.
   constexpr mode_t kModeBits = 07777;
