@@ -16,8 +16,8 @@ using process::Note;
 using process::NoteKind;
 using process::Operation;
 
-// Of a retired span or run. Its tag is read before the CAS that gives it up, so it may be one behind:
-// one epoch more than for a block.
+// For a retired span or run. Its tag is read before the CAS that gives it up, so it may be one
+// behind: one epoch more than for a block.
 bool IsSpanOldEnough(const SpanWord& word, std::uint64_t epoch) {
   return IsOldEnough(word.size_class, epoch) && IsOldEnough(word.size_class, epoch - 1);
 }
@@ -40,6 +40,8 @@ LaneSpans& Allocator::SpansOf(process::Lane& lane) {
 
 absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, NoteKind kind,
                                                   std::uint64_t size_bytes, Purpose purpose) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(size_bytes != 0);
   if (size_bytes <= classes_.small_bytes_max()) [[likely]] {
     return SpansOf(op.lane()).Allocate(op, classes_.ClassFor(size_bytes), kind, purpose);
   }
@@ -56,9 +58,11 @@ bool Allocator::Locate(std::uint64_t offset_bytes, Place* place) const {
       region_.At(region_.SpanOffset(place->span), geometry.span_bytes, 8) == nullptr) {
     return false;
   }
+  // Pairs with the CAS that made it kSmall or a run: the span's header and states are seen.
   place->raw_word = region_.span_word(place->span).load(std::memory_order_acquire);
   place->word = Unpack(place->raw_word);
   const std::uint64_t inside_span = offset_bytes - region_.SpanOffset(place->span);
+  COMMY_DCHECK(inside_span < geometry.span_bytes);
   if (place->word.kind == SpanKind::kRunHead || place->word.kind == SpanKind::kRunRetired) {
     place->is_run = true;
     return inside_span == 0;
@@ -133,6 +137,7 @@ void Allocator::LowerHint(std::uint64_t span) {
 }
 
 void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
+  // Pairs with the CAS that retired it, so that the epoch read below is no older.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
@@ -154,6 +159,7 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
   const std::uint64_t count = region_.span_count();
   const std::uint64_t hint =
       std::min(region_.header().span_hint.load(std::memory_order_relaxed), count);
+  COMMY_DCHECK(hint <= count);
   bool have = false;
   std::uint64_t seen_free = 0;
   for (std::uint64_t step = 0; step < count; ++step) {
@@ -164,6 +170,7 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
         continue;
       }
     }
+    COMMY_DCHECK(span < count);
     if (!have) {
       have = true;
       *found = span;
@@ -177,6 +184,8 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* 
 
 absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t size_class,
                                                    std::uint64_t spare, bool* look_again) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(op.lane().index() <= UINT16_MAX);
   const std::uint64_t claimed =
       Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
   const Wanted wanted{.class_min = size_class, .class_max = size_class};
@@ -196,6 +205,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
         region_.header().span_hint.store(0, std::memory_order_relaxed);
         continue;
       }
+      // Pairs with the CAS that set it free: what was stored in the span is over.
       if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
         region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
         room_.Taken(span + 1, seen_count);
@@ -207,7 +217,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       *look_again = true;
       return base::ResourceExhausted("look again");
     }
-    // A dead participant's pin may be all that keeps what was retired from being used again.
+    // A dead participant's pin may be all that holds back the reuse of retired blocks.
     (void)op.session().PushEpoch();
     const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, spare);
     COMMY_RETURN_IF_ERROR(room_.Grow(seen_count, spare + 1 - at_end));
@@ -219,7 +229,11 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
 absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
   const auto lane = static_cast<std::uint32_t>(
       (region_.OffsetOf(&dead) - region_.geometry().lanes_offset) / sizeof(region::LaneLayout));
+  COMMY_DCHECK(own.entered());
+  COMMY_DCHECK(lane < region_.geometry().lane_count);
+  COMMY_DCHECK(lane != own.lane().index());  // N1
   for (const region::Shared64& word : dead.notes) {
+    // Pairs with the release of the dead lane's SetNote().
     const Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == NoteKind::kRaw) {
       Retire(own, note.offset_bytes);

@@ -35,8 +35,8 @@ namespace commy::alloc {
 
 class LaneSpans;
 
-// What an allocation is for. The last free spans of a full store are kept for what makes room, and the
-// very last for what makes room whatever snapshots are held.
+// The purpose of an allocation. The last free spans of a full store are kept for operations that
+// make room, and the very last for those that make room whatever snapshots are held.
 enum class Purpose : std::uint8_t {
   kOrdinary,
   kMakesRoom,  // A delete: but a snapshot may need what it deletes.
@@ -81,9 +81,9 @@ class Allocator {
                                          std::uint64_t size_bytes,
                                          Purpose purpose = Purpose::kOrdinary);
 
-  // Gives a block back once two epochs have passed. Nobody who pins from now on may be able to
-  // reach it, and `op` must have been pinned before it was unlinked. Does nothing if the block is
-  // not in use, so it may be called again, by anyone. False: `offset_bytes` is no block at all.
+  // Gives a block back once two epochs have passed. A thread that pins from now on must not be able
+  // to reach it, and `op` must have been pinned before it was unlinked. Does nothing if the block
+  // is not in use, so any thread may repeat it. False: `offset_bytes` is no block at all.
   bool Retire(process::Operation& op, std::uint64_t offset_bytes);
 
   // Asks the processor for what Retire(offset_bytes) will touch. Advice only.
@@ -96,35 +96,36 @@ class Allocator {
 
   // Recovery of a dead lane: settles its runs, spans that it was setting up, and its kRaw notes.
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
-  // Which spans of other lanes are wanted besides those that are empty: of these classes, and with so
-  // many blocks free. None, if no class is in the range.
+  // The spans of other lanes that are wanted besides the empty ones: of these classes, and with
+  // this share of their blocks free. None, if no class is in the range.
   struct Wanted {
     std::uint32_t class_min = 1;
     std::uint32_t class_max = 0;
-    std::uint32_t share = 8;     // One in so many.
+    std::uint32_t share = 8;     // One block in `share`.
     bool of_the_living = false;  // Also those of lanes that have an owner.
   };
-  // What came of it, the best last.
+  // The result, the best last.
   enum class TakeOver : std::uint8_t {
     kNothing,
     kEmptied,  // A span will be free.
     kLater,    // One is the lane's, and its blocks can be used when the epoch has moved.
     kAtOnce,   // The lane has one more that has blocks.
   };
-  // Spans of other lanes; the steps are those of other_lanes.cc. Looks at `span_limit` of them, from where
-  // the last look of this process ended.
+  // Takes spans of other lanes, by the steps of other_lanes.cc. Looks at `span_limit` of them, from
+  // where the last look of this process ended.
   TakeOver TakeFromOthers(process::Operation& op, const Wanted& wanted, std::uint64_t span_limit);
-  // For who found the store full: gives back every span that is empty by now, this lane's and others'.
-  // Whether there was any; they can be used when the epoch has moved on. Linear, in operations of its
-  // own. Requires: the calling thread is in no operation.
+  // For a thread that found the store full: gives back every span that has become empty, this
+  // lane's and others'. Returns whether there was any; they can be used when the epoch has moved
+  // on. Linear, in operations of its own. Requires: the calling thread is in no operation.
   bool EmptyOthers();
-  // Background: keeps some room ahead of use, and what this process writes to in its page table.
+  // Background: keeps some room ahead of use, and the pages that this process writes to in its page
+  // table.
   void KeepRoom() { room_.Keep(); }
 
-  // Walks every block of every span. Linear; exact only while nobody writes.
+  // Walks every block of every span. Linear; exact only while no thread writes.
   void ForEachBlock(const std::function<void(const BlockInfo&)>& visit) const;
-  // Reports every span that contradicts itself, or is accounted for by nobody: no run names it, and no lane
-  // that it names is at it. Linear; with writers about, only what is found again counts.
+  // Reports every span that contradicts itself, or that neither a run nor the lane that it names
+  // accounts for. Linear; while others write, only a fault that is found twice counts.
   [[nodiscard]] std::vector<std::string> SpanFaults() const;
   // The first of these. DataLoss.
   [[nodiscard]] absl::Status CheckSpans() const;
@@ -138,7 +139,7 @@ class Allocator {
   // Free spans that an ordinary allocation leaves, and that a delete leaves.
   static constexpr std::uint64_t kReserveSpans = 4;
   static constexpr std::uint64_t kClearsSpans = 2;
-  // That many spans are looked at between two steps of the epoch, or before the file grows.
+  // The spans that are looked at between two steps of the epoch, or before the file grows.
   static constexpr std::uint64_t kSpansAtOnce = 256;
 
   static constexpr std::uint64_t Spare(Purpose purpose) {
@@ -168,15 +169,14 @@ class Allocator {
     std::uint64_t end = 0;
     std::uint64_t place = 0;  // Where to begin.
   };
-  // One pass over the span words. `*waiting`: spans that were passed by since they were retired a moment
-  // ago.
+  // One pass over the span words. `*waiting`: the spans that were retired too recently to be used.
   std::uint64_t TryClaimRun(process::Operation& op, process::NoteKind kind, const RunSearch& search,
                             std::uint64_t* waiting);
   bool ClaimRunAt(process::Operation& op, process::NoteKind kind, std::uint64_t first,
                   std::uint64_t count);
-  // Claims one free span for `op`'s lane, but for the last `spare`; leaves it kClaimed. `size_class` is
-  // what it is for. ResourceExhausted: there is none; also if one of another lane was taken over
-  // instead, whose blocks can be used (`*look_again`).
+  // Claims one free span of `size_class` for `op`'s lane, but none of the last `spare`; leaves it
+  // kClaimed. ResourceExhausted: there is none; or a span of another lane was taken over instead,
+  // whose blocks can be used (`*look_again`).
   absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, std::uint32_t size_class,
                                           std::uint64_t spare, bool* look_again);
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, std::uint64_t* found);
@@ -191,7 +191,7 @@ class Allocator {
   // Spans of other lanes, one by one.
   TakeOver TakeSpan(process::Operation& op, const Wanted& wanted, std::uint64_t span);
   bool TakeIdleSpan(process::Operation& op, std::uint64_t span, std::uint64_t raw);
-  // E0 to E6; `keep`: E4, if it is not empty.
+  // emptying-0 to emptying-6; `keep`: emptying-4, if it is not empty.
   TakeOver Empty(process::Operation& op, std::uint64_t span, std::uint64_t raw, bool keep);
   void FinishTaking(std::uint32_t thief, std::uint64_t span);
   void PutBack(std::uint32_t thief, std::uint64_t span);
@@ -199,6 +199,7 @@ class Allocator {
                                             std::uint64_t epoch) const;
   [[nodiscard]] base::Shared8* StatesOf(std::uint64_t span) const;
   [[nodiscard]] std::uint64_t EpochNow() const {
+    // After an unlinking, no epoch older than it: one order with that CAS and the one of V4.
     return region_.header().epoch.load(std::memory_order_seq_cst);
   }
   bool Locate(std::uint64_t offset_bytes, Place* place) const;

@@ -3,15 +3,16 @@
 //   0        not a block       1  free      2  used      3  evacuated: the span is being emptied
 //   4..129   retired at epoch; the tag is epoch mod 126
 //
-//   free    -> used      CAS, only by the lane that owns the span, which has looked that it does under
-//                        the same pin, after noting the block
-//   used    -> retired   CAS, by anyone who was pinned before the block was unlinked; who finds it
-//                        retired already is done
+//   free    -> used      CAS, only by the lane that owns the span. It has looked that it does under
+//                        the same pin, and has noted the block before.
+//   used    -> retired   CAS, by any thread that was pinned before the block was unlinked; a thread
+//                        that finds it retired already is done
 //   retired -> used      CAS, likewise, when the epoch (read under that pin) is two ahead
-//   free, retired -> evacuated -> free, retired   CAS, by who has claimed the span: other_lanes.cc
+//   free, retired -> evacuated -> free, retired   CAS, by the lane that has claimed the span: see
+//                        other_lanes.cc
 //
-// The pin of who reclaims keeps the epoch from moving more than one while he compares, so that a
-// tag cannot come round unseen. An age of 125 is a tag one ahead of the reader's epoch.
+// The pin of the reclaiming thread keeps the epoch from moving more than one while it compares, so
+// that a tag cannot come round unseen. An age of 125 is a tag one ahead of the reader's epoch.
 #pragma once
 
 #include <cstdint>
@@ -48,5 +49,11 @@ constexpr bool IsReusable(BlockState state, std::uint64_t epoch) {
   return state == kFree ||
          (IsRetired(state) && IsOldEnough(static_cast<std::uint8_t>(state - kRetiredFirst), epoch));
 }
+
+static_assert(kRetiredLast == 129);
+// Two epochs behind, at least; a tag that is one ahead, of a newer epoch, is no old one.
+static_assert(!IsOldEnough(EpochTag(200), 200) && !IsOldEnough(EpochTag(200), 201));
+static_assert(IsOldEnough(EpochTag(200), 202) && IsOldEnough(EpochTag(200), 200 + kTagCount - 2));
+static_assert(!IsOldEnough(EpochTag(200), 199));
 
 }  // namespace commy::alloc

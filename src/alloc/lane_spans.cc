@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::alloc {
@@ -14,12 +15,12 @@ using process::Operation;
 
 constexpr std::size_t kSpansPerWalk = 8;
 constexpr std::size_t kTidySpans = 16;
-constexpr std::uint32_t kWalksInVain = 8;  // After so many the epoch is moved on all the same.
+constexpr std::uint32_t kWalksInVain = 8;  // After these the epoch is moved on anyway.
 constexpr std::uint32_t kPrefetchBytes = 256;
-// Of a living lane, one that has so great a part of its blocks free, if there is one.
+// Of a living lane, a span with one block in this many free is preferred.
 constexpr std::uint32_t kShareWorthwhile = 8;
-// Sizes of blocks that spans of the reserve are cut into, unless larger ones are needed: of tombstones, and
-// of what an index and the catalog are made of.
+// Sizes of blocks that spans of the reserve are cut into, unless larger ones are needed: those of
+// tombstones, and those of the blocks of an index and the catalog.
 constexpr std::uint64_t kReserveBlockForDeletes = 512;
 constexpr std::uint64_t kReserveBlockForClears = 5120;
 
@@ -47,6 +48,8 @@ void LaneSpans::Reload() {
 
 absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t size_class,
                                                   process::NoteKind kind, Purpose purpose) {
+  COMMY_DCHECK(&op.lane() == &lane_);  // N1
+  COMMY_DCHECK(size_class < by_class_.size());
   Spans& spans = by_class_[size_class];
   const std::uint32_t place = op.AddNote(0);
   while (true) {
@@ -104,7 +107,8 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
       return offset;
     }
   } else {
-    // One of another lane; its blocks can be used when the epoch has moved, at the caller's next try.
+    // One of another lane. Its blocks can be used once the epoch has moved: at the caller's next
+    // try.
     allocator_.TakeFromOthers(op,
                               {.class_min = size_class,
                                .class_max = classes.count() - 1,
@@ -122,6 +126,7 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
   }
   const SizeClass& sizes = allocator_.classes().at(size_class);
   const std::uint64_t epoch = allocator_.EpochNow();
+  COMMY_DCHECK(note_place < op.notes_used());  // O1
   Shared8* const states = allocator_.StatesOf(spans.current);
   if (states == nullptr || !IsMine(size_class, spans.current)) {
     spans.free.clear();
@@ -130,15 +135,20 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
   while (!spans.free.empty()) {
     const std::uint32_t index = spans.free.back();
     spans.free.pop_back();
+    COMMY_DCHECK(index < sizes.block_count);
+    // Pairs with the CAS that retired or freed it.
     BlockState seen = states[index].load(std::memory_order_acquire);
     if (!IsReusable(seen, epoch)) {
       continue;  // Evacuated since, or its tag has come round: the next walk finds it.
     }
     const std::uint64_t offset = allocator_.region_.SpanOffset(spans.current) + sizes.data_start +
                                  std::uint64_t{index} * sizes.block_bytes;
+    COMMY_DCHECK(base::IsAligned(offset, region::kBlockAlignBytes));  // A note keeps no more of it.
     op.SetNote(note_place, process::BlockNote(kind, offset));
     if (states[index].compare_exchange(seen, kUsed, std::memory_order_seq_cst)) {
       PrefetchNext(sizes, spans);
+      COMMY_DCHECK_EXPENSIVE(allocator_.BlockBytes(offset) == sizes.block_bytes);
+      COMMY_DCHECK_EXPENSIVE(allocator_.IsUsed(offset));  // B2
       return offset;
     }
     op.SetNote(note_place, 0);
@@ -147,12 +157,14 @@ std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Span
 }
 
 bool LaneSpans::IsMine(std::uint32_t size_class, std::uint64_t span) const {
+  // Pairs with emptying-3 and -4: a span that has changed hands is no longer this lane's.
   const SpanWord word = Unpack(allocator_.region_.span_word(span).load(std::memory_order_acquire));
   return word.kind == SpanKind::kSmall && word.lane == lane_.index() &&
          word.size_class == size_class;
 }
 
 void LaneSpans::Forget(Spans& spans, std::size_t index) {
+  COMMY_DCHECK(index < spans.all.size());
   if (spans.all[index] == spans.current) {
     spans.current = 0;
     spans.free.clear();
@@ -182,6 +194,7 @@ void LaneSpans::PrepareTable(std::uint64_t epoch) {
   if (table_epoch_ == epoch) {
     return;
   }
+  COMMY_DCHECK(IsReusable(kFree, epoch) && !IsReusable(kUsed, epoch));  // B3
   for (std::size_t state = 0; state < reusable_.size(); ++state) {
     reusable_[state] = IsReusable(static_cast<BlockState>(state), epoch);
     waits_[state] = IsRetired(static_cast<BlockState>(state)) && !reusable_[state];
@@ -213,15 +226,18 @@ void LaneSpans::CollectFree(const SizeClass& size_class, std::uint64_t span,
       }
     }
   }
+  COMMY_DCHECK(free.size() <= size_class.block_count);
 }
 
 bool LaneSpans::FindSpan(std::uint32_t size_class, Spans& spans, std::size_t span_limit,
                          std::size_t wanted) {
+  COMMY_DCHECK(wanted != 0);
   const SizeClass& sizes = allocator_.classes().at(size_class);
   PrepareTable(allocator_.EpochNow());
   saw_waiting_ = false;
   for (std::size_t walk = std::min(span_limit, spans.all.size()); walk > 0; --walk) {
     spans.next = spans.next + 1 >= spans.all.size() ? 0 : spans.next + 1;
+    COMMY_DCHECK(spans.next < spans.all.size());
     const std::uint64_t span = spans.all[spans.next];
     if (!IsMine(size_class, span)) {
       Forget(spans, spans.next);
@@ -258,7 +274,7 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   }
   bool look_again = false;
   absl::Status status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
-  // Full: whatever can be found anywhere will do now.
+  // Full: any block anywhere is good enough now.
   for (int push = 0; push < 4 && absl::IsResourceExhausted(status); ++push) {
     if (FindSpan(size_class, spans, spans.all.size(), 1)) {
       return absl::OkStatus();
@@ -270,8 +286,8 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   if (!absl::IsResourceExhausted(status)) {
     return status;
   }
-  // Be it a single block in the span of another lane. (Those of a living one can be used when the epoch has
-  // moved, at the caller's next try.)
+  // Even a single block in the span of another lane. (Those of a living one can be used once the
+  // epoch has moved: at the caller's next try.)
   const std::uint64_t all = op.region().span_count();
   Allocator::Wanted last{.class_min = size_class, .class_max = size_class, .share = UINT32_MAX};
   if (allocator_.TakeFromOthers(op, last, all) == Allocator::TakeOver::kAtOnce &&
@@ -310,6 +326,7 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
   header->block_count = sizes.block_count;
   header->data_start = sizes.data_start;
   const std::uint64_t padded = base::AlignUp(sizes.block_count, 8);
+  COMMY_DCHECK(sizeof(*header) + padded <= sizes.data_start);
   auto* const words = reinterpret_cast<Shared64*>(allocator_.StatesOf(span));
   for (std::uint64_t word = 0; word < padded / 8; ++word) {
     const std::uint64_t left = sizes.block_count - word * 8;
@@ -317,13 +334,16 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
     const std::uint64_t mask = left >= 8 ? ~std::uint64_t{0} : (std::uint64_t{1} << (8 * left)) - 1;
     words[word].store(all_free & mask, std::memory_order_relaxed);
   }
-  region.span_word(span).CompareAndSet(
+  // Publishes the header and the states to Locate() and to thieves.
+  [[maybe_unused]] const bool opened = region.span_word(span).CompareAndSet(
       claimed, Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),
       std::memory_order_seq_cst);
+  COMMY_DCHECK(opened);  // N1: a claimed span is the lane's alone.
   spans.all.push_back(span);
   spans.current = span;
   PrepareTable(allocator_.EpochNow());
   CollectFree(sizes, span, spans.free);
+  COMMY_DCHECK(spans.free.size() == sizes.block_count);  // B3
   return absl::OkStatus();
 }
 
@@ -359,8 +379,8 @@ void LaneSpans::ReleaseIfEmpty(std::uint32_t size_class, Spans& spans, std::size
   if (free.size() != sizes.block_count) {
     return;
   }
-  // Only this lane takes blocks of the span, so all of them stay free. (A former owner that is late finds
-  // none either: see other_lanes.cc.) If another lane has begun to empty the span, it goes on with that.
+  // Only this lane takes blocks of the span, so all of them stay free. (A former owner that is late
+  // finds none either: see other_lanes.cc.) A lane that has begun to empty the span goes on.
   const auto lane = static_cast<std::uint16_t>(lane_.index());
   if (allocator_.region_.span_word(span).CompareAndSet(
           Pack({SpanKind::kSmall, static_cast<std::uint8_t>(size_class), lane, 0}),

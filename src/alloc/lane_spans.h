@@ -1,10 +1,11 @@
 // What a lane remembers of its spans, in process memory: which they are, and which blocks of the
 // current one can be handed out. All of it can be read again from the file, and is when a thread
-// claims a lane that somebody else had before.
+// claims a lane that another thread had before.
 //
-// It may be out of date: another lane may have taken a span over, or emptied it (other_lanes.cc). So each
-// operation looks at a span's word before it uses what is remembered of it, and forgets what is not so.
-// A span that went and came back may be remembered twice, which does no harm.
+// It may be out of date: another lane may have taken a span over, or emptied it (other_lanes.cc).
+// So each operation looks at a span's word before it uses what is remembered of it, and forgets a
+// span that is no longer the lane's. A span that went and came back may be remembered twice:
+// harmless.
 #pragma once
 
 #include <array>
@@ -14,6 +15,7 @@
 #include "absl/status/statusor.h"
 
 #include "alloc/allocator.h"
+#include "base/check.h"
 
 namespace commy::alloc {
 
@@ -28,6 +30,7 @@ class LaneSpans final : public process::LaneExtension {
   bool TidyAll();
   // The lane has one span more.
   void Remember(std::uint32_t size_class, std::uint64_t span) {
+    COMMY_DCHECK(size_class < by_class_.size());
     by_class_[size_class].all.push_back(span);
   }
   // Reads the lane's spans from the file.
@@ -51,7 +54,8 @@ class LaneSpans final : public process::LaneExtension {
   // `*look_again`: not added, but a span of another lane was taken over.
   absl::Status AddSpan(process::Operation& op, std::uint32_t size_class, std::uint64_t spare,
                        bool* look_again);
-  // For what makes room, when there is no room: a block of any larger class, or one of the last spans.
+  // For operations that make room, in a full store: a block of any larger class, or one of the last
+  // spans.
   absl::StatusOr<std::uint64_t> AllocateFromReserve(process::Operation& op,
                                                     std::uint32_t size_class,
                                                     std::uint32_t note_place,
@@ -62,8 +66,9 @@ class LaneSpans final : public process::LaneExtension {
   static void Forget(Spans& spans, std::size_t index);
   void CollectFree(const SizeClass& size_class, std::uint64_t span,
                    std::vector<std::uint16_t>& free);
-  // Whether to move the epoch on may bring something: a block waits for it, as the last walk has seen,
-  // or a span of this lane; or else now and then, since others' may. It interrupts other processors.
+  // Whether a move of the epoch may bring something: the last walk has seen a block that waits for
+  // it, or a span of this lane waits. Otherwise true now and then, since others' may wait. A move
+  // interrupts other processors.
   bool IsWorthAnEpoch();
   // Looks at a few spans of any class and gives back those that are empty.
   void Tidy(std::size_t span_limit);

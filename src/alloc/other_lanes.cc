@@ -1,31 +1,34 @@
-// Room in the spans of other lanes: what has become free there is for everybody, whether the lane's
-// thread lives, reads only, or has ended.
+// Room in the spans of other lanes: what has become free there is for every lane, whether the
+// owner's thread lives, only reads, or has ended.
 //
 // A thief is a lane that needs a span. The owner goes on allocating meanwhile.
 //
-//   E0  note the span
-//   E1  CAS its word kSmall(class, L, 0) -> kSmall(class, L, me): one thief at a time
-//   E2  CAS each state that is reusable -> kEvacuated
-//   E3  all are: CAS the word -> kSpanRetired
-//   E4  or enough are: CAS the word -> kSmall(class, me, me); each state that is evacuated or retired
-//       -> retired now; CAS the word -> kSmall(class, me, 0)
-//   E5  or back: each evacuated state -> kFree; CAS the word -> kSmall(class, L, 0)
-//   E6  drop the note
+//   emptying-0  note the span
+//   emptying-1  CAS its word kSmall(class, L, 0) -> kSmall(class, L, me): one thief at a time
+//   emptying-2  CAS each state that is reusable -> kEvacuated
+//   emptying-3  all are: CAS the word -> kSpanRetired
+//   emptying-4  or enough are: CAS the word -> kSmall(class, me, me); each state that is evacuated
+//               or retired -> retired now; CAS the word -> kSmall(class, me, 0)
+//   emptying-5  or back: each evacuated state -> kFree; CAS the word -> kSmall(class, L, 0)
+//   emptying-6  drop the note
 //
-// OWNER   It looks at the word of a span before it takes a block there, under the pin of the operation.
+// OWNER   It looks at the word of a span before it takes a block there, under the operation's pin.
 //         What it learned in an earlier operation does not count.
-// LATE    An owner that looked before E3 or E4 may still be about to take a block. After E3 there is
-//         none, and the span is used again only when that owner's pin has gone. After E4 it may take one
-//         that the thief has not evacuated, but none that the thief may take as well: that one was
-//         retired at E4 or later, so it comes free when the owner's pin has gone. (Otherwise recovery of
-//         the owner could find in its note a block that is the thief's by now, and retire it.)
-// IDLE    Where nobody owns the lane there is no such owner: who holds the lane changes the span's word
-//         in one step, and uses its blocks at once.
-// DEATH   of a thief: the note tells of E1 to E5. If the word is kSmall(dead, dead), the rest of E4 is
-//         done; if it is kSmall(L, dead), E5 is. Otherwise it was over.
+// LATE    An owner that looked before emptying-3 or -4 may still be about to take a block. After
+//         emptying-3 there is none, and the span is used again only when that owner's pin is gone.
+//         After emptying-4 the owner may take a block that the thief has not evacuated, but none
+//         that the thief may take as well: that one was retired at emptying-4 or later, so it
+//         becomes free when the owner's pin is gone. (Otherwise recovery of the owner could find
+//         in its note a block that is the thief's meanwhile, and retire it.)
+// IDLE    Where nobody owns the lane there is no such owner: the thief holds the lane, changes the
+//         span's word in one step, and uses its blocks at once.
+// DEATH   of a thief: the note tells of emptying-1 to -5. If the word is kSmall(dead, dead),
+//         recovery does the rest of emptying-4; if it is kSmall(L, dead), emptying-5. Otherwise the
+//         protocol was over.
 // MODEL   tests/model/span_model_test.cc
 #include "alloc/allocator.h"
 #include "alloc/lane_spans.h"
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::alloc {
@@ -73,6 +76,7 @@ Allocator::TakeOver Allocator::TakeFromOthers(Operation& op, const Wanted& wante
   std::uint64_t span = others_place_.load(std::memory_order_relaxed);
   for (std::uint64_t step = std::min(span_limit, count); step > 0 && idle_left > 0; --step) {
     span = span >= count ? 0 : span;
+    COMMY_DCHECK(span < count);
     const TakeOver taken = TakeSpan(op, wanted, span++);
     idle_left -= taken == TakeOver::kAtOnce ? 1 : 0;
     best = std::max(best, taken);
@@ -85,6 +89,7 @@ Allocator::TakeOver Allocator::TakeFromOthers(Operation& op, const Wanted& wante
 }
 
 Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std::uint64_t span) {
+  // Pairs with the CAS that made it kSmall: its states are seen.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
   if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count() || word.number != 0 ||
@@ -106,7 +111,10 @@ Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std
 
 bool Allocator::TakeIdleSpan(Operation& op, std::uint64_t span, std::uint64_t raw) {
   SpanWord word = Unpack(raw);
-  // While the lane is held nobody can begin an operation in it, and it has none.
+  COMMY_DCHECK(word.kind == SpanKind::kSmall && word.number == 0);
+  COMMY_DCHECK(word.lane != op.lane().index());
+  // While the lane is held no thread can begin an operation in it, and it has none. The release
+  // below pairs with the CAS of the next thread that claims the lane.
   Shared64& owner = region_.lane(word.lane).owner;
   if (owner.load(std::memory_order_relaxed) != 0 ||
       !owner.CompareAndSet(0, session_.owner_word(), std::memory_order_seq_cst)) {
@@ -129,30 +137,39 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
     return TakeOver::kNothing;  // Damaged; for `check` to report.
   }
   SpanWord word = Unpack(raw);
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(word.kind == SpanKind::kSmall && word.number == 0);
+  COMMY_DCHECK(word.lane != op.lane().index());
   const SizeClass& sizes = classes_.at(word.size_class);
   const auto mine = static_cast<std::uint16_t>(op.lane().index());
-  const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kEmptying, span, 1));  // E0
+  const std::uint32_t place =
+      op.AddNote(process::RunNote(NoteKind::kEmptying, span, 1));  // emptying-0
   TakeOver result = TakeOver::kNothing;
   word.number = mine + 1U;
-  if (region_.span_word(span).CompareAndSet(raw, Pack(word), std::memory_order_seq_cst)) {  // E1
+  if (region_.span_word(span).CompareAndSet(raw, Pack(word),
+                                            std::memory_order_seq_cst)) {  // emptying-1
     std::uint32_t taken = 0;
-    for (std::uint32_t i = 0; i < sizes.block_count; ++i) {  // E2
+    for (std::uint32_t i = 0; i < sizes.block_count; ++i) {  // emptying-2
       BlockState seen = states[i].load(std::memory_order_acquire);
       if (IsReusable(seen, EpochNow()) &&
           states[i].compare_exchange(seen, kEvacuated, std::memory_order_seq_cst)) {
         ++taken;
       }
     }
+    COMMY_DCHECK(taken <= sizes.block_count);
     if (taken == sizes.block_count) {
-      region_.span_word(span).CompareAndSet(
+      [[maybe_unused]] const bool emptied = region_.span_word(span).CompareAndSet(
           Pack(word), Pack({SpanKind::kSpanRetired, EpochTag(EpochNow()), 0, 0}),
-          std::memory_order_seq_cst);  // E3
+          std::memory_order_seq_cst);  // emptying-3
+      COMMY_DCHECK(emptied);           // Since emptying-1 nobody else changes the word.
       LowerHint(span);
       result = TakeOver::kEmptied;
     } else if (keep && taken != 0) {
       const std::uint64_t claimed = Pack(word);
       word.lane = mine;
-      region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+      [[maybe_unused]] const bool moved =
+          region_.span_word(span).CompareAndSet(claimed, Pack(word), std::memory_order_seq_cst);
+      COMMY_DCHECK(moved);  // Likewise.
       FinishTaking(mine, span);
       SpansOf(op.lane()).Remember(word.size_class, span);
       result = TakeOver::kLater;
@@ -160,11 +177,14 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
       PutBack(mine, span);
     }
   }
-  op.DropNotes(place);  // E6
+  op.DropNotes(place);  // emptying-6
   return result;
 }
 
 void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
+  if (span >= region_.span_count()) {
+    return;  // A damaged note.
+  }
   SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
   const std::uint64_t claimed = Pack(word);
   Shared8* const states = StatesOf(span);
@@ -173,7 +193,7 @@ void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
     return;
   }
   const std::uint32_t blocks = classes_.at(word.size_class).block_count;
-  for (std::uint32_t i = 0; i < blocks; ++i) {  // E4
+  for (std::uint32_t i = 0; i < blocks; ++i) {  // emptying-4
     BlockState seen = states[i].load(std::memory_order_acquire);
     while (seen == kEvacuated || IsRetired(seen)) {
       const BlockState now = RetiredAt(EpochNow());
@@ -187,6 +207,9 @@ void Allocator::FinishTaking(std::uint32_t thief, std::uint64_t span) {
 }
 
 void Allocator::PutBack(std::uint32_t thief, std::uint64_t span) {
+  if (span >= region_.span_count()) {
+    return;  // A damaged note.
+  }
   SpanWord word = Unpack(region_.span_word(span).load(std::memory_order_acquire));
   const std::uint64_t claimed = Pack(word);
   Shared8* const states = StatesOf(span);
@@ -195,7 +218,7 @@ void Allocator::PutBack(std::uint32_t thief, std::uint64_t span) {
     return;
   }
   const std::uint32_t blocks = classes_.at(word.size_class).block_count;
-  for (std::uint32_t i = 0; i < blocks; ++i) {  // E5
+  for (std::uint32_t i = 0; i < blocks; ++i) {  // emptying-5
     states[i].CompareAndSet(kEvacuated, kFree, std::memory_order_seq_cst);
   }
   word.number = 0;

@@ -5,18 +5,19 @@
 
 #include "alloc/span_word.h"
 #include "base/bytes.h"
+#include "base/check.h"
 
 namespace commy::alloc {
 namespace {
 
-// Files below so many chunks are small. Of larger ones, one part of so many is kept free at the end;
-// but not more than so many chunks.
+// Files below kSmallChunks chunks are small. Of larger ones, one part in kSmallChunks is kept free
+// at the end, but at most kAheadChunksMax chunks.
 constexpr std::uint64_t kSmallChunks = 32;
 constexpr std::uint64_t kAheadChunksMax = 32;
 
 constexpr std::int64_t kGrowNsMax = 50'000'000;  // Each time: a slow disk makes others wait.
 
-// A process that has opened so many spans goes on writing: a command that puts one key does not.
+// A process that has opened this many spans goes on writing; a command that puts one key does not.
 constexpr std::uint32_t kOpenedToMap = 4;
 constexpr std::int64_t kMapNsMax = 20'000'000;  // Each time.
 constexpr std::uint64_t kMapBytes = std::uint64_t{16}
@@ -29,7 +30,9 @@ Room::Room(process::Session& session)
       region_(session.region()),
       chunk_spans_(session.region().geometry().chunk_bytes >>
                    session.region().geometry().span_shift),
-      spans_at_open_(session.region().span_count()) {}
+      spans_at_open_(session.region().span_count()) {
+  COMMY_DCHECK(chunk_spans_ != 0);
+}
 
 std::uint64_t Room::AheadSpans(std::uint64_t span_count) const {
   const std::uint64_t chunks = span_count / chunk_spans_;
@@ -38,6 +41,7 @@ std::uint64_t Room::AheadSpans(std::uint64_t span_count) const {
 }
 
 std::uint64_t Room::FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) const {
+  COMMY_DCHECK(span_count <= region_.geometry().span_count_max);
   std::uint64_t free = 0;
   while (free < limit && free < span_count) {
     const SpanKind kind =
@@ -74,8 +78,9 @@ void Room::Taken(std::uint64_t end_span, std::uint64_t span_count) {
 }
 
 absl::Status Room::Grow(std::uint64_t seen_span_count, std::uint64_t span_count) {
+  COMMY_DCHECK(span_count != 0);
   // Not more than it is about to make: small stores stay small.
-  if (base::AlignUp(seen_span_count + 1, chunk_spans_) <
+  if (base::RoundUp(seen_span_count + 1, chunk_spans_) <
       growing_to_.load(std::memory_order_relaxed)) {
     region_.PrepareToGrow(seen_span_count);
     if (region_.span_count() != seen_span_count) {
@@ -86,6 +91,7 @@ absl::Status Room::Grow(std::uint64_t seen_span_count, std::uint64_t span_count)
 }
 
 absl::Status Room::Open(std::uint64_t span) {
+  COMMY_DCHECK(span < region_.geometry().span_count_max);
   if (opened_.load(std::memory_order_relaxed) < kOpenedToMap &&
       opened_.fetch_add(1, std::memory_order_relaxed) + 1 == kOpenedToMap && spans_at_open_ != 0) {
     session_.Nudge();
@@ -96,7 +102,7 @@ absl::Status Room::Open(std::uint64_t span) {
 void Room::Keep() {
   const std::int64_t deadline = session_.platform().MonotonicNs() + kMapNsMax;
   do {
-    // Again: a thread that took spans while this one was growing the file has not woken it for these.
+    // Again: a thread that took spans while this one grew the file has not woken it for these.
     while (GrowAhead()) {
       if (session_.platform().MonotonicNs() > deadline) {
         session_.Nudge();  // Not without a beat between, if one is due.
@@ -118,7 +124,8 @@ bool Room::GrowAhead() {
   // A piece at a time, each for all to use at once, up to the end of a chunk.
   const std::uint64_t used = first - FreeAtTheEnd(first, ahead);
   const bool small = first < kSmallChunks * chunk_spans_;
-  const std::uint64_t target = base::AlignUp(used + (small ? ahead : 2 * ahead), chunk_spans_);
+  const std::uint64_t target = base::RoundUp(used + (small ? ahead : 2 * ahead), chunk_spans_);
+  COMMY_DCHECK(used <= first && target >= used);
   growing_to_.store(target, std::memory_order_relaxed);
   const std::int64_t deadline = session_.platform().MonotonicNs() + kGrowNsMax;
   bool late = false;
@@ -131,6 +138,7 @@ bool Room::GrowAhead() {
     late = session_.platform().MonotonicNs() > deadline;
     std::this_thread::yield();  // A thread that needs the room may be waiting for this processor.
   }
+  // Pairs with the load in Taken(): a thread that sees 0 wakes the heartbeat thread itself.
   growing_to_.store(0, std::memory_order_seq_cst);
   if (late) {
     session_.Nudge();  // The rest follows; a beat, or a fork(), comes between.
@@ -142,6 +150,7 @@ bool Room::MapSomeOfTheRest() {
   if (opened_.load(std::memory_order_relaxed) < kOpenedToMap || mapped_spans_ == spans_at_open_) {
     return false;
   }
+  COMMY_DCHECK(mapped_spans_ < spans_at_open_);
   const std::uint64_t end =
       std::min(mapped_spans_ + (kMapBytes >> region_.geometry().span_shift), spans_at_open_);
   region_.PopulateResident(region_.SpanOffset(mapped_spans_),

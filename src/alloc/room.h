@@ -1,20 +1,21 @@
-// Room ahead of need: the file grows before somebody has to wait for it, and the pages that this
+// Room ahead of need: the file grows before a thread has to wait for it, and the pages that this
 // process is about to write to are in its page table before it faults on each of them.
 //
-// All of it is advice. A participant that finds no free span makes the file grow itself, by the small
-// step of Region::Grow, whatever has been done here or not.
+// All of it is advice. A participant that finds no free span makes the file grow itself, by the
+// small step of Region::Grow, whatever has been done here.
 //
-// STEPS   When the file ends with fewer free spans than half a chunk it grows by one: small stores stay
-//         small. Of a large one it is a thirty-second of the file, and it grows until that is there
-//         twice. Free spans further in front do not count for that. Before the first of those at the
-//         end is taken, others' spans are looked through (other_lanes.cc): what is kept free is no room
-//         to live on.
-// WHO     Whoever takes one of the last spans wakes the heartbeat thread of its own process. Those of
-//         several processes may grow the file at once: of equal steps one counts.
-// PAGES   A process has a page table of its own, so what another one has grown, or what was there
-//         before, is not in it. A span is made writable by one call when its blocks begin to be handed
-//         out. Of a process that goes on writing, the heartbeat thread also maps what is in memory of
-//         the rest, piece by piece: the state bytes of old blocks and the index lie anywhere.
+// STEPS   When fewer free spans than half a chunk are left at the end of the file, it grows by one
+//         chunk: small stores stay small. For a large file the limit is a thirty-second of the
+//         file, and the file grows until twice that is free. Free spans further in front do not
+//         count. Before the first of the spans at the end is taken, other lanes' spans are searched
+//         (other_lanes.cc), so that the reserve is not used up while there is room elsewhere.
+// WHO     A thread that takes one of the last spans wakes the heartbeat thread of its own process.
+//         Those of several processes may grow the file at once: of equal steps one counts.
+// PAGES   Each process has a page table of its own, which lacks what another process has grown and
+//         what was there before. A span is made writable by one call when its blocks begin to be
+//         handed out. In a process that goes on writing, the heartbeat thread also maps the rest of
+//         what is in memory, piece by piece: the state bytes of old blocks and the index lie
+//         anywhere.
 #pragma once
 
 #include <algorithm>
@@ -32,23 +33,23 @@ class Room {
  public:
   explicit Room(process::Session& session);
 
-  // Whether a free span lies in what is kept free at the end, and nobody of this process has looked for
-  // room elsewhere at about this size: a time to do so. ReserveReached says that it was in vain.
+  // Whether a free span lies in the reserve at the end, and no thread of this process has looked
+  // for room elsewhere at about this size: then it should. ReserveReached says that it was in vain.
   [[nodiscard]] bool IsReserve(std::uint64_t span, std::uint64_t span_count) const;
   void ReserveReached(std::uint64_t span_count);
-  // From which span on they are what is kept free.
+  // The first span of the reserve.
   [[nodiscard]] std::uint64_t ReserveStart(std::uint64_t span_count) const {
     return span_count - std::min(span_count, AheadSpans(span_count));
   }
-  // With how many free spans the file ends, but it counts only up to `limit`.
+  // The number of free spans at the end of the file, counted only up to `limit`.
   [[nodiscard]] std::uint64_t FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) const;
   // A span, or a run, that ends before `end_span` was taken while the file had `span_count` spans.
   // Cost: a load or three; a system call when the heartbeat thread must be woken.
   void Taken(std::uint64_t end_span, std::uint64_t span_count);
-  // For whoever finds no free span at all: as Region::Grow.
+  // For a thread that finds no free span at all: as Region::Grow.
   absl::Status Grow(std::uint64_t seen_span_count, std::uint64_t span_count);
-  // Before blocks of a span are written to. A system call of about a microsecond, or three if the pages
-  // are not there yet. An error: they cannot be written to, and a store would be a signal.
+  // Before blocks of a span are written to. A system call of about a microsecond, or three if the
+  // pages are not there yet. An error: they cannot be written to, and a store would be a signal.
   absl::Status Open(std::uint64_t span);
   // Background; called when it was nudged, and each heartbeat.
   void Keep();
@@ -58,7 +59,7 @@ class Room {
   bool GrowAhead();
   // False: nothing is left to map, or it is not called for.
   bool MapSomeOfTheRest();
-  // With fewer free spans the file shall not end.
+  // The least number of free spans that the end of the file should have.
   [[nodiscard]] std::uint64_t AheadSpans(std::uint64_t span_count) const;
   // About how large it is.
   [[nodiscard]] std::uint64_t About(std::uint64_t span_count) const;

@@ -4,6 +4,7 @@
 #include "alloc/allocator.h"
 #include "alloc/lane_spans.h"
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::alloc {
@@ -12,9 +13,9 @@ namespace {
 using process::NoteKind;
 using process::Operation;
 
-// So many retired spans may wait for the epoch before it is moved on for them.
+// When this many retired spans wait for the epoch, it is moved on for them.
 constexpr std::uint64_t kWaitingSpans = 16;
-// After a walk over all spans in vain, one part of so many of the file is taken from its end.
+// After a walk over all spans in vain, one part in this many of the file is taken from its end.
 constexpr std::uint64_t kCreditPart = 64;
 
 // Spans that are free when the epoch has moved.
@@ -43,6 +44,7 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
     return base::ResourceExhausted("a block of ", size_bytes, " bytes does not fit into spans of ",
                                    span_bytes);
   }
+  COMMY_DCHECK(count != 0);
   for (int pushes = 0;;) {
     const std::uint64_t seen_count = region_.span_count();
     if (const std::uint64_t offset = FindRun(op, kind, count, Spare(purpose)); offset != 0) {
@@ -81,8 +83,8 @@ std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t cou
       return offset;
     }
   }
-  // What is in front, from where the last one ended; what is kept free at the end is no room to live on.
-  // Before it is used the epoch moves, if that may bring something: a megabyte may wait for it.
+  // First the spans in front of the reserve, from where the last run ended. Before the reserve is
+  // used the epoch moves, if that may bring something: a megabyte may wait for it.
   std::uint64_t waiting = 0;
   do {
     waiting = 0;
@@ -102,6 +104,7 @@ std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t cou
 
 std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSearch& search,
                                      std::uint64_t* waiting) {
+  COMMY_DCHECK(search.count != 0 && search.begin <= search.end);
   const std::uint64_t size = search.end - search.begin;
   const std::uint64_t start = std::clamp(search.place, search.begin, search.end) - search.begin;
   // Spans behind the ones that are searched count for what shall be left free.
@@ -126,9 +129,11 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSear
     if (++length == search.count && found == UINT64_MAX) {
       found = span + 1 - search.count;
     }
+    COMMY_DCHECK(length <= search.count || found != UINT64_MAX);
     if (found == UINT64_MAX || free < search.count + search.spare) {
       continue;
     }
+    COMMY_DCHECK(found >= search.begin && found + search.count <= search.end);
     if (ClaimRunAt(op, kind, found, search.count)) {
       run_place_.store(found + search.count, std::memory_order_relaxed);
       return region_.SpanOffset(found);
@@ -140,17 +145,21 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSear
 }
 
 bool Allocator::ClaimRunAt(Operation& op, NoteKind kind, std::uint64_t first, std::uint64_t count) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(first + count <= region_.geometry().span_count_max);
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
   const std::uint64_t body = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
   const std::uint64_t head = Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunClaim, first, count));
   bool won = true;
   for (std::uint64_t i = 1; won && i < count; ++i) {
+    // run-1. Pairs with the CAS that set the span free.
     won = region_.span_word(first + i).CompareAndSet(0, body, std::memory_order_seq_cst);
   }
+  // run-2: publishes the run to Locate().
   if (won && region_.span_word(first).CompareAndSet(0, head, std::memory_order_seq_cst)) {
-    // One store turns the claim's note into the block's, so that there is no moment at which a
-    // published block has only the claim's.
+    // run-3: one store turns the claim's note into the block's, so that at no moment a published
+    // block has only the claim's.
     op.SetNote(place, process::BlockNote(kind, region_.SpanOffset(first)));
     return true;
   }
@@ -171,8 +180,8 @@ void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint6
   if (now == head) {
     return;  // Committed.
   }
-  // Committed and retired since; or somebody else's run of the same length, who then has the
-  // second span too, and we have none.
+  // Committed and retired since; or another lane's run of the same length, which then has the
+  // second span too, and this lane has none.
   if (Unpack(now).kind == SpanKind::kRunRetired && Unpack(now).number == count) {
     return;
   }
@@ -183,10 +192,12 @@ void Allocator::UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint6
 
 void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t retired_word) {
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(Unpack(retired_word).kind == SpanKind::kRunRetired);
   const std::uint64_t count = Unpack(retired_word).number;
   const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
   const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
-  // From exactly the word that was found old enough: another run may have come and gone since.
+  // run-5. From exactly the word that was found old enough: another run may have come and gone.
   if (region_.span_word(first).CompareAndSet(retired_word, mine, std::memory_order_seq_cst)) {
     FinishRunFree(lane, first, count);
   }

@@ -1,5 +1,7 @@
 #include "alloc/size_classes.h"
 
+#include <algorithm>
+
 #include "base/bytes.h"
 #include "base/check.h"
 #include "region/layout.h"
@@ -7,6 +9,7 @@
 namespace commy::alloc {
 namespace {
 
+constexpr std::uint64_t kSpanBytesMax = std::uint64_t{1} << 20;
 constexpr std::uint32_t kFineStepMax = 256;
 constexpr std::uint32_t kLineBytes = 64;
 constexpr std::uint32_t kLinesFrom = 1024;  // From this size on, blocks are whole cache lines.
@@ -25,6 +28,9 @@ SizeClass Make(std::uint64_t span_bytes, std::uint32_t block_bytes) {
   }
   made.block_count = count;
   made.data_start = static_cast<std::uint32_t>(start());
+  COMMY_DCHECK(made.data_start + std::uint64_t{count} * block_bytes <= span_bytes);
+  COMMY_DCHECK(count <= UINT16_MAX);  // LaneSpans keeps block numbers in 16 bits.
+  COMMY_DCHECK(base::IsAligned(block_bytes, block_bytes < kLinesFrom ? 16 : kLineBytes));
   made.reciprocal = ((std::uint64_t{1} << 32U) + block_bytes - 1) / block_bytes;
   return made;
 }
@@ -40,6 +46,7 @@ std::uint32_t SizeFor(std::uint64_t span_bytes, std::uint32_t count) {
 }  // namespace
 
 SizeClasses::SizeClasses(std::uint64_t span_bytes) {
+  COMMY_DCHECK(base::IsPowerOfTwo(span_bytes) && span_bytes >= 4096);
   std::vector<std::uint32_t> sizes;
   for (std::uint32_t size = 16; size <= kFineStepMax; size += 16) {
     sizes.push_back(size);
@@ -59,6 +66,13 @@ SizeClasses::SizeClasses(std::uint64_t span_bytes) {
     classes_.push_back(Make(span_bytes, size));
   }
   COMMY_CHECK(classes_.size() < 256);
+  COMMY_DCHECK_EXPENSIVE(std::is_sorted(sizes.begin(), sizes.end(), std::less_equal<>()) ||
+                         sizes.size() < 2);
+  COMMY_DCHECK_EXPENSIVE(
+      std::all_of(classes_.begin(), classes_.end(), [this](const SizeClass& each) {
+        return BlockIndex(each, each.data_start + (each.block_count - 1) * each.block_bytes) ==
+               each.block_count - 1;
+      }));
   by_size_.resize(sizes.back() / 16 + 1);
   std::uint8_t at = 0;
   for (std::uint32_t units = 0; units < by_size_.size(); ++units) {
@@ -74,6 +88,7 @@ std::uint32_t SizeClasses::BlockIndex(const SizeClass& size_class,
   if (offset_in_span < size_class.data_start) {
     return size_class.block_count;
   }
+  COMMY_DCHECK(offset_in_span < kSpanBytesMax);  // Else the product overflows.
   const std::uint64_t delta = offset_in_span - size_class.data_start;
   const std::uint64_t index = (delta * size_class.reciprocal) >> 32U;
   if (index >= size_class.block_count || index * size_class.block_bytes != delta) {

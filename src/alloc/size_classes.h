@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/check.h"
+
 namespace commy::alloc {
 
 struct SizeClass {
@@ -23,12 +25,18 @@ class SizeClasses {
   explicit SizeClasses(std::uint64_t span_bytes);
 
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(classes_.size()); }
-  [[nodiscard]] const SizeClass& at(std::uint32_t index) const { return classes_[index]; }
+  [[nodiscard]] const SizeClass& at(std::uint32_t index) const {
+    COMMY_DCHECK(index < classes_.size());
+    return classes_[index];
+  }
   // Largest size that has a class.
   [[nodiscard]] std::uint64_t small_bytes_max() const { return classes_.back().block_bytes; }
   // Requires: 0 < size_bytes <= small_bytes_max().
   [[nodiscard]] std::uint32_t ClassFor(std::uint64_t size_bytes) const {
-    return by_size_[(size_bytes + 15) / 16];
+    COMMY_DCHECK(size_bytes != 0 && size_bytes <= small_bytes_max());
+    const std::uint32_t found = by_size_[(size_bytes + 15) / 16];
+    COMMY_DCHECK(at(found).block_bytes >= size_bytes);
+    return found;
   }
   // Number of the block at `offset_in_span`; block_count or more if no block starts there.
   [[nodiscard]] std::uint32_t BlockIndex(const SizeClass& size_class,

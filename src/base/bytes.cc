@@ -4,15 +4,19 @@
 #include <cstdio>
 #include <cstring>
 
+#include "base/check.h"
+
 namespace commy::base {
 
 void CopyIn(void* destination, const void* source, std::size_t size_bytes) {
   if (size_bytes != 0) {
+    COMMY_DCHECK(destination != nullptr && source != nullptr);
     std::memcpy(destination, source, size_bytes);
   }
 }
 
 void ZeroIn(void* destination, std::size_t size_bytes) {
+  COMMY_DCHECK(destination != nullptr);
   std::memset(destination, 0, size_bytes);
 }
 

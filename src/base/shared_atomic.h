@@ -8,6 +8,8 @@
 #include <cstdint>
 #include <type_traits>
 
+#include "base/check.h"
+
 namespace commy::base {
 
 template <typename T>
@@ -31,6 +33,7 @@ struct SharedAtomic {
   }
   // On failure `expected` holds what was found.
   bool compare_exchange(T& expected, T desired, std::memory_order order) {
+    COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(&raw) % sizeof(T) == 0);
     return std::atomic_ref<T>(raw).compare_exchange_strong(expected, desired, order,
                                                            std::memory_order_acquire);
   }

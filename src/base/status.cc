@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "base/check.h"
+
 namespace commy::base {
 
 namespace {
@@ -33,6 +35,7 @@ absl::string_view Remedy(int error_number) {
 }  // namespace
 
 absl::Status ErrnoStatus(int error_number, std::string_view what) {
+  COMMY_DCHECK(error_number > 0);
   const std::string message = absl::StrCat(
       ToAbsl(what), ": ", std::generic_category().message(error_number), Remedy(error_number));
   switch (error_number) {

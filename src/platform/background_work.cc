@@ -1,7 +1,7 @@
 // BackgroundWork: two counters, which only ever wait for each other with a bound.
 //
 // No lock: one that a fork() takes would have to be given back by a child whose thread has another
-// id. Who comes second sees the other's count and steps back: work gives way to a fork().
+// id. The second to come sees the other's count and steps back: work gives way to a fork().
 #include "platform/background_work.h"
 
 #include <atomic>
@@ -10,6 +10,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/check.h"
 #include "platform/fork_handlers.h"
 
 namespace commy::platform {
@@ -41,7 +42,8 @@ BackgroundWork::BackgroundWork(BackgroundWork&& other) noexcept
 
 BackgroundWork::~BackgroundWork() {
   if (counted_) {
-    working.fetch_sub(1);
+    [[maybe_unused]] const std::uint32_t before = working.fetch_sub(1);
+    COMMY_DCHECK(before != 0);
   }
 }
 
@@ -54,7 +56,8 @@ void HoldBackgroundWork() {
 }
 
 void LetBackgroundWorkGoOn() {
-  forking.fetch_sub(1);
+  [[maybe_unused]] const std::uint32_t before = forking.fetch_sub(1);
+  COMMY_DCHECK(before != 0);
 }
 
 void ForgetBackgroundWork() {

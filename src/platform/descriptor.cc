@@ -80,6 +80,7 @@ ForkGuard::~ForkGuard() {
 }
 
 void ForkGuard::Register(int fd) {
+  COMMY_DCHECK(fd >= 0);
   TheRegistry().open.try_emplace(fd);
 }
 
@@ -95,6 +96,8 @@ void ForkGuard::Close(int fd) {
 }
 
 void ForkGuard::RemoveOnClose(int fd, std::string path) {
+  COMMY_DCHECK(TheRegistry().open.contains(fd));
+  COMMY_DCHECK(!path.empty());
   TheRegistry().open[fd] = std::move(path);
 }
 

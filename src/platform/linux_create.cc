@@ -1,4 +1,4 @@
-// Creating a file that appears under its name complete, or not at all; also in the place of another.
+// Creating a file that appears under its name complete, or not at all; also in place of another.
 //
 // The file is made without a name in the directory it will live in, filled by the caller, and then
 // linked. If the process dies before, nothing is left. Where the file system has no nameless files
@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -76,7 +77,7 @@ absl::Status SyncDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
-// A hidden name beside `path` that nobody else has.
+// A hidden name beside `path` that is nowhere in use.
 std::string ProvisionalName(Platform& platform, const std::string& path) {
   std::uint64_t random = 0;
   platform.RandomBytes(&random, sizeof random);
@@ -138,7 +139,7 @@ absl::StatusOr<Descriptor> LinuxPlatform::CreateReplacement(const std::string& p
     if (errno != EOPNOTSUPP && errno != EISDIR) {
       return base::ErrnoStatus(errno, "create a file beside " + path);
     }
-    // It has a name, by which nobody shall open it before it has its mode.
+    // It has a name, by which no process may open it before it has its mode.
     COMMY_ASSIGN_OR_RETURN(made, CreateProvisional(*this, path, S_IRUSR | S_IWUSR));
   }
   struct stat now {};
@@ -149,7 +150,7 @@ absl::StatusOr<Descriptor> LinuxPlatform::CreateReplacement(const std::string& p
   if (!same_owner && ::fchown(made.fd(), old.st_uid, old.st_gid) != 0) {
     return base::FailedPrecondition("replace ", path, ": it belongs to user ", old.st_uid,
                                     " and group ", old.st_gid,
-                                    ", to whom this process may not give a new file");
+                                    "; this process may not give them a new file");
   }
   // After the owner, whose change takes some bits away.
   constexpr mode_t kModeBits = 07777;
@@ -173,6 +174,7 @@ absl::Status LinuxPlatform::Replace(int fd, const std::string& path) {
     }
     ForkGuard().RemoveOnClose(fd, provisional);
   }
+  COMMY_DCHECK(!provisional.empty());
   if (::rename(provisional.c_str(), path.c_str()) != 0) {
     return base::ErrnoStatus(errno, "replace " + path);
   }

@@ -10,6 +10,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -136,6 +137,7 @@ absl::StatusOr<std::size_t> LinuxPlatform::ReadAt(int fd, void* buffer, std::siz
   if (!FitsOffT(offset_bytes, size_bytes)) {
     return base::InvalidArgument("read ", NameOf(fd), " at ", offset_bytes, ": out of range");
   }
+  COMMY_DCHECK(buffer != nullptr || size_bytes == 0);
   std::size_t done = 0;
   while (done < size_bytes) {
     const ssize_t got = RetryInterrupted([&] {
@@ -150,6 +152,7 @@ absl::StatusOr<std::size_t> LinuxPlatform::ReadAt(int fd, void* buffer, std::siz
       break;  // The end of the file.
     }
     done += static_cast<std::size_t>(got);
+    COMMY_DCHECK(done <= size_bytes);
   }
   return done;
 }

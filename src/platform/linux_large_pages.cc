@@ -1,4 +1,4 @@
-// In which pages a mapping lies, and what can be wished of that.
+// In which pages a mapping lies, and advice about that.
 #include <algorithm>
 #include <array>
 #include <cinttypes>
@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -29,6 +30,7 @@ constexpr std::uint64_t kSmallestPageBytes = 4096;
 bool IsResident(std::byte* address, std::uint64_t size_bytes) {
   std::array<unsigned char, kLargePageBytes / kSmallestPageBytes> pages{};
   const std::uint64_t count = base::AlignUp(size_bytes, PageBytes()) / PageBytes();
+  COMMY_DCHECK(count <= pages.size());
   return ::mincore(address, size_bytes, pages.data()) == 0 &&
          std::all_of(pages.begin(), pages.begin() + static_cast<std::ptrdiff_t>(count),
                      [](unsigned char page) { return (page & 1U) != 0; });
@@ -48,8 +50,8 @@ std::uint64_t ReadBytes(std::string_view line, std::string_view name) {
              : 0;
 }
 
-// What a control group of this process may have in memory. A file that says "max", or that there is not,
-// says nothing.
+// The memory limit of this process's control groups. A file that says "max", or that does not
+// exist, sets no limit.
 std::uint64_t GroupLimitBytes() {
   std::ifstream groups("/proc/self/cgroup");  // "0::/group" in version 2.
   std::string own;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "platform/linux_platform.h"
 #include "platform/system_call.h"
@@ -13,6 +14,7 @@ namespace commy::platform {
 namespace {
 
 struct flock ByteLock(short type, std::uint64_t byte_offset) {
+  COMMY_DCHECK(FitsOffT(byte_offset, 1));
   struct flock lock {};
   lock.l_type = type;
   lock.l_whence = SEEK_SET;

@@ -27,12 +27,14 @@ struct PageRange {
 // The whole pages that a range touches.
 PageRange PagesOf(std::byte* address, std::uint64_t size_bytes) {
   const std::uint64_t before = reinterpret_cast<std::uintptr_t>(address) & (PageBytes() - 1);
+  COMMY_DCHECK(before < PageBytes());
   return {address - before, base::AlignUp(size_bytes + before, PageBytes())};
 }
 
 // Makes pages writable one by one without changing them, whatever others store meanwhile. Unlike
 // the system call this raises SIGBUS on a full disk; the caller has reserved the blocks.
 void TouchEach(const PageRange& pages) {
+  COMMY_DCHECK(base::IsAligned(pages.size_bytes, PageBytes()));
   for (std::uint64_t offset = 0; offset < pages.size_bytes; offset += PageBytes()) {
     reinterpret_cast<base::Shared8*>(pages.address + offset)
         ->fetch_or(0, std::memory_order_relaxed);
@@ -51,10 +53,11 @@ void* ReserveAddresses(std::uint64_t size_bytes) {
   auto* const from = static_cast<std::byte*>(start);
   const auto address = reinterpret_cast<std::uintptr_t>(from);
   const std::uint64_t before = base::AlignUp(address, kLargePageBytes) - address;
+  COMMY_DCHECK(before + needed <= reserved);
   for (const auto& [piece, bytes] :
        {std::pair{from, before}, std::pair{from + before + needed, reserved - before - needed}}) {
     if (bytes != 0) {
-      (void)::munmap(piece, bytes);  // What cannot be given back costs addresses and nothing else.
+      (void)::munmap(piece, bytes);  // A piece that stays costs addresses and nothing else.
     }
   }
   return from + before;
@@ -80,7 +83,7 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
   const auto failed = [&](int error) {
     const absl::Status status = base::ErrnoStatus(
         error, absl::StrCat("map ", base::HumanBytes(size_bytes), " of ", NameOf(fd)));
-    // EINVAL is what valgrind says of more than it can give.
+    // Valgrind answers EINVAL to more than it can give.
     return error == ENOMEM || (error == EINVAL && size_bytes != 0)
                ? base::ResourceExhausted(
                      status.message(),
@@ -103,12 +106,14 @@ absl::StatusOr<std::byte*> LinuxPlatform::Map(int fd, std::uint64_t size_bytes, 
     }
     return failed(error);
   }
+  COMMY_DCHECK(address == place);
+  COMMY_DCHECK(base::IsAligned(reinterpret_cast<std::uintptr_t>(address), kLargePageBytes));
   if (::madvise(address, size_bytes, MADV_DONTFORK) != 0) {
     const int error = errno;
     ::munmap(address, size_bytes);
     return failed(error);
   }
-  // A core dump of the whole region would be useless and large. Only a wish, so errors do not count.
+  // A core dump of the whole region would be useless and large. Only advice: errors do not count.
   ::madvise(address, size_bytes, MADV_DONTDUMP);
   return static_cast<std::byte*>(address);
 }

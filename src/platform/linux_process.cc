@@ -126,6 +126,7 @@ void LinuxPlatform::RandomBytes(void* buffer, std::size_t size_bytes) {
     const ssize_t got = RetryInterrupted(
         [&] { return ::getrandom(static_cast<std::byte*>(buffer) + done, size_bytes - done, 0); });
     COMMY_CHECK(got > 0);
+    COMMY_DCHECK(static_cast<std::size_t>(got) <= size_bytes - done);
     done += static_cast<std::size_t>(got);
   }
 }
@@ -145,6 +146,7 @@ absl::Status LinuxPlatform::GlobalBarrier() {
 
 void LinuxPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
                               std::int64_t timeout_ns) {
+  COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(word) % sizeof(*word) == 0);
   const std::int64_t wait_ns = timeout_ns < 0 ? 0 : timeout_ns;
   struct timespec timeout {};
   timeout.tv_sec = static_cast<time_t>(wait_ns / kNsPerSecond);
@@ -155,6 +157,7 @@ void LinuxPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
 }
 
 void LinuxPlatform::FutexWakeAll(const std::uint32_t* word) {
+  COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(word) % sizeof(*word) == 0);
   ::syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
 }
 

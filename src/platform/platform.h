@@ -40,7 +40,7 @@ class Descriptor {
   std::uint64_t generation_ = 0;  // ForkGeneration() of the process that opened it.
 };
 
-// What tells one file from another, also after its inode number has been used again.
+// Tells one file from another, also after its inode number has been used again.
 struct FileIdentity {
   std::uint64_t device = 0;
   std::uint64_t inode = 0;
@@ -62,8 +62,8 @@ using BootId = std::array<std::uint8_t, 16>;
 
 enum class Access { kReadOnly, kReadWrite };
 
-// What one entry of the processor's page tables can map where pages are large. A range of a file lies
-// in large pages only if its offset and its address are multiples of this.
+// The range that one entry of the processor's page tables can map where pages are large. A range of
+// a file lies in large pages only if its offset and its address are multiples of this.
 inline constexpr std::uint64_t kLargePageBytes = std::uint64_t{2} << 20;
 
 // Of a mapped range, as this process has it.
@@ -87,7 +87,7 @@ class Platform {
   // A second, independent open file description of the file behind `fd` (locks are per
   // description, and one taken twice through the same description succeeds).
   virtual absl::StatusOr<Descriptor> Reopen(int fd, Access access) = 0;
-  // A new file in the directory of `path` that nobody else can see yet.
+  // A new file in the directory of `path` that no other process can see yet.
   virtual absl::StatusOr<Descriptor> CreateUnlinked(const std::string& path) = 0;
   // Gives a file from CreateUnlinked its name. AlreadyExists if there is a file of that name; it
   // is left alone. Syncs the directory.
@@ -95,12 +95,12 @@ class Platform {
   // Gives a finished file its final name in the same directory. AlreadyExists if there is a file of
   // that name; it is left alone. Syncs the directory.
   virtual absl::Status Rename(const std::string& from, const std::string& to) = 0;
-  // A new file to take the place of `path`, in its directory, that nobody else can see yet. If there
-  // is a file of that name, a regular one, the new one gets its mode and owner.
+  // A new file to take the place of `path`, in its directory, that no other process sees yet. If
+  // there is a file of that name, a regular one, the new one gets its mode and owner.
   // FailedPrecondition: the owner cannot be kept.
   virtual absl::StatusOr<Descriptor> CreateReplacement(const std::string& path) = 0;
-  // Gives a file from CreateReplacement its name, for which there is at every moment, also after a
-  // power cut, either what was there before or the whole new file. `path` must be no symbolic link.
+  // Gives a file from CreateReplacement its name, which names at every moment, also after a
+  // power cut, either the old file or the whole new one. `path` must be no symbolic link.
   virtual absl::Status Replace(int fd, const std::string& path) = 0;
   virtual absl::Status Remove(const std::string& path) = 0;
   virtual absl::StatusOr<FileFacts> Describe(int fd) = 0;
@@ -115,8 +115,8 @@ class Platform {
   // Reserves disk blocks for [offset, offset + size) and extends the file if it ends before.
   // Never shortens it. ResourceExhausted: disk full or quota; nothing is lost.
   virtual absl::Status Allocate(int fd, std::uint64_t offset_bytes, std::uint64_t size_bytes) = 0;
-  // Whether to reserve is to clear memory, a small page after the other, as in a tmpfs without large
-  // pages: so it should be done by small pieces.
+  // Whether reserving clears memory, one small page after another, as in a tmpfs without large
+  // pages: then it should be done in small pieces.
   virtual bool ReservesMemory(int fd) = 0;
   virtual absl::Status Truncate(int fd, std::uint64_t size_bytes) = 0;
   // Gives the blocks of a range back; it reads as zeros afterwards.
@@ -125,7 +125,8 @@ class Platform {
   // --- Mappings ------------------------------------------------------------------------------
 
   // Maps `size_bytes` from the start of the file, shared, without reserving swap, and not
-  // inherited by a forked child, at a multiple of kLargePageBytes. May reach past the end of the file.
+  // inherited by a forked child, at a multiple of kLargePageBytes. May reach past the end of the
+  // file.
   virtual absl::StatusOr<std::byte*> Map(int fd, std::uint64_t size_bytes, Access access) = 0;
   // Memory of this process alone, zeros, without reserving swap.
   virtual absl::StatusOr<std::byte*> MapMemory(std::uint64_t size_bytes) = 0;
@@ -133,11 +134,11 @@ class Platform {
   // Makes the pages of a range present and writable, so that a full disk or a bad block is an
   // error here and not a signal later.
   virtual absl::Status Populate(std::byte* address, std::uint64_t size_bytes) = 0;
-  // Asks for large pages in a mapped range: of what is read or written there first, from now on. A
-  // wish; where there are none, nothing changes.
+  // Asks for large pages in a mapped range, where it is first read or written from now on. Advice;
+  // where there are none, nothing changes.
   virtual void AdviseLargePages(std::byte* address, std::uint64_t size_bytes) = 0;
-  // Makes those pieces of a range present that the system has in memory as a whole. Reads nothing from
-  // disk and changes nothing. A wish, too. Some 0.1 ms for kLargePageBytes of small pages.
+  // Makes those pieces of a range present that the system has in memory as a whole. Reads nothing
+  // from disk and changes nothing. Advice, too. Some 0.1 ms for kLargePageBytes of small pages.
   virtual void PopulateResident(std::byte* address, std::uint64_t size_bytes) = 0;
   // Some milliseconds for a gibibyte of small pages. Unavailable: the system does not tell.
   virtual absl::StatusOr<MappedMemory> DescribeMapped(const std::byte* address,
@@ -147,10 +148,11 @@ class Platform {
 
   // --- Locks ---------------------------------------------------------------------------------
 
-  // Tries to lock one byte for this open file description; never waits. False: somebody else has
-  // it. FailedPrecondition: this file system has no such locks.
+  // Tries to lock one byte for this open file description; never waits. False: another one
+  // has it. FailedPrecondition: this file system has no such locks.
   virtual absl::StatusOr<bool> TryLock(int fd, std::uint64_t byte_offset, bool exclusive) = 0;
-  // Whether anybody holds the byte in a way that an exclusive lock through `fd` would conflict.
+  // Whether a description holds the byte in a way that an exclusive lock through `fd` would
+  // conflict.
   virtual absl::StatusOr<bool> IsLocked(int fd, std::uint64_t byte_offset) = 0;
   virtual absl::Status Unlock(int fd, std::uint64_t byte_offset) = 0;
 

@@ -6,6 +6,8 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "base/check.h"
+
 namespace commy::platform {
 namespace {
 
@@ -54,6 +56,7 @@ int AboveStandardDescriptors(int fd) {
   const int error = errno;
   ::close(fd);
   errno = error;
+  COMMY_DCHECK(moved < 0 || moved >= kStandardDescriptors);
   return moved;
 }
 

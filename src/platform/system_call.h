@@ -11,6 +11,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/bytes.h"
+#include "base/check.h"
 #include "platform/fork_guard.h"
 #include "platform/platform.h"
 #include "platform/standard_descriptors.h"
@@ -39,6 +41,7 @@ std::string ProcPath(int fd);
 // Of an ordinary page.
 inline std::uint64_t PageBytes() {
   static const auto bytes = static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+  COMMY_DCHECK(base::IsPowerOfTwo(bytes));
   return bytes;
 }
 
@@ -59,6 +62,7 @@ int OpenRegistered(OpenCall open_call) {
   ForkGuard guard;
   const StandardDescriptorGuard standard;
   const int fd = AboveStandardDescriptors(RetryInterrupted(open_call));
+  COMMY_DCHECK(fd < 0 || fd >= kStandardDescriptors);
   if (fd >= 0) {
     guard.Register(fd);
   }

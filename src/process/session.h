@@ -153,7 +153,7 @@ class Session : public std::enable_shared_from_this<Session> {
   bool MoveEpochs();
 
   // Writes the store to disk so that it survives a reboot if nothing is written afterwards: the
-  // steps S1 to S5 of region/clean_word.h. OK also if others kept writing. Unavailable: somebody
+  // steps sync-1 to sync-5 of region/clean_word.h. OK also if others kept writing. Unavailable: somebody
   // has been inside an operation for stale_after.
   absl::Status Sync();
 

@@ -1,4 +1,4 @@
-// Session::Sync: the steps S1 to S5 of region/clean_word.h.
+// Session::Sync: the steps sync-1 to sync-5 of region/clean_word.h.
 #include <thread>
 
 #include "absl/time/time.h"
@@ -26,20 +26,20 @@ absl::Status Session::Sync() {
     AnnounceFlags();
   }
   for (int attempt = 0; attempt < kAttempts; ++attempt) {
-    COMMY_RETURN_IF_ERROR(region_->Sync());  // S1
+    COMMY_RETURN_IF_ERROR(region_->Sync());  // sync-1
     if (!can_advance_.load(std::memory_order_acquire)) {
       return base::Unavailable(region_->path(),
                                ": written to disk, but this process cannot issue the memory ",
                                "barrier (membarrier) that marks it clean while it is in use; ",
                                "close the store to have it marked");
     }
-    const std::uint64_t armed = region::ArmClean(region_->header());  // S2
+    const std::uint64_t armed = region::ArmClean(region_->header());  // sync-2
     if (armed == 0) {
       return region_->SyncHeader();  // Clean already; the page may still be on its way.
     }
-    COMMY_RETURN_IF_ERROR(WaitForOperations());             // S3
-    COMMY_RETURN_IF_ERROR(region_->Sync());                 // S4
-    if (region::CompleteClean(region_->header(), armed)) {  // S5
+    COMMY_RETURN_IF_ERROR(WaitForOperations());             // sync-3
+    COMMY_RETURN_IF_ERROR(region_->Sync());                 // sync-4
+    if (region::CompleteClean(region_->header(), armed)) {  // sync-5
       return region_->SyncHeader();
     }
   }

@@ -2,6 +2,7 @@
 
 #include <cstring>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "region/geometry.h"
 
@@ -45,6 +46,7 @@ bool SameFile(const platform::FileIdentity& now, const RegionHeader& header) {
 }  // namespace
 
 absl::Status CheckWhole(platform::Platform& platform, int fd, const RegionHeader& header) {
+  // Pairs with the CAS of dirty-1: a dirty word is seen with the identity stored before it.
   if ((header.clean_word.load(std::memory_order_acquire) & kDirty) == 0) {
     return absl::OkStatus();
   }
@@ -64,11 +66,15 @@ absl::Status CheckWhole(platform::Platform& platform, int fd, const RegionHeader
 }
 
 void CountAttach(RegionHeader& header) {
+  // In one order with the CAS of detach-5, which fails from here on.
   header.clean_word.fetch_add(kGenerationStep, std::memory_order_seq_cst);
 }
 
 absl::StatusOr<std::uint32_t> MarkDirty(platform::Platform& platform, int fd, RegionHeader& header,
                                         std::uint32_t synced) {
+  // What the last call returned, or nothing: never a word with the arming bit beside another one.
+  COMMY_DCHECK(synced == kNeverSynced || (synced & (kDirty | kArming)) == kDirty);
+  // dirty-2. In one order with the CAS of sync-5: it fails if this one came first.
   std::uint64_t seen = header.clean_word.load(std::memory_order_acquire);
   while ((seen & kArming) != 0 &&
          !header.clean_word.compare_exchange(seen, seen & ~kArming, std::memory_order_seq_cst)) {
@@ -85,20 +91,22 @@ absl::StatusOr<std::uint32_t> MarkDirty(platform::Platform& platform, int fd, Re
     header.device.store(facts.identity.device, std::memory_order_relaxed);
     header.inode.store(facts.identity.inode, std::memory_order_relaxed);
     header.birth_ns.store(facts.identity.birth_ns, std::memory_order_relaxed);
-    while ((seen & kDirty) == 0) {
+    while ((seen & kDirty) == 0) {  // dirty-1; publishes the identity to attach-2.
       if (header.clean_word.compare_exchange(seen, NextCycle(seen), std::memory_order_seq_cst)) {
         seen = NextCycle(seen);
       }
     }
   }
+  COMMY_DCHECK((seen & kDirty) != 0);  // K1: before the change, not after it.
   COMMY_RETURN_IF_ERROR(platform.Sync(reinterpret_cast<std::byte*>(&header), kHeaderBytes));
   return SessionPart(seen & ~kArming);
 }
 
 std::uint64_t ArmClean(RegionHeader& header) {
   std::uint64_t seen = header.clean_word.load(std::memory_order_seq_cst);
-  while ((seen & kDirty) != 0) {
+  while ((seen & kDirty) != 0) {  // sync-2; before the barrier and the look at the lanes, sync-3.
     const std::uint64_t armed = (seen | kArming) + kGenerationStep;
+    COMMY_DCHECK(armed >> 32U != seen >> 32U);  // Else an earlier sync could complete this one.
     if (header.clean_word.compare_exchange(seen, armed, std::memory_order_seq_cst)) {
       return armed;
     }
@@ -107,6 +115,8 @@ std::uint64_t ArmClean(RegionHeader& header) {
 }
 
 bool CompleteClean(RegionHeader& header, std::uint64_t armed) {
+  COMMY_DCHECK((armed & kDirty) != 0 && (armed & kArming) != 0);  // K1
+  // sync-5; against dirty-2 and attach-3.
   return header.clean_word.CompareAndSet(armed, armed & ~(kDirty | kArming),
                                          std::memory_order_seq_cst);
 }
@@ -122,9 +132,10 @@ void MarkCleanIfAlone(platform::Platform& platform, int fd) {
     return;
   }
   RegionHeader& header = *reinterpret_cast<RegionHeader*>(*base);
-  std::uint64_t seen = header.clean_word.load(std::memory_order_seq_cst);
+  std::uint64_t seen = header.clean_word.load(std::memory_order_seq_cst);  // detach-2
   if ((seen & kDirty) != 0) {
     const absl::StatusOr<bool> held = platform.IsLocked(fd, kAttachLockByte);
+    // The CAS is detach-5; against attach-3.
     if (held.ok() && !*held && platform.Sync(*base, facts->size_bytes).ok() &&
         header.clean_word.compare_exchange(seen, seen & ~(kDirty | kArming),
                                            std::memory_order_seq_cst)) {

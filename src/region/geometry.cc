@@ -3,6 +3,7 @@
 #include <bit>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "platform/platform.h"
@@ -26,6 +27,7 @@ struct Places {
 
 // Where the parts of the file lie. All inputs are within their ranges, so nothing overflows.
 Places Place(const RegionHeader& header) {
+  COMMY_DCHECK(base::IsPowerOfTwo(header.span_bytes));
   Places at{};
   at.participants = kKeyWaitWordsOffset + kKeyWaitWordCount * sizeof(Shared32);
   at.lanes =
@@ -40,6 +42,9 @@ Places Place(const RegionHeader& header) {
   const std::uint64_t alignment =
       header.chunk_bytes % kLargePageBytes == 0 ? kLargePageBytes : header.span_bytes;
   at.data = AlignUp(at.span_words + span_words * sizeof(Shared64), alignment);
+  COMMY_DCHECK(at.participants < at.lanes && at.lanes < at.snapshots);
+  COMMY_DCHECK(at.snapshots < at.span_words && at.span_words <= at.data);
+  COMMY_DCHECK(base::IsAligned(at.data, header.span_bytes));
   return at;
 }
 
@@ -116,6 +121,7 @@ absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header) {
   header.span_words_offset = at.span_words;
   header.data_offset = at.data;
   header.checksum = ConstantChecksum(header);
+  COMMY_DCHECK_EXPENSIVE(ReadConstantHeader(header).ok());
   return absl::OkStatus();
 }
 

@@ -1,7 +1,7 @@
 // The sizes and places that a store has from its creation, as plain numbers.
 //
 // A participant copies them out of the header once, checks them, and uses the copy from then on,
-// so that what somebody writes into the header later cannot lead it astray.
+// so that a later write into the header cannot lead it astray.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@
 
 namespace commy::region {
 
-// What can be chosen at creation. The defaults are right for everybody; the small ones are for
+// The choices at creation. The defaults are right for every store; small values are for
 // tests, where rare paths (full spans, splits, growth) should happen often.
 struct CreateOptions {
   std::uint64_t max_size_bytes = std::uint64_t{64} << 30;

@@ -1,6 +1,7 @@
 // Room in the file: reserving it, making it larger, and in which pages it lies.
 #include <algorithm>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/status.h"
 #include "region/about.h"
@@ -11,8 +12,8 @@ namespace {
 
 constexpr std::uint64_t kPageBytes = 4096;
 
-// What is published at once: so little that nobody waits long for it where each page is small, or
-// where the machine must first find memory for it.
+// The piece that is published at once. It is small, so that no thread waits long for it where each
+// page is small or where the machine must first find memory for it.
 std::uint64_t PieceBytes(const Geometry& geometry) {
   const std::uint64_t piece = std::max(geometry.span_bytes, std::uint64_t{256} << 10);
   return geometry.chunk_bytes % piece == 0 ? piece : geometry.chunk_bytes;
@@ -27,6 +28,7 @@ std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const R
   const std::uint64_t data_end =
       std::clamp(header.size_bytes.load(std::memory_order_relaxed), geometry.data_offset,
                  std::max(length_bytes, geometry.data_offset));
+  COMMY_DCHECK(data_end >= geometry.data_offset);
   const std::uint64_t spans = (data_end - geometry.data_offset) >> geometry.span_shift;
   return {{0, base::AlignUp(geometry.lanes_offset + lanes * sizeof(LaneLayout), kPageBytes)},
           {geometry.snapshots_offset, geometry.span_words_offset},
@@ -38,9 +40,10 @@ std::vector<Region::Range> Region::RangesInUse(const Geometry& geometry, const R
 absl::Status Region::ReserveAgain(const RegionHeader& header) {
   COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
   const std::vector<Range> ranges = RangesInUse(geometry_, header, facts.size_bytes);
-  // Of what lies behind the data in use any part may have blocks, or none; so all of it is expected.
+  // Any part of the file behind the data in use may have blocks, or none; so all of it is expected.
   std::uint64_t expected_bytes = std::max(facts.size_bytes, ranges.back().end) - ranges.back().end;
   for (const Range& range : ranges) {
+    COMMY_DCHECK(range.begin <= range.end);
     expected_bytes += range.end - range.begin;
   }
   if (facts.disk_bytes >= expected_bytes) {
@@ -61,22 +64,28 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
   if (alone_.valid()) {
     return base::ResourceExhausted(path_, ": the disk is full");
   }
+  COMMY_DCHECK(seen_span_count <= geometry_.span_count_max);
+  COMMY_DCHECK(span_count != 0);
   const std::uint64_t seen_bytes = SpanOffset(seen_span_count);
   const std::uint64_t max_bytes = SpanOffset(geometry_.span_count_max);
   const std::uint64_t wanted = (seen_span_count + span_count) << geometry_.span_shift;
   const std::uint64_t end_bytes =
-      std::min(geometry_.data_offset + base::AlignUp(wanted, PieceBytes(geometry_)), max_bytes);
+      std::min(geometry_.data_offset + base::RoundUp(wanted, PieceBytes(geometry_)), max_bytes);
   const std::uint64_t reserve_end_bytes =
-      std::min(geometry_.data_offset + base::AlignUp(wanted, ReserveBytes()), max_bytes);
+      std::min(geometry_.data_offset + base::RoundUp(wanted, ReserveBytes()), max_bytes);
   if (end_bytes < geometry_.data_offset + wanted) {
     return base::ResourceExhausted(path_, ": the store has reached its max_size of ",
                                    geometry_.max_size_bytes, " bytes");
   }
+  // What is published at the end has its disk blocks, and so does its word.
+  COMMY_DCHECK(reserve_end_bytes >= end_bytes && end_bytes > seen_bytes);
+  COMMY_DCHECK(base::IsAligned(end_bytes - geometry_.data_offset, geometry_.span_bytes));
   const std::uint64_t first_word = geometry_.span_words_offset + seen_span_count * sizeof(Shared64);
   const std::uint64_t words_begin = first_word & ~(kPageBytes - 1);
   const std::uint64_t words_end = base::AlignUp(
       first_word + ((reserve_end_bytes - seen_bytes) >> geometry_.span_shift) * sizeof(Shared64),
       kPageBytes);
+  COMMY_DCHECK(words_begin >= geometry_.snapshots_offset && words_end > first_word);
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Allocate(fd_.fd(), words_begin, words_end - words_begin)));
   COMMY_RETURN_IF_ERROR(
@@ -85,6 +94,7 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
       About(path_, platform_.Populate(base_ + words_begin, words_end - words_begin)));
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + seen_bytes, end_bytes - seen_bytes)));
+  // growth-3. Its acquire is the load in span_count().
   std::uint64_t now = header().size_bytes.load(std::memory_order_acquire);
   while (now < end_bytes &&
          !header().size_bytes.compare_exchange(now, end_bytes, std::memory_order_acq_rel)) {
@@ -95,7 +105,7 @@ absl::Status Region::Grow(std::uint64_t seen_span_count, std::uint64_t span_coun
 void Region::PrepareToGrow(std::uint64_t seen_span_count) {
   const std::uint64_t begin =
       geometry_.data_offset +
-      base::AlignUp((seen_span_count + 1) << geometry_.span_shift, ReserveBytes());
+      base::RoundUp((seen_span_count + 1) << geometry_.span_shift, ReserveBytes());
   if (alone_.valid() || begin + ReserveBytes() > SpanOffset(geometry_.span_count_max)) {
     return;
   }
@@ -114,9 +124,11 @@ absl::Status Region::GrowLanes(std::uint32_t count) {
     COMMY_RETURN_IF_ERROR(
         About(path_, platform_.Allocate(fd_.fd(), geometry_.lanes_offset, bytes)));
   }
+  COMMY_DCHECK(geometry_.lanes_offset + bytes <= geometry_.snapshots_offset);
   const std::uint64_t begin = geometry_.lanes_offset & ~(kPageBytes - 1);
   COMMY_RETURN_IF_ERROR(
       About(path_, platform_.Populate(base_ + begin, geometry_.lanes_offset + bytes - begin)));
+  // Its acquire is the load in lanes_ready().
   std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
   while (ready < count &&
          !header().lanes_ready.compare_exchange(ready, count, std::memory_order_acq_rel)) {
@@ -125,8 +137,8 @@ absl::Status Region::GrowLanes(std::uint32_t count) {
 }
 
 void Region::WishForLargePages() {
-  // Of a store that does not fit into memory, to read a key would be to read two megabytes, and to put
-  // others out of memory for them. So only what takes at most half of it lies in large pages.
+  // In a store that does not fit into memory, reading a key would read two megabytes, and displace
+  // others for them. So at most a range of half the memory lies in large pages.
   const std::uint64_t end = std::min(geometry_.max_size_bytes, platform_.memory_bytes() / 2);
   // Not the front: large pages would fill the holes that it has on disk.
   if (end > geometry_.data_offset) {

@@ -29,7 +29,7 @@ inline constexpr std::uint64_t kMagic = 0x1a8900594d4d4f43;
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::uint32_t kHeaderBytes = 4096;
 
-// Words that waiters for keys sleep on. So many that those of different keys rarely meet.
+// Words that waiters for keys sleep on; so numerous that those of different keys rarely meet.
 inline constexpr std::uint64_t kKeyWaitWordsOffset = kHeaderBytes;
 inline constexpr std::uint64_t kKeyWaitWordCount = 4096;
 
@@ -63,7 +63,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x060      4  snapshot_count
 //   0x064      4  segment_buckets        buckets of a hash segment
 //   0x068      8  span_words_offset
-//   0x070      8  data_offset            a multiple of span_bytes, and of 2 MiB if chunk_bytes is one
+//   0x070      8  data_offset            multiple of span_bytes; of 2 MiB if chunk_bytes is one
 //   0x078      8  stale_after_ns
 //   0x080      8  operation_timeout_ns
 //   0x088      8  heartbeat_interval_ns
@@ -84,11 +84,11 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
 //   0x2d0      8  snapshots_ready        slots that were ever used are below this one; only grows
 //   0x300      8  span_hint              where to look for a free span first; advice only
-//   0x340      8  clock_skew_ns          store time less wall clock, signed; see process/store_clock.h
+//   0x340      8  clock_skew_ns          store time less wall clock, signed; process/store_clock.h
 //   0x348      8  clock_seen_ns          a store time that was; only grows
 //   0x350      8  due_claims             last number given to a claim of the expiry sweep
-//   0x358      8  epoch_moved_ns         store time at which `epoch` last moved; only grows, for people
-//   0x360      8  clock_boot             names the boot in which the next one was written; 0: none yet
+//   0x358      8  epoch_moved_ns         store time when `epoch` last moved; only grows, for people
+//   0x360      8  clock_boot             names the boot that wrote the next one; 0: none yet
 //   0x368      8  clock_base_ns          store time less clock since boot, signed, in that boot
 //   0x370      8  clock_seal             XXH3-64 of that boot's id and clock_base_ns
 //   all other bytes are reserved: written as zero, ignored on read
@@ -178,7 +178,7 @@ inline constexpr std::uint64_t kParticipantExchanges = 2;  // Pins by exchange, 
 inline constexpr std::size_t kPinsPerLane = 16;
 inline constexpr std::size_t kNotesPerLane = 64;
 
-// A thread's own area. Written by the thread that owns it and by who recovers it.
+// A thread's own area. Written by the thread that owns it, or by the recoverer of a dead owner.
 //
 //   0x000    8  owner        {participant generation:48, participant slot + 1:16}; 0: idle
 //   0x040  128  pins         epoch of a pin, 0 none; [0] is the thread's own, others are views'
@@ -204,7 +204,7 @@ struct LaneLayout {
 
 // A held snapshot; see versions/snapshots.h.
 //
-//   0x00   8  word     0: free, or being taken; {1, seq:63}: being taken; {0, commit time:63}: taken
+//   0x00   8  word     0: free or being taken; {1, seq:63}: being taken; {0, commit time:63}: taken
 //   0x08   8  owner    as LaneLayout::owner
 //   0x10   8  store_ns when it was taken, in store time
 //   0x18   8  keeps    1: something was kept for it

@@ -61,13 +61,16 @@ absl::Status Region::Create(platform::Platform& platform, const std::string& pat
   header.epoch.raw = 2;
   header.commit_clock.raw = 1;
 
+  COMMY_DCHECK((header.clean_word.raw & (kDirty | kArming)) == 0);
+
   COMMY_ASSIGN_OR_RETURN(Descriptor fd, platform.CreateUnlinked(path));
   COMMY_RETURN_IF_ERROR(platform.Truncate(fd.fd(), header.data_offset));
   const std::uint64_t head_bytes = header.lanes_offset + lanes * sizeof(LaneLayout);
+  COMMY_DCHECK(head_bytes <= header.snapshots_offset);
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
   COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), header.snapshots_offset,
                                           header.span_words_offset - header.snapshots_offset));
-  // All of it, as those who open it will: a store that this process cannot map gets no name.
+  // All of it, as each opener will: a store that this process cannot map gets no name.
   COMMY_ASSIGN_OR_RETURN(std::byte * base,
                          platform.Map(fd.fd(), header.max_size_bytes, Access::kReadWrite));
   absl::Status status = platform.Populate(base, head_bytes);
@@ -97,7 +100,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platfor
                               "a symbolic link to nothing");
       }
       const absl::Status made = Create(platform, path, options.create);
-      // Who loses the race to create it opens the winner's.
+      // If two processes race to create it, the loser opens the winner's store.
       if (!made.ok() && !absl::IsAlreadyExists(made)) {
         return About(path, made);
       }
@@ -128,9 +131,11 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
   if (!named.ok() || named->identity != opened.identity) {
     return std::unique_ptr<Region>();
   }
-  region->length_bytes_.store(opened.size_bytes, std::memory_order_relaxed);
+  region->length_bytes_.store(std::min(opened.size_bytes, region->mapped_bytes_),
+                              std::memory_order_relaxed);
   region->reserves_memory_ = platform.ReservesMemory(region->fd_.fd());
   COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
+  COMMY_DCHECK(region->base_ != nullptr && region->mapped_bytes_ != 0);
   CountAttach(region->header());
   region->attached_ = !region->alone_.valid();  // A copy leaves the file as it is.
   return region;
@@ -142,7 +147,7 @@ absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header)
   if (!alone) {
     return base::ResourceExhausted(
         "the disk is full, the file has holes where space was reserved ",
-        "(it was copied without them), and somebody else has it open; free ", "disk space");
+        "(it was copied without them), and another process has it open; free disk space");
   }
   COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
   COMMY_ASSIGN_OR_RETURN(base_, platform_.MapMemory(geometry_.max_size_bytes));
@@ -170,8 +175,8 @@ absl::Status Region::LockAndMap(const RegionHeader& header, RegionOptions::Role 
                          platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
   if (!attached) {
     return base::FailedPrecondition(
-        "somebody has the store to himself just now (compaction, for one); try again when he is ",
-        "done");
+        "another process has exclusive use of the store now (compaction, for one); try again when ",
+        "it is done");
   }
   if (role != RegionOptions::Role::kWatcher) {
     COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
@@ -208,8 +213,8 @@ void Region::Detach() {
   platform_.Unmap(base_, mapped_bytes_);
   base_ = nullptr;
   if (attached_) {
-    // Also if somebody else made it dirty, who went before us. Never by an opener that was refused:
-    // the image that he found may be torn.
+    // Also if a participant that left earlier made it dirty. Never by an opener that was refused:
+    // the image that it found may be torn.
     MarkCleanIfAlone(platform_, fd_.fd());
   }
 }
@@ -222,18 +227,21 @@ bool Region::RefreshLength(std::uint64_t offset_bytes, std::uint64_t size_bytes)
   if (!facts.ok()) {
     return false;
   }
+  COMMY_DCHECK(base_ != nullptr);
   const std::uint64_t length = std::min(facts->size_bytes, mapped_bytes_);
   length_bytes_.store(length, std::memory_order_relaxed);
   return size_bytes <= length && offset_bytes <= length - size_bytes;
 }
 
 std::uint32_t Region::lanes_ready() const {
+  // Pairs with the CAS in GrowLanes(): the pages of these lanes exist.
   const std::uint64_t ready = header().lanes_ready.load(std::memory_order_acquire);
   return static_cast<std::uint32_t>(std::min<std::uint64_t>(ready, geometry_.lane_count));
 }
 
 std::uint64_t Region::span_count() const {
   const std::uint64_t first = geometry_.data_offset;
+  // Pairs with growth-3: these spans and their words have disk blocks.
   const std::uint64_t size_bytes = header().size_bytes.load(std::memory_order_acquire);
   if (size_bytes <= first) {
     return 0;
@@ -258,11 +266,13 @@ absl::StatusOr<Descriptor> Region::LockSlot(std::uint32_t slot_index) const {
 }
 
 absl::Status Region::MakeDirty() {
+  // Pairs with the store below: that thread's sync of the page is over.
   const std::uint32_t synced = synced_dirty_.load(std::memory_order_acquire);
   const absl::StatusOr<std::uint32_t> now = MarkDirty(platform_, fd_.fd(), header(), synced);
   if (!now.ok()) {
     return About(path_, now.status());
   }
+  COMMY_DCHECK((*now & (kDirty | kArming)) == kDirty);  // K1
   synced_dirty_.store(*now, std::memory_order_release);
   return absl::OkStatus();
 }

@@ -20,6 +20,7 @@
 #include "absl/status/statusor.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "platform/platform.h"
 #include "region/clean_word.h"
 #include "region/geometry.h"
@@ -30,7 +31,7 @@ namespace commy::region {
 struct RegionOptions {
   bool create_if_missing = true;
   bool error_if_exists = false;
-  // kWatcher takes no slot, so that it can look when all are taken; it may only read the fixed parts.
+  // kWatcher takes no slot, so that it can look when all are taken; it may only read fixed parts.
   enum class Role : std::uint8_t { kWriter, kReader, kWatcher };
   Role role = Role::kWriter;
   CreateOptions create;  // Used only if the file is created.
@@ -42,7 +43,7 @@ class Region {
   //
   // Errors name `path`. NotFound; AlreadyExists; PermissionDenied; InvalidArgument: not a store,
   // or an option out of range; FailedPrecondition: another format version, a file system without
-  // the locks, or somebody has the store to himself; DataLoss: damaged, cut short, or perhaps torn
+  // the locks, or another process has exclusive use; DataLoss: damaged, cut short, or perhaps torn
   // by a reboot; ResourceExhausted: disk full, or every participant slot is taken.
   // An opener that is refused has changed nothing.
   static absl::StatusOr<std::unique_ptr<Region>> Open(platform::Platform& platform,
@@ -75,35 +76,45 @@ class Region {
     if (offset_bytes == 0 || !base::IsAligned(offset_bytes, alignment)) [[unlikely]] {
       return nullptr;
     }
+    COMMY_DCHECK(offset_bytes + size_bytes <= mapped_bytes_);
     return base_ + offset_bytes;
   }
   // The offset of an address inside the mapping.
   [[nodiscard]] std::uint64_t OffsetOf(const void* address) const {
+    COMMY_DCHECK(address >= base_ && address < base_ + mapped_bytes_);
     return static_cast<std::uint64_t>(static_cast<const std::byte*>(address) - base_);
   }
 
   // --- Fixed parts; always there, as Open has checked -------------------------------------------
 
   [[nodiscard]] const Geometry& geometry() const { return geometry_; }
-  [[nodiscard]] RegionHeader& header() const { return *reinterpret_cast<RegionHeader*>(base_); }
+  [[nodiscard]] RegionHeader& header() const {
+    COMMY_DCHECK(base_ != nullptr);
+    return *reinterpret_cast<RegionHeader*>(base_);
+  }
   // Requires: index < kKeyWaitWordCount.
   [[nodiscard]] Shared32& key_wait_word(std::uint64_t index) const {
+    COMMY_DCHECK(index < kKeyWaitWordCount);
     return reinterpret_cast<Shared32*>(base_ + kKeyWaitWordsOffset)[index];
   }
   // Requires: index < geometry().snapshot_count.
   [[nodiscard]] SnapshotSlot& snapshot(std::uint32_t index) const {
+    COMMY_DCHECK(index < geometry_.snapshot_count);
     return reinterpret_cast<SnapshotSlot*>(base_ + geometry_.snapshots_offset)[index];
   }
   // Requires: index < geometry().participant_count.
   [[nodiscard]] ParticipantSlot& participant(std::uint32_t index) const {
+    COMMY_DCHECK(index < geometry_.participant_count);
     return reinterpret_cast<ParticipantSlot*>(base_ + geometry_.participants_offset)[index];
   }
   // Requires: index < lanes_ready().
   [[nodiscard]] LaneLayout& lane(std::uint32_t index) const {
+    COMMY_DCHECK(index < geometry_.lane_count);
     return reinterpret_cast<LaneLayout*>(base_ + geometry_.lanes_offset)[index];
   }
   // Requires: index < span_count().
   [[nodiscard]] Shared64& span_word(std::uint64_t index) const {
+    COMMY_DCHECK(index < geometry_.span_count_max);
     return reinterpret_cast<Shared64*>(base_ + geometry_.span_words_offset)[index];
   }
   // Lanes whose pages exist.
@@ -117,26 +128,30 @@ class Region {
   // --- Growth --------------------------------------------------------------------------------
 
   // Makes at least `span_count` more spans than `seen_span_count` exist:
-  //   G1  reserves disk blocks, up to a multiple of chunk_bytes (in a tmpfs of small pages only what G3
-  //       publishes, as it takes time). The file is longer; size_bytes says nothing of it yet
-  //   G2  makes the pages present: at least 256 KiB, in which all others of a large page may come
-  //   G3  raises size_bytes to its end by a CAS, if it is not there yet: the one store that publishes
-  // Whoever stops before G3 leaves blocks that the next growth reserves again, which costs nothing.
-  // Several may do it at once: the one that ends farthest counts, and all have made pages present in
-  // their own mappings. OK also when somebody else had grown the file already.
+  //   growth-1  reserves disk blocks, up to a multiple of chunk_bytes (in a tmpfs of small pages
+  //             only as far as growth-3 publishes, as it takes time). The file is longer;
+  //             size_bytes says nothing of it yet
+  //   growth-2  makes the pages present: at least 256 KiB, in which all others of a large page may
+  //             come
+  //   growth-3  raises size_bytes to its end by a CAS, if it is not there yet: the one store that
+  //             publishes
+  // A thread that stops before growth-3 leaves blocks that the next growth reserves again, which
+  // costs nothing. Several may do it at once: the one that ends farthest counts, and all have made
+  // pages present in their own mappings. OK also when another one had grown the file already.
   // ResourceExhausted: the disk is full or max_size is reached; nothing has changed.
   absl::Status Grow(std::uint64_t seen_span_count, std::uint64_t span_count);
-  // G1 and G2 of the chunk after the one in which `seen_span_count` ends, while another thread grows
-  // that one: half of the work for each. Advice.
+  // growth-1 and growth-2 of the chunk after the one in which `seen_span_count` ends, while another
+  // thread grows that one: half of the work for each. Advice.
   void PrepareToGrow(std::uint64_t seen_span_count);
   // Makes the pages of lanes [0, count) exist. Requires: count <= geometry().lane_count.
   absl::Status GrowLanes(std::uint32_t count);
 
   // --- Pages ---------------------------------------------------------------------------------
 
-  // Makes the pages of a range, which must lie in the file, present and writable in this process: one
-  // call in place of a fault for each. Dirties them.
+  // Makes the pages of a range, which must lie in the file, present and writable in this process:
+  // one call in place of a fault for each. Dirties them.
   absl::Status Populate(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
+    COMMY_DCHECK(offset_bytes + size_bytes <= mapped_bytes_);
     return platform_.Populate(base_ + offset_bytes, size_bytes);
   }
   // Makes those of a range present that are in memory already. Dirties nothing. Advice.
@@ -155,13 +170,14 @@ class Region {
   // Whether the participant slot's lock byte is held. Through a description of its own.
   absl::StatusOr<bool> IsSlotLocked(std::uint32_t slot_index) const;
   // Locks a slot's byte for as long as the returned descriptor lives. An invalid descriptor:
-  // somebody holds it.
+  // another description holds it.
   absl::StatusOr<platform::Descriptor> LockSlot(std::uint32_t slot_index) const;
 
-  // Must be called before each change of anything but participants, lanes, snapshots, epoch and clock: by
-  // each operation, once it is to be seen in its lane. One load, unless the store was clean.
+  // Must be called before each change of anything but participants, lanes, snapshots, epoch and
+  // clock: by each operation, once it shows in its lane. One load, unless the store was clean.
   absl::Status EnsureDirty() { return NeedsDirty() ? MakeDirty() : absl::OkStatus(); }
   [[nodiscard]] bool NeedsDirty() const {
+    // Pairs with the CAS of sync-2 and sync-5, and with the store in MakeDirty().
     return SessionPart(header().clean_word.load(std::memory_order_acquire)) !=
            synced_dirty_.load(std::memory_order_acquire);
   }
@@ -205,8 +221,8 @@ class Region {
   };
   static std::vector<Range> RangesInUse(const Geometry& geometry, const RegionHeader& header,
                                         std::uint64_t length_bytes);
-  // Reserves again what a copy that leaves out zeros has lost: a store into a hole would be a signal
-  // on a full disk. ResourceExhausted: the disk is full.
+  // Reserves again the blocks that a copy without zeros has lost: a store into a hole would be a
+  // signal on a full disk. ResourceExhausted: the disk is full.
   absl::Status ReserveAgain(const RegionHeader& header);
   absl::Status LockAndMap(const RegionHeader& header, RegionOptions::Role role);
   // For a read-only participant where the disk is full and the file has holes, of which even a load
@@ -226,7 +242,7 @@ class Region {
   std::uint64_t mapped_bytes_ = 0;
   mutable std::atomic<std::uint64_t> length_bytes_{0};
   std::atomic<std::uint32_t> synced_dirty_{kNeverSynced};  // See region/clean_word.h.
-  std::uint32_t slot_index_ = 0;                           // Of a watcher: none, but nobody asks.
+  std::uint32_t slot_index_ = 0;                           // Unused in a watcher.
   bool reserves_memory_ = false;                           // See Platform::ReservesMemory().
   bool attached_ = false;                                  // Open went through.
   platform::Descriptor alone_;  // Of a copy in memory: holds the attach byte alone.

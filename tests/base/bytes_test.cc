@@ -29,6 +29,16 @@ TEST(BytesTest, AlignUpGivesTheSmallestAlignedValueNotBelow) {
   }
 }
 
+TEST(BytesTest, RoundUpReachesTheNextMultipleOfAnyUnit) {
+  for (const std::uint64_t unit : {1U, 3U, 48U, 64U, 196608U}) {
+    for (std::uint64_t multiple = 0; multiple < 5 * unit; multiple += unit) {
+      EXPECT_EQ(RoundUp(multiple, unit), multiple) << unit;
+      EXPECT_EQ(RoundUp(multiple + 1, unit), multiple + unit) << unit;
+      EXPECT_EQ(RoundUp(multiple + unit, unit), multiple + unit) << unit;
+    }
+  }
+}
+
 TEST(BytesTest, IsAlignedChecksAllLowBits) {
   EXPECT_TRUE(IsAligned(0, 16));
   EXPECT_TRUE(IsAligned(48, 16));

@@ -2,9 +2,11 @@
 //
 // WORDS    size      pieces that may be used; raised by CAS only
 //          reserved  chunks that have blocks on disk; the kernel's, given once
-// STEPS    grow      G0 read size   G1 reserve the chunk in which the next piece lies, or stop: disk full
-//                   G2 make the piece present: a store into it, in a way, so its chunk must have blocks
-//                   G3 CAS size to one piece more than G0 read, unless it is there already
+// STEPS    grow      growth-0 read size
+//                   growth-1 reserve the chunk in which the next piece lies, or stop: disk full
+//                   growth-2 make the piece present: a store into it, in a way, so its chunk must have
+//                   blocks
+//                   growth-3 CAS size to one piece more than growth-0 read, unless it is there already
 //          prepare   P0 read size   P1 reserve the chunk after that in which the next piece lies
 //                   P2 make its first piece present
 //          use       U0 read size   U1 store into the last piece below it
@@ -35,7 +37,7 @@ struct Process {
 
 struct Options {
   U8 disk_chunks = kChunks;
-  bool publish_first = false;  // G3 before G1 and G2.
+  bool publish_first = false;  // growth-3 before growth-1 and growth-2.
   bool publish_by_store = false;
   bool publish_by_add = false;
   bool reserve_nothing = false;  // Where another one has seen the same size: it will do it.
@@ -125,28 +127,28 @@ class GrowthModel {
         --me.ops;
         me.seen = s.size;
         me.pc = weak_.publish_first ? kPublish : kReserve;
-        return emit(next, Move{p, "G0 read size"});
+        return emit(next, Move{p, "growth-0 read size"});
       case kReserve:
         if (weak_.reserve_nothing && p == 1) {
           me.pc = kPublish;
-          return emit(next, Move{p, "G1 left to others"});
+          return emit(next, Move{p, "growth-1 left to others"});
         }
         if (!Reserve(next, me.seen)) {
           me.pc = kIdle;
           me.ops = 0;
-          return emit(next, Move{p, "G1 disk full"});
+          return emit(next, Move{p, "growth-1 disk full"});
         }
         me.pc = kPopulate;
-        return emit(next, Move{p, "G1 reserve"});
+        return emit(next, Move{p, "growth-1 reserve"});
       case kPopulate: {
         const bool good = HasBlocks(s, me.seen);
         me.pc = weak_.publish_first ? kIdle : kPublish;
-        return emit(next, Move{p, "G2 make present", good ? nullptr : "I1: no blocks"});
+        return emit(next, Move{p, "growth-2 make present", good ? nullptr : "I1: no blocks"});
       }
       default:
         Publish(next, me.seen);
         me.pc = weak_.publish_first ? kReserve : kIdle;
-        return emit(next, Move{p, "G3 CAS size"});
+        return emit(next, Move{p, "growth-3 CAS size"});
     }
   }
 

@@ -1,16 +1,16 @@
 // Runs of consecutive spans: claimed head last, freed head first, by competing and dying processes.
 //
 // WORDS    span[i]  Free | Body(lane, head) | Head(lane, n) | Retired(n, tag); root names a run or 0
-// STEPS    claim    C0 pin; note {run, i, n}    C1 span[i] must be Free (read under the pin)
-//                   C2 CAS span[i+1..i+n-1] Free -> Body(me, i), ascending
-//                   C3 CAS span[i] Free -> Head(me, n): the commit; a lost CAS rolls back C2
+// STEPS    claim    run-0 pin; note {run, i, n}    run-0 span[i] must be Free (read under the pin)
+//                   run-1 CAS span[i+1..i+n-1] Free -> Body(me, i), ascending
+//                   run-2 CAS span[i] Free -> Head(me, n): the commit; a lost CAS rolls back run-1
 //                   C4 note the old run; CAS root -> the run   C5 old Head -> Retired
 //                   C6 clear notes; unpin
-//          free     F0 pin; note {runfree, i, n}; CAS span[i] Retired -> Body(me, i)
-//                   F1 span[i+1..] Body(*, i) -> Free           F2 CAS span[i] Body(me, i) -> Free
+//          free     run-5 pin; note {runfree, i, n}; CAS span[i] Retired -> Body(me, i)
+//                   run-6 span[i+1..] Body(*, i) -> Free           run-7 CAS span[i] Body(me, i) -> Free
 //          recover  of a noted claim: if span[i] is neither Head(dead, n) nor Retired(n): each
 //                   Body(dead, i) -> Free; if it is Head and root does not name it: Retired
-//                   of a noted free: if span[i] is Body(dead, i): F1, F2
+//                   of a noted free: if span[i] is Body(dead, i): run-6, run-7
 // HOLDS    I1 behind every Head or Retired word stand its own bodies (no two runs overlap)
 //          I2 a run that a pinned reader has found stays Head or Retired
 //          I3 when all is quiet, every span is Free or part of a run that root names or is Retired
@@ -195,13 +195,13 @@ class RunModel {
         me.pc = me.n == 1 || weak_.head_first ? kClaimHead : kClaimBody;
         me.at = me.i + 1;
         if (!weak_.no_head_check && s.span[me.i].kind != kFree) me.pc = kUnnote;
-        emit(t, Move{p, "reads the head word under its pin (C1)"});
+        emit(t, Move{p, "reads the head word under its pin (run-0)"});
         return;
       case kClaimBody:
         if (s.span[me.at].kind == kFree) {
           t.span[me.at] = {kBody, static_cast<U8>(p), me.i, 0};
           if (++me.at == me.i + me.n) me.pc = weak_.head_first ? kReadRoot : kClaimHead;
-          emit(t, Move{p, "claims a body (C2)"});
+          emit(t, Move{p, "claims a body (run-1)"});
         } else {
           me.pc = kRollBack;
           --me.at;
@@ -212,7 +212,7 @@ class RunModel {
         if (s.span[me.i].kind == kFree) {
           t.span[me.i] = {kHead, static_cast<U8>(p), me.n, 0};
           me.pc = weak_.head_first && me.n > 1 ? kClaimBody : kReadRoot;
-          emit(t, Move{p, "claims the head: the run is committed (C3)"});
+          emit(t, Move{p, "claims the head: the run is committed (run-2)"});
         } else {
           me.pc = kRollBack;
           me.at = me.i + me.n - 1;
@@ -267,7 +267,7 @@ class RunModel {
         lane.note_n = me.n;
         if (weak_.no_note) lane.note_n = 0;
         me.pc = kCheckHead;
-        emit(t, Move{p, "notes a claim (C0)"});
+        emit(t, Move{p, "notes a claim (run-0)"});
         return;
       case kTakeHead:
         if (s.span[me.i] == me.seen) {
@@ -279,17 +279,17 @@ class RunModel {
         } else {
           me.pc = kUnnote;
         }
-        emit(t, Move{p, "CAS head Retired -> Body(me) (F0)"});
+        emit(t, Move{p, "CAS head Retired -> Body(me) (run-5)"});
         return;
       case kFreeBody:
         if (s.span[me.at].kind == kBody && s.span[me.at].value == me.i) t.span[me.at] = Word{};
         if (++me.at == me.i + me.n) me.pc = kFreeHead;
-        emit(t, Move{p, "frees a body (F1)"});
+        emit(t, Move{p, "frees a body (run-6)"});
         return;
       case kFreeHead:
         if (s.span[me.i] == Word{kBody, static_cast<U8>(p), me.i, 0}) t.span[me.i] = Word{};
         me.pc = kUnnote;
-        emit(t, Move{p, "frees the head (F2)"});
+        emit(t, Move{p, "frees the head (run-7)"});
         return;
       default:
         return;

@@ -5,16 +5,16 @@
 //          Free | Used | Evacuated | Retired
 // STEPS    owner    A0 pin; the span's word must say Small of this lane   A1 note a block
 //                   A2 CAS its byte, Free or long retired -> Used         A3 publish   A4 unnote, unpin
-//          thief    E0 pin; note the span
-//                   E1 CAS the word Small(L, 0) -> Small(L, me)
-//                   E2 CAS each byte that is free or long retired -> Evacuated
-//                   E3 all are: CAS the word -> Retired, and it is free when who was pinned has gone
-//                   E4 or some: CAS the word -> Small(me, me); each Evacuated or Retired -> Retired
+//          thief    emptying-0 pin; note the span
+//                   emptying-1 CAS the word Small(L, 0) -> Small(L, me)
+//                   emptying-2 CAS each byte that is free or long retired -> Evacuated
+//                   emptying-3 all are: CAS the word -> Retired, and it is free when who was pinned has gone
+//                   emptying-4 or some: CAS the word -> Small(me, me); each Evacuated or Retired -> Retired
 //                      now; CAS the word -> Small(me, 0)
-//                   E5 or back: each Evacuated -> Free; CAS the word -> Small(L, 0)
-//                   E6 unnote, unpin
-//          recover  of a noted span: its word says Small(dead, dead): the rest of E4;
-//                   Small(L, dead): E5
+//                   emptying-5 or back: each Evacuated -> Free; CAS the word -> Small(L, 0)
+//                   emptying-6 unnote, unpin
+//          recover  of a noted span: its word says Small(dead, dead): the rest of emptying-4;
+//                   Small(L, dead): emptying-5
 // HOLDS    I1 nobody takes a block of a span that has another life by now (the owner may still take
 //             one that the thief has not, but not one that the thief may take, too: I2)
 //          I2 recovery never retires a block that somebody else has taken
@@ -81,13 +81,13 @@ struct Lane {
 
 struct Options {
   bool no_look = false;             // A0: the owner trusts what it remembers.
-  bool free_at_once = false;        // E4: to Free instead of Retired.
-  bool no_claim = false;            // E1 changes nothing.
-  bool unclaim_first = false;       // E4: the first CAS of the word is to Small(me, 0).
+  bool free_at_once = false;        // emptying-4: to Free instead of Retired.
+  bool no_claim = false;            // emptying-1 changes nothing.
+  bool unclaim_first = false;       // emptying-4: the first CAS of the word is to Small(me, 0).
   bool forget_span = false;         // Recovery does not look at the noted span.
-  bool reuse_at_once = false;       // E3: the span is free at once.
-  bool spare_retired = false;       // E4: what is retired already keeps its age.
-  bool back_without_bytes = false;  // E5: the word before the bytes.
+  bool reuse_at_once = false;       // emptying-3: the span is free at once.
+  bool spare_retired = false;       // emptying-4: what is retired already keeps its age.
+  bool back_without_bytes = false;  // emptying-5: the word before the bytes.
   U8 kills = 2;
   U8 owners_operations = 3;
   U8 thiefs_operations = 2;
@@ -201,7 +201,7 @@ class SpanModel {
       t.lane[p].note_span = 1;
       t.p[p].life = s.word.life;
       t.p[p].seen_kind = s.word.lane;
-      emit(t, Move{p, "pins and notes that it empties the span (E0)"});
+      emit(t, Move{p, "pins and notes that it empties the span (emptying-0)"});
     }
     if (s.word.kind == kRetiredSpan && s.word.mask == 0)
       emit(Begin(s, p, kReap), Move{p, "pins, sees a span retired long ago"});
@@ -244,7 +244,7 @@ class SpanModel {
     emit(t, Move{p, what, wrong});
   }
 
-  // E3 or E4 (`take`), or E5.
+  // emptying-3 or emptying-4 (`take`), or emptying-5.
   template <typename Emit>
   void Decide(const State& s, int p, bool take, Emit&& emit) const {
     State t = s;
@@ -253,7 +253,7 @@ class SpanModel {
     const bool holds = HoldsClaim(s, p);
     if (!take) {
       me.pc = weak_.back_without_bytes ? kBack : kBackByte;
-      emit(t, Move{p, "means to put the span back (E5)"});
+      emit(t, Move{p, "means to put the span back (emptying-5)"});
     } else if (me.taken == (1U << kBlocks) - 1U) {
       if (holds) {
         t.word.kind = weak_.reuse_at_once ? kFreeSpan : kRetiredSpan;
@@ -261,7 +261,7 @@ class SpanModel {
         t.word.mask = PinnedMask(s);
       }
       me.pc = kUnnote;
-      emit(t, Move{p, "retires the empty span (E3)"});
+      emit(t, Move{p, "retires the empty span (emptying-3)"});
     } else {
       if (holds) {
         t.word.lane = static_cast<U8>(p);
@@ -269,7 +269,7 @@ class SpanModel {
         t.knows[p] = s.word.life;
       }
       me.pc = holds ? kMoveByte : kUnnote;
-      emit(t, Move{p, "makes the span its own (E4)"});
+      emit(t, Move{p, "makes the span its own (emptying-4)"});
     }
   }
 
@@ -340,31 +340,31 @@ class SpanModel {
           me.pc = kEvacuate;
         }
         me.seen_kind = 0;
-        return "claims the span (E1)";
+        return "claims the span (emptying-1)";
       case kEvacuate:
         if (Reusable(s.byte[me.at])) {
           t.byte[me.at] = {kEvacuated, 0, 0, 0};
           me.taken |= static_cast<U8>(1U << me.at);
         }
         if (++me.at == kBlocks) me.pc = kDecide;
-        return "evacuates a block if it is free (E2)";
+        return "evacuates a block if it is free (emptying-2)";
       case kMoveByte:
         MoveByte(s, t, me.at);
         if (++me.at == kBlocks) me.pc = kMoved;
-        return "makes an evacuated block a retired one (E4)";
+        return "makes an evacuated block a retired one (emptying-4)";
       case kMoved:
         t.word.claim = 0;
         me.pc = kUnnote;
-        return "lets the span go, its own (E4)";
+        return "lets the span go, its own (emptying-4)";
       case kBackByte:
         PutByteBack(s, t, me.at);
         if (++me.at == kBlocks) me.pc = weak_.back_without_bytes ? kUnnote : kBack;
-        return "puts an evacuated block back (E5)";
+        return "puts an evacuated block back (emptying-5)";
       case kBack:
         if (HoldsClaim(s, p)) t.word.claim = 0;
         me.at = 0;
         me.pc = weak_.back_without_bytes ? kBackByte : kUnnote;
-        return "lets the span go, its owner's (E5)";
+        return "lets the span go, its owner's (emptying-5)";
       case kUnnote:
         lane.note_block = 0;
         lane.note_span = 0;

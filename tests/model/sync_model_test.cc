@@ -6,8 +6,8 @@
 // STEPS    write   W1 flag, count   W2 look at the word; take arming away by CAS, or CAS clean ->
 //                  dirty in the next cycle   W3 unless done in this cycle: write the word's page to
 //                  disk   W4 change one page   W5 change the other   W6 flag down
-//          sync    S2 CAS arming in, generation + 1   S3 wait for each writer that is flagged
-//                  S4 write each page to disk   S5 CAS that word -> clean
+//          sync    sync-2 CAS arming in, generation + 1   sync-3 wait for each writer that is flagged
+//                  sync-4 write each page to disk   sync-5 CAS that word -> clean
 // HOLDS    if the word on disk says clean, no change is half there on disk; and while the word in
 //          memory says so too, what is on disk is what is in memory
 #include "explorer.h"

@@ -206,7 +206,7 @@ TEST_F(LargeChunksTest, AStoreThatMayOutgrowMemoryAsksForLargePagesInHalfOfIt) {
 TEST_F(LargeChunksTest, TheNextGrowthUsesBlocksThatAKilledGrowerReserved) {
   std::unique_ptr<Region> region = MustOpen();
   ASSERT_TRUE(region->Grow(0, 32).ok());
-  // As a grower that was killed after G2, for its own chunk and for the one that it prepared.
+  // As one that was killed behind growth-2, for its own chunk and for the one that it prepared.
   const std::uint64_t end = region->SpanOffset(32);
   ASSERT_TRUE(platform_
                   .Allocate(platform_.Open(path_, platform::Access::kReadWrite)->fd(), end,

@@ -8,7 +8,7 @@
 
 #include "bench/histogram.h"
 #include "bench/load.h"
-#include "bench/lodging.h"
+#include "bench/bench_namespace.h"
 #include "bench/report.h"
 
 namespace commy::tools::bench {
