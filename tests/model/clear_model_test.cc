@@ -17,7 +17,7 @@
 #include <algorithm>
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

@@ -11,7 +11,7 @@
 //          advance  e = E; reads each pin; all 0 or e: CAS E e -> e + 1
 // HOLDS    I1 a block that a pinned reader read while it was linked is not reused meanwhile
 //          I2 what is linked or just allocated is in use: nobody else retires or frees it
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

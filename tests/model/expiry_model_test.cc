@@ -27,7 +27,7 @@
 // helper lowers it for nothing.
 #include <algorithm>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

@@ -12,7 +12,7 @@
 //          I2 size never goes back
 //          I3 of what is reserved behind size, nothing is lost: the next growth takes it, so a disk that
 //             has room for all chunks ends with all of them in use
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

@@ -17,7 +17,7 @@
 // One lane is killed once, its first recoverer may be killed as well; the other lane goes on. A
 // change is a put (delta 1 over a tombstone, else 0) or a delete that leaves a tombstone (delta -1).
 // The tag is modelled by its meaning: who was pinned when it was set (see epoch_model_test.cc).
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

@@ -15,7 +15,7 @@
 //          I2 a run that a pinned reader has found stays Head or Retired
 //          I3 when all is quiet, every span is Free or part of a run that root names or is Retired
 // The tag is modelled by its meaning: who was pinned when it was set (see epoch_model_test.cc).
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

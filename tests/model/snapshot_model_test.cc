@@ -18,7 +18,7 @@
 //                   but judges all; CAS mark being swept -> 0
 // HOLDS    who holds a snapshot finds the newest version that is not newer than S; in the end nothing
 //          is kept for nobody
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

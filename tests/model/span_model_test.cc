@@ -20,7 +20,7 @@
 //          I2 recovery never retires a block that somebody else has taken
 //          I3 when all is quiet, no claim is left, no byte is Evacuated, no Used block is lost
 // The tags are modelled by their meaning: who was pinned when they were set (epoch_model_test.cc).
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

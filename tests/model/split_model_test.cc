@@ -15,7 +15,7 @@
 //          I4 when all is quiet: baton 0, every segment that dir does not name is free, no descriptor
 //          I5 from each state the end can be reached, whoever was killed
 // Given back: when nobody who was pinned at the retiring is pinned any more.
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

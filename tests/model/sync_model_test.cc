@@ -10,7 +10,7 @@
 //                  S4 write each page to disk   S5 CAS that word -> clean
 // HOLDS    if the word on disk says clean, no change is half there on disk; and while the word in
 //          memory says so too, what is on disk is what is in memory
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

@@ -19,7 +19,7 @@
 //          root began after the clear, or is a batch
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

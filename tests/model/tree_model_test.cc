@@ -21,7 +21,7 @@
 // Given back: when nobody who was pinned at the retiring is pinned any more.
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {

@@ -15,7 +15,7 @@
 //          pauses are times in which a waiter takes no step.
 #include <cstdio>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
 
 namespace commy::model {
 namespace {
