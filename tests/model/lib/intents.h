@@ -33,7 +33,7 @@ constexpr bool IsTime(U8 word) {
   return word >= kFirstTime && word < kPrepared;
 }
 
-// What a record's commit says, or the status that it refers to.
+// A record's commit, or the status that it refers to.
 template <typename State, typename Record>
 U8 TimeOf(const State& state, const Record& record) {
   return IsReference(record.commit) ? state.status[OwnerOf(record.commit)] : record.commit;

@@ -1,8 +1,8 @@
 // Pins, and blocks that wait for them.
 //
 // The engine gives a retired block a tag, and takes it back when the epoch has moved on twice. A
-// model keeps what the tag means: which processes were pinned when the block was retired. The tags
-// themselves are in epoch_model_test.cc.
+// model keeps the meaning of the tag: the set of processes that were pinned when the block was
+// retired. The tags themselves are in epoch_model_test.cc.
 #pragma once
 
 #include <cstddef>

@@ -6,8 +6,8 @@
 
 namespace commy::model {
 
-// Emits what the next step of `actor` makes of `state`. `step(next, move)` changes a copy of the
-// state and names the step; if it leaves `move.what` null, the actor has no step.
+// Emits the state after the next step of `actor`. `step(next, move)` changes a copy of `state` and
+// names the step; if it leaves `move.what` null, the actor has no step.
 template <typename State, typename Emit, typename Step>
 void EmitStep(const State& state, int actor, Emit&& emit, Step&& step) {
   State next = state;

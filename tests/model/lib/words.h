@@ -1,4 +1,4 @@
-// The words of a model's state, and what one step may do to one of them.
+// The words of a model's state, and the changes that one step may make to one of them.
 #pragma once
 
 #include <cstdint>
