@@ -9,8 +9,8 @@
 // STEPS    owner   S = clock; reads; CAS head -> intent; keeps; CAS active -> committing;
 //                  t = ++clock; CAS committing -> prepared(t); reads again as of t, which must give
 //                  the same; CAS prepared(t) -> t
-//          put     CAS head -> record; t = ++clock; CAS commit 0 -> t; drops what is below it and
-//                  not needed, and itself if it is a delete and nothing is below
+//          put     CAS head -> record; t = ++clock; CAS commit 0 -> t; drops the versions
+//                  below it that are not needed, and itself if it is a delete above no version
 //          reader  S = clock; each key: the newest not above S
 //          meeting an intent: active: passed, by a writer aborted; committing: t = ++clock, CAS
 //                  committing -> prepared(t), or t for snapshot isolation; prepared(t): passed if t
@@ -390,7 +390,7 @@ class SerializableModel {
     }
   }
 
-  // The next key to be read or validated, or what comes after the last one.
+  // Goes on with the next key to be read or validated, or with the next phase.
   void NextKey(State& t, int i, int k) const {
     Actor& me = t.actor[i];
     me.at = me.head = me.step = 0;
@@ -440,7 +440,7 @@ class SerializableModel {
     Record* const chain = t.record[KeyOf(t, i)];
     const int own = me.at;
     const U8 until = chain[own].commit;
-    bool bottom = true;  // Nothing is below.
+    bool bottom = true;  // No version is below.
     for (int below = own; bottom && --below >= 0;) {
       const U8 time = TimeOf(t, chain[below]);
       if (chain[below].gone != 0 || time == kAborted) {
@@ -482,7 +482,7 @@ class SerializableModel {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kKeep:
-        move.what = "keeps what is replaced from now on";
+        move.what = "keeps the versions that are replaced from now on";
         t.keeps[i] = 1;
         me.pc = kToCommitting;
         return;
@@ -520,7 +520,7 @@ class SerializableModel {
         }
         return Finish(t, i);
       default:
-        move.what = "aborts what is not final";
+        move.what = "aborts, unless its status is final";
         if (!IsTime(s.status[i])) {
           t.status[i] = kAborted;
         }

@@ -11,14 +11,15 @@
 //                  U8 retires the descriptor
 //          unlink  CAS slot x -> x.prev, or dead if that is 0; retires x
 //          put     U2, U3, CAS slot h -> record with commit 0, settles it, prunes below it; a
-//                  delete takes itself away when nothing is below
+//                  delete takes itself away when no version is below
 //          reader  S = clock; from the head down to the first version not above S
 //          the first owner may be killed at any step, and so may its recoverer: U6 if it is
 //          committing, else aborted; U7, U8. The owner stays pinned until that is done.
 // HOLDS    M1 no record is given back that can be reached or that a pinned actor holds, or touched
-//          afterwards   M2 below the head all is committed, in order   M3 no reachable record refers
-//          to a retired descriptor   M4 in the end the newest version is made from all committed
-//          changes, and no other record is in use   M5 a reader finds the newest version not above S
+//          afterwards   M2 below the head all is committed, in order   M3 no reachable record
+//          refers to a retired descriptor   M4 in the end the newest version is made from all
+//          committed changes, and no other record is in use   M5 a reader finds the newest version
+//          not above S
 // To retire a block that is retired changes nothing (lib/pins.h).
 #include <algorithm>
 #include <array>
@@ -269,11 +270,11 @@ class UnlinkModel {
         }
         return;
       case kUnlink:
-        move.what = "CAS slot intent -> what is below, or dead";
+        move.what = "CAS slot intent -> the version below, or dead";
         me.note = me.at;
         return Unlink(s, t, i);
       case kRetireUnlinked:
-        move.what = "retires what it unlinked";
+        move.what = "retires the record that it unlinked";
         RetireRecord(t, me.note, move);
         Again(me, i);
         if (i < kPutter && s.actor[i].note == mine) {
@@ -381,7 +382,7 @@ class UnlinkModel {
     }
   }
 
-  // The reader has what it looked for: the version of that time, or nothing.
+  // The reader has found the version of `time`, or none if that is 0.
   void Found(const State& s, State& t, U8 time, Move& move) const {
     const U8 as_of = s.actor[kReader].as_of;
     U8 newest = 0;
@@ -536,7 +537,7 @@ class UnlinkModel {
         }
         return;
       case kFreeze:
-        move.what = "sets the frozen bit in what it drops";
+        move.what = "sets the frozen bit in the version that it drops";
         me.note = me.at;
         me.below = Prev(s, me.at);
         t.record[me.at].prev |= kFrozenPrev;
@@ -551,7 +552,7 @@ class UnlinkModel {
         me.at = me.below = 0;
         return;
       case kRetireOld:
-        move.what = "retires what it dropped";
+        move.what = "retires the version that it dropped";
         RetireRecord(t, me.note, move);
         me.note = 0;
         me.pc = kPrune;

@@ -110,7 +110,7 @@ class VersionModel {
       }
     }
     if (head != 0 && !decided && options_.initial != 0 && s.removed == 0) {
-      return "I5: a reader that passes undecided versions by finds nothing";
+      return "I5: a reader that passes undecided versions by finds no key";
     }
     return nullptr;
   }
@@ -263,7 +263,7 @@ class VersionModel {
     }
     const U8 since = me.since;
     if (t.record[me.mine].commit <= since) {
-      move.wrong = "I2: a change is not after what was acknowledged";
+      move.wrong = "I2: a change is not later than an acknowledged one";
     }
     if (options_.prune_undecided) {
       AfterPrune(t, p, op, t.record[me.mine].prev == 0);
