@@ -1,28 +1,30 @@
 // Clearing a namespace while others put, read and split in it: the steps of src/index/index.h.
 //
 // WORDS    root word; successor and baton of the old root; its directory entry; one slot, for one
-//          key, in each of three segments: the old root's (kA), what a split replaces it by (kB), the
-//          new root's (kN); a commit word for each record and for the new root; the clock
-// STEPS    put     reads root; helps with C3 if the root has a successor; reads entry, slot; CAS slot -> its
-//                  record; t = ++clock; CAS commit 0 -> t
-//          clear   C1 successor   C3 root word, then the new root's commit, by ++clock and CAS; it is over.
-//                  Then the old root is taken back:
-//                  C4 baton closed   C5 freeze the slot; settle what is in it; take it away
+//          key, in each of three segments: the old root's (kA), its replacement in a split (kB),
+//          the new root's (kN); a commit word for each record and for the new root; the clock
+// STEPS    put     reads root; helps with C3 if the root has a successor; reads entry, slot; CAS
+//                  slot -> its record; t = ++clock; CAS commit 0 -> t
+//          clear   C1 successor   C3 root word, then the new root's commit, by ++clock and CAS; the
+//                  clear has taken effect. Then the old root is taken back:
+//                  C4 baton closed   C5 freeze the slot; settle its record; take it away
 //          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; takes the baton down
-//          Who meets a frozen slot does C3, if there is a successor, or else the posted split's steps, and
-//          begins again. Who comes to a root, or meets a record, settles it.
-// HOLDS    there is an order of all puts, the clear and all reads, which keeps that of those that did not
-//          overlap, and in which each read finds what was put last and not cleared; what is in the new root
-//          is later than it; and nothing is left in a root that was taken back
+//          An actor that meets a frozen slot does C3, if there is a successor, or else the steps of
+//          the posted split, and begins again. An actor settles each root and record that it meets.
+// HOLDS    there is an order of all puts, the clear and all reads which keeps the order of
+//          operations that did not overlap, and in which each read finds the last value put and not
+//          cleared; each record in the new root is later than the root; and a root that was taken
+//          back is empty
 #include <algorithm>
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kPutters = 2;
 constexpr int kReader = 2;
 constexpr int kClearer = 3;
@@ -31,13 +33,13 @@ constexpr int kActors = 5;
 constexpr U8 kNoRecord = 0;
 constexpr U8 kRootCommit = kPutters + 1;  // Commit words: of records 1 and 2, then of the new root.
 constexpr U8 kFrozen = 0x80;
-constexpr U8 kTaken = 0x40;  // What was there was taken away.
+constexpr U8 kTaken = 0x40;  // The record was taken away.
 
 enum Segment : U8 { kA, kB, kN };
 enum Baton : U8 { kFree, kPosted, kClosed };
 
 struct Options {
-  bool second_putter = false;  // Otherwise a reader: both at once are too many states.
+  bool second_putter = false;  // Otherwise a reader; both at once are too many states.
   bool taken_unfrozen = false;
   bool baton_left_open = false;
   bool root_not_settled = false;
@@ -70,9 +72,9 @@ class ClearModel {
     kSwing,
     kDown,
   };
-  // `then`: where to go on when a commit word is settled; `of`: which one. `back`: where to go on
-  // when helping is over.
-  // `before`: which operations were over when it began; bit i: actor i's.
+  // `then`: the step after a commit word is settled; `of`: that commit word. `back`: the step after
+  // helping.
+  // `before`: the operations that were over when this one began; bit i: actor i's.
   struct Actor {
     U8 pc, segment, seen, of, time, then, back, before, answer;
   };
@@ -84,14 +86,13 @@ class ClearModel {
     Actor actor[kActors];
   };
 
-  explicit ClearModel(Options options) : weak_(options) {}
+  explicit ClearModel(Options options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
-    s.actor[weak_.second_putter ? kReader : 1].pc = kOver;
-    s.actor[kClearer].pc = weak_.taken_before_swing ? kC4 : kC1;
-    s.successor = weak_.taken_before_swing ? 1 : 0;
+    State s{};
+    s.actor[options_.second_putter ? kReader : 1].pc = kOver;
+    s.actor[kClearer].pc = options_.taken_before_swing ? kC4 : kC1;
+    s.successor = options_.taken_before_swing ? 1 : 0;
     s.actor[kSplitter].pc = kPost;
     return s;
   }
@@ -99,31 +100,30 @@ class ClearModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      State t = s;
-      Move move{i, nullptr};
-      Step(s, t, i, move);
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, i, emit, [&](State& t, Move& move) { Step(s, t, i, move); });
     }
   }
-
-  const char* Check(const State&) const { return nullptr; }
 
   const char* CheckFinal(const State& s) const {
     const U8 current = s.slot[s.root == 0 ? s.entry : U8{kN}] & ~(kFrozen | kTaken);
     const U8 in_new = s.slot[kN];
-    if (in_new != kNoRecord && s.commit[in_new] < s.commit[kRootCommit])
+    if (in_new != kNoRecord && s.commit[in_new] < s.commit[kRootCommit]) {
       return "a record is earlier than the root that it is in";
-    if (s.root != 0 && (s.slot[s.entry] & ~kFrozen) != kTaken)
-      return "something is left in a root that was taken back";
-    return HasOrder(s, current) ? nullptr : "no order of the operations explains what was found";
+    }
+    if (s.root != 0 && (s.slot[s.entry] & ~kFrozen) != kTaken) {
+      return "a record is left in a root that was taken back";
+    }
+    return HasOrder(s, current) ? nullptr : "no order of the operations explains the answers";
   }
 
  private:
   // Tries all orders of the operations; the last read, of `current`, comes behind all of them.
   bool HasOrder(const State& s, U8 current) const {
-    std::array<int, 3> order{0, weak_.second_putter ? 1 : kReader, kClearer};
+    std::array<int, 3> order{0, options_.second_putter ? 1 : kReader, kClearer};
     do {
-      if (Explains(s, order, current)) return true;
+      if (Explains(s, order, current)) {
+        return true;
+      }
     } while (std::next_permutation(order.begin(), order.end()));
     return false;
   }
@@ -132,16 +132,27 @@ class ClearModel {
     U8 value = kNoRecord;
     U8 done = 0;
     for (const int actor : order) {
-      if ((s.actor[actor].before & ~done) != 0) return false;
-      done |= static_cast<U8>(1U << actor);
-      if (actor < kPutters) value = static_cast<U8>(actor + 1);
-      if (actor == kClearer) value = kNoRecord;
-      if (actor == kReader && s.actor[actor].answer != value) return false;
+      if ((s.actor[actor].before & ~done) != 0) {
+        return false;
+      }
+      done |= Bit(actor);
+      if (actor < kPutters) {
+        value = static_cast<U8>(actor + 1);
+      }
+      if (actor == kClearer) {
+        value = kNoRecord;
+      }
+      if (actor == kReader && s.actor[actor].answer != value) {
+        return false;
+      }
     }
     return value == current;
   }
 
-  static void Begin(Actor& me) { me.pc = kRoot, me.segment = me.seen = me.of = me.time = 0; }
+  static void Begin(Actor& me) {
+    me.pc = kRoot;
+    me.segment = me.seen = me.of = me.time = 0;
+  }
 
   static void Settle(Actor& me, U8 of, U8 then) {
     me.of = of;
@@ -159,7 +170,7 @@ class ClearModel {
         return;
       case kRoot:
         me.segment = s.root == 0 ? kA : kN;
-        if (s.root != 0 && s.commit[kRootCommit] == 0 && !weak_.root_not_settled) {
+        if (s.root != 0 && s.commit[kRootCommit] == 0 && !options_.root_not_settled) {
           Settle(me, kRootCommit, kRoot);
         } else if (s.root == 0 && s.successor != 0 && i != kReader) {
           me.back = kRoot;
@@ -192,13 +203,13 @@ class ClearModel {
         move.what = "takes a time";
         return;
       case kStamp:
-        if (s.commit[me.of] == 0) t.commit[me.of] = me.time;
+        Cas(t.commit[me.of], 0, me.time);
         me.pc = me.then;
         me.of = me.time = me.then = 0;
         move.what = "CAS commit 0 -> its time";
         return;
       case kAck:
-        t.over |= static_cast<U8>(1U << static_cast<unsigned>(i));
+        t.over |= Bit(i);
         me = Actor{i == kClearer ? kC4 : kOver,
                    0,
                    0,
@@ -273,8 +284,10 @@ class ClearModel {
           me.then = kC4;  // Finishes the split, then looks again.
           me.pc = kInPlace;
         } else {
-          if (!weak_.baton_left_open) t.baton = kClosed;
-          me.pc = weak_.taken_unfrozen ? kC5Settle : kC5Freeze;
+          if (!options_.baton_left_open) {
+            t.baton = kClosed;
+          }
+          me.pc = options_.taken_unfrozen ? kC5Settle : kC5Freeze;
         }
         move.what = "C4: looks at the baton, closes it";
         return;
@@ -285,7 +298,9 @@ class ClearModel {
         move.what = "C5: freezes";
         return;
       case kC5Settle: {
-        if (weak_.taken_unfrozen) me.segment = s.entry;
+        if (options_.taken_unfrozen) {
+          me.segment = s.entry;
+        }
         const U8 record = s.slot[me.segment] & ~(kFrozen | kTaken);
         if (record != kNoRecord && s.commit[record] == 0) {
           Settle(me, record, kC5Take);
@@ -299,7 +314,9 @@ class ClearModel {
         t.slot[me.segment] = static_cast<U8>((s.slot[me.segment] & kFrozen) | kTaken);
         me.segment = 0;
         me.pc = kOver;
-        if (weak_.taken_before_swing && s.root == 0) me.pc = kC1;
+        if (options_.taken_before_swing && s.root == 0) {
+          me.pc = kC1;
+        }
         move.what = "C5: takes it away";
         return;
     }
@@ -337,17 +354,17 @@ class ClearModel {
         move.what = "freezes the old segment";
         return;
       case kFill:
-        if (s.slot[kB] == 0) t.slot[kB] = s.slot[kA] & ~kFrozen;
+        Cas(t.slot[kB], 0, s.slot[kA] & ~kFrozen);
         me.pc = kSwing;
         move.what = "fills the new segment";
         return;
       case kSwing:
-        if (s.entry == kA) t.entry = kB;
+        Cas(t.entry, kA, kB);
         me.pc = kDown;
         move.what = "CAS entry old -> new";
         return;
       default:
-        if (s.baton == kPosted) t.baton = kFree;
+        Cas(t.baton, kPosted, kFree);
         if (me.then == kC4) {
           me.then = 0;
           me.pc = kC4;
@@ -359,7 +376,7 @@ class ClearModel {
     }
   }
 
-  Options weak_;
+  Options options_;
 };
 
 TEST(ClearModelTest, ThereIsAnOrderThatExplainsEveryPutReadAndClear) {
@@ -367,11 +384,11 @@ TEST(ClearModelTest, ThereIsAnOrderThatExplainsEveryPutReadAndClear) {
   ExpectHolds(ClearModel({.second_putter = true}), "clear, two putters");
 }
 
-TEST(ClearModelTest, TakingAwayWithoutFreezingIsCaught) {
+TEST(ClearModelTest, TakingARecordAwayWithoutFreezingTheSlotIsCaught) {
   ExpectCaught(ClearModel({.taken_unfrozen = true}), "clear, weakened: taken without freezing");
 }
 
-TEST(ClearModelTest, LeavingTheBatonOpenIsCaught) {
+TEST(ClearModelTest, LeavingTheOldRootsBatonOpenIsCaught) {
   ExpectCaught(ClearModel({.baton_left_open = true}), "clear, weakened: baton open");
 }
 
@@ -379,7 +396,7 @@ TEST(ClearModelTest, UsingANewRootBeforeItHasATimeIsCaught) {
   ExpectCaught(ClearModel({.root_not_settled = true}), "clear, weakened: root not settled");
 }
 
-TEST(ClearModelTest, TakingAwayBeforeTheNewRootCountsIsCaught) {
+TEST(ClearModelTest, TakingARecordAwayBeforeTheNewRootIsInPlaceIsCaught) {
   ExpectCaught(ClearModel({.second_putter = true, .taken_before_swing = true}),
                "clear, weakened: taken before the swing");
 }

@@ -7,16 +7,17 @@
 //                   -> free if (e - tag) mod kTags is in 2..kTags-2   W4 CAS free -> used
 //                   W5 CAS root old -> new   W6 t = E   W7 CAS old used -> retired(t)   unpin
 //          read     pins, reads root, sets the view pin to its own pin's epoch, takes its own down;
-//                   may retire what it read, once it sees it unlinked; takes the view pin down
+//                   may retire the block it read, once it sees it unlinked; takes the view pin down
 //          advance  e = E; reads each pin; all 0 or e: CAS E e -> e + 1
 // HOLDS    I1 a block that a pinned reader read while it was linked is not reused meanwhile
-//          I2 what is linked or just allocated is in use: nobody else retires or frees it
-#include "explorer.h"
+//          I2 a linked or just allocated block is in use: no other process retires or frees it
+#include "model/lib/explorer.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr U8 kTags = 4;
 constexpr U8 kEpochMax = 5;
 constexpr int kBlocks = 2;
@@ -67,55 +68,61 @@ class EpochModel {
     U8 epoch, root, note;
     U8 pin[kPins];
     U8 block[kBlocks];
-    Process p[4];
+    Process process[4];
   };
 
-  explicit EpochModel(Options options) : weak_(options) {}
+  explicit EpochModel(Options options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.block[0] = kUsed;
     s.note = kNoBlock;
-    for (Process& p : s.p) p.old = p.mine = p.held = kNoBlock;
-    s.p[0].ops = 2;
-    s.p[1].ops = 1;
-    s.p[kReader].ops = 1;
+    for (Process& p : s.process) {
+      p.old = p.mine = p.held = kNoBlock;
+    }
+    s.process[0].ops = 2;
+    s.process[1].ops = 1;
+    s.process[kReader].ops = 1;
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int p = 0; p < 4; ++p) {
-      if (p < kWriters && s.p[p].pc == kLook) {
+      if (p < kWriters && s.process[p].pc == kLook) {
         Look(s, p, emit);
         continue;
       }
-      State t = s;
-      Move move{p, nullptr};
-      if (p < kWriters) Write(s, t, p, move);
-      if (p == kReader) Read(s, t, move);
-      if (p == kAdvancer) Advance(s, t, move);
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, p, emit, [&](State& t, Move& move) {
+        if (p < kWriters) {
+          Write(s, t, p, move);
+        } else if (p == kReader) {
+          Read(s, t, move);
+        } else {
+          Advance(s, t, move);
+        }
+      });
     }
   }
 
   const char* Check(const State& s) const {
-    if (s.block[s.root] != kUsed) return "I2: the linked block is not in use";
-    for (int p = 0; p < kWriters; ++p)
-      if (s.p[p].mine != kNoBlock && s.block[s.p[p].mine] != kUsed)
-        return "I2: a block is taken from who has just allocated it";
+    if (s.block[s.root] != kUsed) {
+      return "I2: the linked block is not in use";
+    }
+    for (int p = 0; p < kWriters; ++p) {
+      if (s.process[p].mine != kNoBlock && s.block[s.process[p].mine] != kUsed) {
+        return "I2: a block is taken from the process that has just allocated it";
+      }
+    }
     return nullptr;
   }
-
-  const char* CheckFinal(const State&) const { return nullptr; }
 
  private:
   static U8 RetiredAt(U8 epoch) { return static_cast<U8>(kRetiredFirst + epoch % kTags); }
 
   bool IsOld(U8 state, U8 epoch) const {
     const int age = (epoch % kTags + kTags - (state - kRetiredFirst)) % kTags;
-    return (age >= 2 || (weak_.age_one && age == 1)) && age <= kTags - 2;
+    return (age >= 2 || (options_.age_one && age == 1)) && age <= kTags - 2;
   }
 
   static void Rest(Process& me) {
@@ -123,12 +130,14 @@ class EpochModel {
   }
 
   void Write(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     switch (me.pc) {
       case kIdle:
-        if (me.ops == 0) return;
+        if (me.ops == 0) {
+          return;
+        }
         me.epoch = s.epoch;
-        me.pc = weak_.reclaimer_unpinned && p == 1 ? kLook : kSetPin;
+        me.pc = options_.reclaimer_unpinned && p == 1 ? kLook : kSetPin;
         move.what = "reads the epoch, to pin";
         return;
       case kSetPin:
@@ -159,10 +168,16 @@ class EpochModel {
       case kClaim:
         move.what = "CAS free -> used (W4)";
         me.pc = kUnpin;
-        if (s.block[me.at] != kFree) return;
+        if (s.block[me.at] != kFree) {
+          return;
+        }
         t.block[me.at] = kUsed;
-        if (s.p[kReader].held == me.at) move.wrong = "I1: a block is reused under a pinned reader";
-        if (me.old == kNoBlock) me.old = s.root;
+        if (s.process[kReader].held == me.at) {
+          move.wrong = "I1: a block is reused under a pinned reader";
+        }
+        if (me.old == kNoBlock) {
+          me.old = s.root;
+        }
         me.mine = me.at;
         t.note = me.old;
         me.pc = kSwap;
@@ -184,7 +199,7 @@ class EpochModel {
         move.what = "reads the epoch after the unlink (W6)";
         return;
       case kRetire:
-        if (s.block[me.old] == kUsed) t.block[me.old] = RetiredAt(me.epoch);
+        Cas(t.block[me.old], kUsed, RetiredAt(me.epoch));
         me.pc = kUnnote;
         move.what = "CAS used -> retired(t) (W7)";
         return;
@@ -205,10 +220,12 @@ class EpochModel {
   void Look(const State& s, int p, Emit&& emit) const {
     for (U8 b = 0; b < kBlocks; ++b) {
       const U8 state = s.block[b];
-      const bool old = state >= kRetiredFirst && IsOld(state, s.p[p].epoch);
-      if (state != kFree && !old) continue;
+      const bool old = state >= kRetiredFirst && IsOld(state, s.process[p].epoch);
+      if (state != kFree && !old) {
+        continue;
+      }
       State t = s;
-      Process& me = t.p[p];
+      Process& me = t.process[p];
       me.at = b;
       me.seen = old ? state : 0;
       me.epoch = 0;
@@ -216,16 +233,18 @@ class EpochModel {
       emit(t, Move{p, old ? "finds a block retired long ago (W2)" : "finds a free block (W2)"});
     }
     State t = s;
-    t.p[p].pc = kUnpin;
-    t.p[p].epoch = 0;
+    t.process[p].pc = kUnpin;
+    t.process[p].epoch = 0;
     emit(t, Move{p, "gives up looking for a block"});
   }
 
   void Read(const State& s, State& t, Move& move) const {
-    Process& me = t.p[kReader];
+    Process& me = t.process[kReader];
     switch (me.pc) {
       case kIdle:
-        if (me.ops == 0) return;
+        if (me.ops == 0) {
+          return;
+        }
         me.epoch = s.epoch;
         me.pc = kSetPin;
         move.what = "reads the epoch, to pin";
@@ -237,24 +256,24 @@ class EpochModel {
         move.what = "sets its pin";
         return;
       case kReadRoot:
-        if (weak_.late_retirer) {
+        if (options_.late_retirer) {
           me.old = s.note;
         } else {
           me.old = me.held = s.root;
         }
-        me.pc = me.old == kNoBlock ? kOwnDown : (weak_.own_pin_down_first ? kOwnDown : kSetView);
+        me.pc = me.old == kNoBlock ? kOwnDown : (options_.own_pin_down_first ? kOwnDown : kSetView);
         me.seen = s.pin[kReader];
-        move.what = weak_.late_retirer ? "reads a note" : "reads root and holds the block";
+        move.what = options_.late_retirer ? "reads a note" : "reads root and holds the block";
         return;
       case kSetView:
         t.pin[kViewPin] = me.seen;
         me.seen = 0;
-        me.pc = weak_.own_pin_down_first ? kLookAgain : kOwnDown;
+        me.pc = options_.own_pin_down_first ? kLookAgain : kOwnDown;
         move.what = "sets its view pin to the same epoch";
         return;
       case kOwnDown:
         t.pin[kReader] = 0;
-        me.pc = weak_.own_pin_down_first && me.old != kNoBlock ? kSetView : kLookAgain;
+        me.pc = options_.own_pin_down_first && me.old != kNoBlock ? kSetView : kLookAgain;
         move.what = "takes its own pin down";
         return;
       case kLookAgain:
@@ -267,7 +286,7 @@ class EpochModel {
         move.what = "reads the epoch after the unlink";
         return;
       case kRetire:
-        if (s.block[me.old] == kUsed) t.block[me.old] = RetiredAt(me.epoch);
+        Cas(t.block[me.old], kUsed, RetiredAt(me.epoch));
         me.epoch = 0;
         me.pc = kViewDown;
         move.what = "retires it too";
@@ -281,23 +300,27 @@ class EpochModel {
   }
 
   void Advance(const State& s, State& t, Move& move) const {
-    Process& me = t.p[kAdvancer];
+    Process& me = t.process[kAdvancer];
     switch (me.pc) {
       case kIdle:
-        if (s.epoch == kEpochMax) return;
+        if (s.epoch == kEpochMax) {
+          return;
+        }
         me.epoch = s.epoch;
         me.at = 0;
-        me.pc = weak_.pins_ignored ? kAdvance : kScan;
+        me.pc = options_.pins_ignored ? kAdvance : kScan;
         move.what = "reads the epoch, to advance";
         return;
       case kScan: {
-        const int place = weak_.view_pin_read_first ? (me.at + kViewPin) % kPins : me.at;
+        const int place = options_.view_pin_read_first ? (me.at + kViewPin) % kPins : me.at;
         const U8 pin = s.pin[place];
         if (pin != 0 && pin != me.epoch + 1) {
           me.epoch = me.at = 0;
           me.pc = kIdle;
           move.what = "sees an old pin";
-          if (std::memcmp(&s, &t, sizeof s) == 0) move.what = nullptr;
+          if (std::memcmp(&s, &t, sizeof s) == 0) {
+            move.what = nullptr;
+          }
           return;
         }
         if (++me.at == kPins) {
@@ -308,7 +331,9 @@ class EpochModel {
         return;
       }
       default:
-        if (s.epoch == me.epoch) ++t.epoch;
+        if (s.epoch == me.epoch) {
+          ++t.epoch;
+        }
         me.epoch = 0;
         me.pc = kIdle;
         move.what = "CAS E e -> e + 1";
@@ -316,18 +341,18 @@ class EpochModel {
     }
   }
 
-  Options weak_;
+  Options options_;
 };
 
-TEST(EpochModelTest, NothingIsReusedUnderAPin) {
+TEST(EpochModelTest, NoBlockIsReusedUnderAPin) {
   ExpectHolds(EpochModel({}), "epochs");
 }
 
-TEST(EpochModelTest, OneEpochOfAgeIsCaught) {
+TEST(EpochModelTest, ReusingABlockAfterOneEpochIsCaught) {
   ExpectCaught(EpochModel({.age_one = true}), "epochs, weakened: one epoch is enough");
 }
 
-TEST(EpochModelTest, AdvancingWithoutLookingAtPinsIsCaught) {
+TEST(EpochModelTest, AdvancingWithoutReadingThePinsIsCaught) {
   ExpectCaught(EpochModel({.pins_ignored = true}), "epochs, weakened: pins ignored");
 }
 
@@ -335,15 +360,15 @@ TEST(EpochModelTest, ReclaimingWithoutAPinIsCaught) {
   ExpectCaught(EpochModel({.reclaimer_unpinned = true}), "epochs, weakened: reclaimer not pinned");
 }
 
-TEST(EpochModelTest, RetiringByWhoPinnedAfterTheUnlinkIsCaught) {
+TEST(EpochModelTest, RetiringByAProcessThatPinnedAfterTheUnlinkIsCaught) {
   ExpectCaught(EpochModel({.late_retirer = true}), "epochs, weakened: retirer pinned too late");
 }
 
-TEST(EpochModelTest, OwnPinDownBeforeTheViewPinIsUpIsCaught) {
+TEST(EpochModelTest, TakingTheOwnPinDownBeforeTheViewPinIsUpIsCaught) {
   ExpectCaught(EpochModel({.own_pin_down_first = true}), "epochs, weakened: own pin down first");
 }
 
-TEST(EpochModelTest, AViewPinReadBeforeTheOwnOneIsCaught) {
+TEST(EpochModelTest, ReadingAViewPinBeforeTheOwnPinIsCaught) {
   ExpectCaught(EpochModel({.view_pin_read_first = true}), "epochs, weakened: view pin read first");
 }
 

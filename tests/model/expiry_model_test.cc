@@ -1,38 +1,39 @@
-// Sweeps of what expires, over two segments: what expiry_model_test.cc asks of one place, with time
-// that goes on, leaves that are merged, and sweeps that have to come to an end.
+// Sweeps of expired records, over two segments, with time that goes on, leaves that are merged, and
+// sweeps that have to come to an end.
 //
-// WORDS    root.due; each segment: due, a slot for each key; frozen (its first slot, then the rest);
-//          swapped: the way leads to the target, and no more to the source (a split or rebuild) or to
-//          both (a merge); claims; the time
+// WORDS    root.due; each segment: due, a slot for each key; frozen (its first slot, then the
+//          rest); swapped: the way leads to the target, and no longer to the source (a split or
+//          rebuild) or to both (a merge); claims; the time
 // STEPS    put      W1 publishes in the slot (frozen: helps first)   W2 finds the segment
 //                   W3 lowers its due: a claim becomes at-once       W4 lowers the root's
 //                   W5 is its first slot frozen? Then helps, and W2 again
-//                   may die anywhere: is the record there, then somebody does W2 to W5 for it
+//                   may die anywhere: if the record is there, its recoverer does W2 to W5
 //          sweep    E1 root.due is due: = a new claim                E2 finds the next segment
 //                   E3 its due is due: = the claim                   E4 looks at each slot
-//                   E5 CAS its due, claim -> what it saw
-//                   E6 deletes what had expired, if it still has, and E2 for the same segment anew;
-//                      could nothing be deleted, then the root will be due at once
+//                   E5 CAS its due, claim -> the earliest expiry it saw
+//                   E6 deletes each record that had expired, if it still has, and E2 for the same
+//                      segment anew; if it deleted none, the root will be due at once
 //                   E7 behind the last one: CAS root.due, claim -> the earliest
 //                   may stop anywhere, for good
 //          help     H1 freezes the first slot   H2 the rest          H3 copies
 //                   H4 reads the source's due   H5 lowers the target's   H6 swapped
 //                   may stop anywhere, for good
-// HOLDS    whenever nobody puts, wherever sweeps and helpers have stopped: the words of each record
-//          that expires are not later than it; two sweeps alone delete all that has expired, and leave
-//          the root's word not due; what has not expired is never deleted
+// HOLDS    whenever no put is in flight, wherever sweeps and helpers have stopped: the words of
+//          each record that expires are not later than it; two sweeps alone delete all expired
+//          records, and leave the root's word not due; an unexpired record is never deleted
 //
-// A word is lowered, or claimed, in one step: what it took is the CAS that succeeded. A sweep that finds
-// a slot frozen leaves it to the next one. A target's due may stay low when the root's is not: a late
+// A word is lowered, or claimed, in one step, which is the CAS that succeeded. A sweep that finds a
+// slot frozen leaves it to the next one. A target's due may stay low when the root's is not: a late
 // helper lowers it for nothing.
 #include <algorithm>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kKeys = 2;
 constexpr int kSources = 2;
 constexpr int kTarget = 2;
@@ -42,8 +43,8 @@ constexpr int kHelper = 4;
 constexpr int kActors = 6;
 constexpr int kPuts = 2;
 constexpr U8 kAtOnce = 1;
-constexpr U8 kEarly = 2;  // Is over from the start.
-constexpr U8 kLate = 4;   // Is over when the time has come.
+constexpr U8 kEarly = 2;  // Has passed from the start.
+constexpr U8 kLate = 4;   // Has passed when the time has come.
 constexpr U8 kClaim = 0x80;
 constexpr U8 kDead = 1;       // In a slot: deleted.
 constexpr U8 kRecord = 0x10;  // In a slot: with its expiry, or 0.
@@ -118,16 +119,17 @@ class ExpirySweepModel {
     Actor actor[kActors];
   };
 
-  ExpirySweepModel(Options options, Scene scene) : weak_(options), scene_(scene) {}
+  ExpirySweepModel(Options options, Scene scene) : options_(options), scene_(scene) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.now = kEarly;
     s.deaths = scene_.deaths;
     for (int key = 0; key < kKeys; ++key) {
       const U8 expiry = scene_.there[key];
-      if (expiry == 0) continue;
+      if (expiry == 0) {
+        continue;
+      }
       s.slot[scene_.home[key]][key] = kRecord | expiry;
       Lower(s.due[scene_.home[key]], expiry);
       Lower(s.root, expiry);
@@ -143,26 +145,12 @@ class ExpirySweepModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      State t = s;
-      Move move{i, nullptr};
-      if (s.actor[i].pc >= kFreezeFirst) {
-        Help(s, t, i, move);
-      } else if (s.actor[i].rounds == 0) {
-        continue;
-      } else if (i < kSweeper) {
-        Write(s, t, i, move);
-      } else if (i < kHelper) {
-        Sweep(s, t, i, move);
-      } else if (s.swapped == 0) {
-        t.actor[i].rounds = 0;
-        StartHelp(t.actor[i], kIdle);
-        move.what = "begins to help";
-      }
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, i, emit, [&](State& t, Move& move) { Step(s, t, i, move); });
       if (i < kSweeper && s.actor[i].pc != kIdle && s.deaths != 0) {
-        t = s;
-        Recover(s, t, i);
-        emit(t, Move{i, "dies, and is recovered"});
+        EmitStep(s, i, emit, [&](State& t, Move& move) {
+          Recover(s, t, i);
+          move.what = "dies, and is recovered";
+        });
       }
     }
     if (scene_.ticks && s.now == kEarly) {
@@ -173,35 +161,65 @@ class ExpirySweepModel {
   }
 
   const char* Check(const State& s) const {
-    for (int i = 0; i < kSweeper; ++i)
-      if (s.actor[i].pc != kIdle) return nullptr;
-    if (const char* wrong = CheckCovered(s)) return wrong;
+    for (int i = 0; i < kSweeper; ++i) {
+      if (s.actor[i].pc != kIdle) {
+        return nullptr;
+      }
+    }
+    if (const char* wrong = CheckCovered(s)) {
+      return wrong;
+    }
     State t = s;
     if (s.swapped == 0 && s.frozen[0] != 0) {
       FinishHelp(t);
-      if (const char* wrong = CheckCovered(t)) return wrong;
+      if (const char* wrong = CheckCovered(t)) {
+        return wrong;
+      }
     }
-    if (const char* wrong = CheckSweeps(t)) return wrong;
-    if (t.now == kLate) return nullptr;
+    if (const char* wrong = CheckSweeps(t)) {
+      return wrong;
+    }
+    if (t.now == kLate) {
+      return nullptr;
+    }
     t.now = kLate;
     return CheckSweeps(t);
   }
 
-  const char* CheckFinal(const State& /*s*/) const { return nullptr; }
-
  private:
+  void Step(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    if (me.pc >= kFreezeFirst) {
+      Help(s, t, i, move);
+    } else if (me.rounds == 0) {
+      return;
+    } else if (i < kSweeper) {
+      Write(s, t, i, move);
+    } else if (i < kHelper) {
+      Sweep(s, t, i, move);
+    } else if (s.swapped == 0) {
+      me.rounds = 0;
+      StartHelp(me, kIdle);
+      move.what = "begins to help";
+    }
+  }
+
   static U8 Earlier(U8 a, U8 b) { return a == 0 || (b != 0 && b < a) ? b : a; }
   static bool IsClaim(U8 due) { return (due & kClaim) != 0; }
   static U8 ExpiryOf(U8 slot) { return slot >= kRecord ? slot & 0xf : 0; }
   bool IsDue(U8 due, U8 now) const {
-    return due != 0 && (IsClaim(due) ? !weak_.claim_not_due : due <= now);
+    return due != 0 && (IsClaim(due) ? !options_.claim_not_due : due <= now);
   }
 
   // Returns whether the word was low enough already.
   bool Lower(U8& word, U8 due) const {
-    if (IsClaim(word) && weak_.claim_left_alone) return false;
-    if (word != 0 && word <= due) return true;
-    word = IsClaim(word) && !weak_.claim_replaced_by_the_time ? kAtOnce : due;
+    if (IsClaim(word) && options_.claim_left_alone) {
+      return false;
+    }
+    if (word != 0 && word <= due) {
+      return true;
+    }
+    word = IsClaim(word) && !options_.claim_replaced_by_the_time ? kAtOnce : due;
     return false;
   }
 
@@ -209,7 +227,7 @@ class ExpirySweepModel {
     return s.swapped != 0 && (scene_.merge || home == 0) ? kTarget : static_cast<U8>(home);
   }
 
-  // The first slot of a segment is nobody's key; the keys' come behind it.
+  // The first slot of a segment holds no key; the keys' slots come behind it.
   static bool IsFrozen(const State& s, U8 segment, U8 far) {
     return segment < kSources && s.frozen[segment] >= far;
   }
@@ -225,7 +243,7 @@ class ExpirySweepModel {
     const Put put = PutOf(s, i);
     switch (me.pc) {
       case kIdle:
-        me.pc = weak_.lowered_before_published ? kFind : kPublish;
+        me.pc = options_.lowered_before_published ? kFind : kPublish;
         move.what = "begins to put";
         return;
       case kPublish: {
@@ -237,32 +255,36 @@ class ExpirySweepModel {
         }
         t.slot[segment][put.key] = kRecord | put.expiry;
         me.pc = kFind;
-        if (put.expiry == 0 || weak_.lowered_before_published) Over(me);
+        if (put.expiry == 0 || options_.lowered_before_published) {
+          Over(me);
+        }
         return;
       }
       case kFind:
         me.segment = SegmentOf(s, scene_.home[put.key]);
-        me.pc = weak_.root_first ? kLowerRoot : kLower;
+        me.pc = options_.root_first ? kLowerRoot : kLower;
         move.what = "W2: finds the segment";
         return;
       case kLower: {
         const bool low = Lower(t.due[me.segment], put.expiry);
-        me.pc = weak_.root_first || (low && weak_.root_left_if_segment_is_low) ? kLookFrozen
-                                                                               : kLowerRoot;
+        me.pc = options_.root_first || (low && options_.root_left_if_segment_is_low) ? kLookFrozen
+                                                                                     : kLowerRoot;
         move.what = "W3: lowers the segment's due";
         return;
       }
       case kLowerRoot:
         Lower(t.root, put.expiry);
-        me.pc = weak_.root_first ? kLower : kLookFrozen;
+        me.pc = options_.root_first ? kLower : kLookFrozen;
         move.what = "W4: lowers the root's due";
         return;
       default:
         move.what = "W5: looks whether it is frozen";
-        if (IsFrozen(s, me.segment, 1) && !weak_.frozen_not_looked_at) {
+        if (IsFrozen(s, me.segment, 1) && !options_.frozen_not_looked_at) {
           me.pc = kFind;
-          if (s.swapped == 0) StartHelp(me, kFind);
-        } else if (weak_.lowered_before_published) {
+          if (s.swapped == 0) {
+            StartHelp(me, kFind);
+          }
+        } else if (options_.lowered_before_published) {
           me.pc = kPublish;
         } else {
           Over(me);
@@ -283,7 +305,9 @@ class ExpirySweepModel {
     me = Actor{};
     me.rounds = rounds;
     me.pc = kFind;
-    if (!there || !published || put.expiry == 0 || weak_.not_noted_in_recovery) Over(me);
+    if (!there || !published || put.expiry == 0 || options_.not_noted_in_recovery) {
+      Over(me);
+    }
   }
 
   static void Over(Actor& me) {
@@ -294,13 +318,15 @@ class ExpirySweepModel {
 
   // --- Sweeps ---
 
-  U8 NewClaim(State& t) const { return kClaim | (weak_.one_claim_for_all ? U8{1} : ++t.claims); }
+  U8 NewClaim(State& t) const { return kClaim | (options_.one_claim_for_all ? U8{1} : ++t.claims); }
 
   void Sweep(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kIdle:
-        if (!IsDue(s.root, s.now)) return;
+        if (!IsDue(s.root, s.now)) {
+          return;
+        }
         me.now = s.now;
         me.claim = NewClaim(t);
         t.root = me.claim;
@@ -308,7 +334,7 @@ class ExpirySweepModel {
         move.what = "E1: claims the root's due";
         return;
       case kVisit:
-        // Who has met the old leaves' parent goes on with its next child, until it deletes something.
+        // A sweep that met the old leaves' parent goes on with its next child, until it deletes.
         me.segment = scene_.merge && me.at != 0 && me.back == 0 ? me.at : SegmentOf(s, me.at);
         me.pc = kClaimSegment;
         move.what = "E2: finds the next segment";
@@ -330,18 +356,22 @@ class ExpirySweepModel {
       case kLook: {
         const U8 expiry = ExpiryOf(s.slot[me.segment][me.back]);
         if (expiry != 0 && expiry <= me.now) {
-          me.found |= static_cast<U8>(1U << me.back);
+          me.found |= Bit(me.back);
           me.value = kAtOnce;
         } else {
           me.value = Earlier(me.value, expiry);
         }
-        if (++me.back == kKeys) me.pc = kPutBack;
+        if (++me.back == kKeys) {
+          me.pc = kPutBack;
+        }
         move.what = "E4: looks at a slot";
         return;
       }
       case kPutBack: {
         const bool told = s.due[me.segment] == me.claim;
-        if (told || weak_.segment_stored) t.due[me.segment] = me.value;
+        if (told || options_.segment_stored) {
+          t.due[me.segment] = me.value;
+        }
         me.back = 0;  // Nothing was deleted yet.
         if (me.found != 0) {
           me.pc = kDelete;
@@ -353,7 +383,9 @@ class ExpirySweepModel {
         return;
       }
       case kPutBackRoot:
-        if (s.root == me.claim || weak_.root_stored) t.root = me.next;
+        if (s.root == me.claim || options_.root_stored) {
+          t.root = me.next;
+        }
         Over(me);
         move.what = "E7: CAS the root's due";
         return;
@@ -364,19 +396,23 @@ class ExpirySweepModel {
         if (!IsFrozen(s, segment, 2)) {
           const U8 before = s.slot[segment][key];
           move.wrong = Delete(t, segment, key);
-          if (t.slot[segment][key] != before) me.back = 1;
+          if (t.slot[segment][key] != before) {
+            me.back = 1;
+          }
         }
         me.found &= static_cast<U8>(~(1U << key));
-        if (me.found == 0) DoneDeleting(me);
+        if (me.found == 0) {
+          DoneDeleting(me);
+        }
         return;
       }
     }
   }
 
   void DoneDeleting(Actor& me) const {
-    if (weak_.root_put_back_by_a_piece) {
+    if (options_.root_put_back_by_a_piece) {
       me.pc = kPutBackRoot;
-    } else if (weak_.not_looked_at_again) {
+    } else if (options_.not_looked_at_again) {
       NextSegment(me);
     } else if (me.back == 0) {
       me.next = kAtOnce;
@@ -397,7 +433,9 @@ class ExpirySweepModel {
     U8& slot = t.slot[segment][key];
     const U8 expiry = ExpiryOf(slot);
     const bool expired = expiry != 0 && expiry <= t.now;
-    if (slot < kRecord || (!expired && !weak_.deleted_unseen)) return nullptr;
+    if (slot < kRecord || (!expired && !options_.deleted_unseen)) {
+      return nullptr;
+    }
     slot = kDead;
     return expired ? nullptr : "a record that has not expired is deleted";
   }
@@ -408,10 +446,10 @@ class ExpirySweepModel {
     me.at = 0;
     me.segment = 0;
     me.back = back;
-    me.pc = weak_.passed_on_before_frozen ? kReadDue : kFreezeFirst;
+    me.pc = options_.passed_on_before_frozen ? kReadDue : kFreezeFirst;
   }
 
-  // The next source, for these steps; or what comes after them.
+  // Repeats the steps from `again` for the next source, or goes on with `then`.
   void NextSource(Actor& me, Pc again, Pc then) const {
     me.value = 0;
     const int last = scene_.merge ? 1 : 0;
@@ -422,14 +460,20 @@ class ExpirySweepModel {
   static void Copy(State& t, int source) {
     for (int key = 0; key < kKeys; ++key) {
       const U8 word = t.slot[source][key];
-      if (word >= kRecord && t.slot[kTarget][key] == 0) t.slot[kTarget][key] = word;
+      if (word >= kRecord && t.slot[kTarget][key] == 0) {
+        t.slot[kTarget][key] = word;
+      }
     }
   }
 
   void PassOn(U8& to, U8 due) const {
-    if (due == 0) return;
-    if (IsClaim(due) && weak_.claim_not_passed_on) return;
-    Lower(to, IsClaim(due) && !weak_.claim_passed_on_as_it_is ? kAtOnce : due);
+    if (due == 0) {
+      return;
+    }
+    if (IsClaim(due) && options_.claim_not_passed_on) {
+      return;
+    }
+    Lower(to, IsClaim(due) && !options_.claim_passed_on_as_it_is ? kAtOnce : due);
   }
 
   void Help(const State& s, State& t, int i, Move& move) const {
@@ -447,7 +491,7 @@ class ExpirySweepModel {
         return;
       case kCopy:
         Copy(t, me.at);
-        NextSource(me, kCopy, weak_.passed_on_before_frozen ? kSwap : kReadDue);
+        NextSource(me, kCopy, options_.passed_on_before_frozen ? kSwap : kReadDue);
         move.what = "H3: copies the slots";
         return;
       case kReadDue:
@@ -457,7 +501,7 @@ class ExpirySweepModel {
         return;
       case kPassOn:
         PassOn(t.due[kTarget], me.value);
-        NextSource(me, kReadDue, weak_.passed_on_before_frozen ? kFreezeFirst : kSwap);
+        NextSource(me, kReadDue, options_.passed_on_before_frozen ? kFreezeFirst : kSwap);
         move.what = "H5: lowers the target's due";
         return;
       default:
@@ -469,13 +513,15 @@ class ExpirySweepModel {
     }
   }
 
-  // --- What holds when nobody puts ---
+  // --- Invariants while no put is in flight ---
 
   void FinishHelp(State& t) const {
     for (int source = 0; source <= (scene_.merge ? 1 : 0); ++source) {
       t.frozen[source] = 2;
       Copy(t, source);
-      if (!weak_.passed_on_before_frozen) PassOn(t.due[kTarget], t.due[source]);
+      if (!options_.passed_on_before_frozen) {
+        PassOn(t.due[kTarget], t.due[source]);
+      }
     }
     t.swapped = 1;
   }
@@ -484,9 +530,15 @@ class ExpirySweepModel {
     for (int key = 0; key < kKeys; ++key) {
       const U8 segment = SegmentOf(s, scene_.home[key]);
       const U8 expiry = ExpiryOf(s.slot[segment][key]);
-      if (expiry == 0) continue;
-      if (!Covers(s.due[segment], expiry)) return "the segment's due is later than a record";
-      if (!Covers(s.root, expiry)) return "the root's due is later than a record";
+      if (expiry == 0) {
+        continue;
+      }
+      if (!Covers(s.due[segment], expiry)) {
+        return "the segment's due is later than a record";
+      }
+      if (!Covers(s.root, expiry)) {
+        return "the root's due is later than a record";
+      }
     }
     return nullptr;
   }
@@ -494,13 +546,22 @@ class ExpirySweepModel {
   static bool Covers(U8 due, U8 expiry) { return due != 0 && (IsClaim(due) || due <= expiry); }
 
   const char* CheckSweeps(State& t) const {
-    for (int sweep = 0; sweep < kSweepsMax; ++sweep) SweepAlone(t);
+    for (int sweep = 0; sweep < kSweepsMax; ++sweep) {
+      SweepAlone(t);
+    }
     U8 first = 0;
-    for (int key = 0; key < kKeys; ++key)
+    for (int key = 0; key < kKeys; ++key) {
       first = Earlier(first, ExpiryOf(t.slot[SegmentOf(t, scene_.home[key])][key]));
-    if (first != 0 && first <= t.now) return "sweeps leave what has expired";
-    if (IsDue(t.root, t.now)) return "sweeps find nothing, and do not end";
-    if (t.now == kLate && t.root != first) return "the root's due is not the next time";
+    }
+    if (first != 0 && first <= t.now) {
+      return "sweeps leave an expired record";
+    }
+    if (IsDue(t.root, t.now)) {
+      return "sweeps find nothing, and do not end";
+    }
+    if (t.now == kLate && t.root != first) {
+      return "the root's due is not the next time";
+    }
     return nullptr;
   }
 
@@ -517,11 +578,11 @@ class ExpirySweepModel {
     }
   }
 
-  Options weak_;
+  Options options_;
   Scene scene_;
 };
 
-// Two writers of a key each, where something is over already; two sweepers.
+// Two writers of a key each, where one record has expired already; two sweepers.
 Scene Writers() {
   Scene scene;
   scene.there[0] = kEarly;
@@ -573,37 +634,37 @@ Scene Again() {
   return scene;
 }
 
-TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsTimeIsOver) {
+TEST(ExpirySweepModelTest, EveryRecordIsSweptOnceItExpires) {
   ExpectHolds(ExpirySweepModel({}, Writers()), "expiry sweep, two writers");
 }
 
-TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsSegmentIsReplaced) {
+TEST(ExpirySweepModelTest, EveryRecordIsSweptWhenItsSegmentIsReplaced) {
   ExpectHolds(ExpirySweepModel({}, Rebuild(2, 0)), "expiry sweep, a segment is replaced");
 }
 
-TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsWriterDies) {
+TEST(ExpirySweepModelTest, EveryRecordIsSweptWhenItsWriterDies) {
   ExpectHolds(ExpirySweepModel({}, Rebuild(1, 1)), "expiry sweep, a writer dies");
 }
 
-TEST(ExpirySweepModelTest, EveryRecordIsFoundWhenItsLeavesAreMerged) {
+TEST(ExpirySweepModelTest, EveryRecordIsSweptWhenItsLeavesAreMerged) {
   ExpectHolds(ExpirySweepModel({}, Merge()), "expiry sweep, two leaves become one");
 }
 
-TEST(ExpirySweepModelTest, WhatIsPutAgainStays) {
+TEST(ExpirySweepModelTest, AKeyThatIsPutAgainStays) {
   ExpectHolds(ExpirySweepModel({}, Again()), "expiry sweep, a key is put again");
 }
 
-TEST(ExpirySweepModelTest, PuttingTheRootsWordBackWithoutALookIsCaught) {
+TEST(ExpirySweepModelTest, StoringTheRootsWordWithoutComparingIsCaught) {
   ExpectCaught(ExpirySweepModel({.root_stored = true}, Again()),
                "expiry sweep, weakened: the root's word is stored");
 }
 
-TEST(ExpirySweepModelTest, PuttingASegmentsWordBackWithoutALookIsCaught) {
+TEST(ExpirySweepModelTest, StoringASegmentsWordWithoutComparingIsCaught) {
   ExpectCaught(ExpirySweepModel({.segment_stored = true}, Again()),
                "expiry sweep, weakened: the segment's word is stored");
 }
 
-TEST(ExpirySweepModelTest, OneClaimForAllIsCaught) {
+TEST(ExpirySweepModelTest, OneClaimForAllSweepsIsCaught) {
   ExpectCaught(ExpirySweepModel({.one_claim_for_all = true}, Again()),
                "expiry sweep, weakened: one claim for all");
 }
@@ -618,7 +679,7 @@ TEST(ExpirySweepModelTest, PuttingATimeInPlaceOfAClaimIsCaught) {
                "expiry sweep, weakened: a time in place of a claim");
 }
 
-TEST(ExpirySweepModelTest, TakingAClaimForSomebodyWhoLivesIsCaught) {
+TEST(ExpirySweepModelTest, TakingEachClaimForOneOfALivingSweepIsCaught) {
   ExpectCaught(ExpirySweepModel({.claim_not_due = true}, Writers()),
                "expiry sweep, weakened: a claim is not due");
 }
@@ -638,12 +699,12 @@ TEST(ExpirySweepModelTest, LoweringBeforePublishingIsCaught) {
                "expiry sweep, weakened: lowered before published");
 }
 
-TEST(ExpirySweepModelTest, NotLookingWhetherItFrozeIsCaught) {
+TEST(ExpirySweepModelTest, NotCheckingWhetherTheSegmentFrozeIsCaught) {
   ExpectCaught(ExpirySweepModel({.frozen_not_looked_at = true}, Rebuild(1, 0)),
                "expiry sweep, weakened: no look at the frozen bit");
 }
 
-TEST(ExpirySweepModelTest, PassingOnBeforeFreezingIsCaught) {
+TEST(ExpirySweepModelTest, PassingTheDueOnBeforeFreezingIsCaught) {
   ExpectCaught(ExpirySweepModel({.passed_on_before_frozen = true}, Rebuild(1, 0)),
                "expiry sweep, weakened: passed on before frozen");
 }
@@ -658,7 +719,7 @@ TEST(ExpirySweepModelTest, PassingAClaimOnAsItIsIsCaught) {
                "expiry sweep, weakened: a claim is passed on as it is");
 }
 
-TEST(ExpirySweepModelTest, NotNotingWhatADeadWriterPutIsCaught) {
+TEST(ExpirySweepModelTest, ForgettingTheExpiryOfADeadWritersRecordIsCaught) {
   ExpectCaught(ExpirySweepModel({.not_noted_in_recovery = true}, Rebuild(1, 1)),
                "expiry sweep, weakened: not noted in recovery");
 }
@@ -668,12 +729,12 @@ TEST(ExpirySweepModelTest, PuttingTheRootsWordBackBeforeTheLastSegmentIsCaught) 
                "expiry sweep, weakened: a piece puts the root's word back");
 }
 
-TEST(ExpirySweepModelTest, NotLookingAgainWhereSomethingWasDeletedIsCaught) {
+TEST(ExpirySweepModelTest, NotLookingAgainAfterADeletionIsCaught) {
   ExpectCaught(ExpirySweepModel({.not_looked_at_again = true}, Writers()),
                "expiry sweep, weakened: no second look where something was deleted");
 }
 
-TEST(ExpirySweepModelTest, DeletingWithoutALookIsCaught) {
+TEST(ExpirySweepModelTest, DeletingWithoutCheckingTheExpiryIsCaught) {
   ExpectCaught(ExpirySweepModel({.deleted_unseen = true}, Again()),
                "expiry sweep, weakened: deleted without a look");
 }

@@ -1,6 +1,6 @@
 // Runs of consecutive spans: claimed head last, freed head first, by competing and dying processes.
 //
-// WORDS    span[i]  Free | Body(lane, head) | Head(lane, n) | Retired(n, tag); root names a run or 0
+// WORDS    span[i]  Free | Body(lane, head) | Head(lane, n) | Retired(n, tag); root: a run or 0
 // STEPS    claim    run-0 pin; note {run, i, n}    run-0 span[i] must be Free (read under the pin)
 //                   run-1 CAS span[i+1..i+n-1] Free -> Body(me, i), ascending
 //                   run-2 CAS span[i] Free -> Head(me, n): the commit; a lost CAS rolls back run-1
@@ -14,13 +14,15 @@
 // HOLDS    I1 behind every Head or Retired word stand its own bodies (no two runs overlap)
 //          I2 a run that a pinned reader has found stays Head or Retired
 //          I3 when all is quiet, every span is Free or part of a run that root names or is Retired
-// The tag is modelled by its meaning: who was pinned when it was set (see epoch_model_test.cc).
-#include "explorer.h"
+#include "model/lib/explorer.h"
+#include "model/lib/pins.h"
+#include "model/lib/recovery.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kSpans = 3;
 constexpr int kWriters = 2;
 constexpr int kReader = 2;
@@ -67,7 +69,7 @@ struct Process {
 };
 
 struct Lane {
-  U8 pinned, note_run, note_n, note_freeing, note_old, note_old_n, dead, locked_by;
+  U8 pinned, note_run, note_n, note_freeing, note_old, note_old_n, life, locked_by;
 };
 
 struct Options {
@@ -84,123 +86,127 @@ class RunModel {
     U8 root_i, root_n;  // root_n == 0: none
     U8 kills;
     Lane lane[kProcesses];
-    Process p[kProcesses];
+    Process process[kProcesses];
   };
 
-  explicit RunModel(Options options) : weak_(options) {}
+  explicit RunModel(Options options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.span[0] = {kRetired, 0, 2, 0};
     s.span[1] = {kBody, 9, 0, 0};
     s.span[2] = {kHead, 9, 1, 0};
     s.root_i = 2;
     s.root_n = 1;
     s.kills = 2;
-    s.p[0].ops = 2;
-    s.p[1].ops = 2;
-    s.p[kReader].ops = 1;
+    s.process[0].ops = 2;
+    s.process[1].ops = 2;
+    s.process[kReader].ops = 1;
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int p = 0; p < kProcesses; ++p) {
-      if (s.lane[p].dead != 0) continue;
-      if (p < kWriters) StepWriter(s, p, emit);
-      if (p == kReader) StepReader(s, p, emit);
-      if (p > kReader) StepRecoverer(s, p, emit);
-      // The last recoverer is not killed: somebody is left to come to rest.
-      if (s.kills != 0 && s.p[p].pc != kIdle && p != kReader && p + 1 != kProcesses)
-        Kill(s, p, emit);
+      if (s.lane[p].life != kAlive) {
+        continue;
+      }
+      if (p < kWriters) {
+        StepWriter(s, p, emit);
+      }
+      if (p == kReader) {
+        StepReader(s, p, emit);
+      }
+      if (p > kReader) {
+        StepRecoverer(s, p, emit);
+      }
+      // The last recoverer is not killed, so that every run of the model comes to rest.
+      if (s.kills != 0 && s.process[p].pc != kIdle && p != kReader && p + 1 != kProcesses) {
+        EmitStep(s, p, emit, [&](State& t, Move& move) {
+          KillProcess(t, p);
+          move.what = "is killed";
+        });
+      }
     }
   }
 
   const char* Check(const State& s) const {
     for (int i = 0; i < kSpans; ++i) {
       const Word& w = s.span[i];
-      if (w.kind != kHead && w.kind != kRetired) continue;
+      if (w.kind != kHead && w.kind != kRetired) {
+        continue;
+      }
       for (int j = i + 1; j < i + w.value; ++j) {
-        if (j >= kSpans || s.span[j].kind != kBody || s.span[j].value != i)
+        if (j >= kSpans || s.span[j].kind != kBody || s.span[j].value != i) {
           return "I1: a span of a live or retired run is not its own";
+        }
       }
     }
-    const Process& r = s.p[kReader];
+    const Process& r = s.process[kReader];
     if (r.pc == kHolding && r.n != 0) {
       const Word& w = s.span[r.i];
-      if ((w.kind != kHead && w.kind != kRetired) || w.value != r.n)
+      if ((w.kind != kHead && w.kind != kRetired) || w.value != r.n) {
         return "I2: a run was taken back under a pinned reader";
+      }
     }
-    if (s.root_n != 0 && (s.span[s.root_i].kind != kHead || s.span[s.root_i].value != s.root_n))
+    if (s.root_n != 0 && (s.span[s.root_i].kind != kHead || s.span[s.root_i].value != s.root_n)) {
       return "the run that root names is not live";
+    }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
     for (int i = 0; i < kSpans; ++i) {
       const Word& w = s.span[i];
-      if (w.kind == kHead && (s.root_n == 0 || s.root_i != i)) return "I3: a live run is lost";
-      if (w.kind != kBody) continue;
+      if (w.kind == kHead && (s.root_n == 0 || s.root_i != i)) {
+        return "I3: a live run is lost";
+      }
+      if (w.kind != kBody) {
+        continue;
+      }
       const Word& head = s.span[w.value];
-      if ((head.kind != kHead && head.kind != kRetired) || w.value + head.value <= i)
+      if ((head.kind != kHead && head.kind != kRetired) || w.value + head.value <= i) {
         return "I3: a body span is lost";
+      }
     }
     return nullptr;
   }
 
  private:
-  static U8 PinnedMask(const State& s) {
-    U8 mask = 0;
-    for (int p = 0; p < kProcesses; ++p)
-      if (s.lane[p].pinned != 0) mask |= static_cast<U8>(1U << p);
-    return mask;
-  }
-
   static void Unpin(State& t, int lane) {
     t.lane[lane].pinned = 0;
-    for (Word& w : t.span) w.mask &= static_cast<U8>(~(1U << lane));
+    for (Word& w : t.span) {
+      w.mask &= static_cast<U8>(~(1U << lane));
+    }
   }
 
-  static void Retire(State& t, int i) { t.span[i] = {kRetired, 0, t.span[i].value, PinnedMask(t)}; }
-
-  // Registers that no later step reads are cleared, so that equal states are found equal.
-  static void Rest(State& t, int p) {
-    const U8 ops = t.p[p].ops;
-    std::memset(&t.p[p], 0, sizeof(Process));
-    t.p[p].ops = ops;
-  }
-
-  template <typename Emit>
-  void Kill(const State& s, int p, Emit&& emit) const {
-    State t = s;
-    --t.kills;
-    t.lane[p].dead = 1;
-    t.p[p] = Process{};
-    for (Lane& lane : t.lane)
-      if (lane.locked_by == p + 1) lane.locked_by = 0;
-    emit(t, Move{p, "is killed"});
+  static void Retire(State& t, int i) {
+    t.span[i] = {kRetired, 0, t.span[i].value, PinnedMask(t.lane)};
   }
 
   template <typename Emit>
   void StepWriter(const State& s, int p, Emit&& emit) const {
     State t = s;
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     Lane& lane = t.lane[p];
     switch (me.pc) {
       case kIdle:
         StartWriter(s, p, emit);
         return;
       case kCheckHead:
-        me.pc = me.n == 1 || weak_.head_first ? kClaimHead : kClaimBody;
+        me.pc = me.n == 1 || options_.head_first ? kClaimHead : kClaimBody;
         me.at = me.i + 1;
-        if (!weak_.no_head_check && s.span[me.i].kind != kFree) me.pc = kUnnote;
+        if (!options_.no_head_check && s.span[me.i].kind != kFree) {
+          me.pc = kUnnote;
+        }
         emit(t, Move{p, "reads the head word under its pin (run-0)"});
         return;
       case kClaimBody:
         if (s.span[me.at].kind == kFree) {
           t.span[me.at] = {kBody, static_cast<U8>(p), me.i, 0};
-          if (++me.at == me.i + me.n) me.pc = weak_.head_first ? kReadRoot : kClaimHead;
+          if (++me.at == me.i + me.n) {
+            me.pc = options_.head_first ? kReadRoot : kClaimHead;
+          }
           emit(t, Move{p, "claims a body (run-1)"});
         } else {
           me.pc = kRollBack;
@@ -211,7 +217,7 @@ class RunModel {
       case kClaimHead:
         if (s.span[me.i].kind == kFree) {
           t.span[me.i] = {kHead, static_cast<U8>(p), me.n, 0};
-          me.pc = weak_.head_first && me.n > 1 ? kClaimBody : kReadRoot;
+          me.pc = options_.head_first && me.n > 1 ? kClaimBody : kReadRoot;
           emit(t, Move{p, "claims the head: the run is committed (run-2)"});
         } else {
           me.pc = kRollBack;
@@ -223,7 +229,7 @@ class RunModel {
         if (me.at <= me.i) {
           me.pc = kUnnote;
         } else {
-          if (s.span[me.at] == Word{kBody, static_cast<U8>(p), me.i, 0}) t.span[me.at] = Word{};
+          Cas(t.span[me.at], Word{kBody, static_cast<U8>(p), me.i, 0}, Word{});
           --me.at;
         }
         emit(t, Move{p, "rolls back a body"});
@@ -248,24 +254,28 @@ class RunModel {
         }
         return;
       case kRetireOld:
-        if (s.span[me.old_i].kind == kHead) Retire(t, me.old_i);
+        if (s.span[me.old_i].kind == kHead) {
+          Retire(t, me.old_i);
+        }
         me.pc = kUnnote;
         emit(t, Move{p, "retires the old run (C5)"});
         return;
       case kUnnote:
-        lane = Lane{lane.pinned, 0, 0, 0, 0, 0, 0, lane.locked_by};
+        lane = Lane{lane.pinned, 0, 0, 0, 0, 0, kAlive, lane.locked_by};
         me.pc = kUnpin;
         emit(t, Move{p, "clears its notes (C6)"});
         return;
       case kUnpin:
         Unpin(t, p);
-        Rest(t, p);
+        Rest(t.process[p]);
         emit(t, Move{p, "unpins"});
         return;
       case kPinned:
         lane.note_run = me.i;
         lane.note_n = me.n;
-        if (weak_.no_note) lane.note_n = 0;
+        if (options_.no_note) {
+          lane.note_n = 0;
+        }
         me.pc = kCheckHead;
         emit(t, Move{p, "notes a claim (run-0)"});
         return;
@@ -282,12 +292,16 @@ class RunModel {
         emit(t, Move{p, "CAS head Retired -> Body(me) (run-5)"});
         return;
       case kFreeBody:
-        if (s.span[me.at].kind == kBody && s.span[me.at].value == me.i) t.span[me.at] = Word{};
-        if (++me.at == me.i + me.n) me.pc = kFreeHead;
+        if (s.span[me.at].kind == kBody && s.span[me.at].value == me.i) {
+          t.span[me.at] = Word{};
+        }
+        if (++me.at == me.i + me.n) {
+          me.pc = kFreeHead;
+        }
         emit(t, Move{p, "frees a body (run-6)"});
         return;
       case kFreeHead:
-        if (s.span[me.i] == Word{kBody, static_cast<U8>(p), me.i, 0}) t.span[me.i] = Word{};
+        Cas(t.span[me.i], Word{kBody, static_cast<U8>(p), me.i, 0}, Word{});
         me.pc = kUnnote;
         emit(t, Move{p, "frees the head (run-7)"});
         return;
@@ -298,23 +312,28 @@ class RunModel {
 
   template <typename Emit>
   void StartWriter(const State& s, int p, Emit&& emit) const {
-    if (s.p[p].ops == 0) return;
+    if (s.process[p].ops == 0) {
+      return;
+    }
     for (U8 n = 1; n <= 2; ++n) {
       for (U8 i = 0; i + n <= kSpans; ++i) {
         State t = s;
         t.lane[p].pinned = 1;
-        t.p[p] = Process{kPinned, static_cast<U8>(s.p[p].ops - 1), i, n, 0, 0, 0, {}};
+        t.process[p] = Process{kPinned, static_cast<U8>(s.process[p].ops - 1), i, n, 0, 0, 0, {}};
         emit(t, Move{p, "pins, to claim a run"});
       }
     }
     for (U8 i = 0; i < kSpans; ++i) {
-      if (s.span[i].kind != kRetired || s.span[i].mask != 0) continue;
+      if (s.span[i].kind != kRetired || s.span[i].mask != 0) {
+        continue;
+      }
       State t = s;
       t.lane[p].pinned = 1;  // Pins, then finds the tag old enough, then notes.
       t.lane[p].note_run = i;
-      t.lane[p].note_n = weak_.no_note ? 0 : s.span[i].value;
+      t.lane[p].note_n = options_.no_note ? 0 : s.span[i].value;
       t.lane[p].note_freeing = 1;
-      t.p[p] = Process{kTakeHead, static_cast<U8>(s.p[p].ops - 1), i, 0, 0, 0, 0, s.span[i]};
+      t.process[p] =
+          Process{kTakeHead, static_cast<U8>(s.process[p].ops - 1), i, 0, 0, 0, 0, s.span[i]};
       emit(t, Move{p, "pins, sees a run retired long ago, notes that it frees it"});
     }
   }
@@ -322,7 +341,7 @@ class RunModel {
   template <typename Emit>
   void StepReader(const State& s, int p, Emit&& emit) const {
     State t = s;
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     if (me.pc == kIdle && me.ops != 0) {
       t.lane[p].pinned = 1;
       --me.ops;
@@ -335,23 +354,18 @@ class RunModel {
       emit(t, Move{p, "reads root and holds the run"});
     } else if (me.pc == kHolding) {
       Unpin(t, p);
-      Rest(t, p);
+      Rest(t.process[p]);
       emit(t, Move{p, "lets go and unpins"});
     }
   }
 
   template <typename Emit>
   void StepRecoverer(const State& s, int p, Emit&& emit) const {
-    if (s.p[p].pc == kIdle) {
-      for (int dead = 0; dead < kProcesses; ++dead) {
-        if (s.lane[dead].dead != 1 || s.lane[dead].locked_by != 0) continue;
-        State t = s;
-        t.lane[dead].locked_by = static_cast<U8>(p + 1);
-        t.lane[p].pinned = 1;
-        t.p[p].i = static_cast<U8>(dead);
-        t.p[p].pc = kRecRun;
-        emit(t, Move{p, "takes a dead lane's lock and pins"});
-      }
+    if (s.process[p].pc == kIdle) {
+      EmitRecoveries(s, p, emit, [](Process& me, U8 dead) {
+        me.i = dead;
+        me.pc = kRecRun;
+      });
       return;
     }
     State t = s;
@@ -361,7 +375,7 @@ class RunModel {
 
   // One step of the recovery of lane me.i; me.at counts the bodies.
   const char* Recover(const State& s, State& t, int p) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const U8 dead = me.i;
     Lane& lane = t.lane[dead];
     const U8 i = lane.note_run;
@@ -376,7 +390,7 @@ class RunModel {
           me.pc = head == Word{kBody, dead, i, 0} ? kRecFreeing : kRecOld;
         } else if (head.kind == kHead && head.lane == dead && head.value == n) {
           me.pc = kRecReach;
-        } else if (head.kind == kRetired && head.value == n && !weak_.free_bodies_of_retired) {
+        } else if (head.kind == kRetired && head.value == n && !options_.free_bodies_of_retired) {
           me.pc = kRecOld;
         } else {
           me.pc = kRecBody;
@@ -388,32 +402,38 @@ class RunModel {
           me.pc = kRecOld;
           return "recovery is through with the bodies";
         }
-        if (s.span[i + me.at] == Word{kBody, dead, i, 0}) t.span[i + me.at] = Word{};
+        Cas(t.span[i + me.at], Word{kBody, dead, i, 0}, Word{});
         ++me.at;
         return "recovery frees a body of the dead lane";
       case kRecReach:
         me.pc = kRecOld;
-        if ((s.root_n == 0 || s.root_i != i) && s.span[i].kind == kHead) Retire(t, i);
+        if ((s.root_n == 0 || s.root_i != i) && s.span[i].kind == kHead) {
+          Retire(t, i);
+        }
         return "recovery retires the noted run if root does not name it";
       case kRecFreeing:
         if (me.at < n) {
           Word& w = t.span[i + me.at];
-          if (w.kind == kBody && w.value == i) w = Word{};
+          if (w.kind == kBody && w.value == i) {
+            w = Word{};
+          }
           ++me.at;
           return "recovery goes on freeing: a body";
         }
-        if (s.span[i] == Word{kBody, dead, i, 0}) t.span[i] = Word{};
+        Cas(t.span[i], Word{kBody, dead, i, 0}, Word{});
         me.pc = kRecOld;
         return "recovery goes on freeing: the head";
       case kRecOld: {
         const U8 old = lane.note_old;
         me.pc = kRecUnnote;
-        if (lane.note_old_n != 0 && (s.root_n == 0 || s.root_i != old) && s.span[old].kind == kHead)
+        if (lane.note_old_n != 0 && (s.root_n == 0 || s.root_i != old) &&
+            s.span[old].kind == kHead) {
           Retire(t, old);
+        }
         return "recovery retires the noted old run if root does not name it";
       }
       case kRecUnnote:
-        lane = Lane{lane.pinned, 0, 0, 0, 0, 0, 1, lane.locked_by};
+        lane = Lane{lane.pinned, 0, 0, 0, 0, 0, kKilled, lane.locked_by};
         me.at = 0;
         me.pc = kRecUnpin;
         return "recovery clears the dead lane's notes";
@@ -422,30 +442,29 @@ class RunModel {
         me.pc = kRecFreeLane;
         return "recovery clears the dead lane's pin";
       default:
-        lane.dead = 2;  // Free; nobody takes it again in this model.
-        lane.locked_by = 0;
+        FreeLane(lane);
         Unpin(t, p);
-        Rest(t, p);
+        Rest(t.process[p]);
         return "recovery frees the lane and unpins itself";
     }
   }
 
-  Options weak_;
+  Options options_;
 };
 
-TEST(RunModelTest, RunsNeverOverlapAndNoSpanIsLostWhoeverIsKilled) {
+TEST(RunModelTest, RunsNeverOverlapAndNoSpanIsLostWhicheverProcessIsKilled) {
   ExpectHolds(RunModel({}), "runs");
 }
 
-TEST(RunModelTest, HeadFirstIsCaught) {
+TEST(RunModelTest, ClaimingTheHeadBeforeTheBodiesIsCaught) {
   ExpectCaught(RunModel({.head_first = true}), "runs, weakened: head word first");
 }
 
-TEST(RunModelTest, NoNoteIsCaught) {
+TEST(RunModelTest, ClaimingARunWithoutANoteIsCaught) {
   ExpectCaught(RunModel({.no_note = true}), "runs, weakened: no note");
 }
 
-TEST(RunModelTest, ClaimingBodiesWithoutLookingAtTheHeadIsCaught) {
+TEST(RunModelTest, ClaimingBodiesWithoutReadingTheHeadIsCaught) {
   ExpectCaught(RunModel({.no_head_check = true}), "runs, weakened: head word not read first");
 }
 

@@ -1,29 +1,31 @@
-// Which snapshots are held, and what is kept for them: the words of src/versions/snapshots.h, and the
-// marks by which what was kept is found again. How versions are dropped one by one is in
-// chain_model_test.cc and version_model_test.cc.
+// Which snapshots are held, and which versions are kept for them: the words of
+// src/versions/snapshots.h, and the marks by which kept versions are found again. The drop of single
+// versions is in version_model_test.cc.
 //
-// WORDS    clock; held {some, seq}; ended; snapshot slots: owner, word 0, pending(seq), or the time S,
-//          keeps; mark: 0, marked, being swept, waiting
+// WORDS    clock; held {some, seq}; ended; snapshot slots: owner, word (0, pending(seq), or the
+//          time S), keeps; mark: 0, marked, being swept, waiting
 // STEPS    take     T1 owner   T2 held = {some, a new seq}   T3 word = pending(seq)
-//                   T4 s = clock   T5 CAS word pending(seq) -> s; what it then says is S
+//                   T4 s = clock   T5 CAS word pending(seq) -> s; S is what the word then says
 //          release  word = 0; keeps = 0, and if it was 1: ++ended; owner = 0; then q = held; any
 //                   owner? no: CAS held q -> {none, q}
-//          look     c = clock; each slot: CAS pending(seq) -> clock. Good for what is not newer than c
+//          look     c = clock; each slot: CAS pending(seq) -> clock. Good for versions not newer
+//                   than c
 //          judge    o below n: a time seen in [o, n)? Then keeps = 1, and is the word still S?
 //                   Else drop o
-//          put      publishes v; t = ++clock, v.commit = t; held says none: drops what is below v.
-//                   Else e = ended, looks, judges from the top until something is kept, then: mark = waiting;
-//                   ended is not e any more: mark = marked
-//          sweep    if marked, or waiting and ended has changed since: mark = being swept; the same,
-//                   but judges all; CAS mark being swept -> 0
-// HOLDS    who holds a snapshot finds the newest version that is not newer than S; in the end nothing
-//          is kept for nobody
-#include "explorer.h"
+//          put      publishes v; t = ++clock, v.commit = t; held says none: drops all below v.
+//                   Else e = ended, looks, judges from the top until one is kept, then: mark =
+//                   waiting; ended is not e any more: mark = marked
+//          sweep    if marked, or waiting and ended has changed since: mark = being swept; the
+//                   same, but judges all; CAS mark being swept -> 0
+// HOLDS    the holder of a snapshot finds the newest version that is not newer than S; in the end
+//          each version that is kept has a holder
+#include "model/lib/explorer.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kTakers = 2;
 constexpr int kPutter = 2;
 constexpr int kSweeper = 3;
@@ -94,11 +96,11 @@ class SnapshotModel {
     Actor actor[kActors];
   };
 
-  SnapshotModel(Options options, U8 takes, U8 puts) : weak_(options), takes_(takes), puts_(puts) {}
+  SnapshotModel(Options options, U8 takes, U8 puts)
+      : options_(options), takes_(takes), puts_(puts) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.clock = 1;
     s.commit[0] = 1;
     s.actor[0].rounds = takes_;
@@ -111,70 +113,94 @@ class SnapshotModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      State t = s;
-      Move move{i, nullptr};
-      if (i < kTakers) {
-        if (s.actor[i].rounds != 0) Take(s, t, i, move);
-      } else if (s.actor[i].pc >= kLookEnded) {
-        Look(s, t, i, move);
-      } else if (i == kPutter) {
-        if (s.actor[i].rounds != 0) Put(s, t, move);
-      } else {
-        Sweep(s, t, move);
-      }
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, i, emit, [&](State& t, Move& move) { Step(s, t, i, move); });
     }
   }
 
   const char* Check(const State& s) const {
     for (int i = 0; i < kTakers; ++i) {
-      if (s.actor[i].pc != kRead && s.actor[i].pc != kRelease) continue;
+      if (s.actor[i].pc != kRead && s.actor[i].pc != kRelease) {
+        continue;
+      }
       int needed = 0;
-      for (int v = 1; v < kVersions; ++v)
-        if (s.commit[v] != 0 && s.commit[v] <= s.word[i]) needed = v;
-      if (s.dropped[needed] != 0) return "a version that a snapshot needs was dropped";
+      for (int v = 1; v < kVersions; ++v) {
+        if (s.commit[v] != 0 && s.commit[v] <= s.word[i]) {
+          needed = v;
+        }
+      }
+      if (s.dropped[needed] != 0) {
+        return "a version that a snapshot needs was dropped";
+      }
     }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
-    if (s.held_some != 0) return "nobody holds a snapshot, and the word says somebody does";
-    for (int v = 0; v < s.head; ++v)
-      if (s.dropped[v] == 0) return "a version is kept for nobody";
+    if (s.held_some != 0) {
+      return "no snapshot is held, and the word says that one is";
+    }
+    for (int v = 0; v < s.head; ++v) {
+      if (s.dropped[v] == 0) {
+        return "a version is kept for no snapshot";
+      }
+    }
     return nullptr;
   }
 
  private:
+  void Step(const State& s, State& t, int i, Move& move) const {
+    const Actor& me = s.actor[i];
+    if (i < kTakers) {
+      if (me.rounds != 0) {
+        Take(s, t, i, move);
+      }
+    } else if (me.pc >= kLookEnded) {
+      Look(s, t, i, move);
+    } else if (i == kPutter) {
+      if (me.rounds != 0) {
+        Put(s, t, move);
+      }
+    } else {
+      Sweep(s, t, move);
+    }
+  }
+
   void Take(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kIdle:
         t.owner[i] = 1;
-        if (weak_.pending_at_once) t.word[i] = kPending;
-        me.pc = weak_.time_before_held ? kClock : kBump;
+        if (options_.pending_at_once) {
+          t.word[i] = kPending;
+        }
+        me.pc = options_.time_before_held ? kClock : kBump;
         move.what = "T1: takes a slot";
         return;
       case kBump:
-        if (s.held_some == 0 || !weak_.held_left_alone_if_some) {
+        if (s.held_some == 0 || !options_.held_left_alone_if_some) {
           ++t.held_seq;
           t.held_some = 1;
         }
-        me.seq = weak_.pending_without_seq || weak_.pending_at_once ? 0 : t.held_seq;
+        me.seq = options_.pending_without_seq || options_.pending_at_once ? 0 : t.held_seq;
         me.pc = kShow;
         move.what = "T2: held = some";
         return;
       case kShow:
-        if (!weak_.pending_at_once) t.word[i] = kPending | me.seq;
-        me.pc = weak_.time_before_held ? kTaken : kClock;
+        if (!options_.pending_at_once) {
+          t.word[i] = kPending | me.seq;
+        }
+        me.pc = options_.time_before_held ? kTaken : kClock;
         move.what = "T3: word = pending";
         return;
       case kClock:
         me.time = s.clock;
-        me.pc = weak_.time_before_held ? kBump : kTaken;
+        me.pc = options_.time_before_held ? kBump : kTaken;
         move.what = "T4: reads the clock";
         return;
       case kTaken:
-        if (s.word[i] == (kPending | me.seq)) t.word[i] = me.time;
+        if (s.word[i] == (kPending | me.seq)) {
+          t.word[i] = me.time;
+        }
         me.time = 0;
         me.pc = kRead;
         move.what = "T5: CAS pending -> S";
@@ -189,22 +215,22 @@ class SnapshotModel {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kRead:
-        me.pc = weak_.ended_before_the_word ? kKeeps : kRelease;
+        me.pc = options_.ended_before_the_word ? kKeeps : kRelease;
         move.what = "reads";
         return;
       case kRelease:
         t.word[i] = 0;
-        me.pc = weak_.ended_before_the_word ? kOwner : kKeeps;
+        me.pc = options_.ended_before_the_word ? kOwner : kKeeps;
         move.what = "word = 0";
         return;
       case kKeeps:
         t.keeps[i] = 0;
-        me.pc = s.keeps[i] != 0 ? kEnded : weak_.ended_before_the_word ? kRelease : kOwner;
+        me.pc = s.keeps[i] != 0 ? kEnded : options_.ended_before_the_word ? kRelease : kOwner;
         move.what = "keeps = 0";
         return;
       case kEnded:
         ++t.ended;
-        me.pc = weak_.ended_before_the_word ? kRelease : kOwner;
+        me.pc = options_.ended_before_the_word ? kRelease : kOwner;
         move.what = "++ended";
         return;
       case kOwner:
@@ -227,7 +253,9 @@ class SnapshotModel {
         move.what = "looks for an owner";
         return;
       default:
-        if (s.held_seq == me.seq) t.held_some = 0;
+        if (s.held_seq == me.seq) {
+          t.held_some = 0;
+        }
         Over(me, kIdle);
         move.what = "CAS held -> none";
         return;
@@ -251,7 +279,7 @@ class SnapshotModel {
         move.what = "publishes a version";
         return;
       case kStamp:
-        if (s.commit[me.newer] == 0) t.commit[me.newer] = ++t.clock;
+        Settle(t.commit[me.newer], t.clock);
         me.pc = kAskHeld;
         move.what = "stamps it";
         return;
@@ -260,17 +288,19 @@ class SnapshotModel {
         move.what = "reads held";
         return;
       default:
-        for (int v = 0; v < me.newer; ++v) t.dropped[v] = 1;
+        for (int v = 0; v < me.newer; ++v) {
+          t.dropped[v] = 1;
+        }
         Over(me, kPublish);
-        move.what = "drops what is below";
+        move.what = "drops the versions below";
         return;
     }
   }
 
   void Sweep(const State& s, State& t, Move& move) const {
     Actor& me = t.actor[kSweeper];
-    if (me.pc == kStamp) {  // A look may be older than what it is asked about.
-      if (s.commit[s.head] == 0) t.commit[s.head] = ++t.clock;
+    if (me.pc == kStamp) {  // A look may be older than the version that it judges.
+      Settle(t.commit[s.head], t.clock);
       me.newer = s.head;
       me.pc = kJudge;
       move.what = "settles the head";
@@ -287,7 +317,7 @@ class SnapshotModel {
     }
   }
 
-  // What the putter and the sweeper have in common.
+  // The steps that the putter and the sweeper share.
   void Look(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
@@ -297,7 +327,7 @@ class SnapshotModel {
         move.what = "reads ended";
         return;
       case kLookClock:
-        me.time = weak_.clock_read_after_the_scan ? 0 : s.clock;
+        me.time = options_.clock_read_after_the_scan ? 0 : s.clock;
         me.at = 0;
         me.pc = kLookSlot;
         move.what = "reads the clock";
@@ -306,11 +336,13 @@ class SnapshotModel {
         me.seq = s.word[me.at];
         me.seen[me.at] = 0;
         move.what = "looks at a slot";
-        if ((me.seq & kPending) != 0 && !weak_.pending_overlooked) {
+        if ((me.seq & kPending) != 0 && !options_.pending_overlooked) {
           me.pc = kNow;
           return;
         }
-        if ((me.seq & kPending) == 0) me.seen[me.at] = me.seq;
+        if ((me.seq & kPending) == 0) {
+          me.seen[me.at] = me.seq;
+        }
         NextSlot(t, i);
         return;
       case kNow:
@@ -319,8 +351,10 @@ class SnapshotModel {
         move.what = "reads the clock for one that is pending";
         return;
       case kComplete:
-        if (s.word[me.at] == me.seq) t.word[me.at] = me.kept;
-        if ((t.word[me.at] & kPending) == 0) me.seen[me.at] = t.word[me.at];
+        Cas(t.word[me.at], me.seq, me.kept);
+        if ((t.word[me.at] & kPending) == 0) {
+          me.seen[me.at] = t.word[me.at];
+        }
         me.kept = 0;
         NextSlot(t, i);
         move.what = "CAS pending -> clock";
@@ -338,7 +372,9 @@ class SnapshotModel {
       me.pc = kLookSlot;
       return;
     }
-    if (weak_.clock_read_after_the_scan) me.time = t.clock;
+    if (options_.clock_read_after_the_scan) {
+      me.time = t.clock;
+    }
     me.pc = i == kSweeper && me.newer == 0 ? kStamp : kJudge;
     me.kept = 0;
   }
@@ -348,7 +384,9 @@ class SnapshotModel {
     switch (me.pc) {
       case kJudge: {
         int older = me.newer - 1;
-        while (older >= 0 && s.dropped[older] != 0) --older;
+        while (older >= 0 && s.dropped[older] != 0) {
+          --older;
+        }
         move.what = "judges a version";
         if (older < 0) {
           Judged(t, i);
@@ -360,10 +398,11 @@ class SnapshotModel {
           return;
         }
         for (U8 k = 0; k < kTakers; ++k) {
-          if (me.seen[k] == 0 || me.seen[k] < s.commit[older] || me.seen[k] >= s.commit[me.newer])
+          if (me.seen[k] == 0 || me.seen[k] < s.commit[older] || me.seen[k] >= s.commit[me.newer]) {
             continue;
+          }
           me.at = k;
-          me.pc = weak_.no_keeps ? kLookWord : kFlag;
+          me.pc = options_.no_keeps ? kLookWord : kFlag;
           return;
         }
         t.dropped[older] = 1;
@@ -376,7 +415,7 @@ class SnapshotModel {
         return;
       case kLookWord:
         move.what = "looks whether it is still held";
-        if (s.word[me.at] != me.seen[me.at] && !weak_.word_not_looked_at_again) {
+        if (s.word[me.at] != me.seen[me.at] && !options_.word_not_looked_at_again) {
           me.seen[me.at] = 0;
           me.pc = kJudge;
         } else {
@@ -384,12 +423,16 @@ class SnapshotModel {
         }
         return;
       case kMark:
-        if (s.mark == 0 || s.mark == kSweeping) t.mark = kWaiting;
+        if (s.mark == 0 || s.mark == kSweeping) {
+          t.mark = kWaiting;
+        }
         me.pc = kCompare;
         move.what = "mark = waiting";
         return;
       case kCompare:
-        if (s.ended != me.ended && !weak_.ended_not_compared) t.mark = kMarked;
+        if (s.ended != me.ended && !options_.ended_not_compared) {
+          t.mark = kMarked;
+        }
         if (i == kPutter) {
           Over(me, kPublish);
         } else {
@@ -398,7 +441,7 @@ class SnapshotModel {
         move.what = "compares ended";
         return;
       default:
-        if (s.mark == kSweeping) t.mark = 0;
+        Cas(t.mark, kSweeping, 0);
         Over(me, kIdle);
         move.what = "CAS mark being swept -> 0";
         return;
@@ -410,7 +453,9 @@ class SnapshotModel {
     me.kept = 1;
     me.newer = me.older;
     me.pc = kJudge;
-    if (i == kPutter) Judged(t, i);
+    if (i == kPutter) {
+      Judged(t, i);
+    }
   }
 
   static void Judged(State& t, int i) {
@@ -424,63 +469,63 @@ class SnapshotModel {
     }
   }
 
-  Options weak_;
+  Options options_;
   U8 takes_;
   U8 puts_;
 };
 
-TEST(SnapshotModelTest, WhatASnapshotNeedsStays) {
+TEST(SnapshotModelTest, AVersionThatASnapshotNeedsStays) {
   ExpectHolds(SnapshotModel({}, 1, 2), "snapshots, each taken once, two puts");
 }
 
-TEST(SnapshotModelTest, WhatASnapshotNeedsStaysWhenASlotIsUsedAgain) {
+TEST(SnapshotModelTest, AVersionThatASnapshotNeedsStaysWhenASlotIsUsedAgain) {
   ExpectHolds(SnapshotModel({}, 2, 1), "snapshots, one taken twice, one put");
 }
 
-TEST(SnapshotModelTest, OneThatCanBeCompletedBeforeItIsSaidIsCaught) {
+TEST(SnapshotModelTest, ASnapshotCompletedBeforeHeldSaysSomeIsCaught) {
   ExpectCaught(SnapshotModel({.pending_at_once = true}, 1, 2),
                "snapshots, weakened: pending at once");
 }
 
-TEST(SnapshotModelTest, NotChangingAWordThatSaysSomeAlreadyIsCaught) {
+TEST(SnapshotModelTest, LeavingAHeldWordThatAlreadySaysSomeIsCaught) {
   ExpectCaught(SnapshotModel({.held_left_alone_if_some = true}, 1, 2),
                "snapshots, weakened: no new seq");
 }
 
-TEST(SnapshotModelTest, TakingTheTimeBeforeItIsSaidIsCaught) {
+TEST(SnapshotModelTest, TakingTheTimeBeforeHeldSaysSomeIsCaught) {
   ExpectCaught(SnapshotModel({.time_before_held = true}, 1, 2), "snapshots, weakened: time first");
 }
 
-TEST(SnapshotModelTest, ALookWithAClockThatIsReadAfterItIsCaught) {
+TEST(SnapshotModelTest, ReadingTheClockAfterTheSlotsIsCaught) {
   ExpectCaught(SnapshotModel({.clock_read_after_the_scan = true}, 1, 2),
                "snapshots, weakened: clock last");
 }
 
-TEST(SnapshotModelTest, OverlookingOneThatIsBeingTakenIsCaught) {
+TEST(SnapshotModelTest, OverlookingAPendingSnapshotIsCaught) {
   ExpectCaught(SnapshotModel({.pending_overlooked = true}, 1, 2),
                "snapshots, weakened: pending overlooked");
 }
 
-TEST(SnapshotModelTest, APendingWordThatLooksLikeAnEarlierOneIsCaught) {
+TEST(SnapshotModelTest, APendingWordWithoutASequenceNumberIsCaught) {
   ExpectCaught(SnapshotModel({.pending_without_seq = true}, 2, 2),
                "snapshots, weakened: pending without a seq");
 }
 
-TEST(SnapshotModelTest, NotSayingThatSomethingIsKeptIsCaught) {
+TEST(SnapshotModelTest, NotSettingKeepsIsCaught) {
   ExpectCaught(SnapshotModel({.no_keeps = true}, 1, 2), "snapshots, weakened: keeps is not set");
 }
 
-TEST(SnapshotModelTest, NotLookingWhetherItIsStillHeldIsCaught) {
+TEST(SnapshotModelTest, NotCheckingAgainThatTheSnapshotIsHeldIsCaught) {
   ExpectCaught(SnapshotModel({.word_not_looked_at_again = true}, 1, 2),
                "snapshots, weakened: the word is not looked at again");
 }
 
-TEST(SnapshotModelTest, SayingThatOneHasEndedBeforeItHasIsCaught) {
+TEST(SnapshotModelTest, CountingASnapshotAsEndedBeforeItsWordIsClearIsCaught) {
   ExpectCaught(SnapshotModel({.ended_before_the_word = true}, 1, 2),
                "snapshots, weakened: ended before the word");
 }
 
-TEST(SnapshotModelTest, MarkingWhatHasEndedMeanwhileIsCaught) {
+TEST(SnapshotModelTest, WaitingForASnapshotThatHasEndedMeanwhileIsCaught) {
   ExpectCaught(SnapshotModel({.ended_not_compared = true}, 1, 2),
                "snapshots, weakened: ended is not compared");
 }

@@ -2,8 +2,8 @@
 //
 // WORDS    dir[2] segment; baton 0 | descriptor {old, new0, new1}; segment: slots in claimed order,
 //          each 0 | {key, value} with a dead bit and a frozen bit
-// STEPS    scan     S1 seg = dir[hash]   S2 slot after slot: frozen -> help; the key -> CAS it; first
-//                   empty -> CAS 0 -> {key, value}, who loses reads the slot again; dead: go on
+// STEPS    scan     S1 seg = dir[hash]   S2 slot after slot: frozen -> help; the key -> CAS it;
+//                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; dead: go on
 //          post     note descriptor; S3 CAS baton 0 -> D, new segments are zero; a loser helps
 //          help     H1 D = baton   H2 is D.old still in dir? if not, go to H6
 //                   H3 frozen bit into every slot of old   H4 CAS new.slot[k] 0 -> word, in order
@@ -11,31 +11,28 @@
 //          retire   by the poster or its recoverer: old and new segments that dir does not name, D
 // HOLDS    I1 at any moment dir leads to each acknowledged key exactly once, with its last value
 //          I2 a reader returns a value that the key had while it was reading
-//          I3 nothing is given back that a process may still touch
-//          I4 when all is quiet: baton 0, every segment that dir does not name is free, no descriptor
-//          I5 from each state the end can be reached, whoever was killed
-// Given back: when nobody who was pinned at the retiring is pinned any more.
-#include "explorer.h"
+//          I3 no block is given back that a process may still touch
+//          I4 when all is quiet: baton 0, no descriptor, and only segments that dir names
+//          I5 from each state the end can be reached, whichever process was killed
+#include "model/lib/explorer.h"
+#include "model/lib/pins.h"
+#include "model/lib/recovery.h"
+#include "model/lib/slots.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kSegments = 10;    // Names 1..9.
 constexpr int kDescriptors = 5;  // Names 1..4.
 constexpr int kProcesses = 4;
 constexpr int kRecoverer = 3;  // Processes before this one work, this one recovers.
-constexpr U8 kDead = 0x20;
-constexpr U8 kFrozen = 0x40;
 
 // kSplit posts at once: another bucket of the segment is full.
 enum OpKind : U8 { kNone, kGet, kPut, kDelete, kSplit };
 
-struct Op {
-  OpKind kind = kNone;
-  U8 key = 0;
-  U8 value = 0;
-};
+using Op = Operation<OpKind>;
 
 struct Options {
   int slots = 2;
@@ -71,54 +68,43 @@ enum Pc : U8 {
   kRecoverUnpin
 };
 
-constexpr U8 Pack(U8 key, U8 value) {
-  return static_cast<U8>(key | (value << 2U));
-}
-constexpr U8 KeyOf(U8 word) {
-  return word & 3U;
-}
-constexpr U8 ValueOf(U8 word) {
-  return (word >> 2U) & 7U;
-}
 constexpr int Side(U8 key) {
   return key == 2 ? 1 : 0;
 }
 
 class SplitModel {
  public:
-  struct Pooled {
-    U8 state, mask;  // 0 free, 1 used, 2 retired
-  };
   struct Segment {
-    Pooled pool;
+    Block block;
     U8 slot[2];
   };
   struct Descriptor {
-    Pooled pool;
+    Block block;
     U8 old, fresh[2];
   };
   struct Process {
-    U8 pc, op, seg, at, expected, dead_at, seen, d, posted, note_d, pinned, dead;
+    U8 pc, op, seg, at, expected, dead_at, seen, d, posted, note_d, pinned, life;
   };
   struct State {
     U8 dir[2], baton, kills, truth[4];
     Segment seg[kSegments];
     Descriptor desc[kDescriptors];
-    Process p[kProcesses];
+    Process process[kProcesses];
   };
 
-  explicit SplitModel(const Options& options) : o_(options) {}
+  explicit SplitModel(const Options& options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.dir[0] = s.dir[1] = 1;
-    s.seg[1].pool.state = 1;
-    s.kills = static_cast<U8>(o_.kills);
+    s.seg[1].block.state = Block::kUsed;
+    s.kills = static_cast<U8>(options_.kills);
     for (int i = 0; i < 2; ++i) {
-      if (o_.initial[i] == 0) continue;
-      s.seg[1].slot[i] = Pack(o_.initial[i], 1);
-      s.truth[o_.initial[i]] = 1;
+      if (options_.initial[i] == 0) {
+        continue;
+      }
+      s.seg[1].slot[i] = Pack(options_.initial[i], 1);
+      s.truth[options_.initial[i]] = 1;
     }
     return s;
   }
@@ -126,116 +112,125 @@ class SplitModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int p = 0; p < kProcesses; ++p) {
-      if (s.p[p].dead != 0) continue;
-      State t = s;
-      Move move{p, nullptr};
-      if (p == kRecoverer && s.p[p].pc == kIdle) {
+      if (s.process[p].life != kAlive) {
+        continue;
+      }
+      if (p == kRecoverer && s.process[p].pc == kIdle) {
         StartRecovery(s, emit);
         continue;
       }
-      Step(s, t, p, move);
-      if (move.what != nullptr) emit(t, move);
-      if (p == kRecoverer || s.kills == 0 || s.p[p].pc == kIdle) continue;
-      State k = s;
-      --k.kills;
-      k.p[p] = Process{};
-      k.p[p].note_d = s.p[p].note_d;
-      k.p[p].pinned = 1;
-      k.p[p].dead = 1;
-      emit(k, Move{p, "is killed"});
+      EmitStep(s, p, emit, [&](State& t, Move& move) { Step(s, t, p, move); });
+      if (p == kRecoverer || s.kills == 0 || s.process[p].pc == kIdle) {
+        continue;
+      }
+      EmitStep(s, p, emit, [&](State& t, Move& move) {
+        --t.kills;
+        t.process[p] = Killed(s.process[p]);
+        move.what = "is killed";
+      });
     }
   }
 
   const char* Check(const State& s) const {
     for (U8 key = 1; key <= 3; ++key) {
-      const Segment& seg = s.seg[s.dir[Side(key)]];
-      int found = 0;
-      U8 value = 0;
-      for (int i = 0; i < o_.slots; ++i) {
-        if ((seg.slot[i] & kDead) != 0 || KeyOf(seg.slot[i]) != key) continue;
-        ++found;
-        value = ValueOf(seg.slot[i]);
+      const Found found = Find(s.seg[s.dir[Side(key)]].slot, key);
+      if (found.count > 1) {
+        return "I1: a key is there twice";
       }
-      if (found > 1) return "I1: a key is there twice";
-      if (value != s.truth[key]) return "I1: a change is lost, or something old is back";
+      if (found.value != s.truth[key]) {
+        return "I1: a change is lost, or an old value is back";
+      }
     }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
-    if (s.baton != 0) return "I4: the baton was left behind";
+    if (s.baton != 0) {
+      return "I4: the baton was left behind";
+    }
     for (int i = 1; i < kSegments; ++i) {
       const bool named = s.dir[0] == i || s.dir[1] == i;
-      if (!named && s.seg[i].pool.state != 0) return "I4: a segment leaked";
-      if (named && s.seg[i].pool.state != 1) return "I4: dir names a segment that is not in use";
+      if (!named && s.seg[i].block.state != Block::kFree) {
+        return "I4: a segment leaked";
+      }
+      if (named && s.seg[i].block.state != Block::kUsed) {
+        return "I4: dir names a segment that is not in use";
+      }
     }
-    for (const Descriptor& d : s.desc)
-      if (d.pool.state != 0) return "I4: a descriptor leaked";
+    for (const Descriptor& d : s.desc) {
+      if (d.block.state != Block::kFree) {
+        return "I4: a descriptor leaked";
+      }
+    }
     return nullptr;
   }
 
  private:
   Op OpOf(const State& s, int p) const {
-    return p == kRecoverer || s.p[p].op >= 3 ? Op{} : o_.ops[p][s.p[p].op];
-  }
-
-  static U8 Pinned(const State& s) {
-    U8 mask = 0;
-    for (int p = 0; p < kProcesses; ++p)
-      if (s.p[p].pinned != 0) mask |= static_cast<U8>(1U << p);
-    return mask;
-  }
-
-  static void Retire(State& t, Pooled& pool) {
-    if (pool.state == 1) pool = {2, Pinned(t)};
+    return p == kRecoverer || s.process[p].op >= 3 ? Op{} : options_.ops[p][s.process[p].op];
   }
 
   static bool InDir(const State& s, U8 seg) { return s.dir[0] == seg || s.dir[1] == seg; }
 
-  // Takes a pin down and gives back what waited for it alone.
+  // Takes a pin down and gives back the blocks that waited for it alone.
   static void Unpin(State& t, int p, Move& move) {
-    t.p[p].pinned = 0;
-    const U8 keep = static_cast<U8>(~(1U << p));
-    for (U8 i = 1; i < kSegments; ++i) {
-      Segment& seg = t.seg[i];
-      seg.pool.mask &= keep;
-      if (seg.pool.state != 2 || seg.pool.mask != 0) continue;
-      if (MayTouchSegment(t, i)) move.wrong = "I3: a segment is given back that someone works on";
-      if (InDir(t, i)) move.wrong = "I3: a segment in the directory is given back";
-      seg = Segment{};
-    }
-    for (U8 i = 1; i < kDescriptors; ++i) {
-      Descriptor& d = t.desc[i];
-      d.pool.mask &= keep;
-      if (d.pool.state != 2 || d.pool.mask != 0) continue;
-      if (MayTouchDescriptor(t, i)) move.wrong = "I3: a descriptor is given back that someone uses";
-      if (t.baton == i) move.wrong = "I3: the descriptor in the baton is given back";
-      d = Descriptor{};
-    }
+    t.process[p].pinned = 0;
+    const U8 pinned = PinnedMask(t.process);
+    Collect(t.seg, pinned, [&](U8 i) {
+      if (MayTouchSegment(t, i)) {
+        move.wrong = "I3: a segment is given back that a process works on";
+      }
+      if (InDir(t, i)) {
+        move.wrong = "I3: a segment in the directory is given back";
+      }
+      t.seg[i] = Segment{};
+    });
+    Collect(t.desc, pinned, [&](U8 i) {
+      if (MayTouchDescriptor(t, i)) {
+        move.wrong = "I3: a descriptor is given back that a process uses";
+      }
+      if (t.baton == i) {
+        move.wrong = "I3: the descriptor in the baton is given back";
+      }
+      t.desc[i] = Descriptor{};
+    });
   }
 
   static bool MayTouchSegment(const State& s, U8 seg) {
-    for (const Process& p : s.p) {
-      if (p.dead != 0) continue;
-      if ((p.pc == kScan || p.pc == kSwap) && p.seg == seg) return true;
-      if (p.pc < kFreeze || p.pc > kEntry || p.d == 0) continue;
+    for (const Process& p : s.process) {
+      if (p.life != kAlive) {
+        continue;
+      }
+      if ((p.pc == kScan || p.pc == kSwap) && p.seg == seg) {
+        return true;
+      }
+      if (p.pc < kFreeze || p.pc > kEntry || p.d == 0) {
+        continue;
+      }
       const Descriptor& d = s.desc[p.d];
-      if (d.old == seg || d.fresh[0] == seg || d.fresh[1] == seg) return true;
+      if (d.old == seg || d.fresh[0] == seg || d.fresh[1] == seg) {
+        return true;
+      }
     }
     return false;
   }
 
   static bool MayTouchDescriptor(const State& s, U8 d) {
-    for (const Process& p : s.p)
-      if (p.dead == 0 && p.pc >= kCheckDir && p.pc <= kClear && p.d == d) return true;
+    for (const Process& p : s.process) {
+      if (p.life == kAlive && p.pc >= kCheckDir && p.pc <= kClear && p.d == d) {
+        return true;
+      }
+    }
     return false;
   }
 
-  // A reader may return whatever its key was since the reader began.
+  // A reader may return each value that its key has had since the reader began.
   void SetTruth(State& t, U8 key, U8 value) const {
     t.truth[key] = value;
     for (int p = 0; p < kRecoverer; ++p) {
-      if (t.p[p].seen != 0 && OpOf(t, p).key == key) t.p[p].seen |= static_cast<U8>(1U << value);
+      if (t.process[p].seen != 0 && OpOf(t, p).key == key) {
+        t.process[p].seen |= Bit(value);
+      }
     }
   }
 
@@ -246,18 +241,22 @@ class SplitModel {
   static void Done(Process& me, Move& move, bool right) {
     Forget(me);
     me.pc = kUnpin;
-    if (!right) move.wrong = "I2: a reader returns what the key never was meanwhile";
+    if (!right) {
+      move.wrong = "I2: a reader returns a value that the key never had meanwhile";
+    }
   }
 
   template <typename Emit>
   void StartRecovery(const State& s, Emit&& emit) const {
     for (U8 dead = 0; dead < kRecoverer; ++dead) {
-      if (s.p[dead].dead != 1) continue;
+      if (s.process[dead].life != kKilled) {
+        continue;
+      }
       State t = s;
-      Process& me = t.p[kRecoverer];
+      Process& me = t.process[kRecoverer];
       me.pinned = 1;
       me.op = dead;
-      me.d = s.p[dead].note_d;
+      me.d = s.process[dead].note_d;
       me.posted = 1;
       me.pc = me.d == 0 ? kRecoverUnpin : (s.baton == me.d ? kCheckDir : kRetireOld);
       emit(t, Move{kRecoverer, "pins and begins to recover the dead"});
@@ -265,11 +264,13 @@ class SplitModel {
   }
 
   void Step(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const Op op = OpOf(s, p);
     switch (me.pc) {
       case kIdle:
-        if (op.kind == kNone) return;
+        if (op.kind == kNone) {
+          return;
+        }
         me.pinned = 1;
         me.pc = kFindSegment;
         me.seen = op.kind == kPut ? 0 : static_cast<U8>(1U << s.truth[op.key]);
@@ -299,9 +300,9 @@ class SplitModel {
         return;
       case kRecoverUnpin: {
         const U8 dead = me.op;
-        t.p[dead].note_d = 0;
+        t.process[dead].note_d = 0;
         Unpin(t, dead, move);
-        t.p[dead].dead = 2;
+        t.process[dead].life = kRecovered;
         Forget(me);
         me.op = 0;
         me.pc = kIdle;
@@ -316,9 +317,9 @@ class SplitModel {
   }
 
   void Scan(const State& s, State& t, int p, const Op& op, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     move.what = "reads a slot (S2)";
-    const bool end = me.at == o_.slots;
+    const bool end = me.at == options_.slots;
     const U8 word = end ? 0 : s.seg[me.seg].slot[me.at];
     const bool read_only = op.kind == kGet;
     if (!end && (word & kFrozen) != 0 && !read_only) {
@@ -330,20 +331,26 @@ class SplitModel {
       move.what = "notes and builds a descriptor and zeroed segments, to split";
       return;
     }
-    const U8 plain = word & static_cast<U8>(~kFrozen);
+    const U8 plain = Thawed(word);
     if (!end && plain != 0) {
       if (plain != kDead && KeyOf(plain) == op.key) {
-        if (read_only) return Done(me, move, (me.seen & (1U << ValueOf(plain))) != 0);
+        if (read_only) {
+          return Done(me, move, (me.seen & (1U << ValueOf(plain))) != 0);
+        }
         me.expected = word;
         me.pc = kSwap;
         return;
       }
-      if (plain == kDead && o_.dead_reused && me.dead_at == 0) me.dead_at = me.at + 1;
+      if (plain == kDead && options_.dead_reused && me.dead_at == 0) {
+        me.dead_at = me.at + 1;
+      }
       ++me.at;
       return;
     }
     // An empty slot, or the end of the bucket: the key is not there.
-    if (op.kind != kPut) return Done(me, move, (me.seen & 1U) != 0);
+    if (op.kind != kPut) {
+      return Done(me, move, (me.seen & 1U) != 0);
+    }
     if (me.dead_at != 0) {
       me.at = me.dead_at - 1;
       me.expected = kDead;
@@ -358,10 +365,12 @@ class SplitModel {
   }
 
   void Swap(const State& s, State& t, int p, const Op& op, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     move.what = "loses the slot CAS and reads the slot again";
     me.pc = kScan;
-    if (s.seg[me.seg].slot[me.at] != me.expected) return;
+    if (s.seg[me.seg].slot[me.at] != me.expected) {
+      return;
+    }
     move.what =
         op.kind == kPut ? (me.expected == 0 ? "CAS: inserts" : "CAS: overwrites") : "CAS: deletes";
     t.seg[me.seg].slot[me.at] = op.kind == kPut ? Pack(op.key, op.value) : kDead;
@@ -370,34 +379,27 @@ class SplitModel {
   }
 
   void Prepare(const State& s, State& t, int p) const {
-    Process& me = t.p[p];
-    U8 d = 1;
-    while (d < kDescriptors && s.desc[d].pool.state != 0) ++d;
+    Process& me = t.process[p];
+    const U8 d = FirstFree(s.desc);
     const bool split = s.dir[0] == me.seg && s.dir[1] == me.seg;
-    U8 fresh[2] = {0, 0};
-    for (U8 i = 1; i < kSegments; ++i) {
-      if (s.seg[i].pool.state != 0) continue;
-      if (fresh[0] == 0) {
-        fresh[0] = i;
-        fresh[1] = split ? 0 : i;
-      } else if (fresh[1] == 0) {
-        fresh[1] = i;
-      }
-    }
-    if (d == kDescriptors || fresh[1] == 0) {  // Full: the operation ends with an error.
+    const U8 first = FirstFree(s.seg);
+    const U8 fresh[2] = {first, split ? FirstFree(s.seg, first) : first};
+    if (d == 0 || fresh[1] == 0) {  // Full: the operation ends with an error.
       Forget(me);
       me.pc = kUnpin;
       return;
     }
-    t.desc[d] = {{1, 0}, me.seg, {fresh[0], fresh[1]}};
-    for (const U8 i : fresh) t.seg[i] = Segment{{1, 0}, {0, 0}};
+    t.desc[d] = {{Block::kUsed, 0}, me.seg, {fresh[0], fresh[1]}};
+    for (const U8 i : fresh) {
+      t.seg[i] = Segment{{Block::kUsed, 0}, {0, 0}};
+    }
     me.d = me.note_d = d;
     me.at = 0;
     me.pc = kPost;
   }
 
   static void Post(const State& s, State& t, int p, Move& move) {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     if (s.baton == 0) {
       t.baton = me.d;
       me.posted = 1;
@@ -417,12 +419,16 @@ class SplitModel {
   void AfterClear(Process& me) const {
     me.at = 0;
     me.pc = me.posted != 0 ? kRetireOld : kFindSegment;
-    if (o_.retire_first && me.posted != 0) me.pc = kRetireD;
-    if (me.posted == 0) Forget(me);
+    if (options_.retire_first && me.posted != 0) {
+      me.pc = kRetireD;
+    }
+    if (me.posted == 0) {
+      Forget(me);
+    }
   }
 
   void Help(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const Descriptor& d = s.desc[me.d];
     switch (me.pc) {
       case kBaton:
@@ -434,42 +440,53 @@ class SplitModel {
       case kCheckDir:
         move.what = "looks whether dir still names old (H2)";
         me.at = 0;
-        me.pc = InDir(s, d.old) || o_.no_directory_check
-                    ? static_cast<U8>(o_.build_before_freeze ? kBuild : kFreeze)
+        me.pc = InDir(s, d.old) || options_.no_directory_check
+                    ? static_cast<U8>(options_.build_before_freeze ? kBuild : kFreeze)
                     : AfterEntries(me);
         return;
       case kFreeze:
         move.what = "freezes a slot (H3)";
-        if (!o_.empty_not_frozen || s.seg[d.old].slot[me.at] != 0)
+        if (!options_.empty_not_frozen || s.seg[d.old].slot[me.at] != 0) {
           t.seg[d.old].slot[me.at] |= kFrozen;
-        if (++me.at < o_.slots) return;
+        }
+        if (++me.at < options_.slots) {
+          return;
+        }
         me.at = 0;
-        me.pc = o_.build_before_freeze ? kEntry : kBuild;
-        if (me.pc == kEntry && o_.baton_first) me.pc = kClear;
+        me.pc = options_.build_before_freeze ? kEntry : kBuild;
+        if (me.pc == kEntry && options_.baton_first) {
+          me.pc = kClear;
+        }
         return;
       case kBuild:
         move.what = "puts a word into a new segment (H4)";
         Build(s, t, d, me.at);
-        if (++me.at < o_.slots) return;
+        if (++me.at < options_.slots) {
+          return;
+        }
         me.at = 0;
-        me.pc = o_.build_before_freeze ? kFreeze : (o_.baton_first ? kClear : kEntry);
+        me.pc = options_.build_before_freeze ? kFreeze : (options_.baton_first ? kClear : kEntry);
         return;
       case kEntry:
         move.what = "CAS dir old -> new (H5)";
-        if (s.dir[me.at] == d.old) t.dir[me.at] = d.fresh[me.at];
-        if (++me.at < 2) return;
-        if (o_.baton_first) return AfterClear(me);
+        Cas(t.dir[me.at], d.old, d.fresh[me.at]);
+        if (++me.at < 2) {
+          return;
+        }
+        if (options_.baton_first) {
+          return AfterClear(me);
+        }
         me.at = 0;
         me.pc = AfterEntries(me);
         return;
       case kClear:
         move.what = "clears the baton (H6)";
-        if (s.baton == me.d) t.baton = 0;
-        if (o_.baton_first) {
+        Cas(t.baton, me.d, 0);
+        if (options_.baton_first) {
           me.pc = kEntry;
           return;
         }
-        if (o_.retire_first && me.posted != 0) {
+        if (options_.retire_first && me.posted != 0) {
           EndPost(t, p);
           return;
         }
@@ -481,44 +498,56 @@ class SplitModel {
   }
 
   U8 AfterEntries(const Process& me) const {
-    return o_.retire_first && me.posted != 0 ? kRetireOld : kClear;
+    return options_.retire_first && me.posted != 0 ? kRetireOld : kClear;
   }
 
   void Build(const State& s, State& t, const Descriptor& d, int at) const {
-    const U8 word = s.seg[d.old].slot[at] & static_cast<U8>(~kFrozen);
-    if (word == 0 || word == kDead) return;
+    const U8 word = Thawed(s.seg[d.old].slot[at]);
+    if (word == 0 || word == kDead) {
+      return;
+    }
     const int side = Side(KeyOf(word));
     int k = 0;
     for (int i = 0; i < at; ++i) {
-      const U8 before = s.seg[d.old].slot[i] & static_cast<U8>(~kFrozen);
-      if (before == 0 || before == kDead) continue;
-      if (d.fresh[Side(KeyOf(before))] == d.fresh[side]) ++k;
+      const U8 before = Thawed(s.seg[d.old].slot[i]);
+      if (before == 0 || before == kDead) {
+        continue;
+      }
+      if (d.fresh[Side(KeyOf(before))] == d.fresh[side]) {
+        ++k;
+      }
     }
     U8& slot = t.seg[d.fresh[side]].slot[k];
-    if (slot == 0 || o_.plain_store) slot = word;
+    if (slot == 0 || options_.plain_store) {
+      slot = word;
+    }
   }
 
   void RetireStep(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const Descriptor& d = s.desc[me.d];
     switch (me.pc) {
       case kRetireOld:
         move.what = "retires old if dir does not name it";
-        if (!InDir(s, d.old)) Retire(t, t.seg[d.old].pool);
+        if (!InDir(s, d.old)) {
+          Retire(t.seg[d.old].block, PinnedMask(t.process));
+        }
         me.pc = kRetireNew0;
         return;
       case kRetireNew0:
       case kRetireNew1: {
         const U8 fresh = d.fresh[me.pc - kRetireNew0];
         move.what = "retires a new segment if dir does not name it";
-        if (!InDir(s, fresh)) Retire(t, t.seg[fresh].pool);
+        if (!InDir(s, fresh)) {
+          Retire(t.seg[fresh].block, PinnedMask(t.process));
+        }
         ++me.pc;
         return;
       }
       default:
         move.what = "retires the descriptor and clears its note";
-        Retire(t, t.desc[me.d].pool);
-        if (o_.retire_first && s.baton == me.d) {
+        Retire(t.desc[me.d].block, PinnedMask(t.process));
+        if (options_.retire_first && s.baton == me.d) {
           me.pc = kClear;
           return;
         }
@@ -528,13 +557,13 @@ class SplitModel {
   }
 
   void EndPost(State& t, int p) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     me.note_d = 0;
     Forget(me);
     me.pc = p == kRecoverer ? kRecoverUnpin : (OpOf(t, p).kind == kSplit ? kUnpin : kFindSegment);
   }
 
-  Options o_;
+  Options options_;
 };
 
 // Two inserters of one key race while a third process splits the segment; one of them is killed.
@@ -560,7 +589,7 @@ Options Movers() {
   return o;
 }
 
-// Posts follow one another, and some name a segment that has been replaced meanwhile.
+// Posts follow one another, and some name a segment that was replaced meanwhile.
 Options Posters() {
   Options o;
   o.slots = 1;
@@ -581,7 +610,7 @@ TEST(SplitModelTest, RacingInsertersNeitherLoseNorDoubleAKey) {
   ExpectHolds(SplitModel(Inserters()), "split, inserters", {.check_progress = true});
 }
 
-TEST(SplitModelTest, LateHelpersHarmNothingThatMovedOn) {
+TEST(SplitModelTest, LateHelpersHarmNoSegmentThatWasReplaced) {
   ExpectHolds(SplitModel(Movers()), "split, movers", {.check_progress = true});
 }
 
@@ -589,7 +618,7 @@ TEST(SplitModelTest, LatePostsOfAReplacedSegmentAreHarmless) {
   ExpectHolds(SplitModel(Posters()), "split, posters", {.check_progress = true});
 }
 
-TEST(SplitModelTest, ReadersSeeValuesOfTheirTime) {
+TEST(SplitModelTest, ReadersSeeValuesThatTheKeyHadMeanwhile) {
   ExpectHolds(SplitModel(Readers()), "split, readers", {.check_progress = true});
 }
 
@@ -599,7 +628,7 @@ TEST(SplitModelTest, EmptySlotsLeftOpenAreCaught) {
   ExpectCaught(SplitModel(o), "split, weakened: empty slots not frozen");
 }
 
-TEST(SplitModelTest, BuildingBeforeAllIsFrozenIsCaught) {
+TEST(SplitModelTest, BuildingBeforeAllSlotsAreFrozenIsCaught) {
   Options o = Movers();
   o.build_before_freeze = true;
   ExpectCaught(SplitModel(o), "split, weakened: built before frozen");
@@ -611,7 +640,7 @@ TEST(SplitModelTest, PlainStoresOfHelpersAreCaught) {
   ExpectCaught(SplitModel(o), "split, weakened: plain store in the build");
 }
 
-TEST(SplitModelTest, BatonClearedBeforeTheDirectoryIsCaught) {
+TEST(SplitModelTest, ABatonClearedBeforeTheDirectoryChangesIsCaught) {
   Options o = Movers();
   o.baton_first = true;
   ExpectCaught(SplitModel(o), "split, weakened: baton cleared first");

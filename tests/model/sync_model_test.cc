@@ -9,13 +9,14 @@
 //          sync    sync-2 CAS arming in, generation + 1   sync-3 wait for each writer that is flagged
 //                  sync-4 write each page to disk   sync-5 CAS that word -> clean
 // HOLDS    if the word on disk says clean, no change is half there on disk; and while the word in
-//          memory says so too, what is on disk is what is in memory
-#include "explorer.h"
+//          memory says so too, disk and memory are equal
+#include "model/lib/explorer.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kWriters = 2;
 constexpr int kSyncers = 2;
 constexpr int kPages = kWriters * 2;
@@ -55,11 +56,10 @@ class SyncModel {
     Syncer syncer[kSyncers];
   };
 
-  explicit SyncModel(Options options) : weak_(options) {}
+  explicit SyncModel(Options options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.disk_clean = 1;
     s.writer[0].ops = 2;
     s.writer[1].ops = 1;
@@ -71,19 +71,15 @@ class SyncModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int w = 0; w < kWriters; ++w) {
-      State t = s;
-      Move move{w, nullptr};
-      Write(s, t, w, move);
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, w, emit, [&](State& t, Move& move) { Write(s, t, w, move); });
     }
     for (int y = 0; y < kSyncers; ++y) {
-      State t = s;
-      Move move{kWriters + y, nullptr};
-      Sync(s, t, y, move);
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, kWriters + y, emit, [&](State& t, Move& move) { Sync(s, t, y, move); });
     }
     for (int p = 0; p < kPages; ++p) {
-      if (s.disk[p] == s.page[p]) continue;
+      if (s.disk[p] == s.page[p]) {
+        continue;
+      }
       State t = s;
       t.disk[p] = s.page[p];
       emit(t, Move{kKernel, "writes a page to disk"});
@@ -96,23 +92,29 @@ class SyncModel {
   }
 
   const char* Check(const State& s) const {
-    if (s.disk_clean == 0) return nullptr;
-    for (int p = 0; p < kPages; p += 2)
-      if (s.disk[p] != s.disk[p + 1]) return "clean on disk, and half a change there";
-    if (s.word.dirty == 0 && std::memcmp(s.page, s.disk, sizeof s.page) != 0)
+    if (s.disk_clean == 0) {
+      return nullptr;
+    }
+    for (int p = 0; p < kPages; p += 2) {
+      if (s.disk[p] != s.disk[p + 1]) {
+        return "clean on disk, and half a change there";
+      }
+    }
+    if (s.word.dirty == 0 && std::memcmp(s.page, s.disk, sizeof s.page) != 0) {
       return "clean, and a change is not on disk";
+    }
     return nullptr;
   }
-
-  const char* CheckFinal(const State&) const { return nullptr; }
 
  private:
   void Write(const State& s, State& t, int w, Move& move) const {
     Writer& me = t.writer[w];
     switch (me.pc) {
       case kIdle:
-        if (me.ops == 0) return;
-        me.pc = weak_.looks_before_the_flag ? kLook : kFlag;
+        if (me.ops == 0) {
+          return;
+        }
+        me.pc = options_.looks_before_the_flag ? kLook : kFlag;
         if (me.pc == kLook) {
           Look(s, me);
           move.what = "looks at the word";
@@ -122,7 +124,7 @@ class SyncModel {
       case kFlag:
         me.flag = 1;
         ++me.count;
-        me.pc = weak_.looks_before_the_flag ? AfterLook(me) : kLook;
+        me.pc = options_.looks_before_the_flag ? AfterLook(me) : kLook;
         move.what = "shows its operation";
         return;
       case kLook:
@@ -162,12 +164,16 @@ class SyncModel {
 
   void Look(const State& s, Writer& me) const {
     me.seen = s.word;
-    if (weak_.looks_before_the_flag) me.pc = kFlag;
+    if (options_.looks_before_the_flag) {
+      me.pc = kFlag;
+    }
   }
 
   Pc AfterLook(Writer& me) const {
-    if (me.seen.dirty == 0 || me.seen.arming != 0) return kMark;
-    if (me.synced != 0 && (weak_.leans_on_others || me.synced == me.seen.cycle + 1)) {
+    if (me.seen.dirty == 0 || me.seen.arming != 0) {
+      return kMark;
+    }
+    if (me.synced != 0 && (options_.leans_on_others || me.synced == me.seen.cycle + 1)) {
       me.seen = {};
       return kFirst;
     }
@@ -190,13 +196,17 @@ class SyncModel {
     Syncer& me = t.syncer[y];
     switch (me.pc) {
       case kArm:
-        if (me.attempts == 0 || s.word.dirty == 0) return;
+        if (me.attempts == 0 || s.word.dirty == 0) {
+          return;
+        }
         --me.attempts;
         t.word.arming = 1;
-        if (!weak_.no_generation) ++t.word.generation;
+        if (!options_.no_generation) {
+          ++t.word.generation;
+        }
         me.armed = t.word;
         me.at = 0;
-        me.pc = weak_.no_wait ? kWrite : kWait;
+        me.pc = options_.no_wait ? kWrite : kWait;
         move.what = "arms";
         return;
       case kWait:
@@ -205,22 +215,30 @@ class SyncModel {
         move.what = "looks at a writer";
         return;
       case kWaitOn:
-        if (s.writer[me.at].flag != 0 && s.writer[me.at].count == me.count) return;
+        if (s.writer[me.at].flag != 0 && s.writer[me.at].count == me.count) {
+          return;
+        }
         me.count = 0;
         me.pc = ++me.at == kWriters ? kWrite : kWait;
         if (me.pc == kWrite) {
           me.at = 0;
-          if (weak_.clean_before_the_disk) Complete(s, t);
+          if (options_.clean_before_the_disk) {
+            Complete(s, t);
+          }
         }
         move.what = "that operation is over";
         return;
       case kWrite:
         t.disk[me.at] = s.page[me.at];
-        if (++me.at == kPages) me.pc = kComplete;
+        if (++me.at == kPages) {
+          me.pc = kComplete;
+        }
         move.what = "writes a page to disk";
         return;
       case kComplete:
-        if (s.word == me.armed) Complete(s, t);
+        if (s.word == me.armed) {
+          Complete(s, t);
+        }
         me.armed = {};
         me.at = 0;
         me.pc = kArm;
@@ -236,10 +254,10 @@ class SyncModel {
     t.word.arming = t.word.dirty = 0;
   }
 
-  Options weak_;
+  Options options_;
 };
 
-TEST(SyncModelTest, CleanOnDiskIsNeverALie) {
+TEST(SyncModelTest, AStoreThatIsCleanOnDiskHoldsNoHalfChange) {
   ExpectHolds(SyncModel({}), "sync");
 }
 
@@ -247,19 +265,19 @@ TEST(SyncModelTest, ArmingTwiceWithTheSameWordIsCaught) {
   ExpectCaught(SyncModel({.no_generation = true}), "sync, weakened: no generation");
 }
 
-TEST(SyncModelTest, NotWaitingForOperationsIsCaught) {
+TEST(SyncModelTest, MarkingCleanWithoutWaitingForOperationsIsCaught) {
   ExpectCaught(SyncModel({.no_wait = true}), "sync, weakened: no wait");
 }
 
-TEST(SyncModelTest, LeaningOnAnotherSessionsSyncOfTheWordIsCaught) {
+TEST(SyncModelTest, RelyingOnAnotherSessionsSyncOfTheWordIsCaught) {
   ExpectCaught(SyncModel({.leans_on_others = true}), "sync, weakened: once a session");
 }
 
-TEST(SyncModelTest, LookingAtTheWordBeforeTheOperationIsSeenIsCaught) {
+TEST(SyncModelTest, ReadingTheWordBeforeShowingTheOperationIsCaught) {
   ExpectCaught(SyncModel({.looks_before_the_flag = true}), "sync, weakened: looks first");
 }
 
-TEST(SyncModelTest, MarkingCleanBeforeTheSyncIsCaught) {
+TEST(SyncModelTest, MarkingCleanBeforeThePagesAreOnDiskIsCaught) {
   ExpectCaught(SyncModel({.clean_before_the_disk = true}), "sync, weakened: clean first");
 }
 

@@ -2,29 +2,33 @@
 // docs/decisions/0009-transactions.md; the steps of a clear are those of src/index/index.h, and its
 // changes of shape, which transactions do not touch, are in clear_model_test.cc.
 //
-// WORDS    a root word; whether the old root is marked; a slot in the old root, one in the new root, and
-//          one in another namespace; a commit for each record and for the new root; for each transaction a
-//          status, and whether its list is complete; clock
-// STEPS    owner   S = clock, or above all for a batch; completes its list; for each key: looks at its
-//                  status; reads the root word, and whether that root is marked: then does C2 and C3 first;
-//                  settles a new root, whose time above S is a conflict; CAS slot h -> intent; then
-//                  CAS active -> committing, t = ++clock, CAS committing -> t
+// WORDS    a root word; whether the old root is marked; a slot in the old root, one in the new
+//          root, and one in another namespace; a commit for each record and for the new root; for
+//          each transaction a status, and whether its list is complete; clock
+// STEPS    owner   S = clock, or above all for a batch; completes its list; for each key: looks at
+//                  its status; reads the root word, and whether that root is marked: then does C2
+//                  and C3 first; settles a new root, whose time above S is a conflict; CAS slot h
+//                  -> intent; then CAS active -> committing, t = ++clock, CAS committing -> t
 //          put     the same with a record that is undecided, for the namespace that is cleared
-//          reader  S = clock; each key: the newest version not above S, in the newest root not above S
-//          clear   C1 marks   C2 each transaction with a complete list: active: aborts it; committing: gives
-//                  it a time   C3 CAS root word old -> new, then c = ++clock, CAS commit of the new root 0 -> c
-//          The first owner may be killed at any step, and recovered; who clears may stop for good.
-// HOLDS    what transactions commit in the old root is before the clear, what is in the new one after it; a
-//          reader finds what the times say, so all of a transaction or nothing; who wrote in the new
-//          root began after the clear, or is a batch
+//          reader  S = clock; each key: the newest version not above S, in the newest root not
+//                  above S
+//          clear   C1 marks   C2 each transaction with a complete list: active: aborts it;
+//                  committing: gives it a time   C3 CAS root word old -> new, then c = ++clock, CAS
+//                  commit of the new root 0 -> c
+//          The first owner may be killed at any step, and recovered; the clear may stop for good.
+// HOLDS    each commit in the old root is before the clear, each in the new one after it; a reader
+//          finds the values that the times give, so all of a transaction or nothing; each writer in
+//          the new root began after the clear, or is a batch
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
+#include "model/lib/intents.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kTransactions = 2;
 constexpr int kPutter = 2;
 constexpr int kReader = 3;
@@ -32,17 +36,15 @@ constexpr int kClearer = 4;
 constexpr int kActors = 5;
 constexpr int kKeys = 2;  // 0: in the namespace that is cleared. 1: in another one.
 constexpr int kRecords = 4;
-constexpr U8 kReference = 0x80;  // In commit: refers to status[commit & 1].
-constexpr U8 kAboveAll = 0x7f;   // As S.
-constexpr U8 kNothing = 0xff;    // No record.
-constexpr U8 kBase = 7;          // The value that each key has at first.
-enum Status : U8 { kActive, kCommitting, kAborted, kFirstTime };
+constexpr U8 kAboveAll = 0x7f;  // As S.
+constexpr U8 kNothing = 0xff;   // No record.
+constexpr U8 kBase = 7;         // The value that each key has at first.
 enum Slot : U8 { kOld, kNew, kOther, kSlots };
 
 struct Options {
   std::array<bool, kActors> with{true, false, false, true, true};
   std::array<bool, kTransactions> batch{};
-  int first_key = 0;  // Of the first transaction; the second one goes the other way.
+  int first_key = 0;  // Of the first transaction; the second one goes in reverse order.
   bool killed = false;
   bool clearer_stops = false;
   bool looks_before_marking = false;
@@ -98,39 +100,45 @@ class TransactionClearModel {
     Actor actor[kActors];
   };
 
-  explicit TransactionClearModel(const Options& options) : o_(options) {}
+  explicit TransactionClearModel(const Options& options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.clock = kFirstTime;
+    for (U8& status : s.status) {
+      status = kActive;
+    }
     for (const Slot slot : {kOld, kOther}) {
       s.count[slot] = 1;
       s.record[slot][0] = {kFirstTime, kBase};
     }
-    for (int i = 0; i < kActors; ++i)
-      if (!o_.with[i]) s.actor[i].pc = kDone;
+    for (int i = 0; i < kActors; ++i) {
+      if (!options_.with[i]) {
+        s.actor[i].pc = kDone;
+      }
+    }
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      if (s.actor[i].pc == kDone) continue;
-      State t = s;
-      Move move{i, "", nullptr};
-      Step(s, t, i, move);
-      emit(t, move);
+      if (s.actor[i].pc == kDone) {
+        continue;
+      }
+      EmitStep(s, i, emit, [&](State& t, Move& move) { Step(s, t, i, move); });
     }
-    if (s.gone != 0) return;
-    if (o_.killed && s.actor[0].pc != kDone) {
+    if (s.gone != 0) {
+      return;
+    }
+    if (options_.killed && s.actor[0].pc != kDone) {
       State t = s;
       t.gone = 1;
       t.actor[0] = Over(s.actor[0]);
       t.actor[0].pc = kDecide;
       emit(t, Move{0, "is killed, and recovered from here on", nullptr});
     }
-    if (o_.clearer_stops && s.actor[kClearer].pc != kDone) {
+    if (options_.clearer_stops && s.actor[kClearer].pc != kDone) {
       State t = s;
       t.gone = 1;
       t.actor[kClearer] = Over(s.actor[kClearer]);
@@ -139,14 +147,18 @@ class TransactionClearModel {
   }
 
   const char* Check(const State& s) const {
-    for (int r = 0; r < s.count[kOld]; ++r)
-      if (s.cleared != 0 && s.record[kOld][r].commit >= kReference &&
-          TimeOf(s, s.record[kOld][r]) > s.cleared)
+    for (int r = 0; r < s.count[kOld]; ++r) {
+      const Record& record = s.record[kOld][r];
+      const U8 time = TimeOf(s, record);
+      if (s.cleared != 0 && IsReference(record.commit) && IsTime(time) && time > s.cleared) {
         return "committed after the clear, and in the old root";
+      }
+    }
     for (int r = 0; r < s.count[kNew]; ++r) {
       const U8 time = TimeOf(s, s.record[kNew][r]);
-      if (time >= kFirstTime && (s.cleared == 0 || time < s.cleared))
+      if (IsTime(time) && (s.cleared == 0 || time < s.cleared)) {
         return "committed before the clear, and in the new root";
+      }
     }
     return nullptr;
   }
@@ -154,29 +166,30 @@ class TransactionClearModel {
   const char* CheckFinal(const State& s) const {
     for (int i = 0; i < kTransactions; ++i) {
       bool in_new = false;
-      for (int r = 0; r < s.count[kNew]; ++r)
-        in_new = in_new || s.record[kNew][r].commit == (kReference | i);
-      if (s.status[i] >= kFirstTime && in_new && s.actor[i].as_of < s.cleared)
+      for (int r = 0; r < s.count[kNew]; ++r) {
+        in_new = in_new || s.record[kNew][r].commit == ReferenceTo(i);
+      }
+      if (IsTime(s.status[i]) && in_new && s.actor[i].as_of < s.cleared) {
         return "a transaction did not see the clear, and wrote after it";
+      }
     }
     const Actor& reader = s.actor[kReader];
-    for (int k = 0; k < kKeys && o_.with[kReader]; ++k)
-      if (reader.got[k] != ValueAt(s, k, reader.as_of))
-        return "a reader found something else than the times say";
+    for (int k = 0; k < kKeys && options_.with[kReader]; ++k) {
+      if (reader.got[k] != ValueAt(s, k, reader.as_of)) {
+        return "a reader found a value other than the times give";
+      }
+    }
     return nullptr;
   }
 
  private:
   static bool IsTransaction(int i) { return i < kTransactions; }
   int KeyOf(const Actor& me, int i) const {
-    if (i == kPutter) return 0;
-    const bool swapped = i == 0 ? o_.first_key == 1 : i == 1 && o_.first_key == 0;
+    if (i == kPutter) {
+      return 0;
+    }
+    const bool swapped = i == 0 ? options_.first_key == 1 : i == 1 && options_.first_key == 0;
     return swapped ? kKeys - 1 - me.step : me.step;
-  }
-
-  // What a record's commit says, or the status that it refers to.
-  static U8 TimeOf(const State& s, const Record& record) {
-    return record.commit >= kReference ? s.status[record.commit & 1] : record.commit;
   }
 
   static U8 ValueAt(const State& s, int k, U8 time) {
@@ -186,7 +199,9 @@ class TransactionClearModel {
     U8 value = 0;
     for (int r = 0; r < s.count[slot]; ++r) {
       const U8 commit = TimeOf(s, s.record[slot][r]);
-      if (commit < kFirstTime || commit > time || commit < newest) continue;
+      if (!IsTime(commit) || commit > time || commit < newest) {
+        continue;
+      }
       newest = commit;
       value = s.record[slot][r].value;
     }
@@ -198,16 +213,22 @@ class TransactionClearModel {
     switch (me.pc) {
       case kBegin:
         move.what = "begins, takes S";
-        me.as_of = i == kPutter || (IsTransaction(i) && o_.batch[i]) ? kAboveAll : s.clock;
-        if (i == kClearer) me.clears = 1, me.as_of = 0;
-        me.pc = i != kClearer ? kCheck : o_.looks_before_marking ? kC2 : kC1;
-        if (IsTransaction(i) && !o_.lists_after_looking) me.pc = kList;
-        if (i == kPutter || i == kReader) BeginKey(me, i);
+        me.as_of = i == kPutter || (IsTransaction(i) && options_.batch[i]) ? kAboveAll : s.clock;
+        if (i == kClearer) {
+          me.clears = 1, me.as_of = 0;
+        }
+        me.pc = i != kClearer ? kCheck : options_.looks_before_marking ? kC2 : kC1;
+        if (IsTransaction(i) && !options_.lists_after_looking) {
+          me.pc = kList;
+        }
+        if (i == kPutter || i == kReader) {
+          BeginKey(me, i);
+        }
         return;
       case kList:
         move.what = "completes its list";
         t.listed[i] = 1;
-        me.pc = o_.lists_after_looking ? kHead : kCheck;
+        me.pc = options_.lists_after_looking ? kHead : kCheck;
         return;
       case kCheck:
         move.what = "looks at its status";
@@ -234,7 +255,7 @@ class TransactionClearModel {
       case kSettleTime:
       case kSettle:
       case kAbortOther:
-        return Meet(s, t, i, move);
+        return Meet(t, i, move);
       case kToCommitting:
       case kOwnTime:
       case kToTime:
@@ -260,13 +281,21 @@ class TransactionClearModel {
       me.pc = kC2;
       return;
     }
-    if (IsTransaction(i) && o_.lists_after_looking && s.listed[i] == 0) me.pc = kList;
-    if (s.root == 0) return;
-    if (s.cleared == 0 && !o_.root_not_settled) {
+    if (IsTransaction(i) && options_.lists_after_looking && s.listed[i] == 0) {
+      me.pc = kList;
+    }
+    if (s.root == 0) {
+      return;
+    }
+    if (s.cleared == 0 && !options_.root_not_settled) {
       me.pc = kRootTime;
     } else if (s.cleared > me.as_of) {
-      if (i == kReader) me.slot = kOld;
-      if (IsTransaction(i) && !o_.conflict_ignored) me.pc = kDecide;
+      if (i == kReader) {
+        me.slot = kOld;
+      }
+      if (IsTransaction(i) && !options_.conflict_ignored) {
+        me.pc = kDecide;
+      }
     }
   }
 
@@ -275,7 +304,9 @@ class TransactionClearModel {
     me.head = s.count[me.slot];
     me.at = me.head - 1;  // Or kNothing.
     me.pc = kLook;
-    if (me.at == kNothing) Found(t, i, 0);
+    if (me.at == kNothing) {
+      Found(t, i, 0);
+    }
   }
 
   void Look(const State& s, State& t, int i) const {
@@ -288,8 +319,10 @@ class TransactionClearModel {
       me.pc = kHelpTime;
     } else if (time == kActive && i != kReader) {
       me.pc = kAbortOther;
-    } else if (time < kFirstTime || (i == kReader && time > me.as_of)) {
-      if (--me.at == kNothing) Found(t, i, 0);
+    } else if (!IsTime(time) || (i == kReader && time > me.as_of)) {
+      if (--me.at == kNothing) {
+        Found(t, i, 0);
+      }
     } else if (i == kReader) {
       Found(t, i, record.value);
     } else {
@@ -311,10 +344,10 @@ class TransactionClearModel {
     }
   }
 
-  void Meet(const State& s, State& t, int i, Move& move) const {
+  void Meet(State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     Record& record = t.record[me.slot][me.at];
-    const bool intent = record.commit >= kReference;
+    const bool intent = IsReference(record.commit);
     switch (me.pc) {
       case kHelpTime:
       case kSettleTime:
@@ -324,17 +357,22 @@ class TransactionClearModel {
         return;
       case kHelp:
         move.what = "CAS another's committing -> t";
-        if (s.status[record.commit & 1] == kCommitting) t.status[record.commit & 1] = me.time;
+        Cas(t.status[OwnerOf(record.commit)], kCommitting, me.time);
         break;
       case kSettle:
         move.what = "CAS commit 0 -> t";
-        if (record.commit == 0) record.commit = me.time;
-        if (i == kPutter && record.value == ValueOf(i)) me.pc = kDone;
+        if (record.commit == 0) {
+          record.commit = me.time;
+        }
+        if (i == kPutter && record.value == ValueOf(i)) {
+          me.pc = kDone;
+        }
         break;
       default:
         move.what = "CAS another's active -> aborted";
-        if (intent && s.status[record.commit & 1] == kActive)
-          t.status[record.commit & 1] = kAborted;
+        if (intent) {
+          Cas(t.status[OwnerOf(record.commit)], kActive, kAborted);
+        }
         break;
     }
     me.time = 0;
@@ -351,10 +389,12 @@ class TransactionClearModel {
     Actor& me = t.actor[i];
     if (s.count[me.slot] != me.head) {
       me.pc = kCheck;
-      if (i == kPutter) BeginKey(me, i);
+      if (i == kPutter) {
+        BeginKey(me, i);
+      }
       return;
     }
-    const U8 commit = static_cast<U8>(IsTransaction(i) ? kReference | i : 0);
+    const U8 commit = IsTransaction(i) ? ReferenceTo(i) : U8{0};
     me.at = t.count[me.slot]++;
     t.record[me.slot][me.at] = {commit, ValueOf(i)};
     if (i == kPutter) {
@@ -370,9 +410,10 @@ class TransactionClearModel {
     switch (me.pc) {
       case kToCommitting:
         move.what = "CAS active -> committing";
-        if (s.status[i] == kActive) t.status[i] = kCommitting;
         me.pc = kOwnTime;
-        if (s.status[i] != kActive) me = Over(me);
+        if (!Cas(t.status[i], kActive, kCommitting)) {
+          me = Over(me);
+        }
         return;
       case kOwnTime:
         move.what = "takes its time";
@@ -381,19 +422,21 @@ class TransactionClearModel {
         return;
       case kToTime:
         move.what = "CAS committing -> t";
-        if (s.status[i] == kCommitting) t.status[i] = me.time;
+        Cas(t.status[i], kCommitting, me.time);
         me = Over(me);
         return;
       default:
         move.what = "aborts itself, or goes on if it is committing";
-        if (s.status[i] == kActive) t.status[i] = kAborted;
+        Cas(t.status[i], kActive, kAborted);
         me = Over(me);
-        if (s.status[i] == kCommitting) me.pc = kOwnTime;
+        if (s.status[i] == kCommitting) {
+          me.pc = kOwnTime;
+        }
         return;
     }
   }
 
-  // C1 to C3, by who clears or came to a marked root; and the new root's time, by anybody.
+  // C1 to C3, by the clear or an actor that came to a marked root; and the new root's time, by any.
   void Clear(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
@@ -401,13 +444,14 @@ class TransactionClearModel {
         move.what = "C1: marks the old root";
         t.marked = 1;
         me.at = 0;
-        me.pc = o_.looks_before_marking ? kC3 : kC2;
+        me.pc = options_.looks_before_marking ? kC3 : kC2;
         return;
       case kC2:
         move.what = "C2: looks at a transaction, aborts it if it is active";
-        if (s.listed[me.at] != 0 && s.status[me.at] == kActive && !o_.active_passed)
-          t.status[me.at] = kAborted;
-        if (s.listed[me.at] != 0 && s.status[me.at] == kCommitting && !o_.committing_passed) {
+        if (s.listed[me.at] != 0 && !options_.active_passed) {
+          Cas(t.status[me.at], kActive, kAborted);
+        }
+        if (s.listed[me.at] != 0 && s.status[me.at] == kCommitting && !options_.committing_passed) {
           me.pc = kC2Time;
         } else {
           NextInC2(me, i);
@@ -420,7 +464,7 @@ class TransactionClearModel {
         return;
       case kC2Help:
         move.what = "C2: CAS another's committing -> t";
-        if (s.status[me.at] == kCommitting) t.status[me.at] = me.time;
+        Cas(t.status[me.at], kCommitting, me.time);
         me.time = 0;
         NextInC2(me, i);
         return;
@@ -431,36 +475,42 @@ class TransactionClearModel {
         return;
       case kRootTime:
         move.what = "takes a time for the new root";
-        if (s.cleared != 0) return EndClear(t, i);
+        if (s.cleared != 0) {
+          return EndClear(t, i);
+        }
         me.time = ++t.clock;
         me.pc = kRootSettle;
         return;
       default:
         move.what = "CAS the new root's commit 0 -> c";
-        if (s.cleared == 0) t.cleared = me.time;
+        Cas(t.cleared, 0, me.time);
         return EndClear(t, i);
     }
   }
 
   void NextInC2(Actor& me, int i) const {
     me.pc = kC2;
-    if (++me.at < kTransactions) return;
+    if (++me.at < kTransactions) {
+      return;
+    }
     me.at = 0;
-    me.pc = i == kClearer && o_.looks_before_marking ? kC1
-            : o_.cleared_before_swing                ? kRootTime
-                                                     : kC3;
+    me.pc = i == kClearer && options_.looks_before_marking ? kC1
+            : options_.cleared_before_swing                ? kRootTime
+                                                           : kC3;
   }
 
   void EndClear(State& t, int i) const {
     Actor& me = t.actor[i];
     me.time = 0;
-    if (o_.cleared_before_swing && t.root == 0) {
+    if (options_.cleared_before_swing && t.root == 0) {
       me.pc = kC3;
     } else if (i == kClearer) {
       me = Over(me);
     } else {
       BeginKey(me, i);
-      if (IsTransaction(i)) me.slot = 0, me.pc = kCheck;
+      if (IsTransaction(i)) {
+        me.slot = 0, me.pc = kCheck;
+      }
     }
   }
 
@@ -468,11 +518,13 @@ class TransactionClearModel {
     Actor over = Actor{};
     over.pc = kDone;
     over.as_of = me.as_of;
-    for (int k = 0; k < kKeys; ++k) over.got[k] = me.got[k];
+    for (int k = 0; k < kKeys; ++k) {
+      over.got[k] = me.got[k];
+    }
     return over;
   }
 
-  Options o_;
+  Options options_;
 };
 
 constexpr Options With(Options o, std::array<bool, kActors> with) {
@@ -484,64 +536,64 @@ constexpr std::array<bool, kActors> kAndAPut{true, false, true, false, true};
 constexpr std::array<bool, kActors> kAndAPutAndAReader{true, false, true, true, true};
 constexpr std::array<bool, kActors> kTwo{true, true, false, false, true};
 
-TEST(TransactionClearModelTest, ATransactionAndAReader) {
+TEST(TransactionClearModelTest, ATransactionAndAReaderAgreeOnTheClearsTime) {
   ExpectHolds(TransactionClearModel({}), "clear, transaction", {.check_progress = true});
   ExpectHolds(TransactionClearModel({.first_key = 1}), "clear, transaction, other key first",
               {.check_progress = true});
 }
 
-TEST(TransactionClearModelTest, ABatchAndAPutAndAReader) {
+TEST(TransactionClearModelTest, ABatchAPutAndAReaderAgreeOnTheClearsTime) {
   ExpectHolds(TransactionClearModel(With({.batch = {true, false}}, kAndAPutAndAReader)),
               "clear, batch, put, reader");
 }
 
-TEST(TransactionClearModelTest, OneThatIsKilled) {
+TEST(TransactionClearModelTest, AKilledTransactionIsBeforeTheClearOrAfterIt) {
   ExpectHolds(TransactionClearModel({.killed = true}), "clear, killed");
   ExpectHolds(TransactionClearModel(With({.batch = {true, false}, .killed = true}, kAndAPut)),
               "clear, killed, put", {.check_progress = true});
 }
 
-TEST(TransactionClearModelTest, AClearThatStopsInTheMiddle) {
+TEST(TransactionClearModelTest, TransactionsFinishAClearThatStops) {
   ExpectHolds(
       TransactionClearModel(With({.batch = {true, false}, .clearer_stops = true}, kAndAPut)),
       "clear, stopped", {.check_progress = true});
 }
 
-TEST(TransactionClearModelTest, TwoTransactionsInOppositeOrder) {
+TEST(TransactionClearModelTest, TwoTransactionsInOppositeKeyOrderBothAgreeWithTheClear) {
   ExpectHolds(TransactionClearModel(With({.batch = {false, true}}, kTwo)), "clear, two",
               {.check_progress = true});
 }
 
-TEST(TransactionClearModelTest, LookingBeforeMarkingIsCaught) {
+TEST(TransactionClearModelTest, LookingAtTransactionsBeforeMarkingTheRootIsCaught) {
   ExpectCaught(TransactionClearModel({.looks_before_marking = true}),
                "clear, weakened: C2 before C1");
 }
 
-TEST(TransactionClearModelTest, AListThatIsCompleteOnlyAfterTheLookForTheRootIsCaught) {
+TEST(TransactionClearModelTest, AListCompletedAfterReadingTheRootIsCaught) {
   ExpectCaught(TransactionClearModel({.lists_after_looking = true}),
                "clear, weakened: listed after the look");
 }
 
-TEST(TransactionClearModelTest, PassingAnActiveOneIsCaught) {
+TEST(TransactionClearModelTest, AClearThatPassesAnActiveTransactionIsCaught) {
   ExpectCaught(TransactionClearModel({.active_passed = true}), "clear, weakened: active passed");
 }
 
-TEST(TransactionClearModelTest, PassingACommittingOneIsCaught) {
+TEST(TransactionClearModelTest, AClearThatPassesACommittingTransactionIsCaught) {
   ExpectCaught(TransactionClearModel({.committing_passed = true}),
                "clear, weakened: committing passed");
 }
 
-TEST(TransactionClearModelTest, NotSettlingTheNewRootIsCaught) {
+TEST(TransactionClearModelTest, WritingInARootWithoutATimeIsCaught) {
   ExpectCaught(TransactionClearModel({.root_not_settled = true}),
                "clear, weakened: root undecided");
 }
 
-TEST(TransactionClearModelTest, TimeBeforeTheNewRootIsCaught) {
+TEST(TransactionClearModelTest, ATimeTakenBeforeTheNewRootIsInPlaceIsCaught) {
   ExpectCaught(TransactionClearModel({.cleared_before_swing = true}),
                "clear, weakened: time before C3");
 }
 
-TEST(TransactionClearModelTest, OverlookingTheClearIsCaught) {
+TEST(TransactionClearModelTest, ATransactionThatOverlooksAClearIsCaught) {
   ExpectCaught(TransactionClearModel({.conflict_ignored = true}),
                "clear, weakened: conflict overlooked");
 }

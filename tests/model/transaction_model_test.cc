@@ -7,36 +7,34 @@
 //                  t = ++clock; CAS committing -> t; stamps each intent; retires the descriptor
 //          put     the same on one key, with a record that is committing from the start
 //          reader  S = clock; each key: the newest not above S
-//          who meets an intent: active: a reader goes below, a writer aborts it by CAS;
+//          meeting an intent: active: a reader goes below, a writer aborts it by CAS;
 //                  committing: t = ++clock, CAS committing -> t
 //          the first owner may be killed at any step (and is then recovered), or stop for good
 // HOLDS    a reader sees all of a transaction or nothing; no update is lost; no record refers to a
 //          retired descriptor
-#include "explorer.h"
+#include "model/lib/explorer.h"
+#include "model/lib/intents.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kKeys = 2;
 constexpr int kPutter = 2;  // 0 and 1 are the transactions.
 constexpr int kReader = 3;
 constexpr int kActors = 4;
 constexpr int kRecords = 4;
-constexpr U8 kAborted = 0xfe;  // As status, and as commit.
-constexpr U8 kCommitting = 0xfd;
-constexpr U8 kActive = 0;
-constexpr U8 kReference = 0x80;  // In commit: refers to status[commit & 3].
 
 struct Options {
-  int without = -1;  // An actor that is left out, so that the states are few.
+  int without = -1;  // An actor that is left out, to keep the states few.
   bool reader_passes_committing = false;
   bool time_before_committing = false;
   bool newer_version_ignored = false;
   bool writer_passes_active = false;
   bool own_time_stamped = false;
   bool retired_before_the_walk = false;
-  bool retired_by_who_aborts = false;
+  bool retired_by_the_aborter = false;
   bool listed_after_install = false;
 };
 
@@ -62,7 +60,7 @@ class TransactionModel {
     kDone,
   };
   struct Record {
-    U8 commit, mask, own;  // mask: whose changes the value contains.
+    U8 commit, mask, own;  // mask: the actors whose changes the value contains.
   };
   struct Actor {
     U8 pc, step, at, head, snapshot, time, met, base;
@@ -76,32 +74,37 @@ class TransactionModel {
     Actor actor[kActors];
   };
 
-  explicit TransactionModel(Options options) : weak_(options) {}
+  explicit TransactionModel(Options options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.clock = 1;
+    s.status[0] = s.status[1] = kActive;
     s.status[kPutter] = kCommitting;
-    if (weak_.without >= 0) s.actor[weak_.without].pc = kDone;
+    if (options_.without >= 0) {
+      s.actor[options_.without].pc = kDone;
+    }
     for (int k = 0; k < kKeys; ++k) {
       s.count[k] = 1;
       s.record[k][0].commit = 1;
     }
-    if (!weak_.listed_after_install) s.listed[0] = s.listed[1] = kKeys;
+    if (!options_.listed_after_install) {
+      s.listed[0] = s.listed[1] = kKeys;
+    }
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      if (s.actor[i].pc == kDone) continue;
-      State t = s;
-      Move move{i, "", nullptr};
-      Step(s, t, i, move);
-      emit(t, move);
+      if (s.actor[i].pc == kDone) {
+        continue;
+      }
+      EmitStep(s, i, emit, [&](State& t, Move& move) { Step(s, t, i, move); });
     }
-    if (s.gone != 0 || s.actor[0].pc == kDone) return;
+    if (s.gone != 0 || s.actor[0].pc == kDone) {
+      return;
+    }
     State killed = s;
     killed.gone = 1;
     killed.actor[0] = Actor{};
@@ -116,8 +119,9 @@ class TransactionModel {
 
   const char* Check(const State& s) const {
     const Actor& reader = s.actor[kReader];
-    if (reader.pc == kDone && ((reader.got[0] ^ reader.got[1]) & 3) != 0)
+    if (reader.pc == kDone && ((reader.got[0] ^ reader.got[1]) & 3) != 0) {
       return "a reader saw a part of a transaction";
+    }
     return nullptr;
   }
 
@@ -127,30 +131,34 @@ class TransactionModel {
       U8 found = 0;
       U8 newest = 0;
       for (int r = 0; r < s.count[k]; ++r) {
-        const U8 commit = s.record[k][r].commit;
-        const U8 time = IsReference(commit) ? s.status[commit & 3] : commit;
-        if (time == kActive || time >= kCommitting) continue;
+        const U8 time = TimeOf(s, s.record[k][r]);
+        if (!IsTime(time)) {
+          continue;
+        }
         wanted |= s.record[k][r].own;
-        if (time < newest) continue;
+        if (time < newest) {
+          continue;
+        }
         newest = time;
         found = s.record[k][r].mask;
       }
-      if (wanted != found) return "an update was lost";
+      if (wanted != found) {
+        return "an update was lost";
+      }
     }
     return nullptr;
   }
 
  private:
-  static bool IsReference(U8 commit) { return commit >= kReference && commit < kCommitting; }
-  static int KeyOf(int i, int step) { return i == 1 ? kKeys - 1 - step : step; }
-
   void Step(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
-    const int k = KeyOf(i, me.step);
+    const int k = KeyOfStep(i, me.step, kKeys);
     switch (me.pc) {
       case kStart:
         me.snapshot = i == kPutter ? kAborted : s.clock;
-        if (i < kPutter && weak_.time_before_committing) me.time = ++t.clock;
+        if (i < kPutter && options_.time_before_committing) {
+          me.time = ++t.clock;
+        }
         me.pc = kHead;
         move.what = "takes S";
         return;
@@ -161,19 +169,21 @@ class TransactionModel {
         return;
       case kLook:
         move.what = "reads a commit";
-        if (!IsReference(s.record[k][me.at].commit))
+        if (!IsReference(s.record[k][me.at].commit)) {
           return Final(s, t, i, s.record[k][me.at].commit);
-        me.met = s.record[k][me.at].commit & 3;
-        if (s.retired[me.met] != 0) move.wrong = "a record refers to a retired descriptor";
+        }
+        me.met = static_cast<U8>(OwnerOf(s.record[k][me.at].commit));
+        if (s.retired[me.met] != 0) {
+          move.wrong = "a record refers to a retired descriptor";
+        }
         me.pc = kStatus;
         return;
       case kStatus:
         move.what = "reads the status";
         return Met(s, t, i);
       case kAbortOther:
-        if (s.status[me.met] == kActive) {
-          t.status[me.met] = kAborted;
-          if (weak_.retired_by_who_aborts) t.retired[me.met] = 1;
+        if (Cas(t.status[me.met], kActive, kAborted) && options_.retired_by_the_aborter) {
+          t.retired[me.met] = 1;
         }
         me.pc = kStatus;
         move.what = "CAS another's active -> aborted";
@@ -184,7 +194,7 @@ class TransactionModel {
         move.what = "takes a time for another";
         return;
       case kComplete:
-        if (s.status[me.met] == kCommitting) t.status[me.met] = me.time;
+        Cas(t.status[me.met], kCommitting, me.time);
         me.time = 0;
         me.pc = kStatus;
         move.what = "CAS another's committing -> t";
@@ -201,13 +211,13 @@ class TransactionModel {
     }
   }
 
-  // What a status or a commit says, for who is looking for the version to use.
+  // An actor that looks for the version to use has read the status of the intent it met.
   void Met(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
     const U8 status = s.status[me.met];
     const bool passed_by_reader =
-        status == kActive || (status == kCommitting && weak_.reader_passes_committing);
-    const bool passed_by_writer = status == kActive && weak_.writer_passes_active;
+        status == kActive || (status == kCommitting && options_.reader_passes_committing);
+    const bool passed_by_writer = status == kActive && options_.writer_passes_active;
     if (i == kReader ? passed_by_reader : passed_by_writer) {
       Final(s, t, i, kAborted);
     } else if (status == kActive) {
@@ -221,9 +231,9 @@ class TransactionModel {
 
   void Final(const State& s, State& t, int i, U8 time) const {
     Actor& me = t.actor[i];
-    const int k = KeyOf(i, me.step);
+    const int k = KeyOfStep(i, me.step, kKeys);
     const bool newer = time != kAborted && time > me.snapshot;
-    if (newer && i < kPutter && !weak_.newer_version_ignored) {
+    if (newer && i < kPutter && !options_.newer_version_ignored) {
       me.pc = kAbortSelf;
     } else if (time == kAborted || newer) {
       --me.at;
@@ -240,22 +250,24 @@ class TransactionModel {
   static void NextKey(Actor& me, Pc after) {
     me.head = me.at = me.met = me.base = 0;
     me.pc = ++me.step == kKeys ? after : kHead;
-    if (me.step == kKeys) me.step = 0;
+    if (me.step == kKeys) {
+      me.step = 0;
+    }
   }
 
   void Install(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
-    const int k = KeyOf(i, me.step);
+    const int k = KeyOfStep(i, me.step, kKeys);
     if (s.count[k] - 1 != me.head) {
       me.pc = kHead;
       return;
     }
-    const U8 own = static_cast<U8>(1U << static_cast<unsigned>(i));
+    const U8 own = Bit(i);
     Record& record = t.record[k][t.count[k]++];
-    record = Record{static_cast<U8>(kReference | i), static_cast<U8>(me.base | own), own};
+    record = Record{ReferenceTo(i), static_cast<U8>(me.base | own), own};
     if (i == kPutter) {
       me.pc = kOwnTime;
-    } else if (weak_.listed_after_install) {
+    } else if (options_.listed_after_install) {
       me.pc = kList;
     } else {
       NextKey(me, kCommit);
@@ -266,10 +278,11 @@ class TransactionModel {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kCommit:
-        if (s.status[i] == kActive) t.status[i] = kCommitting;
-        me.pc = s.status[i] != kActive         ? kWalk
-                : weak_.time_before_committing ? kOwnComplete
-                                               : kOwnTime;
+        if (!Cas(t.status[i], kActive, kCommitting)) {
+          me.pc = kWalk;
+        } else {
+          me.pc = options_.time_before_committing ? kOwnComplete : kOwnTime;
+        }
         move.what = "CAS active -> committing";
         break;
       case kOwnTime:
@@ -278,19 +291,19 @@ class TransactionModel {
         move.what = "takes its time";
         break;
       case kOwnComplete:
-        if (s.status[i] == kCommitting) t.status[i] = me.time;
+        Cas(t.status[i], kCommitting, me.time);
         me.step = 0;
-        me.pc = weak_.retired_before_the_walk ? kRetire : kWalk;
+        me.pc = options_.retired_before_the_walk ? kRetire : kWalk;
         move.what = "CAS committing -> t";
         break;
       case kAbortSelf:
-        if (s.status[i] == kActive) t.status[i] = kAborted;
+        Cas(t.status[i], kActive, kAborted);
         me.step = 0;
         me.pc = kWalk;
         move.what = "aborts itself";
         break;
       case kRecover:
-        if (s.status[i] == kActive) t.status[i] = kAborted;
+        Cas(t.status[i], kActive, kAborted);
         me.pc = s.status[i] == kCommitting ? kOwnTime : kWalk;
         move.what = "recovery decides";
         break;
@@ -299,7 +312,9 @@ class TransactionModel {
         Walk(s, t, i);
         break;
       default:
-        if (i != kPutter) t.retired[i] = 1;
+        if (i != kPutter) {
+          t.retired[i] = 1;
+        }
         me = Done(me);
         move.what = "retires the descriptor";
         break;
@@ -308,13 +323,17 @@ class TransactionModel {
 
   void Walk(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
-    const int k = KeyOf(i, me.step);
+    const int k = KeyOfStep(i, me.step, kKeys);
     if (me.step < s.listed[i] || i == kPutter) {
-      for (int r = 0; r < s.count[k]; ++r)
-        if (s.record[k][r].commit == (kReference | i))
-          t.record[k][r].commit = weak_.own_time_stamped && me.time != 0 ? me.time : s.status[i];
+      for (int r = 0; r < s.count[k]; ++r) {
+        if (s.record[k][r].commit == ReferenceTo(i)) {
+          t.record[k][r].commit = options_.own_time_stamped && me.time != 0 ? me.time : s.status[i];
+        }
+      }
     }
-    if (++me.step == kKeys) me.pc = kRetire;
+    if (++me.step == kKeys) {
+      me.pc = kRetire;
+    }
   }
 
   static Actor Done(const Actor& me) {
@@ -325,25 +344,25 @@ class TransactionModel {
     return done;
   }
 
-  Options weak_;
+  Options options_;
 };
 
-TEST(TransactionModelTest, TwoInOppositeOrderAndAReader) {
+TEST(TransactionModelTest, ReadersSeeTwoTransactionsInOppositeKeyOrderWhole) {
   ExpectHolds(TransactionModel({.without = kPutter}), "transactions, no put",
               {.check_progress = true});
 }
 
-TEST(TransactionModelTest, OneAndAPutAndAReader) {
+TEST(TransactionModelTest, ReadersSeeATransactionBesideAPutWhole) {
   ExpectHolds(TransactionModel({.without = 1}), "transactions, one and a put",
               {.check_progress = true});
 }
 
-TEST(TransactionModelTest, TwoAndAPut) {
+TEST(TransactionModelTest, TwoTransactionsAndAPutLoseNoUpdate) {
   ExpectHolds(TransactionModel({.without = kReader}), "transactions, no reader",
               {.check_progress = true});
 }
 
-TEST(TransactionModelTest, AReaderThatPassesACommittingOneIsCaught) {
+TEST(TransactionModelTest, AReaderThatPassesACommittingTransactionIsCaught) {
   ExpectCaught(TransactionModel({.reader_passes_committing = true}),
                "transactions, weakened: committing passed");
 }
@@ -358,23 +377,23 @@ TEST(TransactionModelTest, OverlookingANewerVersionIsCaught) {
                "transactions, weakened: newer version overlooked");
 }
 
-TEST(TransactionModelTest, AWriterThatPassesAnActiveOneIsCaught) {
+TEST(TransactionModelTest, AWriterThatPassesAnActiveTransactionIsCaught) {
   ExpectCaught(TransactionModel({.without = kReader, .writer_passes_active = true}),
                "transactions, weakened: active passed");
 }
 
-TEST(TransactionModelTest, StampingOnesOwnTimeIsCaught) {
+TEST(TransactionModelTest, StampingAnIntentWithTheOwnersOwnTimeIsCaught) {
   ExpectCaught(TransactionModel({.without = 1, .own_time_stamped = true}),
                "transactions, weakened: own time");
 }
 
-TEST(TransactionModelTest, RetiringBeforeTheWalkIsCaught) {
+TEST(TransactionModelTest, RetiringTheDescriptorBeforeTheWalkIsCaught) {
   ExpectCaught(TransactionModel({.retired_before_the_walk = true}),
                "transactions, weakened: no walk");
 }
 
-TEST(TransactionModelTest, RetiringByWhoAbortsIsCaught) {
-  ExpectCaught(TransactionModel({.retired_by_who_aborts = true}),
+TEST(TransactionModelTest, RetiringTheDescriptorOfAnAbortedTransactionByTheAborterIsCaught) {
+  ExpectCaught(TransactionModel({.retired_by_the_aborter = true}),
                "transactions, weakened: retired by another");
 }
 

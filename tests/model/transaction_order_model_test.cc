@@ -1,28 +1,28 @@
 // Of two transactions that need the same keys the older one goes first, and one that stands still
-// holds up nobody: ORDER in src/versions/intents.h.
+// delays no other: ORDER in src/versions/intents.h.
 //
-// WORDS    for each key, which attempt of which transaction has its intent there; for each transaction
-//          the status of its present attempt. The lower its number, the older a transaction is.
+// WORDS    for each key, which transaction's attempt has its intent there; for each transaction
+//          the status of its present attempt. A lower number is an older transaction.
 // STEPS    owner   each key: CAS head -> intent; CAS active -> committed; or walks, and tries again
 //          waits   for an active older one that moves; may give up its attempt, and wait without it
 //          aborts  an active younger one, or one that stands still, by CAS
 //          one of them may stop, anywhere, for good or until it wakes
-// LEFT OUT clocks: somebody stands still if and only if it has stopped
-// HOLDS    none that moves is aborted by a younger one; all that have not stopped can always still
-//          commit. (How often the younger one tries is not bounded: it may be back at a key before
-//          the older one that aborted it there.)
-#include "explorer.h"
+// LEFT OUT clocks: a transaction stands still if and only if it has stopped
+// HOLDS    no younger transaction aborts one that moves; each that has not stopped can always still
+//          commit. (The number of attempts of a younger one is not bounded: it may be back at a key
+//          before the older one that aborted it there.)
+#include "model/lib/explorer.h"
+#include "model/lib/intents.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kOwners = 3;
 constexpr int kKeys = 2;
-constexpr U8 kAttemptsTold = 4;  // So many are told apart.
-constexpr U8 kActive = 0;
-constexpr U8 kAborted = 1;
-constexpr U8 kCommitted = 2;
+constexpr U8 kAttemptsTold = 4;        // The number of attempts that a state can tell apart.
+constexpr U8 kCommitted = kFirstTime;  // The model has no clock.
 
 struct Options {
   bool wakes = false;
@@ -47,27 +47,35 @@ class OrderModel {
     Owner owner[kOwners];
   };
 
-  explicit OrderModel(Options options) : weak_(options) {}
+  explicit OrderModel(Options options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
+    for (Owner& owner : s.owner) {
+      owner.status = kActive;
+    }
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kOwners; ++i) {
-      if (s.owner[i].pc == kDone) continue;
+      if (s.owner[i].pc == kDone) {
+        continue;
+      }
       if (s.stopped == i + 1) {
-        if (!weak_.wakes) continue;
+        if (!options_.wakes) {
+          continue;
+        }
         State woken = s;
         woken.stopped = 0;
         emit(woken, Move{i, "wakes", nullptr});
         continue;
       }
       Step(s, i, emit);
-      if (s.has_stopped != 0) continue;
+      if (s.has_stopped != 0) {
+        continue;
+      }
       State stopped = s;
       stopped.stopped = static_cast<U8>(i + 1);
       stopped.has_stopped = 1;
@@ -75,17 +83,16 @@ class OrderModel {
     }
   }
 
-  const char* Check(const State& /*unused*/) const { return nullptr; }
-
   const char* CheckFinal(const State& s) const {
-    for (int i = 0; i < kOwners; ++i)
-      if (s.owner[i].pc != kDone && s.stopped != i + 1) return "one waits for good";
+    for (int i = 0; i < kOwners; ++i) {
+      if (s.owner[i].pc != kDone && s.stopped != i + 1) {
+        return "a transaction waits for good";
+      }
+    }
     return nullptr;
   }
 
  private:
-  static int KeyOf(int i, int step) { return i == 1 ? kKeys - 1 - step : step; }
-
   template <typename Emit>
   void Step(const State& s, int i, Emit&& emit) const {
     State t = s;
@@ -99,7 +106,7 @@ class OrderModel {
         Wait(s, i, emit);
         return;
       case kCommit:
-        if (me.status == kActive) me.status = kCommitted;
+        Cas(me.status, kActive, kCommitted);
         me.pc = kWalk;
         emit(t, Move{i, "CAS active -> committed", nullptr});
         return;
@@ -108,7 +115,9 @@ class OrderModel {
         emit(t, Move{i, "walks", nullptr});
         return;
       default:
-        if (IsActive(s, me) && Moves(s, me.met - 1)) return;
+        if (IsActive(s, me) && Moves(s, me.met - 1)) {
+          return;
+        }
         me.met = me.met_attempt = 0;
         me.pc = kInstall;
         emit(t, Move{i, "has waited without an attempt", nullptr});
@@ -118,12 +127,14 @@ class OrderModel {
 
   void Install(const State& s, State& t, int i) const {
     Owner& me = t.owner[i];
-    U8& intent = t.intent[KeyOf(i, me.step)];
+    U8& intent = t.intent[KeyOfStep(i, me.step, kKeys)];
     if (me.status != kActive) {
       me.pc = kWalk;
     } else if (intent == 0 || s.owner[intent - 1].status != kActive) {
       intent = static_cast<U8>(i + 1);
-      if (++me.step == kKeys) me.pc = kCommit;
+      if (++me.step == kKeys) {
+        me.pc = kCommit;
+      }
     } else {
       me.met = intent;
       me.met_attempt = s.owner[intent - 1].attempt;
@@ -137,8 +148,10 @@ class OrderModel {
     return other.status == kActive && other.attempt == me.met_attempt && other.pc != kDone;
   }
   bool Moves(const State& s, int i) const {
-    if (weak_.waiting_is_standing_still && s.owner[i].pc == kWait) return false;
-    return s.stopped != i + 1 || weak_.stopped_is_waited_for;
+    if (options_.waiting_is_standing_still && s.owner[i].pc == kWait) {
+      return false;
+    }
+    return s.stopped != i + 1 || options_.stopped_is_waited_for;
   }
 
   template <typename Emit>
@@ -153,8 +166,10 @@ class OrderModel {
       return;
     }
     const bool older = other < i;
-    if (Moves(s, other) && !weak_.newcomer_wins && (older || weak_.all_wait)) {
-      if (weak_.all_wait) return;
+    if (Moves(s, other) && !options_.newcomer_wins && (older || options_.all_wait)) {
+      if (options_.all_wait) {
+        return;
+      }
       me.status = kAborted;
       me.gave_up = 1;
       me.pc = kWalk;
@@ -171,8 +186,11 @@ class OrderModel {
 
   static void Walk(State& t, int i) {
     Owner& me = t.owner[i];
-    for (U8& intent : t.intent)
-      if (intent == i + 1) intent = 0;
+    for (U8& intent : t.intent) {
+      if (intent == i + 1) {
+        intent = 0;
+      }
+    }
     me.step = 0;
     if (me.status == kCommitted) {
       me = Owner{kDone, 0, kCommitted, 0, 0, 0, 0};
@@ -184,31 +202,31 @@ class OrderModel {
     me.gave_up = 0;
   }
 
-  Options weak_;
+  Options options_;
 };
 
-TEST(TransactionOrderModelTest, AllOfThreeCommitBesideOneThatStopsForGood) {
+TEST(TransactionOrderModelTest, TransactionsCommitBesideOneThatStopsForGood) {
   ExpectHolds(OrderModel({}), "order of three transactions, one stops", {.check_progress = true});
 }
 
-TEST(TransactionOrderModelTest, AllOfThreeCommitBesideOneThatStopsAndWakes) {
+TEST(TransactionOrderModelTest, TransactionsCommitBesideOneThatStopsAndWakes) {
   ExpectHolds(OrderModel({.wakes = true}), "order of three transactions, one stops and wakes",
               {.check_progress = true});
 }
 
-TEST(TransactionOrderModelTest, ThatTheNewcomerWinsIsCaught) {
+TEST(TransactionOrderModelTest, AYoungerTransactionThatAbortsAnOlderOneIsCaught) {
   ExpectCaught(OrderModel({.newcomer_wins = true}), "order, weakened: newcomer wins");
 }
 
-TEST(TransactionOrderModelTest, ThatEachWaitsForTheOtherIsCaught) {
+TEST(TransactionOrderModelTest, TransactionsThatWaitForEachOtherAreCaught) {
   ExpectCaught(OrderModel({.all_wait = true}), "order, weakened: ages overlooked");
 }
 
-TEST(TransactionOrderModelTest, WaitingForAStoppedOneIsCaught) {
+TEST(TransactionOrderModelTest, WaitingForAStoppedTransactionIsCaught) {
   ExpectCaught(OrderModel({.stopped_is_waited_for = true}), "order, weakened: no progress seen");
 }
 
-TEST(TransactionOrderModelTest, TakingAWaitingOneForAStoppedOneIsCaught) {
+TEST(TransactionOrderModelTest, TakingAWaitingTransactionForAStoppedOneIsCaught) {
   ExpectCaught(OrderModel({.waiting_is_standing_still = true}),
                "order, weakened: waiting is no step");
 }

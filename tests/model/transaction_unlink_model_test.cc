@@ -11,26 +11,29 @@
 //                  U8 retires the descriptor
 //          unlink  CAS slot x -> x.prev, or dead if that is 0; retires x
 //          put     U2, U3, CAS slot h -> record with commit 0, settles it, prunes below it; a
-//                  delete takes itself away when nothing is below
+//                  delete takes itself away when no version is below
 //          reader  S = clock; from the head down to the first version not above S
-//          the first owner may be killed at any step, and so may who recovers him: U6 if it is
-//          committing, else aborted; U7, U8. He stays pinned until that is done.
-// HOLDS    M1 no record is given back that can be reached or that somebody pinned holds, or touched
-//          after it   M2 below the head all is committed, in order   M3 nothing that can be reached
-//          refers to a retired descriptor   M4 in the end the newest version is made from all that
-//          was committed, and nothing else is in use   M5 a reader finds the newest version not
-//          above S
-// Given back: when nobody who was pinned at the retiring is pinned any more. To retire what is
-// retired changes nothing.
+//          the first owner may be killed at any step, and so may its recoverer: U6 if it is
+//          committing, else aborted; U7, U8. The owner stays pinned until that is done.
+// HOLDS    M1 no record is given back that can be reached or that a pinned actor holds, or touched
+//          afterwards   M2 below the head all is committed, in order   M3 no reachable record
+//          refers to a retired descriptor   M4 in the end the newest version is made from all
+//          committed changes, and no other record is in use   M5 a reader finds the newest version
+//          not above S
+// To retire a block that is retired changes nothing (lib/pins.h).
 #include <algorithm>
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/chain.h"
+#include "model/lib/explorer.h"
+#include "model/lib/intents.h"
+#include "model/lib/pins.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kPutter = 2;  // 0 and 1 are the transactions.
 constexpr int kReader = 3;
 constexpr int kActors = 4;
@@ -38,12 +41,6 @@ constexpr int kRecords = 6;  // 1: there from the start; 2, 3: intents; 4, 5: pu
 constexpr U8 kFirstIntent = 2;
 constexpr U8 kFirstPut = 4;
 constexpr int kSlots = 4;
-constexpr U8 kFrozen = 0x40;
-constexpr U8 kReference = 0x80;  // In commit: refers to status[commit & 1].
-constexpr U8 kActive = 0xfc;
-constexpr U8 kCommitting = 0xfd;
-constexpr U8 kAborted = 0xfe;
-constexpr U8 kDead = 0xff;  // Of a slot.
 
 enum PutKind : U8 { kNoPut, kPut, kDelete };
 
@@ -98,32 +95,40 @@ class UnlinkModel {
     kDone,
   };
   struct Record {
-    U8 state, pins, commit, prev, mask, tombstone;  // state: 0 free, 1 used, 2 retired
+    Block block;
+    U8 commit, prev, mask, tombstone;  // mask: the records whose changes the value contains
   };
-  // `at`: the record looked at; `note`: what is being taken away, which recovery looks after.
+  // `at`: the record looked at; `note`: the record being taken away, which recovery looks after.
   struct Actor {
     U8 pc, put, pinned, place, at, note, below, time, as_of;
   };
   struct State {
-    U8 clock, kills, stopped, removed;  // removed: what the last tombstone taken away was made from
+    U8 clock, kills, stopped, removed;  // removed: the mask of the last tombstone taken away
     U8 status[2], retired[2], snapshot[kActors];
     U8 slot[kSlots];
-    Record r[kRecords];
+    Record record[kRecords];
     Actor actor[kActors];
   };
 
-  explicit UnlinkModel(const Options& options) : o_(options) {}
+  explicit UnlinkModel(const Options& options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.clock = 1;
-    if (o_.present) s.r[1] = {1, 0, 1, 0, 0, 0}, s.slot[0] = 1;
-    for (int i = 0; i < kActors; ++i)
-      if (!o_.with[i]) s.actor[i].pc = kDone;
+    if (options_.present) {
+      s.record[1] = {{Block::kUsed, 0}, kFirstTime, 0, 0, 0};
+      s.slot[0] = 1;
+    }
+    for (int i = 0; i < kActors; ++i) {
+      if (!options_.with[i]) {
+        s.actor[i].pc = kDone;
+      }
+    }
     for (U8 i = 0; i < 2; ++i) {
       s.status[i] = kActive;
-      if (o_.with[i]) s.r[kFirstIntent + i] = {1, 0, static_cast<U8>(kReference | i), 0, 0, 0};
+      if (options_.with[i]) {
+        s.record[kFirstIntent + i] = {{Block::kUsed, 0}, ReferenceTo(i), 0, 0, 0};
+      }
     }
     return s;
   }
@@ -131,22 +136,25 @@ class UnlinkModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int i = 0; i < kActors; ++i) {
-      if (s.actor[i].pc == kDone) continue;
-      State t = s;
-      Move move{i, "", nullptr};
-      Step(s, t, i, move);
-      emit(t, move);
+      if (s.actor[i].pc == kDone) {
+        continue;
+      }
+      EmitStep(s, i, emit, [&](State& t, Move& move) { Step(s, t, i, move); });
     }
-    if (s.stopped != 0 || s.actor[0].pc == kBegin || s.actor[0].pc == kDone) return;
-    if (s.kills < o_.kills) {
+    if (s.stopped != 0 || s.actor[0].pc == kBegin || s.actor[0].pc == kDone) {
+      return;
+    }
+    if (s.kills < options_.kills) {
       State t = s;
       Move move{0, "is killed, and recovered from here on", nullptr};
       ++t.kills;
       t.actor[0] = {kRecover, 0, s.actor[0].pinned, 0, 0, s.actor[0].note, 0, 0, 0};
-      if (o_.dead_not_pinned) Unpin(t, 0, move);
+      if (options_.dead_not_pinned) {
+        Unpin(t, 0, move);
+      }
       emit(t, move);
     }
-    if (o_.stops) {
+    if (options_.stops) {
       State t = s;
       t.stopped = 1;
       t.actor[0].pc = kDone;  // And stays pinned.
@@ -157,75 +165,77 @@ class UnlinkModel {
   const char* Check(const State& s) const {
     const U8 head = Head(s);
     for (U8 n = head; n != 0; n = Prev(s, n)) {
-      const Record& r = s.r[n];
+      const Record& r = s.record[n];
       const U8 time = TimeOf(s, r);
-      if (r.state != 1) return "M1: a record that can be reached is retired or free";
-      if (r.commit != time && s.retired[r.commit & 1] != 0)
+      if (r.block.state != Block::kUsed) {
+        return "M1: a record that can be reached is retired or free";
+      }
+      if (r.commit != time && s.retired[OwnerOf(r.commit)] != 0) {
         return "M3: a record refers to a retired descriptor";
-      if (n != head && (time == 0 || time >= kActive)) return "M2: not committed, and not the head";
+      }
+      if (n != head && (time == 0 || time >= kActive)) {
+        return "M2: not committed, and not the head";
+      }
       const U8 below = Prev(s, n);
-      if (below != 0 && time != 0 && TimeOf(s, s.r[below]) >= time) return "M2: out of order";
+      if (below != 0 && time != 0 && TimeOf(s, s.record[below]) >= time) {
+        return "M2: out of order";
+      }
     }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
     U8 wanted = 0;
-    for (U8 n = 1; n < kRecords; ++n)
-      if (IsCommitted(s, n)) wanted |= Own(n);
+    for (U8 n = 1; n < kRecords; ++n) {
+      if (IsCommitted(s, n)) {
+        wanted |= Own(n);
+      }
+    }
     U8 head = Head(s);
     if (head != 0 && !IsCommitted(s, head)) {
-      if (s.stopped == 0) return "M4: an aborted record is left behind";
+      if (s.stopped == 0) {
+        return "M4: an aborted record is left behind";
+      }
       head = Prev(s, head);
     }
-    if ((head != 0 ? s.r[head].mask : s.removed) != wanted) return "M4: an update was lost";
-    unsigned reachable = 0;
-    for (U8 n = Head(s); n != 0; n = Prev(s, n)) reachable |= 1U << n;
-    for (U8 n = 1; n < kRecords && s.stopped == 0; ++n)
-      if (s.r[n].state != (reachable >> n & 1U)) return "M4: a record leaked";
+    if ((head != 0 ? s.record[head].mask : s.removed) != wanted) {
+      return "M4: an update was lost";
+    }
+    for (U8 n = 1; n < kRecords && s.stopped == 0; ++n) {
+      const U8 wanted_state = IsReachable(s, n) ? Block::kUsed : Block::kFree;
+      if (s.record[n].block.state != wanted_state) {
+        return "M4: a record leaked";
+      }
+    }
     return nullptr;
   }
 
  private:
-  static U8 Prev(const State& s, U8 n) { return s.r[n].prev & static_cast<U8>(~kFrozen); }
   static U8 Own(U8 n) { return static_cast<U8>(n == 1 ? 0U : 1U << n); }
-  static U8 Head(const State& s) {
-    for (const U8 word : s.slot)
-      if (word != kDead) return word;
-    return 0;
-  }
-  static bool IsReference(U8 commit) { return commit >= kReference && commit < kActive; }
-  static U8 TimeOf(const State& s, const Record& r) {
-    return IsReference(r.commit) ? s.status[r.commit & 1] : r.commit;
-  }
-  static bool IsCommitted(const State& s, U8 n) {
-    const U8 time = TimeOf(s, s.r[n]);
-    return time != 0 && time < kActive;
-  }
+  static bool IsCommitted(const State& s, U8 n) { return IsTime(TimeOf(s, s.record[n])); }
   static U8 Mine(const Actor& me, int i) {
     return static_cast<U8>(i == kPutter ? kFirstPut + me.put : kFirstIntent + i);
   }
 
-  static void Retire(State& t, U8 n, Move& move) {
-    if (t.r[n].state == 0) move.wrong = "M1: a record is retired that was given back";
-    if (t.r[n].state != 1) return;
-    t.r[n].state = 2;
-    for (unsigned i = 0; i < kActors; ++i)
-      if (t.actor[i].pinned != 0) t.r[n].pins |= static_cast<U8>(1U << i);
+  static void RetireRecord(State& t, U8 n, Move& move) {
+    Block& block = t.record[n].block;
+    if (block.state == Block::kFree) {
+      move.wrong = "M1: a record is retired that was given back";
+    }
+    Retire(block, PinnedMask(t.actor));
   }
 
   static void Unpin(State& t, int i, Move& move) {
     t.actor[i].pinned = 0;
     t.snapshot[i] = 0;
-    for (U8 n = 1; n < kRecords; ++n) {
-      Record& r = t.r[n];
-      r.pins &= static_cast<U8>(~(1U << i));
-      if (r.state != 2 || r.pins != 0) continue;
-      r.state = 0;
-      for (const Actor& other : t.actor)
-        if (other.pinned != 0 && (other.at == n || other.below == n))
-          move.wrong = "M1: a record is given back that a pinned one holds";
-    }
+    Collect(t.record, PinnedMask(t.actor), [&](U8 n) {
+      t.record[n].block.state = Block::kFree;
+      for (const Actor& other : t.actor) {
+        if (other.pinned != 0 && (other.at == n || other.below == n)) {
+          move.wrong = "M1: a record is given back that a pinned actor holds";
+        }
+      }
+    });
   }
 
   void Step(const State& s, State& t, int i, Move& move) const {
@@ -235,8 +245,10 @@ class UnlinkModel {
       case kBegin:
         move.what = "pins, takes S";
         me.pinned = 1;
-        me.as_of = i == kPutter || (i < kPutter && o_.batch[i]) ? kAborted : s.clock;
-        if (me.as_of != kAborted) t.snapshot[i] = me.as_of;
+        me.as_of = i == kPutter || (i < kPutter && options_.batch[i]) ? kAborted : s.clock;
+        if (me.as_of != kAborted) {
+          t.snapshot[i] = me.as_of;
+        }
         me.pc = i < kPutter ? kCheck : kHead;
         return;
       case kCheck:
@@ -253,17 +265,21 @@ class UnlinkModel {
         move.what = "goes to the version below";
         me.at = Prev(s, me.at);
         me.pc = kLook;
-        if (me.at == 0) Found(s, t, 0, move);
+        if (me.at == 0) {
+          Found(s, t, 0, move);
+        }
         return;
       case kUnlink:
-        move.what = "CAS slot intent -> what is below, or dead";
+        move.what = "CAS slot intent -> the version below, or dead";
         me.note = me.at;
         return Unlink(s, t, i);
       case kRetireUnlinked:
-        move.what = "retires what it unlinked";
-        Retire(t, me.note, move);
+        move.what = "retires the record that it unlinked";
+        RetireRecord(t, me.note, move);
         Again(me, i);
-        if (i < kPutter && s.actor[i].note == mine) me.pc = kOver;
+        if (i < kPutter && s.actor[i].note == mine) {
+          me.pc = kOver;
+        }
         return;
       case kInstall:
         move.what = "CAS slot h -> its record (U4)";
@@ -277,20 +293,22 @@ class UnlinkModel {
     Actor& me = t.actor[i];
     me.at = s.slot[me.place];
     me.pc = kLook;
-    if (me.at == kDead) {
+    if (me.at == kDeadSlot) {
       me.at = 0;
       ++me.place;
       me.pc = kHead;
     } else if (me.at == 0) {
-      if (i == kReader) return Found(s, t, 0, move);
+      if (i == kReader) {
+        return Found(s, t, 0, move);
+      }
       me.pc = kInstall;
     }
   }
 
-  // Who meets an undecided record or an intent.
+  // An actor meets an undecided record or an intent.
   void Meet(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
-    const U8 commit = s.r[me.at].commit;
+    const U8 commit = s.record[me.at].commit;
     switch (me.pc) {
       case kHelpTime:
       case kSettleTime:
@@ -300,27 +318,32 @@ class UnlinkModel {
         return;
       case kHelp: {
         move.what = "CAS another's committing -> t";
-        if (IsReference(commit) && s.status[commit & 1] == kCommitting)
+        if (IsReference(commit) && s.status[commit & 1] == kCommitting) {
           t.status[commit & 1] = me.time;
+        }
         me.time = 0;
         me.pc = kLook;
         return;
       }
       case kSettle:
         move.what = "CAS commit 0 -> t";
-        if (commit == 0) t.r[me.at].commit = me.time;
+        if (commit == 0) {
+          t.record[me.at].commit = me.time;
+        }
         me.time = 0;
         me.pc = i == kPutter && me.at == Mine(me, i) ? kPrune : kLook;
         return;
       case kAbortOther: {
         move.what = "CAS another's active -> aborted";
-        if (IsReference(commit) && s.status[commit & 1] == kActive) t.status[commit & 1] = kAborted;
+        if (IsReference(commit) && s.status[commit & 1] == kActive) {
+          t.status[commit & 1] = kAborted;
+        }
         me.pc = kLook;
         return;
       }
       case kStamp:
         move.what = "CAS an intent's commit: reference -> t or aborted";
-        t.r[me.at].commit = TimeOf(s, s.r[me.at]);
+        t.record[me.at].commit = TimeOf(s, s.record[me.at]);
         me.pc = kLook;
         return;
       default:
@@ -328,7 +351,7 @@ class UnlinkModel {
     }
   }
 
-  // From the slot on again.
+  // Starts again at the slot.
   static void Again(Actor& me, int i) {
     me.at = me.note = me.below = 0;
     me.pc = i < kPutter ? kCheck : kHead;
@@ -336,7 +359,7 @@ class UnlinkModel {
 
   void Look(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
-    const Record& r = s.r[me.at];
+    const Record& r = s.record[me.at];
     const U8 time = TimeOf(s, r);
     const bool reads = i == kReader;
     if (time == 0) {
@@ -344,42 +367,46 @@ class UnlinkModel {
     } else if (time == kCommitting) {
       me.pc = kHelpTime;
     } else if (reads) {
-      if (time <= me.as_of || (o_.reader_trusts_head && me.at == Head(s)))
+      if (time <= me.as_of || (options_.reader_trusts_head && me.at == Head(s))) {
         return Found(s, t, time, move);
+      }
       me.pc = kBelow;
     } else if (time == kActive) {
-      me.pc = o_.unlinks_active ? kUnlink : kAbortOther;
+      me.pc = options_.unlinks_active ? kUnlink : kAbortOther;
     } else if (IsReference(r.commit)) {
       me.pc = kStamp;
     } else if (time == kAborted) {
-      me.pc = o_.aborted_stays ? kInstall : kUnlink;
+      me.pc = options_.aborted_stays ? kInstall : kUnlink;
     } else {
       me.pc = time > me.as_of ? kAbortSelf : kInstall;
     }
   }
 
-  // The reader has what it looked for: the version of that time, or nothing.
+  // The reader has found the version of `time`, or none if that is 0.
   void Found(const State& s, State& t, U8 time, Move& move) const {
     const U8 as_of = s.actor[kReader].as_of;
     U8 newest = 0;
     bool tombstone = false;
     for (U8 n = 1; n < kRecords; ++n) {
-      const U8 other = TimeOf(s, s.r[n]);
-      if (!IsCommitted(s, n) || other > as_of || other < newest) continue;
+      const U8 other = TimeOf(s, s.record[n]);
+      if (!IsCommitted(s, n) || other > as_of || other < newest) {
+        continue;
+      }
       newest = other;
-      tombstone = s.r[n].tombstone != 0;
+      tombstone = s.record[n].tombstone != 0;
     }
-    if (time != newest && !(time == 0 && tombstone))
+    if (time != newest && !(time == 0 && tombstone)) {
       move.wrong = "M5: a reader found another version";
+    }
     Finish(t, kReader, move);
   }
 
   void Unlink(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
     const bool same = s.slot[me.place] == me.at;
-    if (same || o_.unlinks_blindly) {
+    if (same || options_.unlinks_blindly) {
       const U8 below = Prev(s, me.at);
-      t.slot[me.place] = below != 0 ? below : kDead;
+      t.slot[me.place] = below != 0 ? below : kDeadSlot;
       me.pc = kRetireUnlinked;
     } else if (me.at == Mine(me, i)) {
       me.at = me.note = 0;
@@ -392,10 +419,14 @@ class UnlinkModel {
   void Install(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
     const U8 mine = Mine(me, i);
-    if (s.slot[me.place] != me.at) return Again(me, i);
-    const U8 base = me.at != 0 ? s.r[me.at].mask : s.removed;
-    Record& r = t.r[mine];
-    if (i == kPutter) r = {1, 0, 0, 0, 0, static_cast<U8>(o_.puts[me.put] == kDelete)};
+    if (s.slot[me.place] != me.at) {
+      return Again(me, i);
+    }
+    const U8 base = me.at != 0 ? s.record[me.at].mask : s.removed;
+    Record& r = t.record[mine];
+    if (i == kPutter) {
+      r = {{Block::kUsed, 0}, 0, 0, 0, static_cast<U8>(options_.puts[me.put] == kDelete)};
+    }
     r.prev = me.at;
     r.mask = base | Own(mine);
     t.slot[me.place] = mine;
@@ -408,7 +439,7 @@ class UnlinkModel {
     switch (me.pc) {
       case kToCommitting:
         move.what = "CAS active -> committing (U5)";
-        if (s.status[i] == kActive) t.status[i] = kCommitting;
+        Cas(t.status[i], kActive, kCommitting);
         me.pc = s.status[i] == kActive ? kOwnTime : kWalk;
         return;
       case kOwnTime:
@@ -418,22 +449,24 @@ class UnlinkModel {
         return;
       case kToTime:
         move.what = "CAS committing -> t (U6)";
-        if (s.status[i] == kCommitting) t.status[i] = me.time;
+        Cas(t.status[i], kCommitting, me.time);
         me.time = 0;
         me.pc = kWalk;
         return;
       case kAbortSelf:
         move.what = "aborts itself";
-        if (s.status[i] == kActive) t.status[i] = kAborted;
+        Cas(t.status[i], kActive, kAborted);
         me.at = 0;
         me.pc = kWalk;
         return;
       case kRecover:
         move.what = "recovery looks at the note and decides";
         me.pinned = 1;
-        if (me.note != 0 && !IsReachable(s, me.note)) Retire(t, me.note, move);
+        if (me.note != 0 && !IsReachable(s, me.note)) {
+          RetireRecord(t, me.note, move);
+        }
         me.note = 0;
-        if (s.status[i] == kActive) t.status[i] = kAborted;
+        Cas(t.status[i], kActive, kAborted);
         me.pc = s.status[i] == kCommitting ? kOwnTime : kWalk;
         return;
       case kWalk:
@@ -444,8 +477,10 @@ class UnlinkModel {
         return Find(s, t, i);
       case kRetireOwn:
         move.what = "retires its record";
-        Retire(t, Mine(me, i), move);
-        if (i == kPutter) return Finish(t, i, move);
+        RetireRecord(t, Mine(me, i), move);
+        if (i == kPutter) {
+          return Finish(t, i, move);
+        }
         me.pc = kOver;
         return;
       case kOver:
@@ -457,32 +492,28 @@ class UnlinkModel {
     }
   }
 
-  static bool IsReachable(const State& s, U8 name) {
-    for (U8 n = Head(s); n != 0; n = Prev(s, n))
-      if (n == name) return true;
-    return false;
-  }
-
   void Walk(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
-    Record& r = t.r[Mine(me, i)];
-    if (r.state == 0) move.wrong = "M1: a record is touched that was given back";
+    Record& r = t.record[Mine(me, i)];
+    if (r.block.state == Block::kFree) {
+      move.wrong = "M1: a record is touched that was given back";
+    }
     const bool aborted = s.status[i] == kAborted;
     me.at = 0;
-    if (aborted && o_.walks_not_if_aborted) {
+    if (aborted && options_.walks_not_if_aborted) {
       me.pc = kOver;
       return;
     }
     r.commit = s.status[i];
-    me.pc = aborted && !o_.prunes_below_aborted ? kFind : kPrune;
+    me.pc = aborted && !options_.prunes_below_aborted ? kFind : kPrune;
   }
 
   void Find(const State& s, State& t, int i) const {
     Actor& me = t.actor[i];
     const U8 word = s.slot[me.place];
-    if (word == kDead && me.place + 1 < kSlots) {
+    if (word == kDeadSlot && me.place + 1 < kSlots) {
       ++me.place;
-    } else if (word == Mine(me, i) && !o_.retires_unlooked) {
+    } else if (word == Mine(me, i) && !options_.retires_unlooked) {
       me.at = word;
       me.pc = kUnlink;
     } else {
@@ -493,42 +524,46 @@ class UnlinkModel {
   void PruneStep(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     const U8 mine = Mine(me, i);
-    const U8 prev = s.r[mine].prev;
+    const U8 prev = s.record[mine].prev;
     switch (me.pc) {
       case kPrune:
         move.what = "prunes: reads prev";
         me.at = prev;
         me.pc = kFreeze;
-        if (prev == 0 || (prev & kFrozen) != 0 ||
-            Needed(s, TimeOf(s, s.r[prev]), s.r[mine].commit)) {
+        if (prev == 0 || (prev & kFrozenPrev) != 0 ||
+            Needed(s, TimeOf(s, s.record[prev]), s.record[mine].commit)) {
           me.at = 0;
           EndPrune(s, t, i, move);
         }
         return;
       case kFreeze:
-        move.what = "sets the frozen bit in what it drops";
+        move.what = "sets the frozen bit in the version that it drops";
         me.note = me.at;
         me.below = Prev(s, me.at);
-        t.r[me.at].prev |= kFrozen;
+        t.record[me.at].prev |= kFrozenPrev;
         me.pc = kDrop;
         return;
       case kDrop:
         move.what = "CAS prev o -> o.prev";
         me.pc = prev == me.at ? kRetireOld : kPrune;
-        if (prev == me.at) t.r[mine].prev = me.below;
+        if (prev == me.at) {
+          t.record[mine].prev = me.below;
+        }
         me.at = me.below = 0;
         return;
       case kRetireOld:
-        move.what = "retires what it dropped";
-        Retire(t, me.note, move);
+        move.what = "retires the version that it dropped";
+        RetireRecord(t, me.note, move);
         me.note = 0;
         me.pc = kPrune;
         return;
       default:
         move.what = "CAS slot tombstone -> dead";
-        if (s.slot[me.place] != mine) return Finish(t, i, move);
-        t.slot[me.place] = kDead;
-        t.removed = s.r[mine].mask;
+        if (s.slot[me.place] != mine) {
+          return Finish(t, i, move);
+        }
+        t.slot[me.place] = kDeadSlot;
+        t.removed = s.record[mine].mask;
         me.pc = kRetireOwn;
         return;
     }
@@ -539,7 +574,7 @@ class UnlinkModel {
     const U8 mine = Mine(me, i);
     if (i < kPutter) {
       me.pc = s.status[i] == kAborted ? kFind : kOver;
-    } else if (s.r[mine].tombstone != 0 && s.r[mine].prev == 0) {
+    } else if (s.record[mine].tombstone != 0 && s.record[mine].prev == 0) {
       me.pc = kRemove;
     } else {
       Finish(t, i, move);
@@ -554,27 +589,27 @@ class UnlinkModel {
   void Finish(State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     const U8 put = static_cast<U8>(i == kPutter ? me.put + 1 : 0);
-    const bool again = i == kPutter && put < 2 && o_.puts[put] != kNoPut;
+    const bool again = i == kPutter && put < 2 && options_.puts[put] != kNoPut;
     me = {again ? kBegin : kDone, again ? put : U8{0}, me.pinned, 0, 0, 0, 0, 0, 0};
     Unpin(t, i, move);
   }
 
-  Options o_;
+  Options options_;
 };
 
-TEST(TransactionUnlinkModelTest, TwoAndAPut) {
+TEST(TransactionUnlinkModelTest, TwoTransactionsAndAPutLeakNoRecord) {
   ExpectHolds(UnlinkModel({.with = {true, true, true}, .batch = {true, false}, .puts = {kPut}}),
               "unlink, two and a put", {.check_progress = true});
 }
 
-TEST(TransactionUnlinkModelTest, OneKilledTwiceAndTwoPuts) {
+TEST(TransactionUnlinkModelTest, ATransactionKilledTwiceBesidePutsLeaksNoRecord) {
   ExpectHolds(
       UnlinkModel(
           {.with = {true, false, true}, .batch = {true, true}, .puts = {kPut, kPut}, .kills = 2}),
       "unlink, killed", {.check_progress = true});
 }
 
-TEST(TransactionUnlinkModelTest, OneThatStopsAndAnotherAndAPut) {
+TEST(TransactionUnlinkModelTest, ATransactionThatStopsKeepsNoOtherFromItsKey) {
   ExpectHolds(UnlinkModel({.with = {true, true, true},
                            .batch = {true, true},
                            .puts = {kPut},
@@ -583,7 +618,7 @@ TEST(TransactionUnlinkModelTest, OneThatStopsAndAnotherAndAPut) {
               "unlink, stopped", {.check_progress = true});
 }
 
-TEST(TransactionUnlinkModelTest, OneKilledAndADeleteAndAPut) {
+TEST(TransactionUnlinkModelTest, ATransactionKilledBesideADeleteAndAPutLeaksNoRecord) {
   ExpectHolds(UnlinkModel({.with = {true, false, true},
                            .batch = {true, true},
                            .puts = {kDelete, kPut},
@@ -597,7 +632,7 @@ TEST(TransactionUnlinkModelTest, OneKilledAndADeleteAndAPut) {
               "unlink, put and delete", {.check_progress = true});
 }
 
-TEST(TransactionUnlinkModelTest, OneKilledAndAPutAndAReader) {
+TEST(TransactionUnlinkModelTest, ReadersSeeNoChangeOfAKilledTransaction) {
   ExpectHolds(UnlinkModel({.with = {true, false, true, true},
                            .batch = {true, true},
                            .puts = {kPut, kPut},
@@ -605,42 +640,41 @@ TEST(TransactionUnlinkModelTest, OneKilledAndAPutAndAReader) {
               "unlink, reader");
 }
 
-constexpr Options OneAndAPut(Options o) {
+constexpr Options WithAPut(Options o) {
   o.with = {true, false, true};
   o.batch = {true, true};
   o.puts = {kPut};
   return o;
 }
 
-TEST(TransactionUnlinkModelTest, UnlinkingAnActiveOneIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.unlinks_active = true})), "unlink, weakened: active");
+TEST(TransactionUnlinkModelTest, UnlinkingAnActiveIntentIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.unlinks_active = true})), "unlink, weakened: active");
 }
 
-TEST(TransactionUnlinkModelTest, UnlinkingWithoutLookingIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.unlinks_blindly = true})), "unlink, weakened: blindly");
+TEST(TransactionUnlinkModelTest, UnlinkingWithoutComparingTheSlotIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.unlinks_blindly = true})), "unlink, weakened: blindly");
 }
 
-TEST(TransactionUnlinkModelTest, PuttingOnTopOfAnAbortedOneIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.aborted_stays = true})), "unlink, weakened: on top");
+TEST(TransactionUnlinkModelTest, PuttingOnTopOfAnAbortedIntentIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.aborted_stays = true})), "unlink, weakened: on top");
 }
 
-TEST(TransactionUnlinkModelTest, PruningBelowAnAbortedOneIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.prunes_below_aborted = true})),
+TEST(TransactionUnlinkModelTest, PruningBelowAnAbortedIntentIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.prunes_below_aborted = true})),
                "unlink, weakened: pruned below an aborted one");
 }
 
-TEST(TransactionUnlinkModelTest, LeavingTheWalkToWhoAbortsIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.walks_not_if_aborted = true})),
-               "unlink, weakened: no walk");
+TEST(TransactionUnlinkModelTest, LeavingTheWalkToTheAborterIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.walks_not_if_aborted = true})), "unlink, weakened: no walk");
 }
 
-TEST(TransactionUnlinkModelTest, RetiringWithoutLookingIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.retires_unlooked = true})),
+TEST(TransactionUnlinkModelTest, RetiringAnIntentThatMayBeReachableIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.retires_unlooked = true})),
                "unlink, weakened: retired unlooked");
 }
 
-TEST(TransactionUnlinkModelTest, RecoveringWhoIsPinnedNoMoreIsCaught) {
-  ExpectCaught(UnlinkModel(OneAndAPut({.kills = 1, .dead_not_pinned = true})),
+TEST(TransactionUnlinkModelTest, RecoveringATransactionThatIsNotPinnedIsCaught) {
+  ExpectCaught(UnlinkModel(WithAPut({.kills = 1, .dead_not_pinned = true})),
                "unlink, weakened: the dead one unpinned");
 }
 

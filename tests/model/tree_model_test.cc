@@ -1,5 +1,5 @@
 // A leaf change under an inner node: put, overwrite, delete, and the rebuild, split and merge of
-// leaves, which late posters and helpers carry out on what others changed meanwhile.
+// leaves, which late posters and helpers carry out on leaves that others changed meanwhile.
 //
 // WORDS    root: the inner node; an inner node: cuts between the keys 1 | 2 | 3, and a child word
 //          for each part; a leaf: base slots, then append slots in claimed order, each
@@ -7,26 +7,29 @@
 // STEPS    find     root, child word, slots: base, then append area
 //          post     reads root and child words, notes a descriptor with zeroed targets;
 //                   S1 CAS baton 0 -> D; a loser helps
-//          help     H1 D = baton   H2 do root and the child words name what D replaces? and
+//          help     H1 D = baton   H2 do root and the child words name the blocks of D? and
 //                   H3 does the baton still name D?   S2 freeze every slot of the old leaves
-//                   S3 CAS base slots from 0, then child words of the new parent from 0, those that
-//                   do not change read from the old parent   S4 CAS the child word, or the root
+//                   S3 CAS base slots from 0, then child words of the new parent from 0; unchanged
+//                   ones are read from the old parent   S4 CAS the child word, or the root
 //                   S5 CAS baton D -> 0
 //          retire   S6 of old leaves, new leaves, old and new parent those that the root does not
 //                   lead to, and D
-// HOLDS    I1 at any moment the root leads to each acknowledged key exactly once, with its last value
-//          I2 nothing is given back that a process may still touch, or that the root leads to
-//          I3 when all is quiet: baton 0, all that the root does not lead to is free
-//          I4 from each state the end can be reached, whoever was killed
-// Given back: when nobody who was pinned at the retiring is pinned any more.
+// HOLDS    I1 at any moment the root leads to each acknowledged key once, with its last value
+//          I2 no block is given back that a process may still touch, or that the root leads to
+//          I3 when all is quiet: baton 0, each block that the root does not lead to is free
+//          I4 from each state the end can be reached, whichever process was killed
 #include <array>
 
-#include "explorer.h"
+#include "model/lib/explorer.h"
+#include "model/lib/pins.h"
+#include "model/lib/recovery.h"
+#include "model/lib/slots.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
 
-using U8 = std::uint8_t;
 constexpr int kLeaves = 9;       // Names 1..8.
 constexpr int kInners = 5;       // Names 1..4.
 constexpr int kDescriptors = 4;  // Names 1..3.
@@ -34,18 +37,12 @@ constexpr int kProcesses = 4;
 constexpr int kRecoverer = 3;
 constexpr int kBase = 2;
 constexpr int kSlots = 3;  // The last one is the append area.
-constexpr U8 kDead = 0x20;
-constexpr U8 kFrozen = 0x40;
 
-// kRebuild posts a rebuild of the leaf of its key at once; kSplit of that leaf below its key; kMerge
-// of the two leaves at the cut below its key.
+// kRebuild posts at once a rebuild of the leaf of its key; kSplit a split of that leaf below its
+// key; kMerge a merge of the two leaves at the cut below its key.
 enum OpKind : U8 { kNone, kPut, kDelete, kRebuild, kSplit, kMerge };
 
-struct Op {
-  OpKind kind = kNone;
-  U8 key = 0;
-  U8 value = 0;
-};
+using Op = Operation<OpKind>;
 
 struct Options {
   int kills = 1;
@@ -83,15 +80,6 @@ enum Pc : U8 {
   kRecoverUnpin
 };
 
-constexpr U8 Pack(U8 key, U8 value) {
-  return static_cast<U8>(key | (value << 2U));
-}
-constexpr U8 KeyOf(U8 word) {
-  return word & 3U;
-}
-constexpr U8 ValueOf(U8 word) {
-  return (word >> 2U) & 7U;
-}
 // Which child of a node with these cuts has the key.
 constexpr int ChildOf(U8 cuts, U8 key) {
   return (key > 1 ? cuts & 1 : 0) + (key > 2 ? (cuts >> 1U) & 1 : 0);
@@ -102,52 +90,52 @@ constexpr int Children(U8 cuts) {
 
 class TreeModel {
  public:
-  struct Pooled {
-    U8 state, mask;  // 0 free, 1 used, 2 retired
-  };
   struct Leaf {
-    Pooled pool;
+    Block block;
     U8 slot[kSlots];
   };
   struct Inner {
-    Pooled pool;
+    Block block;
     U8 cuts, child[3];
   };
   // A rebuild has no fresh parent; a split one old leaf, a merge two.
   struct Descriptor {
-    Pooled pool;
+    Block block;
     U8 parent, index, old[2], fresh[2], fresh_parent;
   };
   struct Process {
-    U8 pc, op, node, leaf, at, expected, d, posted, note_d, pinned, dead;
+    U8 pc, op, node, leaf, at, expected, d, posted, note_d, pinned, life;
   };
   struct State {
     U8 root, baton, kills, truth[4];
     Leaf leaf[kLeaves];
     Inner inner[kInners];
     Descriptor desc[kDescriptors];
-    Process p[kProcesses];
+    Process process[kProcesses];
   };
 
-  explicit TreeModel(const Options& options) : o_(options) {}
+  explicit TreeModel(const Options& options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.root = 1;
-    s.kills = static_cast<U8>(o_.kills);
-    s.inner[1] = {{1, 0}, o_.cuts, {0, 0, 0}};
-    for (int i = 0; i < Children(o_.cuts); ++i) {
+    s.kills = static_cast<U8>(options_.kills);
+    s.inner[1] = {{Block::kUsed, 0}, options_.cuts, {0, 0, 0}};
+    for (int i = 0; i < Children(options_.cuts); ++i) {
       s.inner[1].child[i] = static_cast<U8>(i + 1);
-      s.leaf[i + 1].pool.state = 1;
+      s.leaf[i + 1].block.state = Block::kUsed;
     }
     for (U8 key = 1; key <= 3; ++key) {
-      if (o_.initial[key] == 0) continue;
-      Leaf& leaf = s.leaf[1 + ChildOf(o_.cuts, key)];
+      if (options_.initial[key] == 0) {
+        continue;
+      }
+      Leaf& leaf = s.leaf[1 + ChildOf(options_.cuts, key)];
       int at = 0;
-      while (leaf.slot[at] != 0) ++at;
-      leaf.slot[at] = Pack(key, o_.initial[key]);
-      s.truth[key] = o_.initial[key];
+      while (leaf.slot[at] != 0) {
+        ++at;
+      }
+      leaf.slot[at] = Pack(key, options_.initial[key]);
+      s.truth[key] = options_.initial[key];
     }
     return s;
   }
@@ -155,115 +143,128 @@ class TreeModel {
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int p = 0; p < kProcesses; ++p) {
-      if (s.p[p].dead != 0) continue;
-      if (p == kRecoverer && s.p[p].pc == kIdle) {
+      if (s.process[p].life != kAlive) {
+        continue;
+      }
+      if (p == kRecoverer && s.process[p].pc == kIdle) {
         StartRecovery(s, emit);
         continue;
       }
-      State t = s;
-      Move move{p, nullptr};
-      Step(s, t, p, move);
-      if (move.what != nullptr) emit(t, move);
-      if (p == kRecoverer || s.kills == 0 || s.p[p].pc == kIdle) continue;
-      State k = s;
-      --k.kills;
-      k.p[p] = Process{};
-      k.p[p].note_d = s.p[p].note_d;
-      k.p[p].pinned = 1;
-      k.p[p].dead = 1;
-      emit(k, Move{p, "is killed"});
+      EmitStep(s, p, emit, [&](State& t, Move& move) { Step(s, t, p, move); });
+      if (p == kRecoverer || s.kills == 0 || s.process[p].pc == kIdle) {
+        continue;
+      }
+      EmitStep(s, p, emit, [&](State& t, Move& move) {
+        --t.kills;
+        t.process[p] = Killed(s.process[p]);
+        move.what = "is killed";
+      });
     }
   }
 
   const char* Check(const State& s) const {
     for (U8 key = 1; key <= 3; ++key) {
       const Inner& node = s.inner[s.root];
-      const Leaf& leaf = s.leaf[node.child[ChildOf(node.cuts, key)]];
-      int found = 0;
-      U8 value = 0;
-      for (const U8 word : leaf.slot) {
-        if ((word & kDead) != 0 || KeyOf(word) != key) continue;
-        ++found;
-        value = ValueOf(word);
+      const Found found = Find(s.leaf[node.child[ChildOf(node.cuts, key)]].slot, key);
+      if (found.count > 1) {
+        return "I1: a key is there twice";
       }
-      if (found > 1) return "I1: a key is there twice";
-      if (value != s.truth[key]) return "I1: a change is lost, or something old is back";
+      if (found.value != s.truth[key]) {
+        return "I1: a change is lost, or an old value is back";
+      }
     }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
-    if (s.baton != 0) return "I3: the baton was left behind";
+    if (s.baton != 0) {
+      return "I3: the baton was left behind";
+    }
     for (U8 i = 1; i < kLeaves; ++i) {
-      if ((s.leaf[i].pool.state == 1) != LeafInTree(s, i) || s.leaf[i].pool.state == 2)
+      if ((s.leaf[i].block.state == Block::kUsed) != LeafInTree(s, i) ||
+          s.leaf[i].block.state == Block::kRetired) {
         return "I3: a leaf leaked, or is in the tree and not in use";
+      }
     }
     for (U8 i = 1; i < kInners; ++i) {
-      if ((s.inner[i].pool.state == 1) != (s.root == i) || s.inner[i].pool.state == 2)
+      if ((s.inner[i].block.state == Block::kUsed) != (s.root == i) ||
+          s.inner[i].block.state == Block::kRetired) {
         return "I3: an inner node leaked, or is in the tree and not in use";
+      }
     }
-    for (const Descriptor& d : s.desc)
-      if (d.pool.state != 0) return "I3: a descriptor leaked";
+    for (const Descriptor& d : s.desc) {
+      if (d.block.state != Block::kFree) {
+        return "I3: a descriptor leaked";
+      }
+    }
     return nullptr;
   }
 
  private:
   Op OpOf(const State& s, int p) const {
-    return p == kRecoverer || s.p[p].op >= 2 ? Op{} : o_.ops[p][s.p[p].op];
+    return p == kRecoverer || s.process[p].op >= 2 ? Op{} : options_.ops[p][s.process[p].op];
   }
-  static U8 Plain(U8 word) { return word & static_cast<U8>(~kFrozen); }
   static bool LeafInTree(const State& s, U8 leaf) {
     const Inner& node = s.inner[s.root];
-    for (int i = 0; i < Children(node.cuts); ++i)
-      if (node.child[i] == leaf) return true;
+    for (int i = 0; i < Children(node.cuts); ++i) {
+      if (node.child[i] == leaf) {
+        return true;
+      }
+    }
     return false;
   }
-  static void Retire(State& t, Pooled& pool) {
-    U8 mask = 0;
-    for (int p = 0; p < kProcesses; ++p)
-      if (t.p[p].pinned != 0) mask |= static_cast<U8>(1U << p);
-    if (pool.state == 1) pool = {2, mask};
-  }
-
-  // Takes a pin down and gives back what waited for it alone.
+  // Takes a pin down and gives back the blocks that waited for it alone.
   static void Unpin(State& t, int p, Move& move) {
-    t.p[p].pinned = 0;
-    const U8 keep = static_cast<U8>(~(1U << p));
-    const auto due = [keep](Pooled& pool) {
-      pool.mask &= keep;
-      return pool.state == 2 && pool.mask == 0;
-    };
-    for (U8 i = 1; i < kLeaves; ++i) {
-      if (!due(t.leaf[i].pool)) continue;
-      if (LeafInTree(t, i)) move.wrong = "I2: a leaf in the tree is given back";
-      if (MayTouch(t, i, 0)) move.wrong = "I2: a leaf is given back that someone works on";
+    t.process[p].pinned = 0;
+    const U8 pinned = PinnedMask(t.process);
+    Collect(t.leaf, pinned, [&](U8 i) {
+      if (LeafInTree(t, i)) {
+        move.wrong = "I2: a leaf in the tree is given back";
+      }
+      if (MayTouch(t, i, 0)) {
+        move.wrong = "I2: a leaf is given back that a process works on";
+      }
       t.leaf[i] = Leaf{};
-    }
-    for (U8 i = 1; i < kInners; ++i) {
-      if (!due(t.inner[i].pool)) continue;
-      if (t.root == i) move.wrong = "I2: the inner node in the tree is given back";
-      if (MayTouch(t, 0, i)) move.wrong = "I2: an inner node is given back that someone works on";
+    });
+    Collect(t.inner, pinned, [&](U8 i) {
+      if (t.root == i) {
+        move.wrong = "I2: the inner node in the tree is given back";
+      }
+      if (MayTouch(t, 0, i)) {
+        move.wrong = "I2: an inner node is given back that a process works on";
+      }
       t.inner[i] = Inner{};
-    }
-    for (U8 i = 1; i < kDescriptors; ++i) {
-      if (!due(t.desc[i].pool)) continue;
-      if (t.baton == i) move.wrong = "I2: the descriptor in the baton is given back";
+    });
+    Collect(t.desc, pinned, [&](U8 i) {
+      if (t.baton == i) {
+        move.wrong = "I2: the descriptor in the baton is given back";
+      }
       t.desc[i] = Descriptor{};
-    }
+    });
   }
 
   static bool MayTouch(const State& s, U8 leaf, U8 inner) {
-    for (const Process& p : s.p) {
-      if (p.dead != 0) continue;
-      if (p.pc >= kFindChild && p.pc <= kPlanChildren && inner != 0 && p.node == inner) return true;
-      if ((p.pc == kScan || p.pc == kSwap) && leaf != 0 && p.leaf == leaf) return true;
-      if (p.pc < kFreeze || p.pc > kSwapTop || p.d == 0) continue;
+    for (const Process& p : s.process) {
+      if (p.life != kAlive) {
+        continue;
+      }
+      if (p.pc >= kFindChild && p.pc <= kPlanChildren && inner != 0 && p.node == inner) {
+        return true;
+      }
+      if ((p.pc == kScan || p.pc == kSwap) && leaf != 0 && p.leaf == leaf) {
+        return true;
+      }
+      if (p.pc < kFreeze || p.pc > kSwapTop || p.d == 0) {
+        continue;
+      }
       const Descriptor& d = s.desc[p.d];
       if (leaf != 0 &&
           (d.old[0] == leaf || d.old[1] == leaf || d.fresh[0] == leaf || d.fresh[1] == leaf)) {
         return true;
       }
-      if (inner != 0 && (d.parent == inner || d.fresh_parent == inner)) return true;
+      if (inner != 0 && (d.parent == inner || d.fresh_parent == inner)) {
+        return true;
+      }
     }
     return false;
   }
@@ -275,12 +276,14 @@ class TreeModel {
   template <typename Emit>
   void StartRecovery(const State& s, Emit&& emit) const {
     for (U8 dead = 0; dead < kRecoverer; ++dead) {
-      if (s.p[dead].dead != 1) continue;
+      if (s.process[dead].life != kKilled) {
+        continue;
+      }
       State t = s;
-      Process& me = t.p[kRecoverer];
+      Process& me = t.process[kRecoverer];
       me.pinned = 1;
       me.op = dead;
-      me.d = s.p[dead].note_d;
+      me.d = s.process[dead].note_d;
       me.posted = 1;
       me.pc = me.d == 0 ? kRecoverUnpin : (s.baton == me.d ? kCheckPlace : kRetire);
       emit(t, Move{kRecoverer, "pins and begins to recover the dead"});
@@ -288,12 +291,14 @@ class TreeModel {
   }
 
   void Step(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const Op op = OpOf(s, p);
     const bool changes_shape = op.kind >= kRebuild;
     switch (me.pc) {
       case kIdle:
-        if (op.kind == kNone) return;
+        if (op.kind == kNone) {
+          return;
+        }
         me.pinned = 1;
         me.pc = changes_shape ? kPlanRoot : kFindRoot;
         move.what = "pins and begins an operation";
@@ -315,7 +320,9 @@ class TreeModel {
       case kSwap:
         move.what = "loses the slot CAS and reads the slot again";
         me.pc = kScan;
-        if (s.leaf[me.leaf].slot[me.at] != me.expected) return;
+        if (s.leaf[me.leaf].slot[me.at] != me.expected) {
+          return;
+        }
         move.what = op.kind == kPut ? "CAS: puts" : "CAS: deletes";
         t.leaf[me.leaf].slot[me.at] = op.kind == kPut ? Pack(op.key, op.value) : kDead;
         t.truth[op.key] = op.kind == kPut ? op.value : 0;
@@ -336,9 +343,9 @@ class TreeModel {
         Post(s, t, p, move);
         return;
       case kRetire:
-        move.what = "retires what the root does not lead to";
+        move.what = "retires the blocks that the root does not lead to";
         RetireAll(t, me.d);
-        t.p[p].note_d = 0;
+        t.process[p].note_d = 0;
         Forget(me);
         me.pc = p == kRecoverer ? kRecoverUnpin : (changes_shape ? kUnpin : kFindRoot);
         return;
@@ -350,9 +357,9 @@ class TreeModel {
         return;
       case kRecoverUnpin: {
         const U8 dead = me.op;
-        t.p[dead].note_d = 0;
+        t.process[dead].note_d = 0;
         Unpin(t, dead, move);
-        t.p[dead].dead = 2;
+        t.process[dead].life = kRecovered;
         Forget(me);
         me.op = 0;
         me.pc = kIdle;
@@ -367,11 +374,12 @@ class TreeModel {
   }
 
   void Scan(const State& s, State& t, int p, const Op& op, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     move.what = "reads a slot";
     const bool end = me.at == kSlots;
     const U8 word = end ? 0 : s.leaf[me.leaf].slot[me.at];
-    if (!end && me.at < kBase && Plain(word) == 0) {  // An unused entry of the base, frozen or not.
+    if (!end && me.at < kBase &&
+        Thawed(word) == 0) {  // An unused entry of the base, frozen or not.
       ++me.at;
       return;
     }
@@ -400,53 +408,51 @@ class TreeModel {
     }
   }
 
-  static U8 FreeLeaf(const State& s, U8 but) {
-    for (U8 i = 1; i < kLeaves; ++i)
-      if (s.leaf[i].pool.state == 0 && i != but) return i;
-    return 0;
-  }
-
   void Plan(const State& s, State& t, int p, const Op& op) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const Inner& node = s.inner[me.node];
     const U8 cut = static_cast<U8>(op.key < 2 ? 0 : 1U << (op.key - 2U));
-    U8 d = 1;
-    while (d < kDescriptors && s.desc[d].pool.state != 0) ++d;
-    U8 parent = 1;
-    while (parent < kInners && s.inner[parent].pool.state != 0) ++parent;
+    const U8 d = FirstFree(s.desc);
+    const U8 parent = FirstFree(s.inner);
     Descriptor made{};
-    made.pool.state = 1;
+    made.block.state = Block::kUsed;
     made.parent = me.node;
-    made.fresh[0] = FreeLeaf(s, 0);
+    made.fresh[0] = FirstFree(s.leaf);
     made.index = static_cast<U8>(ChildOf(node.cuts, op.key));
     U8 cuts = node.cuts;
-    bool fits = d < kDescriptors && parent < kInners && made.fresh[0] != 0;
+    bool fits = d != 0 && parent != 0 && made.fresh[0] != 0;
     if (op.kind == kMerge) {
       fits = fits && (node.cuts & cut) != 0;
-      if (fits) --made.index;
+      if (fits) {
+        --made.index;
+      }
       made.old[1] = node.child[made.index + 1];
       cuts = static_cast<U8>(cuts & ~cut);
       made.fresh_parent = parent;
     } else if (op.kind == kSplit) {
-      made.fresh[1] = FreeLeaf(s, made.fresh[0]);
+      made.fresh[1] = FirstFree(s.leaf, made.fresh[0]);
       fits = fits && (node.cuts & cut) == 0 && made.fresh[1] != 0;
       cuts |= cut;
       made.fresh_parent = parent;
     }
-    if (!fits) {  // No such change any more, or no room: the operation ends.
+    if (!fits) {  // The change has become impossible, or there is no room: the operation ends.
       Forget(me);
       me.pc = kUnpin;
       return;
     }
     made.old[0] = node.child[made.index];
     t.desc[d] = made;
-    for (const U8 fresh : made.fresh)
-      if (fresh != 0) t.leaf[fresh] = Leaf{{1, 0}, {0, 0, 0}};
+    for (const U8 fresh : made.fresh) {
+      if (fresh != 0) {
+        t.leaf[fresh] = Leaf{{Block::kUsed, 0}, {0, 0, 0}};
+      }
+    }
     if (made.fresh_parent != 0) {
-      t.inner[made.fresh_parent] = Inner{{1, 0}, cuts, {0, 0, 0}};
-      if (o_.children_copied_early) {
-        for (int i = 0; i < Children(cuts); ++i)
+      t.inner[made.fresh_parent] = Inner{{Block::kUsed, 0}, cuts, {0, 0, 0}};
+      if (options_.children_copied_early) {
+        for (int i = 0; i < Children(cuts); ++i) {
           t.inner[made.fresh_parent].child[i] = NewChild(s, made, i);
+        }
       }
     }
     me.d = me.note_d = d;
@@ -454,17 +460,21 @@ class TreeModel {
     me.pc = kPost;
   }
 
-  // What the new parent names at `i`.
+  // The child that the new parent names at `i`.
   static U8 NewChild(const State& s, const Descriptor& d, int i) {
     const int fresh = d.fresh[1] != 0 ? 2 : 1;
     const int old = d.old[1] != 0 ? 2 : 1;
-    if (i < d.index) return s.inner[d.parent].child[i];
-    if (i < d.index + fresh) return d.fresh[i - d.index];
+    if (i < d.index) {
+      return s.inner[d.parent].child[i];
+    }
+    if (i < d.index + fresh) {
+      return d.fresh[i - d.index];
+    }
     return s.inner[d.parent].child[i - fresh + old];
   }
 
   static void Post(const State& s, State& t, int p, Move& move) {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     if (s.baton == 0) {
       t.baton = me.d;
       me.posted = 1;
@@ -473,9 +483,14 @@ class TreeModel {
       return;
     }
     const Descriptor& d = s.desc[me.d];
-    for (const U8 fresh : d.fresh)
-      if (fresh != 0) t.leaf[fresh] = Leaf{};
-    if (d.fresh_parent != 0) t.inner[d.fresh_parent] = Inner{};
+    for (const U8 fresh : d.fresh) {
+      if (fresh != 0) {
+        t.leaf[fresh] = Leaf{};
+      }
+    }
+    if (d.fresh_parent != 0) {
+      t.inner[d.fresh_parent] = Inner{};
+    }
     t.desc[me.d] = Descriptor{};
     me.note_d = 0;
     Forget(me);
@@ -485,13 +500,15 @@ class TreeModel {
 
   bool InPlace(const State& s, const Descriptor& d) const {
     const Inner& parent = s.inner[d.parent];
-    if (s.root != d.parent && !o_.no_parent_check) return false;
+    if (s.root != d.parent && !options_.no_parent_check) {
+      return false;
+    }
     return parent.child[d.index] == d.old[0] &&
            (d.old[1] == 0 || parent.child[d.index + 1] == d.old[1]);
   }
 
   void Help(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const Descriptor& d = s.desc[me.d];
     const auto next = [&me](Pc pc) {
       me.at = 0;
@@ -509,41 +526,52 @@ class TreeModel {
         return next(kCheckBaton);
       case kCheckBaton:
         move.what = "looks whether the baton still names D (H3)";
-        if (s.baton != me.d && !o_.no_baton_check) return AfterClear(s, p, me);
+        if (s.baton != me.d && !options_.no_baton_check) {
+          return AfterClear(s, p, me);
+        }
         return next(me.expected != 0 ? kFreeze : kClear);
       case kFreeze: {
         move.what = "freezes a slot (S2)";
         const U8 leaf = d.old[me.at / kSlots];
         const int at = me.at % kSlots;
-        if (!o_.append_not_frozen || at < kBase || s.leaf[leaf].slot[at] != 0)
+        if (!options_.append_not_frozen || at < kBase || s.leaf[leaf].slot[at] != 0) {
           t.leaf[leaf].slot[at] |= kFrozen;
-        const bool two = d.old[1] != 0 && !o_.freezes_one_of_two;
-        if (++me.at < (two ? 2 * kSlots : kSlots)) return;
+        }
+        const bool two = d.old[1] != 0 && !options_.freezes_one_of_two;
+        if (++me.at < (two ? 2 * kSlots : kSlots)) {
+          return;
+        }
         return next(kFill);
       }
       case kFill:
         move.what = "puts a word into the base of a new leaf (S3)";
         Fill(s, t, d, me.at);
-        if (++me.at < 3) return;
+        if (++me.at < 3) {
+          return;
+        }
         return next(d.fresh_parent != 0 ? kFillParent : kSwapTop);
       case kFillParent: {
         move.what = "puts a child word into the new parent (S3)";
         U8& child = t.inner[d.fresh_parent].child[me.at];
-        if (child == 0 || o_.plain_store) child = NewChild(s, d, me.at);
-        if (++me.at < Children(s.inner[d.fresh_parent].cuts)) return;
+        if (child == 0 || options_.plain_store) {
+          child = NewChild(s, d, me.at);
+        }
+        if (++me.at < Children(s.inner[d.fresh_parent].cuts)) {
+          return;
+        }
         return next(kSwapTop);
       }
       case kSwapTop:
         move.what = "CAS of the word that names the topmost old node (S4)";
         if (d.fresh_parent != 0) {
-          if (s.root == d.parent) t.root = d.fresh_parent;
+          Cas(t.root, d.parent, d.fresh_parent);
         } else if (s.inner[d.parent].child[d.index] == d.old[0]) {
           t.inner[d.parent].child[d.index] = d.fresh[0];
         }
         return next(kClear);
       default:
         move.what = "clears the baton (S5)";
-        if (s.baton == me.d) t.baton = 0;
+        Cas(t.baton, me.d, 0);
         return AfterClear(s, p, me);
     }
   }
@@ -563,38 +591,59 @@ class TreeModel {
     const U8 key = static_cast<U8>(at + 1);
     const auto word_of = [&](U8 wanted) {
       for (const U8 old : d.old) {
-        if (old == 0) continue;
-        for (const U8 word : s.leaf[old].slot)
-          if (Plain(word) != kDead && KeyOf(word) == wanted) return Plain(word);
+        if (old == 0) {
+          continue;
+        }
+        for (const U8 word : s.leaf[old].slot) {
+          if (Thawed(word) != kDead && KeyOf(word) == wanted) {
+            return Thawed(word);
+          }
+        }
       }
       return U8{0};
     };
     const U8 word = word_of(key);
-    if (word == 0) return;
+    if (word == 0) {
+      return;
+    }
     const auto side = [&](U8 wanted) {
       return d.fresh[1] == 0 ? 0 : ChildOf(s.inner[d.fresh_parent].cuts, wanted) - d.index;
     };
     int place = 0;
-    for (U8 before = 1; before < key; ++before)
-      if (word_of(before) != 0 && side(before) == side(key)) ++place;
+    for (U8 before = 1; before < key; ++before) {
+      if (word_of(before) != 0 && side(before) == side(key)) {
+        ++place;
+      }
+    }
     U8& slot = t.leaf[d.fresh[side(key)]].slot[place];
-    if (slot == 0 || o_.plain_store) slot = word;
+    if (slot == 0 || options_.plain_store) {
+      slot = word;
+    }
   }
 
   void RetireAll(State& t, U8 name) const {
     const Descriptor d = t.desc[name];
-    for (const U8 old : d.old)
-      if (old != 0 && (o_.retires_old_blindly || !LeafInTree(t, old))) Retire(t, t.leaf[old].pool);
-    for (const U8 fresh : d.fresh)
-      if (fresh != 0 && !LeafInTree(t, fresh)) Retire(t, t.leaf[fresh].pool);
-    if (d.fresh_parent != 0) {
-      for (const U8 node : {d.parent, d.fresh_parent})
-        if (t.root != node) Retire(t, t.inner[node].pool);
+    for (const U8 old : d.old) {
+      if (old != 0 && (options_.retires_old_blindly || !LeafInTree(t, old))) {
+        Retire(t.leaf[old].block, PinnedMask(t.process));
+      }
     }
-    Retire(t, t.desc[name].pool);
+    for (const U8 fresh : d.fresh) {
+      if (fresh != 0 && !LeafInTree(t, fresh)) {
+        Retire(t.leaf[fresh].block, PinnedMask(t.process));
+      }
+    }
+    if (d.fresh_parent != 0) {
+      for (const U8 node : {d.parent, d.fresh_parent}) {
+        if (t.root != node) {
+          Retire(t.inner[node].block, PinnedMask(t.process));
+        }
+      }
+    }
+    Retire(t.desc[name].block, PinnedMask(t.process));
   }
 
-  Options o_;
+  Options options_;
 };
 
 // A put and an overwrite while the leaf is rebuilt; a helper comes late.
@@ -632,7 +681,7 @@ Options Merge() {
   return o;
 }
 
-// A split whose new parent has to name what a rebuild beside it makes.
+// A split whose new parent has to name the leaf that a rebuild beside it makes.
 Options Neighbours() {
   Options o;
   o.cuts = 2;
@@ -655,8 +704,8 @@ Options Undone() {
   return o;
 }
 
-// Rebuilds of one leaf follow one another: late posts name one that is gone, and whose memory is a
-// leaf of the tree again by then.
+// Rebuilds of one leaf follow one another: late posts name one that is gone, and whose memory has
+// become a leaf of the tree again.
 Options Posters() {
   Options o;
   o.kills = 0;
@@ -673,7 +722,7 @@ TEST(TreeModelTest, ARebuildLosesNoPut) {
   ExpectHolds(TreeModel(Rebuild()), "tree, rebuild", {.check_progress = true});
 }
 
-TEST(TreeModelTest, APostUnderAParentThatWasReplacedIsIdle) {
+TEST(TreeModelTest, APostUnderAReplacedParentChangesNothing) {
   ExpectHolds(TreeModel(StaleParent()), "tree, stale parent", {.check_progress = true});
 }
 
@@ -681,7 +730,7 @@ TEST(TreeModelTest, AMergeLosesNoPutAndNoDelete) {
   ExpectHolds(TreeModel(Merge()), "tree, merge", {.check_progress = true});
 }
 
-TEST(TreeModelTest, ASplitBesideARebuildNamesWhatTheRebuildMade) {
+TEST(TreeModelTest, ASplitBesideARebuildNamesTheLeafOfTheRebuild) {
   ExpectHolds(TreeModel(Neighbours()), "tree, neighbours", {.check_progress = true});
 }
 
@@ -705,13 +754,13 @@ TEST(TreeModelTest, PlainStoresOfHelpersAreCaught) {
   ExpectCaught(TreeModel(o), "tree, weakened: plain stores in the fill");
 }
 
-TEST(TreeModelTest, AParentThatIsNotLookedForIsCaught) {
+TEST(TreeModelTest, AHelperThatDoesNotCheckTheParentIsCaught) {
   Options o = StaleParent();
   o.no_parent_check = true;
   ExpectCaught(TreeModel(o), "tree, weakened: only the leaf is looked for");
 }
 
-TEST(TreeModelTest, OldLeavesRetiredWithoutALookAreCaught) {
+TEST(TreeModelTest, OldLeavesRetiredWithoutACheckAreCaught) {
   Options o = StaleParent();
   o.retires_old_blindly = true;
   ExpectCaught(TreeModel(o), "tree, weakened: old leaves retired unseen");
@@ -729,7 +778,7 @@ TEST(TreeModelTest, ChildWordsCopiedBeforeThePostAreCaught) {
   ExpectCaught(TreeModel(o), "tree, weakened: child words copied before the post");
 }
 
-TEST(TreeModelTest, HelpersThatDoNotLookAtTheBatonAgainAreCaught) {
+TEST(TreeModelTest, HelpersThatDoNotCheckTheBatonAgainAreCaught) {
   Options o = Posters();
   o.no_baton_check = true;
   ExpectCaught(TreeModel(o), "tree, weakened: baton not read again", {.check_progress = true});

@@ -8,24 +8,23 @@
 //                   Q3 CAS n.prev o -> o.prev without the bit   Q4 retire o; on with Q1
 //          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> dead, retire t
 //          get      loads the head, settles it, returns it
-//          snapshot T1 slot = pending(seq)   T2 S = clock   T3 CAS pending(seq) -> S; what the slot
-//                   then says is S; a pruner stamps first, then loads the snapshot slots, and
-//                   completes a pending one by CAS pending(seq) -> clock
-// HOLDS    I1 commits rise from each version to the next newer one; nothing decided stands on
-//          anything undecided   I2 each acknowledged change and get is later than those before it
+//          snapshot T1 slot = pending(seq)   T2 S = clock   T3 CAS pending(seq) -> S; the slot then
+//                   holds S; a pruner stamps first, then loads the snapshot slots, and completes a
+//                   pending one by CAS pending(seq) -> clock
+// HOLDS    I1 commits rise from each version to the next newer one; no decided version stands on
+//          an undecided one   I2 each acknowledged change and get is later than those before it
 //          I3 no record is given back that can be reached or that a pinned process holds
 //          I4 each record is retired once; when all is quiet only reachable ones are in use
-//          I5 who may not settle, and passes undecided versions by, finds a key that is there
+//          I5 a reader that may not settle, and passes undecided versions by, finds a present key
 //          I6 a snapshot reader finds the version that it needs
-// Given back: when nobody who was pinned at the retiring is pinned any more.
-#include "explorer.h"
+#include "model/lib/chain.h"
+#include "model/lib/explorer.h"
+#include "model/lib/pins.h"
+#include "model/lib/steps.h"
+#include "model/lib/words.h"
 
 namespace commy::model {
 namespace {
-
-using U8 = std::uint8_t;
-constexpr U8 kFrozen = 0x40;
-constexpr U8 kDead = 0xff;
 
 enum OpKind : U8 { kNone, kPut, kDelete, kSweep, kGet };
 
@@ -60,7 +59,8 @@ class VersionModel {
     kUnpin
   };
   struct Record {
-    U8 state, mask, commit, prev, tombstone;  // state: 0 free, 1 used, 2 retired
+    Block block;
+    U8 commit, prev, tombstone;
   };
   struct Process {
     U8 pc, op, pinned, at, head, mine, old, below, time, since;
@@ -68,27 +68,25 @@ class VersionModel {
   struct State {
     U8 clock, acknowledged, removed;
     U8 slot[kSlots];
-    Record r[kRecords];
-    Process p[kProcesses];
+    Record record[kRecords];
+    Process process[kProcesses];
   };
 
-  explicit VersionModel(const Options& options) : o_(options) {}
+  explicit VersionModel(const Options& options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
-    for (U8 i = 1; i <= o_.initial; ++i) s.r[i] = {1, 0, i, static_cast<U8>(i - 1), 0};
-    s.slot[0] = s.clock = s.acknowledged = o_.initial;
+    State s{};
+    for (U8 i = 1; i <= options_.initial; ++i) {
+      s.record[i] = {{Block::kUsed, 0}, i, static_cast<U8>(i - 1), 0};
+    }
+    s.slot[0] = s.clock = s.acknowledged = options_.initial;
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int p = 0; p < kProcesses; ++p) {
-      State t = s;
-      Move move{p, nullptr};
-      Step(s, t, p, move);
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, p, emit, [&](State& t, Move& move) { Step(s, t, p, move); });
     }
   }
 
@@ -96,74 +94,87 @@ class VersionModel {
     const U8 head = Head(s);
     bool decided = false;
     for (U8 i = head; i != 0; i = Prev(s, i)) {
-      if (s.r[i].state != 1) return "I3: a reachable record is retired or free";
-      decided = decided || s.r[i].commit != 0;
+      if (s.record[i].block.state != Block::kUsed) {
+        return "I3: a reachable record is retired or free";
+      }
+      decided = decided || s.record[i].commit != 0;
       const U8 below = Prev(s, i);
-      if (below == 0 || s.r[i].commit == 0) continue;
-      if (s.r[below].commit == 0) return "I1: a decided version stands on an undecided one";
-      if (s.r[below].commit >= s.r[i].commit) return "I1: commits do not rise";
+      if (below == 0 || s.record[i].commit == 0) {
+        continue;
+      }
+      if (s.record[below].commit == 0) {
+        return "I1: a decided version stands on an undecided one";
+      }
+      if (s.record[below].commit >= s.record[i].commit) {
+        return "I1: commits do not rise";
+      }
     }
-    if (head != 0 && !decided && o_.initial != 0 && s.removed == 0)
-      return "I5: who passes undecided versions by finds nothing";
+    if (head != 0 && !decided && options_.initial != 0 && s.removed == 0) {
+      return "I5: a reader that passes undecided versions by finds no key";
+    }
     return nullptr;
   }
 
   const char* CheckFinal(const State& s) const {
-    U8 used = 0;
-    for (U8 i = Head(s); i != 0; i = Prev(s, i)) used |= static_cast<U8>(1U << i);
-    for (U8 i = 1; i < kRecords; ++i)
-      if ((s.r[i].state != 0) != ((used >> i & 1U) != 0)) return "I4: a record leaked";
+    for (U8 i = 1; i < kRecords; ++i) {
+      if ((s.record[i].block.state != Block::kFree) != IsReachable(s, i)) {
+        return "I4: a record leaked";
+      }
+    }
     return nullptr;
   }
 
  private:
-  OpKind OpOf(const State& s, int p) const { return s.p[p].op < 2 ? o_.ops[p][s.p[p].op] : kNone; }
-  static U8 Prev(const State& s, U8 i) { return s.r[i].prev & static_cast<U8>(~kFrozen); }
-  static U8 Head(const State& s) {
-    for (const U8 word : s.slot)
-      if (word != kDead) return word;
-    return 0;
+  OpKind OpOf(const State& s, int p) const {
+    return s.process[p].op < 2 ? options_.ops[p][s.process[p].op] : kNone;
   }
 
-  static void Retire(State& t, U8 i, Move& move) {
-    if (t.r[i].state != 1) move.wrong = "I4: a record is retired twice";
-    t.r[i].state = 2;
-    for (int p = 0; p < kProcesses; ++p)
-      if (t.p[p].pinned != 0) t.r[i].mask |= static_cast<U8>(1U << p);
-  }
-
-  static void Unpin(State& t, int p, Move& move) {
-    t.p[p] = Process{kIdle, static_cast<U8>(t.p[p].op + 1), 0, 0, 0, 0, 0, 0, 0, 0};
-    for (U8 i = 1; i < kRecords; ++i) {
-      Record& r = t.r[i];
-      r.mask &= static_cast<U8>(~(1U << p));
-      if (r.state != 2 || r.mask != 0) continue;
-      r = Record{};
-      for (const Process& other : t.p)
-        if (other.head == i || other.mine == i || other.old == i || other.below == i)
-          move.wrong = "I3: a record is given back that a pinned process holds";
+  static void RetireRecord(State& t, U8 i, Move& move) {
+    if (!Retire(t.record[i].block, PinnedMask(t.process))) {
+      move.wrong = "I4: a record is retired twice";
     }
   }
 
+  static void Unpin(State& t, int p, Move& move) {
+    Process& me = t.process[p];
+    me = Process{kIdle, static_cast<U8>(me.op + 1), 0, 0, 0, 0, 0, 0, 0, 0};
+    Collect(t.record, PinnedMask(t.process), [&](U8 i) {
+      t.record[i] = Record{};
+      for (const Process& other : t.process) {
+        if (other.head == i || other.mine == i || other.old == i || other.below == i) {
+          move.wrong = "I3: a record is given back that a pinned process holds";
+        }
+      }
+    });
+  }
+
   static void Ack(State& t, int p, U8 time, Move& move) {
-    if (time < t.p[p].since) move.wrong = "I2: later than it, and yet before it in commit order";
-    if (time > t.acknowledged) t.acknowledged = time;
-    t.p[p].pc = kUnpin;
+    if (time < t.process[p].since) {
+      move.wrong = "I2: later than it, and yet before it in commit order";
+    }
+    if (time > t.acknowledged) {
+      t.acknowledged = time;
+    }
+    t.process[p].pc = kUnpin;
   }
 
   // Settling: t = ++clock if the record is undecided, and then the CAS from 0.
   static bool Stamp(const State& s, State& t, int p, U8 record) {
-    if (s.r[record].commit != 0) return false;
-    t.p[p].time = ++t.clock;
+    if (s.record[record].commit != 0) {
+      return false;
+    }
+    t.process[p].time = ++t.clock;
     return true;
   }
 
   void Step(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const OpKind op = OpOf(s, p);
     switch (me.pc) {
       case kIdle:
-        if (op == kNone) return;
+        if (op == kNone) {
+          return;
+        }
         me.pinned = 1;
         me.since = s.acknowledged;
         me.pc = kLocate;
@@ -172,26 +183,29 @@ class VersionModel {
       case kLocate:
         move.what = "loads the slot (P1)";
         me.head = s.slot[me.at];
-        if (me.head == kDead) {
+        if (me.head == kDeadSlot) {
           me.head = 0;
           ++me.at;
         } else if (me.head == 0) {
           me.pc = op == kPut ? kSwap : kUnpin;
-          if (op == kGet) Ack(t, p, s.removed, move);
+          if (op == kGet) {
+            Ack(t, p, s.removed, move);
+          }
         } else {
-          me.pc = o_.no_settle && op == kPut ? kSwap : kSettleHead;
+          me.pc = options_.no_settle && op == kPut ? kSwap : kSettleHead;
         }
         return;
       case kSettleHead:
         move.what = "looks whether the head is decided, takes a time";
-        if (Stamp(s, t, p, me.head))
+        if (Stamp(s, t, p, me.head)) {
           me.pc = kStampHead;
-        else
+        } else {
           AfterHead(s, t, p, move);
+        }
         return;
       case kStampHead:
         move.what = "CAS head.commit 0 -> t";
-        if (s.r[me.head].commit == 0) t.r[me.head].commit = me.time;
+        Cas(t.record[me.head].commit, 0, me.time);
         me.time = 0;
         AfterHead(t, t, p, move);
         return;
@@ -200,14 +214,15 @@ class VersionModel {
         return;
       case kSettleNew:
         move.what = "looks whether its record is decided, takes a time (P3)";
-        if (Stamp(s, t, p, me.mine))
+        if (Stamp(s, t, p, me.mine)) {
           me.pc = kStampNew;
-        else
+        } else {
           AfterNew(t, p, op, move);
+        }
         return;
       case kStampNew:
         move.what = "CAS n.commit 0 -> t (P3)";
-        if (s.r[me.mine].commit == 0) t.r[me.mine].commit = me.time;
+        Cas(t.record[me.mine].commit, 0, me.time);
         me.time = 0;
         AfterNew(t, p, op, move);
         return;
@@ -222,73 +237,81 @@ class VersionModel {
   }
 
   void AfterHead(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     const OpKind op = OpOf(s, p);
-    if (op == kGet) return Ack(t, p, s.r[me.head].commit, move);
+    if (op == kGet) {
+      return Ack(t, p, s.record[me.head].commit, move);
+    }
     if (op == kSweep) {
       me.mine = me.head;
       me.head = 0;
       me.pc = kPrune;
       return;
     }
-    if (op == kDelete && s.r[me.head].tombstone != 0)
+    if (op == kDelete && s.record[me.head].tombstone != 0) {
       me.pc = kUnpin;
-    else
+    } else {
       me.pc = kSwap;
+    }
   }
 
   void AfterNew(State& t, int p, OpKind op, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     me.pc = kPrune;
-    if (op == kSweep) return;
+    if (op == kSweep) {
+      return;
+    }
     const U8 since = me.since;
-    if (t.r[me.mine].commit <= since)
-      move.wrong = "I2: a change is not after what was acknowledged";
-    if (o_.prune_undecided) AfterPrune(t, p, op, t.r[me.mine].prev == 0);
+    if (t.record[me.mine].commit <= since) {
+      move.wrong = "I2: a change is not later than an acknowledged one";
+    }
+    if (options_.prune_undecided) {
+      AfterPrune(t, p, op, t.record[me.mine].prev == 0);
+    }
   }
 
   void Swap(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     if (s.slot[me.at] != me.head) {
       move.what = "loses the slot CAS";
       me.head = 0;
       me.pc = kLocate;
       return;
     }
-    U8 n = 1;
-    while (n < kRecords && s.r[n].state != 0) ++n;
+    const U8 n = FirstFree(s.record);
     move.what = "CAS slot h -> n (P2)";
-    if (n == kRecords) {
+    if (n == 0) {
       me.pc = kUnpin;
       return;
     }
-    t.r[n] = {1, 0, 0, me.head, static_cast<U8>(OpOf(s, p) == kDelete)};
+    t.record[n] = {{Block::kUsed, 0}, 0, me.head, static_cast<U8>(OpOf(s, p) == kDelete)};
     t.slot[me.at] = n;
     me.mine = n;
     me.head = 0;
-    me.pc = o_.prune_undecided ? kPrune : kSettleNew;
+    me.pc = options_.prune_undecided ? kPrune : kSettleNew;
   }
 
   void AfterPrune(State& t, int p, OpKind op, bool bare) const {
-    Process& me = t.p[p];
-    const bool tombstone = t.r[me.mine].tombstone != 0;
+    Process& me = t.process[p];
+    const bool tombstone = t.record[me.mine].tombstone != 0;
     me.old = me.below = 0;
-    me.pc = tombstone && (bare || o_.early_removal) ? kRemove : kUnpin;
-    if (me.pc == kUnpin && op != kSweep && t.r[me.mine].commit > t.acknowledged)
-      t.acknowledged = t.r[me.mine].commit;
+    me.pc = tombstone && (bare || options_.early_removal) ? kRemove : kUnpin;
+    if (me.pc == kUnpin && op != kSweep && t.record[me.mine].commit > t.acknowledged) {
+      t.acknowledged = t.record[me.mine].commit;
+    }
   }
 
   void Prune(const State& s, State& t, int p, OpKind op, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     switch (me.pc) {
       case kPrune: {
         move.what = "reads n.prev (Q1)";
-        const U8 prev = s.r[me.mine].prev;
+        const U8 prev = s.record[me.mine].prev;
         me.old = me.below = 0;
-        if (prev != 0 && (prev & kFrozen) == 0 && !(o_.early_removal && op == kDelete)) {
+        if (prev != 0 && (prev & kFrozenPrev) == 0 && !(options_.early_removal && op == kDelete)) {
           me.old = prev;
           me.pc = kFreeze;
-        } else if (o_.prune_undecided && s.r[me.mine].commit == 0) {
+        } else if (options_.prune_undecided && s.record[me.mine].commit == 0) {
           me.pc = kSettleNew;
         } else {
           AfterPrune(t, p, op, prev == 0);
@@ -298,44 +321,51 @@ class VersionModel {
       case kFreeze:
         move.what = "freezes o.prev (Q2)";
         me.below = Prev(s, me.old);
-        if (!o_.no_frozen_bit) t.r[me.old].prev |= kFrozen;
+        if (!options_.no_frozen_bit) {
+          t.record[me.old].prev |= kFrozenPrev;
+        }
         me.pc = kDrop;
         return;
       case kDrop:
         move.what = "CAS n.prev o -> o.prev (Q3)";
         me.pc = kPrune;
-        if (s.r[me.mine].prev == me.old) {
-          t.r[me.mine].prev = me.below;
+        if (s.record[me.mine].prev == me.old) {
+          t.record[me.mine].prev = me.below;
           me.pc = kRetire;
         }
         me.below = 0;
-        if (me.pc == kPrune) me.old = 0;
+        if (me.pc == kPrune) {
+          me.old = 0;
+        }
         return;
       case kRetire:
         move.what = "retires o (Q4)";
-        Retire(t, me.old, move);
+        RetireRecord(t, me.old, move);
         me.old = 0;
         me.pc = kPrune;
         return;
       case kRemove:
         move.what = "CAS slot tombstone -> dead";
         me.pc = kUnpin;
-        if (s.r[me.mine].commit > t.acknowledged && op == kDelete)
-          t.acknowledged = s.r[me.mine].commit;
-        if (s.slot[me.at] != me.mine) return;
-        t.slot[me.at] = kDead;
-        t.removed = s.r[me.mine].commit;
+        if (s.record[me.mine].commit > t.acknowledged && op == kDelete) {
+          t.acknowledged = s.record[me.mine].commit;
+        }
+        if (s.slot[me.at] != me.mine) {
+          return;
+        }
+        t.slot[me.at] = kDeadSlot;
+        t.removed = s.record[me.mine].commit;
         me.pc = kRetireTombstone;
         return;
       default:
         move.what = "retires the tombstone";
-        Retire(t, me.mine, move);
+        RetireRecord(t, me.mine, move);
         me.pc = kUnpin;
         return;
     }
   }
 
-  Options o_;
+  Options options_;
 };
 
 struct SnapshotOptions {
@@ -358,63 +388,64 @@ class SnapshotModel {
   struct State {
     U8 clock, head, snapshot, made;
     U8 commit[kRecords], prev[kRecords];
-    Process p[3];
+    Process process[3];
   };
 
-  explicit SnapshotModel(const SnapshotOptions& options) : o_(options) {}
+  explicit SnapshotModel(const SnapshotOptions& options) : options_(options) {}
 
   State Initial() const {
-    State s;
-    std::memset(&s, 0, sizeof s);
+    State s{};
     s.clock = s.head = s.made = s.commit[1] = 1;
-    s.p[0].ops = s.p[1].ops = s.p[kTaker].ops = 2;
-    if (o_.writers == 2) s.p[0].ops = 1;
+    s.process[0].ops = s.process[1].ops = s.process[kTaker].ops = 2;
+    if (options_.writers == 2) {
+      s.process[0].ops = 1;
+    }
     return s;
   }
 
   template <typename Emit>
   void Successors(const State& s, Emit&& emit) const {
     for (int p = 0; p < 3; ++p) {
-      State t = s;
-      Move move{p, nullptr};
-      if (p == kTaker)
-        Take(s, t, move);
-      else
-        Write(s, t, p, move);
-      if (move.what != nullptr) emit(t, move);
+      EmitStep(s, p, emit, [&](State& t, Move& move) {
+        if (p == kTaker) {
+          Take(s, t, move);
+        } else {
+          Write(s, t, p, move);
+        }
+      });
     }
   }
-
-  const char* Check(const State&) const { return nullptr; }
   const char* CheckFinal(const State& s) const {
     return s.snapshot != 0 ? "a snapshot slot was left behind" : nullptr;
   }
 
  private:
-  // A put of a version, the settling of the head before it, and what it may drop. What is not
-  // about snapshots is one step here; the model above has it in detail.
+  // A put of a version, the settling of the head before it, and the drops that follow. A step that
+  // is not about snapshots is one here; the model above has it in detail.
   void Write(const State& s, State& t, int p, Move& move) const {
-    Process& me = t.p[p];
+    Process& me = t.process[p];
     switch (me.pc) {
       case kIdle:
-        if (me.ops == 0) return;
+        if (me.ops == 0) {
+          return;
+        }
         --me.ops;
-        if (s.commit[s.head] == 0) t.commit[s.head] = ++t.clock;
+        Settle(t.commit[s.head], t.clock);
         me.mine = ++t.made;
         t.prev[me.mine] = s.head;
         t.head = me.mine;
-        me.pc = o_.load_first ? kLoadSlots : kStamp;
+        me.pc = options_.load_first ? kLoadSlots : kStamp;
         move.what = "settles the head and publishes a version";
         return;
       case kStamp:
-        if (s.commit[me.mine] == 0) t.commit[me.mine] = ++t.clock;
-        me.pc = o_.load_first ? kDrop : kLoadSlots;
+        Settle(t.commit[me.mine], t.clock);
+        me.pc = options_.load_first ? kDrop : kLoadSlots;
         move.what = "stamps its version";
         return;
       case kLoadSlots:
         me.slot = s.snapshot;
-        me.pc = (me.slot & kPending) != 0 ? kLoadClock : (o_.load_first ? kStamp : kDrop);
-        if (me.pc == kLoadClock && o_.pending_ignored) {
+        me.pc = (me.slot & kPending) != 0 ? kLoadClock : (options_.load_first ? kStamp : kDrop);
+        if (me.pc == kLoadClock && options_.pending_ignored) {
           me.slot = 0;
           me.pc = kDrop;
         }
@@ -426,7 +457,7 @@ class SnapshotModel {
         move.what = "loads the clock for a pending snapshot";
         return;
       case kComplete:
-        if (s.snapshot == me.slot) t.snapshot = me.time;
+        Cas(t.snapshot, me.slot, me.time);
         me.time = me.slot = 0;
         me.pc = kLoadSlots;
         move.what = "CAS pending(seq) -> clock";
@@ -441,25 +472,27 @@ class SnapshotModel {
           return;
         }
         t.prev[me.mine] = s.prev[old];
-        // Nobody is the worse for it if the lower ones are dropped by their own writers as well.
+        // The lower versions may be dropped by their own writers as well, without harm.
         return;
       }
     }
   }
 
   void Take(const State& s, State& t, Move& move) const {
-    Process& me = t.p[kTaker];
-    const U8 pending = static_cast<U8>(kPending | (o_.no_seq ? 0 : me.ops));
+    Process& me = t.process[kTaker];
+    const U8 pending = static_cast<U8>(kPending | (options_.no_seq ? 0 : me.ops));
     switch (me.pc) {
       case kIdle:
-        if (me.ops == 0) return;
-        if (o_.clock_first && me.time == 0) {
+        if (me.ops == 0) {
+          return;
+        }
+        if (options_.clock_first && me.time == 0) {
           me.time = s.clock;
           move.what = "loads the clock too early";
           return;
         }
         t.snapshot = pending;
-        me.pc = o_.clock_first ? kFix : kClock;
+        me.pc = options_.clock_first ? kFix : kClock;
         move.what = "stores pending(seq) (T1)";
         return;
       case kClock:
@@ -468,15 +501,19 @@ class SnapshotModel {
         move.what = "loads the clock (T2)";
         return;
       case kFix:
-        if (s.snapshot == pending) t.snapshot = me.time;
+        Cas(t.snapshot, pending, me.time);
         me.time = 0;
         me.pc = kRead;
         move.what = "CAS pending(seq) -> S (T3)";
         return;
       default: {
         U8 at = s.head;
-        while (at != 0 && (s.commit[at] == 0 || s.commit[at] > s.snapshot)) at = s.prev[at];
-        if (at == 0) move.wrong = "I6: the version that a snapshot needs is gone";
+        while (at != 0 && (s.commit[at] == 0 || s.commit[at] > s.snapshot)) {
+          at = s.prev[at];
+        }
+        if (at == 0) {
+          move.wrong = "I6: the version that a snapshot needs is gone";
+        }
         t.snapshot = 0;
         --me.ops;
         me.pc = kIdle;
@@ -486,7 +523,7 @@ class SnapshotModel {
     }
   }
 
-  SnapshotOptions o_;
+  SnapshotOptions options_;
 };
 
 Options Writers() {
@@ -501,7 +538,9 @@ Options Writers() {
 
 Options Three() {
   Options o;
-  for (auto& ops : o.ops) ops[0] = kPut;
+  for (auto& ops : o.ops) {
+    ops[0] = kPut;
+  }
   return o;
 }
 

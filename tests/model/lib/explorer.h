@@ -1,16 +1,17 @@
 // A small explicit-state model checker: breadth first over every state that a model can reach.
 //
 // A model is a class with
-//   State                         trivially copyable, every bit significant (use std::uint8_t only);
+//   State                         trivially copyable, every bit significant (words.h);
 //   State Initial() const;
 //   void Successors(const State&, emit) const;   calls emit(next, Move) for each possible step;
-//   const char* Check(const State&) const;       nullptr, or what is wrong with this state;
-//   const char* CheckFinal(const State&) const;  the same for states that have no successor.
+//   const char* Check(const State&) const;       optional: nullptr, or what is wrong with a state;
+//   const char* CheckFinal(const State&) const;  optional: the same for a state without successor.
 // A step may also report that it is itself wrong (it touches freed memory, say): Move::wrong.
 //
 // One step is one access to a shared word; everything local goes with it. The interleavings are
 // those of sequential consistency: memory orders are argued in docs/concurrency.md, not here.
-// Breadth first, so that the trace of a violation is a shortest one. COMMY_MODEL_TRACE=1 prints it.
+// The search is breadth first, so the trace of a violation is a shortest one.
+// COMMY_MODEL_TRACE=1 prints it.
 #pragma once
 
 #include <cstdint>
@@ -41,8 +42,8 @@ struct Result {
 
 struct Limits {
   std::uint64_t states_max = 12'000'000;
-  // Also require that from every state some final state can be reached: nobody can be stuck for
-  // good, whoever was killed. Costs eight bytes a move.
+  // Also require that from every state some final state can be reached: no process is stuck for
+  // good, whichever one was killed. Costs eight bytes a move.
   bool check_progress = false;
 };
 
@@ -60,44 +61,76 @@ class Explorer {
   Result Run() {
     Insert(model_.Initial(), kNone);
     for (std::uint32_t at = 0; at < states_.size() && result_.violation.empty(); ++at) {
-      if (states_.size() > limits_.states_max) return Finish(false);
+      if (states_.size() > limits_.states_max) {
+        return Finish(false);
+      }
       Expand(at);
     }
-    if (limits_.check_progress && result_.violation.empty()) CheckProgress();
+    if (limits_.check_progress && result_.violation.empty()) {
+      CheckProgress();
+    }
     return Finish(result_.violation.empty());
   }
 
  private:
   static constexpr std::uint32_t kNone = ~std::uint32_t{0};
 
+  const char* Check(const State& state) const {
+    if constexpr (requires { model_.Check(state); }) {
+      return model_.Check(state);
+    }
+    return nullptr;
+  }
+
+  const char* CheckFinal(const State& state) const {
+    if constexpr (requires { model_.CheckFinal(state); }) {
+      return model_.CheckFinal(state);
+    }
+    return nullptr;
+  }
+
   void Expand(std::uint32_t at) {
     const State state = states_[at];  // A copy: the vector grows below.
     bool final = true;
     model_.Successors(state, [&](const State& next, const Move& move) {
-      if (!result_.violation.empty()) return;
+      if (!result_.violation.empty()) {
+        return;
+      }
       final = false;
       ++result_.moves;
       const std::uint32_t to = Insert(next, at);
-      if (limits_.check_progress) edges_.push_back({to, at});
-      const char* wrong = move.wrong != nullptr ? move.wrong : model_.Check(next);
-      if (wrong == nullptr) return;
+      if (limits_.check_progress) {
+        edges_.push_back({to, at});
+      }
+      const char* wrong = move.wrong != nullptr ? move.wrong : Check(next);
+      if (wrong == nullptr) {
+        return;
+      }
       result_.violation = wrong;
       Trace(at);
       result_.trace.push_back(Describe(move));
     });
-    if (!final || !result_.violation.empty()) return;
+    if (!final || !result_.violation.empty()) {
+      return;
+    }
     finals_.push_back(at);
-    const char* wrong = model_.CheckFinal(state);
-    if (wrong == nullptr) return;
+    const char* wrong = CheckFinal(state);
+    if (wrong == nullptr) {
+      return;
+    }
     result_.violation = wrong;
     Trace(at);
   }
 
   std::uint32_t Insert(const State& state, std::uint32_t parent) {
-    if (states_.size() * 2 >= table_.size()) Grow();
+    if (states_.size() * 2 >= table_.size()) {
+      Grow();
+    }
     std::size_t slot = Hash(state) & (table_.size() - 1);
     while (table_[slot] != kNone) {
-      if (std::memcmp(&states_[table_[slot]], &state, sizeof(State)) == 0) return table_[slot];
+      if (std::memcmp(&states_[table_[slot]], &state, sizeof(State)) == 0) {
+        return table_[slot];
+      }
       slot = (slot + 1) & (table_.size() - 1);
     }
     table_[slot] = static_cast<std::uint32_t>(states_.size());
@@ -110,7 +143,9 @@ class Explorer {
     table_.assign(table_.size() * 2, kNone);
     for (std::uint32_t i = 0; i < states_.size(); ++i) {
       std::size_t slot = Hash(states_[i]) & (table_.size() - 1);
-      while (table_[slot] != kNone) slot = (slot + 1) & (table_.size() - 1);
+      while (table_[slot] != kNone) {
+        slot = (slot + 1) & (table_.size() - 1);
+      }
       table_[slot] = i;
     }
   }
@@ -125,47 +160,65 @@ class Explorer {
       hash = (hash ^ word) * 0xff51afd7ed558ccdU;
       hash ^= hash >> 32U;
     }
-    for (; at < sizeof(State); ++at) hash = (hash ^ bytes[at]) * 0x100000001b3U;
+    for (; at < sizeof(State); ++at) {
+      hash = (hash ^ bytes[at]) * 0x100000001b3U;
+    }
     hash ^= hash >> 29U;
     return hash;
   }
 
-  // States from which no final state can be reached are a violation: somebody waits for ever.
+  // A state from which no final state can be reached is a violation: a process waits for ever.
   void CheckProgress() {
     std::vector<std::uint32_t> first(states_.size() + 1, 0);
-    for (const Edge& edge : edges_) ++first[edge.to + 1];
-    for (std::size_t i = 1; i < first.size(); ++i) first[i] += first[i - 1];
+    for (const Edge& edge : edges_) {
+      ++first[edge.to + 1];
+    }
+    for (std::size_t i = 1; i < first.size(); ++i) {
+      first[i] += first[i - 1];
+    }
     std::vector<std::uint32_t> from(edges_.size());
     std::vector<std::uint32_t> fill(first.begin(), first.end() - 1);
-    for (const Edge& edge : edges_) from[fill[edge.to]++] = edge.from;
+    for (const Edge& edge : edges_) {
+      from[fill[edge.to]++] = edge.from;
+    }
     std::vector<bool> reaches(states_.size(), false);
     std::vector<std::uint32_t> todo = finals_;
-    for (const std::uint32_t at : todo) reaches[at] = true;
+    for (const std::uint32_t at : todo) {
+      reaches[at] = true;
+    }
     while (!todo.empty()) {
       const std::uint32_t at = todo.back();
       todo.pop_back();
       for (std::uint32_t i = first[at]; i < first[at + 1]; ++i) {
-        if (reaches[from[i]]) continue;
+        if (reaches[from[i]]) {
+          continue;
+        }
         reaches[from[i]] = true;
         todo.push_back(from[i]);
       }
     }
     for (std::uint32_t at = 0; at < states_.size(); ++at) {
-      if (reaches[at]) continue;
-      result_.violation = "no final state can be reached any more: somebody is stuck";
+      if (reaches[at]) {
+        continue;
+      }
+      result_.violation = "no final state can be reached any more: a process is stuck";
       Trace(at);
       return;
     }
   }
 
-  // Finds the moves from the initial state to `at` again, by the parents.
+  // Repeats the moves from the initial state to `at`, along the parents.
   void Trace(std::uint32_t at) {
     std::vector<std::uint32_t> path;
-    for (; at != kNone; at = parents_[at]) path.insert(path.begin(), at);
+    for (; at != kNone; at = parents_[at]) {
+      path.insert(path.begin(), at);
+    }
     for (std::size_t i = 0; i + 1 < path.size(); ++i) {
       bool found = false;
       model_.Successors(states_[path[i]], [&](const State& next, const Move& move) {
-        if (found || std::memcmp(&next, &states_[path[i + 1]], sizeof(State)) != 0) return;
+        if (found || std::memcmp(&next, &states_[path[i + 1]], sizeof(State)) != 0) {
+          return;
+        }
         found = true;
         result_.trace.push_back(Describe(move));
       });
@@ -206,12 +259,14 @@ Result Explore(const Model& model, const char* name, Limits limits = {}) {
             << '\n';
   const char* wanted = std::getenv("COMMY_MODEL_TRACE");
   if (wanted != nullptr && wanted[0] == '1') {
-    for (const std::string& line : result.trace) std::cout << "    " << line << '\n';
+    for (const std::string& line : result.trace) {
+      std::cout << "    " << line << '\n';
+    }
   }
   return result;
 }
 
-// The protocol as it is: every reachable state was seen, and none is wrong.
+// The protocol as it is: the search sees every reachable state, and none is wrong.
 template <typename Model>
 void ExpectHolds(const Model& model, const char* name, Limits limits = {}) {
   const Result result = Explore(model, name, limits);
@@ -219,7 +274,7 @@ void ExpectHolds(const Model& model, const char* name, Limits limits = {}) {
   EXPECT_EQ(result.violation, "") << name << ": run with COMMY_MODEL_TRACE=1 to see how";
 }
 
-// The protocol with a rule taken out: the model must be able to see the harm.
+// The protocol without one of its rules: the model must be able to see the harm.
 template <typename Model>
 void ExpectCaught(const Model& model, const char* name, Limits limits = {}) {
   const Result result = Explore(model, name, limits);
