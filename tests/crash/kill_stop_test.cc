@@ -174,7 +174,7 @@ class Harness {
     plan.victim.fate.kinds = operation.prior_swaps ? hooks::kSwaps : hooks::kStores;
     const std::uint64_t points = Strike(plan).points;
     std::vector<Prior> all;
-    // Some anywhere, and most of the last ones: there the operation is published, but not tidied up.
+    // Some anywhere, and most of the last ones: these follow the publishing, and tidy up.
     std::vector<std::uint64_t> places;
     for (std::uint64_t place = 1; operation.prior_swaps && place <= points; ++place) {
       places.push_back(place);

@@ -3,8 +3,8 @@
 #include "crash/preparations.h"
 #include "crash/transaction_steps.h"
 
-// Operations on keys that expire. At the end no expired record may be left: the sweep must have been
-// told of each, also by the process that recovered its writer.
+// Operations on keys that expire. At the end no expired record may be left: the sweep must have
+// been told of each one, if need be by the process that recovered its writer.
 namespace commy::test {
 namespace {
 
@@ -18,7 +18,7 @@ Step SetTtl(Key /*key*/) {
   return SetDefaultTtl(kA);
 }
 
-// The key's segment or leaf holds an expired record. That replaces a key which was there already, so
+// The key's segment or leaf holds an expired record. It replaces a key that was there already, so
 // the shape stays.
 std::string BeforeSplitWithExpired(Preparer& at, Order order) {
   const bool ordered = order == Order::kOrdered;

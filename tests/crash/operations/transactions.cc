@@ -8,8 +8,8 @@ namespace {
 
 using Key = const std::string&;
 
-// A transaction of `fresh` new keys. -1: it is empty. 0: it only puts the operation's key. Positive:
-// it also puts into "b", deletes an absent key and, if serializable, counts.
+// A transaction of `fresh` new keys. -1: it is empty. 0: it only puts the operation's key.
+// Positive: it also puts into "b", deletes an absent key and, if serializable, counts.
 TransactionPlan PlanOf(Key key, int fresh, Isolation isolation) {
   TransactionPlan plan;
   plan.isolation = isolation;
