@@ -17,7 +17,7 @@ namespace commy::test {
 // Sizes so small that a few keys change the shape of an index.
 Options CrashOptions();
 
-// Attached through the public API and, for what only a heartbeat does, once more from inside.
+// Attached through the public API and, for the work of a heartbeat, once more from inside.
 class Actor {
  public:
   explicit Actor(std::string path) : path_(std::move(path)) {}

@@ -12,7 +12,7 @@ class Search {
  public:
   explicit Search(const History& history) : history_(history) {}
 
-  // What is left of the history.
+  // How far the search has come in the history.
   struct Place {
     bool prior_done = false;
     std::size_t victim_next = 0;

@@ -25,8 +25,8 @@ struct History {
   std::span<const Seen> survivor;
 };
 
-// Whether there is an order in which `model` answers every step as it was answered. The step of a
-// killed earlier victim, and the last steps of a killed victim, may be left out.
+// Whether there is an order in which `model` answers every step as it was answered. The earlier
+// victim's step, and the last steps of a killed victim, may be left out.
 bool IsExplained(const History& history, const Model& model);
 // The history as text.
 std::string Told(const History& history);

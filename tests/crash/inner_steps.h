@@ -9,7 +9,7 @@ namespace commy::test {
 Step Attach();
 Step Detach();
 
-// What a heartbeat does: an epoch forward, and one round of the background's work.
+// The work of a heartbeat: an epoch forward, and one round of the background.
 Step Beat();
 Step PushEpochs();
 Step RecoverDead();
@@ -17,14 +17,14 @@ Step RecoverDead();
 Step MarkAll();
 
 Step GrowFile();
-// What the heartbeat does: grows the file until it ends with more free spans than before.
+// As the heartbeat does it: grows the file until it ends with more free spans than before.
 Step GrowAhead();
 Step GrowLanes();
 
 Step RawBlocks();
 // Large blocks come and go until the first ones are given back by a search that has been round.
 Step RunsBack();
-// Takes what it can from the spans of a living thread: the empty ones, and free blocks of others.
+// Takes from the spans of a living thread: the empty ones, and free blocks of the others.
 Step TakeFromTheLiving();
 Step EmptyOthers();
 

@@ -1,4 +1,4 @@
-// The model of the kill and stop harness: what a store should hold, in maps.
+// The model of the kill and stop harness: the content of a store, in maps.
 #pragma once
 
 #include <cstddef>

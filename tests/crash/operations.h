@@ -30,13 +30,12 @@ struct Operation {
   // The earlier victim ends at one of its last points, and at each of these.
   bool prior_tail = false;
   bool prior_swaps = false;  // The earlier victim ends before each of its atomic operations.
-  // The victim is stopped before each of its atomic operations, finds what the survivor has done
-  // meanwhile, and is then killed at each store of its second attempt.
+  // The victim is stopped before each of its atomic operations, finds the changes of the survivor,
+  // and is then killed at each store of its second attempt.
   bool again = false;
-  std::uint64_t victim_tail =
-      0;                       // If not 0: only this many last points of the victim, all of them.
-  Order order = Order::kHash;  // Of the namespace "a".
-  bool large = false;          // It repeats itself; only a full run takes every point.
+  std::uint64_t victim_tail = 0;  // Positive: just this many last points of the victim.
+  Order order = Order::kHash;     // Of the namespace "a".
+  bool large = false;             // It repeats itself; only a full run takes every point.
 };
 
 // Every row, in the order in which the harness runs them.
@@ -70,7 +69,7 @@ Step ClearA(const std::string& key);
 Step DropA(const std::string& key);
 Step CreateNew(const std::string& key);
 Step RenameA(const std::string& key);
-// "ordered ", or nothing: what the names of rows of that order begin with.
+// The beginning of the names of rows of that order: "ordered ", or nothing.
 std::string Kind(Order order);
 std::vector<Operation> WithOrder(std::vector<Operation> operations, Order order);
 

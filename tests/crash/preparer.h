@@ -25,7 +25,7 @@ class Preparer {
   static constexpr std::uint64_t kSlots = index::kSlotsPerBucket;
   static constexpr std::uint64_t kDeadForRebuild = 4;  // With fewer dead slots, a segment splits.
 
-  // What a new key of "a" would meet.
+  // The part of the hash index that a new key of "a" belongs to.
   struct Shape {
     std::uint64_t directory_depth = 0;
     std::uint64_t segment_depth = 0;
@@ -38,7 +38,7 @@ class Preparer {
     [[nodiscard]] bool splits() const { return full() && dead < kDeadForRebuild; }
     [[nodiscard]] bool rebuilds() const { return full() && dead >= kDeadForRebuild; }
   };
-  // What a key above all others would meet, in "a" as an ordered namespace.
+  // The part of the ordered index that a key above all others belongs to.
   struct TreeShape {
     std::vector<std::uint64_t> children;  // Of the nodes on the way, from the root.
     std::uint64_t live = 0;               // In the leaf.

@@ -4,9 +4,9 @@
   tests/crash/run_mutants.py [NAME...]     all, or these; some ten seconds each after the first
 
 Copies the tree to a temporary directory, builds there once, and then, for each of
-tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs the operations
-of the kill and stop harness, or the test program, that the file names. A mutant that nothing catches
-is a failure of the tests. The tree itself stays unchanged. A mutant file:
+tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs the
+operations of the kill and stop harness, or the test program, that the file names. A mutant that
+nothing catches is a failure of the tests. The tree itself stays unchanged. A mutant file:
 
   # why the protection is there
   file: src/...
@@ -46,7 +46,8 @@ def build(tree, programs):
 def run(tree, command, **env):
     """The exit code and the output. A run that does not end has code 124."""
     try:
-        ended = subprocess.run([os.path.join(tree, "build-mutants/tests", command[0]), *command[1:]],
+        program = os.path.join(tree, "build-mutants/tests", command[0])
+        ended = subprocess.run([program, *command[1:]],
                                env=dict(os.environ, **env), stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:

@@ -1,9 +1,9 @@
-// What the kill and stop harness does to a store, twice: really, and in a model.
+// The calls of the kill and stop harness, made twice: on a store, and on a model of it.
 //
 // A step is one call. `real` makes it on a store and tells its outcome in a word; `ideal` does the
 // same to a model of the store. A run is right if the model answers every step as the store did, in
-// some order of the steps that keeps the order of each participant. A step that a killed participant
-// had not ended may be in that order or not; each other step is in it.
+// some order of the steps that keeps the order of each participant. A step that a killed
+// participant had not ended may be in that order or not; each other step is in it.
 #pragma once
 
 #include <cstdint>

@@ -31,7 +31,7 @@ std::string Apply(const TransactionPlan& plan, Model& model) {
   return "ok";
 }
 
-// What the plan does to "a" and "b" in a transaction.
+// Makes the changes of the plan in a transaction.
 absl::Status Fill(const TransactionPlan& plan, Transaction& txn, const Namespace* a,
                   const Namespace* b) {
   for (const auto& [key, value] : plan.keys) {

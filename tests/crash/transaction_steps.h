@@ -9,7 +9,7 @@
 
 namespace commy::test {
 
-// What a transaction changes.
+// The changes of a transaction.
 struct TransactionPlan {
   std::map<std::string, std::optional<std::string>> keys;  // Of "a"; no value: it deletes the key.
   std::string in_b;     // A key of "b" that it puts, if this is not empty.

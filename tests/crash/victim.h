@@ -37,7 +37,7 @@ class Victim {
   Victim() = default;
   Victim(const Victim&) = delete;
   Victim& operator=(const Victim&) = delete;
-  ~Victim();  // Kills what is left of it.
+  ~Victim();  // Kills it, unless it has ended.
 
   // Starts it, on the store at `path`.
   void Fork(const std::string& path, const Model& model, const VictimPlan& plan);
@@ -51,7 +51,7 @@ class Victim {
   [[nodiscard]] bool killed() const { return killed_; }
   [[nodiscard]] bool stopped() const { return stopped_; }
   [[nodiscard]] bool ended() const { return pid_ == 0 && !killed_; }
-  // What it told at its end: the number of its points, and the outcome of each step.
+  // Told by it at its end: the number of its points, and the outcome of each step.
   [[nodiscard]] std::uint64_t points() const { return points_; }
   [[nodiscard]] const std::vector<std::string>& results() const { return results_; }
 

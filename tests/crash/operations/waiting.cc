@@ -1,8 +1,8 @@
 #include "crash/operations.h"
 #include "crash/preparations.h"
 
-// Operations beside waiters: how a writer wakes them, and what they do before they sleep. The index
-// does not matter to them, so there are rows of one order only.
+// Operations beside waiters: a writer wakes them, and they look before they sleep. The order of the
+// namespace does not matter to them.
 namespace commy::test {
 
 std::vector<Operation> WaitingOperations() {
