@@ -22,11 +22,11 @@ struct Fate {
 };
 
 struct VictimPlan {
-  std::vector<Step> steps;
+  std::vector<Step> steps = {};
   bool attaches = false;  // Attaching is one of the steps.
   bool inside = false;    // The steps need the store from inside.
   bool waits = false;     // It stops once before the steps.
-  Fate fate;
+  Fate fate = {};
 };
 
 enum class After { kContinues, kIsKilled };  // The end of a stopped victim.
