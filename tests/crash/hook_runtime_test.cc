@@ -1,4 +1,4 @@
-// The harness's own instrument: does it count exactly what a known function does?
+// The instrument of the harness: it counts exactly the accesses of a known function.
 #include "support/hook_runtime.h"
 
 #include <csignal>
@@ -50,7 +50,7 @@ class HookRuntimeTest : public ::testing::Test {
   return sum;
 }
 
-TEST_F(HookRuntimeTest, CountsExactly) {
+TEST_F(HookRuntimeTest, CountsTheAccessesOfAKnownFunctionExactly) {
   hooks::Arm(hooks::kStores, hooks::Action::kCount, 0);
   (void)Known(words_);
   EXPECT_EQ(hooks::Disarm(), 6U);
@@ -62,7 +62,7 @@ TEST_F(HookRuntimeTest, CountsExactly) {
   EXPECT_GE(hooks::Disarm(), 1U);
 }
 
-TEST_F(HookRuntimeTest, CountsBulkCopiesByWords) {
+TEST_F(HookRuntimeTest, CountsABulkCopyOncePerWord) {
   const char source[32] = "0123456789abcdefghijklmnopqrstu";
   hooks::Arm(hooks::kStores, hooks::Action::kCount, 0);
   base::CopyIn(words_, source, 20);
@@ -74,15 +74,15 @@ TEST_F(HookRuntimeTest, CountsBulkCopiesByWords) {
   EXPECT_EQ(words_[2].load(std::memory_order_relaxed), 0U);
 }
 
-TEST_F(HookRuntimeTest, DoesNotCountOtherMemory) {
+TEST_F(HookRuntimeTest, IgnoresMemoryOutsideOfMappedFiles) {
   Shared64 own[4] = {};
   hooks::Arm(hooks::kStores | hooks::kLoads, hooks::Action::kCount, 0);
   (void)Known(own);
   EXPECT_EQ(hooks::Disarm(), 0U);
 }
 
-// Killed at each point: what was stored before it is there, what comes after is not.
-TEST_F(HookRuntimeTest, KillsBeforeTheStore) {
+// Killed at each point: the earlier stores are in memory, the later ones are not.
+TEST_F(HookRuntimeTest, KillsTheProcessBeforeTheStoreOfThatNumber) {
   for (std::uint64_t at = 1; at <= 7; ++at) {
     base::ZeroIn(words_, 32);
     const pid_t pid = fork();

@@ -1,15 +1,19 @@
-// Every operation, killed at every store and stopped at every access, as runner.h says.
+// Every operation, killed at every store and stopped at every access, as runner.h tells.
 //
-// Environment: COMMY_CRASH_FULL=1 takes every point of everything (minutes to an hour; ./dev
-// torture); COMMY_CRASH_OPERATIONS=<text> only those with it in their name, =<name> that one; COMMY_CRASH_ONLY=<case>
-// one case again, as a failure printed it, with its COMMY_SEED; COMMY_CRASH_PART=2/3 the second of
-// three parts of the table.
+// Environment:
+//   COMMY_CRASH_FULL=1             every point of everything (minutes to an hour; ./dev torture)
+//   COMMY_CRASH_OPERATIONS=<text>  only the operations with the text in their names
+//   COMMY_CRASH_OPERATIONS==<name> only the operation of that name
+//   COMMY_CRASH_ONLY=<case>        one case again, as a failure printed it, with its COMMY_SEED
+//   COMMY_CRASH_PART=2/3           the second of three parts of the table
 //
-// The columns: stores are the points of kills, points those of stops (loads count too); late are
-// stops at a store that is then made, late, and the last one; every k-th
-// is taken, 1 unless the operation is long. tests/crash/run_mutants.py shows that it fails when a
-// note, the freeze of a split (also of its empty slots alone), the frozen bit of a prune, the epoch
-// rule, the order of a recovery or the counter's seq is taken out.
+// The columns: "stores" counts the points of kills, "points" those of stops (loads count too), and
+// "late" the cases that stop at a store, then make it, late, and are killed at the next one. Every
+// k-th point is taken; k is 1 unless the operation is long.
+//
+// tests/crash/run_mutants.py shows that this test fails when a protection is taken out: a note, the
+// freeze of a split (also of its empty slots alone), the frozen bit of a prune, the epoch rule, the
+// order of a recovery, the counter's seq.
 #include <algorithm>
 #include <chrono>
 #include <cstdlib>
@@ -22,7 +26,7 @@
 #include <gtest/gtest.h>
 
 #include "base/check.h"
-#include "crash/all_operations.h"
+#include "crash/inner_steps.h"
 #include "crash/operations.h"
 #include "crash/runner.h"
 #include "support/seed.h"
@@ -47,8 +51,11 @@ std::pair<int, int> ReadPart(const std::string& text) {
   return part;
 }
 
-// The survivor's calls. 0: a few on the key and others. 1: many, so that memory would be reused if
-// anything let it. 2: overwrites of the key and puts elsewhere, with epochs between. 3: none.
+// The survivor's calls, by the number of the script:
+//   0  a few, on the key and on others
+//   1  many, so that memory is reused if anything allows it
+//   2  overwrites of the key and puts elsewhere, with epochs between
+//   3  none
 std::vector<Step> Survive(const std::string& key, std::uint64_t script) {
   if (script == 3) {
     return {};
@@ -71,7 +78,7 @@ std::vector<Step> Survive(const std::string& key, std::uint64_t script) {
   if (script == 0) {
     return steps;
   }
-  // Other keys of the same segments before the key itself, whose put would finish what is under way.
+  // Other keys of the same segments come first: a put of the key would finish a change in flight.
   std::vector<Step> others = {Add(kA, "n", 1000)};
   for (int i = 0; i < 8; ++i) {
     others.push_back(Put(kA, absl::StrCat("fill", i), "over"));
@@ -139,7 +146,11 @@ class Harness {
   }
 
  private:
-  // How many places of the earlier victim are taken.
+  [[nodiscard]] Verdict Strike(const Case& plan) const {
+    return RunCase(directory_.File("store"), plan);
+  }
+
+  // The number of places of the earlier victim that are taken.
   static std::uint64_t PriorPlaces() { return Full() ? 40 : 4; }
 
   Case Plan(const Operation& operation, const Prepared& prepared, const Prior& prior) const {
@@ -147,10 +158,10 @@ class Harness {
     plan.label = operation.name;
     plan.prepared = &prepared;
     plan.prior = prior;
-    plan.victim = operation.steps(prepared.key);
-    plan.victim_attaches = operation.attaches;
-    plan.victim_inside = operation.inside;
-    plan.victim_waits = operation.waits;
+    plan.victim = {.steps = operation.steps(prepared.key),
+                   .attaches = operation.attaches,
+                   .inside = operation.inside,
+                   .waits = operation.waits};
     return plan;
   }
 
@@ -159,14 +170,11 @@ class Harness {
       return {Prior()};
     }
     Case plan = Plan(operation, prepared, Prior());
-    plan.victim = {operation.prior(prepared.key)};
-    plan.victim_attaches = false;
-    plan.victim_inside = false;
-    plan.victim_waits = false;
-    plan.kinds = operation.prior_swaps ? hooks::kSwaps : hooks::kStores;
-    const std::uint64_t points = CaseRunner(directory_.File("store"), plan).Run().points;
+    plan.victim = {.steps = {operation.prior(prepared.key)}};
+    plan.victim.fate.kinds = operation.prior_swaps ? hooks::kSwaps : hooks::kStores;
+    const std::uint64_t points = Strike(plan).points;
     std::vector<Prior> all;
-    // Some anywhere, and most of the last ones: what is published has yet to be tidied up there.
+    // Some anywhere, and most of the last ones: these follow the publishing, and tidy up.
     std::vector<std::uint64_t> places;
     for (std::uint64_t place = 1; operation.prior_swaps && place <= points; ++place) {
       places.push_back(place);
@@ -184,32 +192,34 @@ class Harness {
     for (std::size_t i = 0; i < places.size(); ++i) {
       Prior prior;
       prior.step = operation.prior(prepared.key);
-      prior.kinds = plan.kinds;
-      prior.action = operation.prior_fate;
-      prior.at = places[i];
+      prior.fate.kinds = plan.victim.fate.kinds;
+      prior.fate.action = operation.prior_fate;
+      prior.fate.at = places[i];
       prior.after = i % 2 == 0 ? After::kContinues : After::kIsKilled;
       all.push_back(std::move(prior));
     }
     return all;
   }
 
-  static constexpr std::uint64_t kStoresMax = 1000;  // Of what follows a stop.
+  static constexpr std::uint64_t kStoresMax = 1000;  // After a stop.
 
-  // Every pair of a place to stop at and a store behind it.
+  // Every pair of a place to stop at and a store after it.
   void RunAgain(const Operation& operation, const Prepared& prepared, Row* row) {
     Case plan = Plan(operation, prepared, Prior());
-    plan.kinds = hooks::kSwaps;
-    plan.action = Action::kCount;
-    const std::uint64_t swaps = CaseRunner(directory_.File("store"), plan).Run().points;
-    plan.action = Action::kStopThenKill;
+    plan.victim.fate.kinds = hooks::kSwaps;
+    plan.victim.fate.action = Action::kCount;
+    const std::uint64_t swaps = Strike(plan).points;
+    plan.victim.fate.action = Action::kStopThenKill;
     row->points += swaps;
-    for (plan.at = 1; plan.at <= swaps; ++plan.at) {
+    for (plan.victim.fate.at = 1; plan.victim.fate.at <= swaps; ++plan.victim.fate.at) {
       bool killed = true;
-      for (plan.then = 2; killed && plan.then < kStoresMax; ++plan.then) {
+      for (plan.victim.fate.then = 2; killed && plan.victim.fate.then < kStoresMax;
+           ++plan.victim.fate.then) {
         plan.survivor = operation.beside(prepared.key);
-        plan.label = absl::StrCat(operation.name, ":again:", plan.at, ":", plan.then, ":0");
+        plan.label = absl::StrCat(operation.name, ":again:", plan.victim.fate.at, ":",
+                                  plan.victim.fate.then, ":0");
         if (only_.empty() || only_ == plan.label) {
-          const Verdict verdict = CaseRunner(directory_.File("store"), plan).Run();
+          const Verdict verdict = Strike(plan);
           killed = verdict.killed;
           row->kills += verdict.killed ? 1 : 0;
           Tell(plan.label, verdict, row);
@@ -225,15 +235,15 @@ class Harness {
     }
     for (const Action action : {Action::kKill, Action::kStop, Action::kStopThenKill}) {
       Case plan = Plan(operation, prepared, prior);
-      plan.kinds = hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
-                   (operation.calls && action == Action::kKill ? hooks::kCalls : 0U);
+      plan.victim.fate.kinds = hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
+                               (operation.calls && action == Action::kKill ? hooks::kCalls : 0U);
       if (action != Action::kKill && operation.no_store) {
         continue;
       }
-      plan.label = absl::StrCat(operation.name, ":count:0:0:", prior.at);
-      const Verdict counted = CaseRunner(directory_.File("store"), plan).Run();
+      plan.label = absl::StrCat(operation.name, ":count:0:0:", prior.fate.at);
+      const Verdict counted = Strike(plan);
       Tell(plan.label, counted, row);
-      const std::uint64_t points = counted.points + 1;  // And the end.
+      const std::uint64_t points = counted.points + 1;  // The end of the operation is one too.
       const std::uint64_t limit = Full()                    ? UINT64_MAX
                                   : action != Action::kKill ? StopLimit(operation)
                                                             : KillLimit(operation);
@@ -241,7 +251,7 @@ class Harness {
       const std::uint64_t step =
           tail != 0 ? 1 : std::max<std::uint64_t>(1, (points + limit / 2) / limit);
       const std::uint64_t first = tail == 0 || points <= tail ? 1 : points - tail;
-      plan.action = action;
+      plan.victim.fate.action = action;
       switch (action) {
         case Action::kKill:
           row->points += counted.points;
@@ -255,9 +265,11 @@ class Harness {
           row->late_step = std::max(row->late_step, step);
       }
       const std::uint64_t variants = operation.beside == nullptr ? 3 : 1;
-      for (plan.at = first + (step > 1 ? seed_ % step : 0); plan.at <= points; plan.at += step) {
+      for (plan.victim.fate.at = first + (step > 1 ? seed_ % step : 0);
+           plan.victim.fate.at <= points; plan.victim.fate.at += step) {
         for (std::uint64_t variant = 0; variant < variants; ++variant) {
-          if (Full() || variants == 1 || plan.at / step % 3 == variant || !only_.empty()) {
+          if (Full() || variants == 1 || plan.victim.fate.at / step % 3 == variant ||
+              !only_.empty()) {
             RunOne(operation, &plan, variant, row);
           }
         }
@@ -276,13 +288,13 @@ class Harness {
   }
 
   void RunOne(const Operation& operation, Case* plan, std::uint64_t variant, Row* row) {
-    const bool kill = plan->action == Action::kKill;
+    const bool kill = plan->victim.fate.action == Action::kKill;
     const std::string& key = plan->prepared->key;
     plan->label = absl::StrCat(operation.name, ":",
-                               kill                            ? "kill"
-                               : plan->action == Action::kStop ? "stop"
-                                                               : "late",
-                               ":", plan->at, ":", variant, ":", plan->prior.at);
+                               kill                                        ? "kill"
+                               : plan->victim.fate.action == Action::kStop ? "stop"
+                                                                           : "late",
+                               ":", plan->victim.fate.at, ":", variant, ":", plan->prior.fate.at);
     if (!only_.empty() && only_ != plan->label) {
       return;
     }
@@ -291,16 +303,16 @@ class Harness {
     } else if (operation.beside != nullptr) {
       plan->survivor = operation.beside(key);
     } else {
-      // With nobody else about, an earlier victim and the late store meet each other alone.
-      const bool alone = plan->action == Action::kStopThenKill && variant == 0;
+      // Without a survivor, only the earlier victim meets the late store.
+      const bool alone = plan->victim.fate.action == Action::kStopThenKill && variant == 0;
       plan->survivor = Survive(key, alone ? 3 : variant);
     }
     plan->recover_first = kill && variant == 0 && operation.beside == nullptr;
-    plan->reopen = kill && variant == 1 && plan->prior.action != Action::kStop;
-    const Verdict verdict = CaseRunner(directory_.File("store"), *plan).Run();
-    (kill                            ? row->kills
-     : plan->action == Action::kStop ? row->stops
-                                     : row->late_kills) += verdict.struck ? 1 : 0;
+    plan->reopen = kill && variant == 1 && plan->prior.fate.action != Action::kStop;
+    const Verdict verdict = Strike(*plan);
+    (kill                                        ? row->kills
+     : plan->victim.fate.action == Action::kStop ? row->stops
+                                                 : row->late_kills) += verdict.struck ? 1 : 0;
     Tell(plan->label, verdict, row);
   }
 
@@ -319,7 +331,7 @@ class Harness {
   std::string only_;
 };
 
-TEST(KillStopTest, EveryOperation) {
+TEST(KillStopTest, EveryOperationSurvivesKillsAndStopsOfItsProcess) {
   const std::uint64_t seed = Seed();
   Harness harness(seed);
   const char* const only = std::getenv("COMMY_CRASH_ONLY");
@@ -354,7 +366,7 @@ TEST(KillStopTest, EveryOperation) {
     std::fflush(stdout);
     struck += row.kills + row.stops + row.late_kills;
     if (only == nullptr) {
-      EXPECT_GT(row.kills, 0U) << row.name << ": nothing was killed";
+      EXPECT_GT(row.kills, 0U) << row.name << ": no process was killed";
       EXPECT_EQ(row.failures, 0U) << row.name;
     }
   }

@@ -1,7 +1,7 @@
-// What others do while one is parked between two accesses to memory: at every one of them in turn.
+// A thread is parked between two accesses to memory, at each access in turn, while others work.
 //
-// Unlike the kill and stop harness it needs no processes: the one that is parked calls the others, which
-// have sessions of their own. So what is looked at may be a single step of a protocol.
+// Unlike the kill and stop harness this needs no processes: the parked thread calls the others,
+// which have sessions of their own. So a test can be about a single step of a protocol.
 #include <condition_variable>
 #include <functional>
 #include <mutex>
@@ -20,7 +20,7 @@ namespace {
 
 class ParkedTest : public StoreFixture {
  protected:
-  // Runs `parked`, and before its access number `at` `others`. Whether there was such an access.
+  // Runs `parked`, and `others` before its access number `at`. False: there was no such access.
   static bool Park(std::uint64_t at, const std::function<void()>& parked,
                    std::function<void()> others) {
     struct Told {
@@ -69,7 +69,7 @@ class ParkedAtAMarkTest : public ParkedTest {
   }
 };
 
-TEST_F(ParkedAtAMarkTest, AMarkIsNotLostWhereverASplitComesBetween) {
+TEST_F(ParkedAtAMarkTest, AMarkSurvivesASplitAtEveryAccess) {
   bool reached = true;
   std::uint64_t at = 1;
   for (; reached; ++at) {
@@ -87,7 +87,7 @@ TEST_F(ParkedAtAMarkTest, AMarkIsNotLostWhereverASplitComesBetween) {
       reached = Park(
           at, [&] { ASSERT_TRUE(impl.hash_index().MarkForSweep(op, anchor, "key").ok()); },
           [&] {
-            // More than one segment has room for.
+            // More keys than one segment has room for.
             for (std::uint64_t i = 0; i <= index::kSlotsPerBucket; ++i) {
               ASSERT_TRUE(beside.Put("k" + std::to_string(i), "v").ok());
             }
@@ -100,10 +100,10 @@ TEST_F(ParkedAtAMarkTest, AMarkIsNotLostWhereverASplitComesBetween) {
   EXPECT_GT(at, 10U);
 }
 
-// A thread that can be parked more than once: whoever made it says at which accesses.
+// A thread that can be parked several times: its maker chooses the accesses.
 class ParkedThread {
  public:
-  // Returns when `work` is parked, before the first access for which `parks` says so, or over.
+  // Returns when `work` is over, or is parked before the first access for which `parks` is true.
   ParkedThread(std::function<void()> work, std::function<bool(std::uint64_t access)> parks)
       : parks_(std::move(parks)), thread_([this, work = std::move(work)] {
           Arm();
@@ -122,7 +122,7 @@ class ParkedThread {
     thread_.join();
   }
 
-  // Goes on to the next access for which `parks` says so, or to the end. True: it is parked.
+  // Resumes, up to the next access for which `parks` is true, or to the end. True: it is parked.
   bool GoOn(std::function<bool(std::uint64_t access)> parks) {
     {
       const std::lock_guard lock(mutex_);
@@ -164,8 +164,8 @@ class ParkedThread {
   std::thread thread_;
 };
 
-// A change of shape that is posted when its old segment has been replaced already, and a helper that has
-// read the baton before the poster took it back: meanwhile the old one's memory is a segment again.
+// A change of shape is posted when its old segment has been replaced already, and a helper has read
+// the baton before the poster took it back. Meanwhile the old segment's memory is a segment again.
 class LatePostTest : public ParkedAtAMarkTest {
  protected:
   static std::uint64_t SegmentOf(engine::StoreImpl& store, const index::Anchor& anchor) {
@@ -183,7 +183,7 @@ class LatePostTest : public ParkedAtAMarkTest {
     }
     return taken;
   }
-  // Puts and deletes until the only segment is full, of dead slots above all.
+  // Puts and deletes until the only segment is full, mostly of dead slots.
   static void Fill(engine::StoreImpl& store, const index::Anchor& anchor, const Namespace& ns) {
     while (Taken(store, anchor) < index::kSlotsPerBucket) {
       ASSERT_TRUE(ns.Put("gone", "v").ok());
@@ -204,7 +204,7 @@ class LatePostTest : public ParkedAtAMarkTest {
     const index::Anchor its_anchor = AnchorOf(help, "n");
     process::Session& session = impl.session();
     EXPECT_TRUE(ns.Put("key", "value").ok());
-    // A span is looked at again only if more than one of its blocks is free.
+    // An allocation returns to a span only if several of its blocks are free.
     for (int rebuild = 0; rebuild < 8; ++rebuild) {
       Fill(impl, anchor, ns);
       EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
@@ -235,7 +235,7 @@ class LatePostTest : public ParkedAtAMarkTest {
       EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
     }
     const bool again = SegmentOf(impl, anchor) == old;
-    EXPECT_TRUE(again || !*helped) << "the old one's memory is no segment again, " << help_at;
+    EXPECT_TRUE(again || !*helped) << "the old segment's memory is no segment again, " << help_at;
     helps.GoOn([](std::uint64_t) { return false; });
     EXPECT_EQ(ns.Get("key").value_or(""), "value");
     EXPECT_EQ(ns.Get("posted").value_or(""), "v");
@@ -248,7 +248,7 @@ class LatePostTest : public ParkedAtAMarkTest {
   int runs_ = 0;
 };
 
-TEST_F(LatePostTest, WhoHelpsLateTouchesNothingOfWhatHasTakenTheOldOnesPlace) {
+TEST_F(LatePostTest, ALateHelperLeavesTheReusedMemoryOfTheOldSegmentUnchanged) {
   int tried = 0;
   bool posted = true;
   for (std::uint64_t post_at = 1; posted && tried == 0; ++post_at) {

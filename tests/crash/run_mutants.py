@@ -1,20 +1,21 @@
 #!/usr/bin/env python3
-"""Do the tests notice when a protection is taken out?
+"""Checks that the tests notice when a protection is taken out.
 
   tests/crash/run_mutants.py [NAME...]     all, or these; some ten seconds each after the first
 
 Copies the tree to a temporary directory, builds there once, and then, for each of
-tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs what the file
-names: operations of the kill and stop harness, or a test program. A mutant that nothing catches is a
-failure of the tests. The tree itself is not touched. A mutant file:
+tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs the
+operations of the kill and stop harness, or the test program, that the file names. A mutant that
+nothing catches is a failure of the tests. The tree itself stays unchanged. A mutant file:
 
   # why the protection is there
   file: src/...
-  operations: text in operations' names; or =name: that one, at every point with every script
+  operations: text in the names of operations; or =name: one operation, at every point with every
+    script
   test: a test program; or program FILTER: only its tests of these names (in place of operations)
-  --- text to be found, once
-  +++ text to stand there instead
-  (and the next pair of these, if it takes more than one)
+  --- text that the file has once
+  +++ text that replaces it
+  (and the next pair, if one is not enough)
 """
 import os
 import re
@@ -23,7 +24,7 @@ import subprocess
 import sys
 import tempfile
 
-SECONDS = 600  # Without a protection a test may go on for ever: that is noticed, too.
+SECONDS = 600  # Without a protection a test may never end: a timeout counts as caught.
 HERE = os.path.dirname(os.path.abspath(__file__))
 TREE = os.path.dirname(os.path.dirname(HERE))
 
@@ -43,9 +44,10 @@ def build(tree, programs):
 
 
 def run(tree, command, **env):
-    """Its exit code, and what it printed. A run that does not end has code 124."""
+    """The exit code and the output. A run that does not end has code 124."""
     try:
-        ended = subprocess.run([os.path.join(tree, "build-mutants/tests", command[0]), *command[1:]],
+        program = os.path.join(tree, "build-mutants/tests", command[0])
+        ended = subprocess.run([program, *command[1:]],
                                env=dict(os.environ, **env), stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
     except subprocess.TimeoutExpired:
@@ -54,7 +56,7 @@ def run(tree, command, **env):
 
 
 def run_operation(tree, operation):
-    """What caught it, as texts."""
+    """The rows that caught the mutant, as texts."""
     full = {"COMMY_CRASH_FULL": "1"} if operation[0] == "=" else {}
     code, told = run(tree, ["kill_stop_test"], COMMY_CRASH_OPERATIONS=operation, **full)
     if code == 0:

@@ -1,5 +1,5 @@
-// A serializable commit, stopped at each of its stores while somebody changes once more what it has
-// read: a version that was there as of its commit time must still be found when it looks.
+// A serializable commit, stopped at each of its stores while another process changes its keys once
+// more. When the commit validates its reads, it must still find the versions as of its commit time.
 #include <csignal>
 #include <cstdint>
 #include <cstdio>
@@ -17,9 +17,10 @@
 namespace commy::test {
 namespace {
 
-// What the transaction reads, and what others do to that after its snapshot: `before` it commits, so
-// that it has lost, and `meanwhile`, which must not hide that. What is `undone` by that again is no
-// loss for a transaction that takes its commit time afterwards.
+// The reads of a transaction, and the changes of others to the same keys after its snapshot. The
+// change `before` its commit means that it must abort; the change `meanwhile` must not hide that.
+// `undone`: the second change undoes the first. A transaction that takes its commit time later may
+// then commit.
 struct Loss {
   const char* name;
   std::function<absl::Status(Transaction&, const Namespace&)> read;
@@ -67,7 +68,7 @@ class SerializablePointsTest : public StoreFixture, public testing::WithParamInt
   }
 };
 
-TEST_P(SerializablePointsTest, WhatItReadAndLostStaysFound) {
+TEST_P(SerializablePointsTest, ACommitStoppedAnywhereFindsTheChangesOfItsReads) {
   const Options options = TinyNodes(QuietOptions());
   for (const Loss& loss : Losses()) {
     SCOPED_TRACE(loss.name);
@@ -112,7 +113,8 @@ TEST_P(SerializablePointsTest, WhatItReadAndLostStaysFound) {
       const std::uint64_t time = std::stoull(victim.Receive().value_or("1"));
       ASSERT_EQ(victim.Wait(), (ChildEnd{true, 0, 0}));
       EXPECT_TRUE(time == 0 || (loss.undone && time > clock))
-          << "it committed at " << time << " what was not so then; the clock was at " << clock;
+          << "it committed at " << time << " although its reads had changed; the clock was at "
+          << clock;
       EXPECT_EQ(written.Get("x").ok(), time != 0);
       aborted += time == 0 ? 1 : 0;
       EXPECT_TRUE(IsSound(store));

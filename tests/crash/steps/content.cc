@@ -1,0 +1,81 @@
+#include <vector>
+
+#include "base/status.h"
+#include "crash/steps.h"
+
+namespace commy::test {
+namespace {
+
+// Appends the content of one namespace. Its keys have to come once each, and in their order.
+absl::Status AppendContent(Actor& actor, const Snapshot& now, const NamespaceInfo& info, bool sizes,
+                           std::string* text) {
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns,
+                         actor.store().OpenNamespace(info.path, {.create_if_missing = false}));
+  Keys keys;
+  ScanRange scan = ns.Scan({.snapshot = &now});
+  for (const Entry& entry : scan) {
+    if (ns.order() == Order::kOrdered && !keys.empty() && entry.key() <= keys.rbegin()->first) {
+      return base::DataLoss("scanned out of order: ", entry.key());
+    }
+    if (!keys.emplace(entry.key(), entry.value()).second) {
+      return base::DataLoss("scanned twice: ", entry.key());
+    }
+  }
+  COMMY_RETURN_IF_ERROR(scan.status());
+  absl::StrAppend(text, info.path, ":");
+  if (sizes) {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t size, ns.Size());
+    absl::StrAppend(text, size);
+  }
+  for (const auto& [key, value] : keys) {
+    absl::StrAppend(text, " ", key, "=", value);
+  }
+  absl::StrAppend(text, ";");
+  return absl::OkStatus();
+}
+
+// All by one snapshot: this reader may be the one that gives a stopped transaction its time.
+std::string ContentText(Actor& actor, bool sizes) {
+  const absl::StatusOr<Snapshot> now = actor.store().TakeSnapshot();
+  if (!now.ok()) {
+    return Word(now.status());
+  }
+  for (int attempt = 0; attempt < 4; ++attempt) {  // A listed namespace may be dropped meanwhile.
+    const absl::StatusOr<std::vector<NamespaceInfo>> all = actor.store().ListNamespaces();
+    if (!all.ok()) {
+      return Word(all.status());
+    }
+    std::string text;
+    absl::Status status;
+    for (const NamespaceInfo& info : *all) {
+      status.Update(AppendContent(actor, *now, info, sizes, &text));
+    }
+    if (status.ok()) {
+      return text;
+    }
+    if (!absl::IsNotFound(status)) {
+      return Word(status);
+    }
+  }
+  return "listed, but not there";
+}
+
+}  // namespace
+
+Step Content(bool sizes) {
+  return {sizes ? "content and sizes" : "content",
+          [=](Actor& actor) { return ContentText(actor, sizes); },
+          [=](Model& model) {
+            std::string text;
+            for (const auto& [path, content] : model.names) {
+              absl::StrAppend(&text, path, ":");
+              if (sizes) {
+                absl::StrAppend(&text, content.keys.size());
+              }
+              absl::StrAppend(&text, content.keys.Text(), ";");
+            }
+            return text;
+          }};
+}
+
+}  // namespace commy::test
