@@ -20,7 +20,7 @@
 namespace commy {
 
 namespace engine {
-class StoreImpl;
+class OpenStore;
 }
 
 // A handle to an open store. Cheap to copy; every method is safe from any thread.
@@ -139,9 +139,9 @@ class COMMY_EXPORT Store {
   [[nodiscard]] const std::string& path() const;
 
  private:
-  explicit Store(std::shared_ptr<engine::StoreImpl> impl) : impl_(std::move(impl)) {}
+  explicit Store(std::shared_ptr<engine::OpenStore> state) : state_(std::move(state)) {}
 
-  std::shared_ptr<engine::StoreImpl> impl_;
+  std::shared_ptr<engine::OpenStore> state_;
 };
 
 // Returns the structs of the file with the offset and size of each field in bytes, one a line:

@@ -8,6 +8,8 @@
 #include "api/snapshot_state.h"
 #include "api/view_state.h"
 #include "base/status.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
 #include "engine/namespace_state.h"
 #include "transactions/write_set.h"
 
@@ -51,9 +53,10 @@ absl::Status NoSuchKey() {
 absl::Status WriteKey(const engine::NamespaceState& ns, std::string_view key, index::Decider decide,
                       WriteOutcome* outcome, alloc::Purpose purpose = alloc::Purpose::kOrdinary) {
   COMMY_RETURN_IF_ERROR(transactions::CheckKey(key));
-  return ns.store->Write(ns.key, OpKind::kWrite, purpose, [&](Operation& op, const Anchor& anchor) {
-    return ns.store->IndexFor(ns.order).Write(op, anchor, key, decide, outcome);
-  });
+  return engine::Write(
+      ns.engine(), ns.key, OpKind::kWrite, purpose, [&](Operation& op, const Anchor& anchor) {
+        return ns.engine().IndexFor(ns.order).Write(op, anchor, key, decide, outcome);
+      });
 }
 
 // Reads a key and calls `use` under the pin.
@@ -65,11 +68,11 @@ absl::Status ReadKey(const engine::NamespaceState& ns, std::string_view key,
   if (options.snapshot != nullptr) {
     COMMY_ASSIGN_OR_RETURN(as_of, api::SnapshotState::AsOfSnapshot(options.snapshot, *ns.store));
   }
-  return ns.store->Read(ns.key, [&](Lane& lane, const Anchor& anchor) -> absl::Status {
+  return engine::Read(ns.engine(), ns.key, [&](Lane& lane, const Anchor& anchor) -> absl::Status {
     RecordView found;
     COMMY_RETURN_IF_ERROR(ns.order == Order::kHash
-                              ? ns.store->hash_index().Find(anchor, key, as_of, &found)
-                              : ns.store->ordered_index().Find(anchor, key, as_of, &found));
+                              ? ns.engine().hash_index.Find(anchor, key, as_of, &found)
+                              : ns.engine().ordered_index.Find(anchor, key, as_of, &found));
     return use(lane, found);
   });
 }
@@ -141,7 +144,7 @@ absl::StatusOr<View> Namespace::GetView(std::string_view key, ReadOptions option
           return NoSuchKey();
         }
         COMMY_ASSIGN_OR_RETURN(const process::Session::ViewPin pin,
-                               state_->store->session().TakeViewPin(lane));
+                               state_->engine().session.TakeViewPin(lane));
         view = std::make_unique<api::ViewState>(state_->store, pin);
         value = found.value;
         return absl::OkStatus();
@@ -158,7 +161,7 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
   for (std::size_t first = 0; first < keys.size(); first += kGroup) {
     const std::size_t end = std::min(first + kGroup, keys.size());
     const auto prefetch = [&](Lane&, const Anchor& anchor) -> absl::Status {
-      const index::HashIndex& index = state_->store->hash_index();
+      const index::HashIndex& index = state_->engine().hash_index;
       std::array<std::uint64_t, kGroup> hashes{};
       for (std::size_t i = first; i < end; ++i) {
         hashes.at(i - first) = index.Hash(keys[i]);
@@ -170,7 +173,7 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
       return absl::OkStatus();
     };
     if (state_->order == Order::kHash) {
-      (void)state_->store->Read(state_->key, prefetch);
+      (void)engine::Read(state_->engine(), state_->key, prefetch);
     }
     for (std::size_t i = first; i < end; ++i) {
       values.push_back(Get(keys[i], options));
@@ -182,8 +185,8 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
 absl::StatusOr<std::uint64_t> Namespace::Size() const {
   std::uint64_t size = 0;
   COMMY_RETURN_IF_ERROR(
-      state_->store->Read(state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(size, state_->store->IndexFor(state_->order).Size(anchor));
+      engine::Read(state_->engine(), state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+        COMMY_ASSIGN_OR_RETURN(size, state_->engine().IndexFor(state_->order).Size(anchor));
         return absl::OkStatus();
       }));
   return size;
@@ -332,7 +335,7 @@ absl::StatusOr<bool> Namespace::Update(
 absl::StatusOr<absl::Duration> Namespace::DefaultTtl() const {
   std::int64_t ttl_ns = 0;
   COMMY_RETURN_IF_ERROR(
-      state_->store->Read(state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+      engine::Read(state_->engine(), state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
         ttl_ns = static_cast<std::int64_t>(
             anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
         return absl::OkStatus();
@@ -341,11 +344,11 @@ absl::StatusOr<absl::Duration> Namespace::DefaultTtl() const {
 }
 
 absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {
-  return state_->store->SetDefaultTtl(state_->key, ttl);
+  return engine::SetDefaultTtl(state_->engine(), state_->key, ttl);
 }
 
 absl::Status Namespace::Clear() const {
-  return state_->store->Clear(state_->key);
+  return engine::Clear(state_->engine(), state_->key);
 }
 
 // --- Views -----------------------------------------------------------------------------------

@@ -4,6 +4,8 @@
 #include "api/scan_state.h"
 #include "api/snapshot_state.h"
 #include "base/status.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
 #include "transactions/write_set.h"
 
 namespace commy {
@@ -105,11 +107,11 @@ bool ScanState::Wanted(std::string_view key) const {
 }
 
 absl::Status ScanState::StepInHash(absl::FunctionRef<bool(const versions::RecordView&)> use) {
-  return ns_->store->Read(
-      ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
+  return engine::Read(
+      ns_->engine(), ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
         bool wants_more = true;
         COMMY_ASSIGN_OR_RETURN(const bool more,
-                               ns_->store->hash_index().ScanSegment(
+                               ns_->engine().hash_index.ScanSegment(
                                    anchor, as_of_, &cursor_, [&](const versions::RecordView& view) {
                                      if (wants_more && Wanted(view.key)) {
                                        wants_more = use(view);
@@ -121,9 +123,9 @@ absl::Status ScanState::StepInHash(absl::FunctionRef<bool(const versions::Record
 }
 
 absl::Status ScanState::StepInOrder(absl::FunctionRef<bool(const versions::RecordView&)> use) {
-  return ns_->store->Read(
-      ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(const bool more, ns_->store->ordered_index().ScanLeaf(
+  return engine::Read(
+      ns_->engine(), ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
+        COMMY_ASSIGN_OR_RETURN(const bool more, ns_->engine().ordered_index.ScanLeaf(
                                                     anchor, as_of_, options_.reverse, &at_,
                                                     [&](const versions::RecordView& view) {
                                                       return Wanted(view.key) && use(view);
@@ -142,7 +144,7 @@ absl::Status ScanState::Begin() {
   } else if (options_.snapshot != nullptr) {
     COMMY_ASSIGN_OR_RETURN(as_of_, SnapshotState::AsOfSnapshot(options_.snapshot, *ns_->store));
   } else if (options_.consistent) {
-    COMMY_ASSIGN_OR_RETURN(own_, ns_->store->TakeSnapshot());
+    COMMY_ASSIGN_OR_RETURN(own_, versions::TakeSnapshot(ns_->engine().session));
     as_of_ = {own_->time, own_->store_ns};
   }
   return absl::OkStatus();
@@ -150,7 +152,7 @@ absl::Status ScanState::Begin() {
 
 void ScanState::ReleaseOwn() {
   if (own_.has_value()) {
-    ns_->store->ReleaseSnapshot(*own_);
+    versions::ReleaseSnapshot(ns_->engine().session, *own_);
     own_.reset();
   }
 }
@@ -183,7 +185,7 @@ absl::Status ScanState::FillBatch() {
     entry.ttl_ = absl::InfiniteDuration();
     if (view.record->expiry_ns != 0) {
       const std::int64_t now =
-          as_of_.store_ns != 0 ? as_of_.store_ns : ns_->store->session().clock().NowNs();
+          as_of_.store_ns != 0 ? as_of_.store_ns : ns_->engine().session.clock().NowNs();
       entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
     }
     cut_ = yielded_ + batch_.size() >= limit;
@@ -262,10 +264,10 @@ bool ScanState::TakeOwn() {
   }
   own_entry_.key_ = key;
   own_entry_.value_ = write.value;
-  const std::int64_t expiry_ns = ns_->store->ExpiryFor(ns_->key, write.expiry_ns);
+  const std::int64_t expiry_ns = engine::ExpiryFor(ns_->engine(), ns_->key, write.expiry_ns);
   own_entry_.ttl_ = expiry_ns == 0
                         ? absl::InfiniteDuration()
-                        : absl::Nanoseconds(expiry_ns - ns_->store->session().clock().NowNs());
+                        : absl::Nanoseconds(expiry_ns - ns_->engine().session.clock().NowNs());
   entry_ = &own_entry_;
   ++yielded_;
   return true;

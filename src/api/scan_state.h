@@ -99,7 +99,8 @@ class ScanState {
   const Entry* entry_ = nullptr;
 
   std::optional<transactions::ScanWithin> within_;
-  std::vector<std::pair<std::string, transactions::PendingWrite>> writes_;  // In the order of the scan.
+  std::vector<std::pair<std::string, transactions::PendingWrite>>
+      writes_;  // In the order of the scan.
   std::size_t writes_next_ = 0;
   Entry own_entry_;
 };

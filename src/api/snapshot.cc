@@ -9,14 +9,15 @@ namespace commy {
 namespace api {
 
 absl::StatusOr<versions::AsOf> SnapshotState::AsOfSnapshot(const Snapshot* snapshot,
-                                                           const engine::StoreImpl& store) {
+                                                           const engine::OpenStore& store) {
   const SnapshotState* const state = snapshot->state_.get();
   if (state == nullptr) {
     return base::InvalidArgument("the snapshot was moved from");
   }
   if (state->store_.get() != &store) {
     return base::InvalidArgument(store.path(), ": the snapshot is of another store, ",
-                                 state->store_->path(), ", or of another Open() of this one");
+                                 state->store_->engine().path,
+                                 ", or of another Open() of this one");
   }
   return versions::AsOf{state->held_.time, state->held_.store_ns};
 }
@@ -36,8 +37,9 @@ absl::Time Snapshot::taken() const {
 }
 
 absl::StatusOr<Snapshot> Store::TakeSnapshot() const {
-  COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held, impl_->TakeSnapshot());
-  return Snapshot(std::make_unique<api::SnapshotState>(impl_, held));
+  COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held,
+                         versions::TakeSnapshot(state_->engine().session));
+  return Snapshot(std::make_unique<api::SnapshotState>(state_, held));
 }
 
 }  // namespace commy

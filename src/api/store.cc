@@ -1,68 +1,72 @@
 // The public Store.
 #include "commy/store.h"
 
+#include "api/open.h"
 #include "base/status.h"
 #include "base/version.h"
+#include "engine/lifecycle.h"
 #include "engine/namespace_state.h"
+#include "inspect/check.h"
 #include "inspect/describe_layout.h"
+#include "inspect/stats.h"
 
 namespace commy {
 
 absl::StatusOr<Store> Store::Open(const std::string& path, const Options& options) {
-  COMMY_ASSIGN_OR_RETURN(std::shared_ptr<engine::StoreImpl> impl,
-                         engine::StoreImpl::Open(platform::Platform::Real(), path, options));
-  return Store(std::move(impl));
+  COMMY_ASSIGN_OR_RETURN(std::shared_ptr<engine::OpenStore> state,
+                         api::Open(platform::Platform::Real(), path, options));
+  return Store(std::move(state));
 }
 
 absl::Status Store::Close() {
-  return impl_->Close();
+  return state_->Close();
 }
 
 absl::StatusOr<Namespace> Store::OpenNamespace(std::string_view path,
                                                NamespaceOptions options) const {
-  COMMY_ASSIGN_OR_RETURN(const auto found, impl_->OpenNamespace(path, options));
+  COMMY_ASSIGN_OR_RETURN(const auto found, engine::OpenNamespace(state_->engine(), path, options));
   return Namespace(std::make_shared<engine::NamespaceState>(
-      engine::NamespaceState{impl_, found.first, std::string(path), found.second}));
+      engine::NamespaceState{state_, found.first, std::string(path), found.second}));
 }
 
 absl::Status Store::DropNamespace(std::string_view path) const {
-  return impl_->DropNamespace(path);
+  return engine::DropNamespace(state_->engine(), path);
 }
 
 absl::Status Store::RenameNamespace(std::string_view from, std::string_view to) const {
-  return impl_->RenameNamespace(from, to);
+  return engine::RenameNamespace(state_->engine(), from, to);
 }
 
 absl::StatusOr<std::vector<NamespaceInfo>> Store::ListNamespaces(std::string_view prefix) const {
-  return impl_->ListNamespaces(prefix);
+  return engine::ListNamespaces(state_->engine(), prefix);
 }
 
 absl::StatusOr<std::vector<ParticipantInfo>> Store::ParticipantsOf(const std::string& path) {
-  return engine::StoreImpl::ParticipantsOf(platform::Platform::Real(), path);
+  return inspect::ParticipantsOf(platform::Platform::Real(), path);
 }
 
 absl::StatusOr<std::vector<ParticipantInfo>> Store::Participants() const {
-  return impl_->Participants();
+  return inspect::Participants(state_->engine());
 }
 
 absl::StatusOr<StoreStats> Store::Stats() const {
-  return impl_->Stats();
+  return inspect::Stats(*state_);
 }
 absl::StatusOr<MemoryInfo> Store::Memory() const {
-  return impl_->Memory();
+  return inspect::Memory(state_->engine());
 }
 absl::StatusOr<CheckReport> Store::Check() const {
-  return impl_->Check();
+  return inspect::Check(state_->engine());
 }
 
 absl::Status Store::Sync() const {
-  const process::Session::Call call(impl_->session());
+  const process::Session::Call call(state_->engine().session);
   COMMY_RETURN_IF_ERROR(call.status());
-  return impl_->session().Sync();
+  return state_->engine().session.Sync();
 }
 
 const std::string& Store::path() const {
-  return impl_->path();
+  return state_->engine().path;
 }
 
 std::string DescribeLayout() {

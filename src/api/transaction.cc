@@ -122,17 +122,18 @@ std::uint64_t Transaction::commit_time() const {
 
 absl::StatusOr<Transaction> Store::Begin(TransactOptions options) const {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline,
-                         transactions::DeadlineOf(*impl_, options.timeout));
-  COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held, impl_->TakeSnapshot());
+                         transactions::DeadlineOf(state_->engine(), options.timeout));
+  COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held,
+                         versions::TakeSnapshot(state_->engine().session));
   return Transaction(std::make_unique<transactions::TransactionState>(
-      impl_, IsolationWord(options.isolation), deadline, held, held.time, 0));
+      state_, IsolationWord(options.isolation), deadline, held, held.time, 0));
 }
 
 absl::Status Store::Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
                              TransactOptions options) const {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline,
-                         transactions::DeadlineOf(*impl_, options.timeout));
-  platform::Platform& platform = impl_->session().platform();
+                         transactions::DeadlineOf(state_->engine(), options.timeout));
+  platform::Platform& platform = state_->engine().session.platform();
   std::uint64_t age = 0;
   for (int attempt = 0;; ++attempt) {
     const std::int64_t left_ns = deadline - platform.MonotonicNs();
@@ -141,10 +142,11 @@ absl::Status Store::Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
           absl::StrCat("the transaction met a conflict ", attempt,
                        " times, and its time is over; nothing was changed"));
     }
-    COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held, impl_->TakeSnapshot());
+    COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held,
+                           versions::TakeSnapshot(state_->engine().session));
     age = attempt == 0 ? held.time : age;
     Transaction txn(std::make_unique<transactions::TransactionState>(
-        impl_, IsolationWord(options.isolation), deadline, held, age,
+        state_, IsolationWord(options.isolation), deadline, held, age,
         static_cast<std::uint32_t>(attempt)));
     absl::Status status = body(txn);
     if (status.ok()) {
@@ -182,11 +184,11 @@ std::uint64_t WriteBatch::size() const {
 }
 
 absl::Status Store::Write(WriteBatch batch) const {
-  return transactions::Write(*impl_, std::move(batch.state_));
+  return transactions::Write(state_->engine(), std::move(batch.state_));
 }
 
 absl::Status Namespace::Write(WriteBatch batch) const {
-  return transactions::Write(*state_->store, std::move(batch.state_));
+  return transactions::Write(state_->engine(), std::move(batch.state_));
 }
 
 }  // namespace commy

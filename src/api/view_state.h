@@ -5,20 +5,20 @@
 #include <utility>
 
 #include "commy/namespace.h"
-#include "engine/store_impl.h"
+#include "engine/open_store.h"
 
 namespace commy::api {
 
 class ViewState {
  public:
-  ViewState(std::shared_ptr<engine::StoreImpl> store, process::Session::ViewPin pin)
+  ViewState(std::shared_ptr<engine::OpenStore> store, process::Session::ViewPin pin)
       : store_(std::move(store)), pin_(pin) {}
   ViewState(const ViewState&) = delete;
   ViewState& operator=(const ViewState&) = delete;
-  ~ViewState() { store_->session().ReleaseView(pin_); }
+  ~ViewState() { store_->engine().session.ReleaseView(pin_); }
 
  private:
-  std::shared_ptr<engine::StoreImpl> store_;
+  std::shared_ptr<engine::OpenStore> store_;
   process::Session::ViewPin pin_;
 };
 

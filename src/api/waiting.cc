@@ -8,6 +8,7 @@
 
 #include "base/status.h"
 #include "commy/namespace.h"
+#include "engine/access.h"
 #include "engine/namespace_state.h"
 #include "transactions/write_set.h"
 
@@ -36,9 +37,9 @@ void Pause(std::int64_t pause_ns) {
 // Does C1 or K1 with the namespace's object. Aborted: being dropped.
 absl::Status WithObject(const engine::NamespaceState& ns,
                         absl::FunctionRef<void(index::NamespaceObject&)> use) {
-  return ns.store->Read(ns.key, [&](Lane&, const Anchor& anchor) -> absl::Status {
+  return engine::Read(ns.engine(), ns.key, [&](Lane&, const Anchor& anchor) -> absl::Status {
     use(*anchor.object);
-    return ns.store->IndexFor(ns.order).RootOffset(anchor).status();
+    return ns.engine().IndexFor(ns.order).RootOffset(anchor).status();
   });
 }
 
@@ -52,10 +53,10 @@ void Sleep(platform::Platform& platform, const std::uint32_t* word, std::uint32_
 // looked at for nothing.
 absl::Status SleepWhile(const engine::NamespaceState& ns, std::uint64_t generation,
                         std::int64_t wait_ns) {
-  process::Session& session = ns.store->session();
+  process::Session& session = ns.engine().session;
   const process::Session::Call call(session);
   COMMY_RETURN_IF_ERROR(call.status());
-  const auto* const object = ns.store->region().At<index::NamespaceObject>(ns.key.object);
+  const auto* const object = ns.engine().region.At<index::NamespaceObject>(ns.key.object);
   if (object != nullptr) {
     Sleep(session.platform(), index::FutexOf(*object), index::FutexValue(generation), wait_ns);
   }
@@ -66,7 +67,7 @@ absl::Status SleepWhile(const engine::NamespaceState& ns, std::uint64_t generati
 class KeyWaiter {
  public:
   KeyWaiter(const engine::NamespaceState& ns, std::string_view key)
-      : ns_(ns), hash_(ns.store->IndexFor(ns.order).Hash(key)) {}
+      : ns_(ns), hash_(ns.engine().IndexFor(ns.order).Hash(key)) {}
 
   // K1, K2.
   absl::Status Arm() {
@@ -75,7 +76,7 @@ class KeyWaiter {
   }
   // K4. Returns whether somebody told.
   absl::StatusOr<bool> Sleep(std::int64_t wait_ns) {
-    process::Session& session = ns_.store->session();
+    process::Session& session = ns_.engine().session;
     const process::Session::Call call(session);
     COMMY_RETURN_IF_ERROR(call.status());
     commy::Sleep(session.platform(), &Word().raw, armed_, wait_ns);
@@ -89,7 +90,7 @@ class KeyWaiter {
 
  private:
   [[nodiscard]] region::Shared32& Word() const {
-    return index::KeyWord(ns_.store->region(), ns_.key.id, hash_);
+    return index::KeyWord(ns_.engine().region, ns_.key.id, hash_);
   }
 
   const engine::NamespaceState& ns_;
@@ -110,7 +111,7 @@ absl::StatusOr<ChangeToken> Namespace::Changes() const {
 
 absl::StatusOr<ChangeToken> Namespace::WaitForChange(ChangeToken seen,
                                                      absl::Duration timeout) const {
-  platform::Platform& platform = state_->store->session().platform();
+  platform::Platform& platform = state_->engine().session.platform();
   const std::int64_t deadline_ns = DeadlineNs(platform.MonotonicNs(), timeout);
   for (bool napped = false; true;) {
     const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
@@ -140,7 +141,7 @@ absl::StatusOr<ChangeToken> Namespace::WaitForChange(ChangeToken seen,
 absl::StatusOr<std::string> Namespace::GetOrWait(std::string_view key,
                                                  absl::Duration timeout) const {
   COMMY_RETURN_IF_ERROR(transactions::CheckKey(key));
-  platform::Platform& platform = state_->store->session().platform();
+  platform::Platform& platform = state_->engine().session.platform();
   const std::int64_t deadline_ns = DeadlineNs(platform.MonotonicNs(), timeout);
   KeyWaiter waiter(*state_, key);
   while (true) {

@@ -4,16 +4,23 @@
 #include <memory>
 #include <string>
 
+#include "absl/status/status.h"
+
 #include "commy/options.h"
-#include "engine/store_impl.h"
+#include "engine/open_store.h"
 
 namespace commy::engine {
 
 struct NamespaceState {
-  std::shared_ptr<StoreImpl> store;
+  std::shared_ptr<OpenStore> store;
   NamespaceKey key;
   std::string path;
   Order order = Order::kHash;
+
+  [[nodiscard]] const Engine& engine() const { return store->engine(); }
 };
+
+// InvalidArgument unless the namespace is of this very Open().
+absl::Status CheckOwn(const Engine& engine, const NamespaceState& ns);
 
 }  // namespace commy::engine

@@ -1,11 +1,13 @@
-// What to do about a full store, and what to say about it.
+#include "engine/room.h"
+
 #include <algorithm>
 #include <string>
 
 #include "absl/time/time.h"
 
 #include "base/status.h"
-#include "engine/store_impl.h"
+#include "engine/lifecycle.h"
+#include "engine/maintenance.h"
 
 namespace commy::engine {
 namespace {
@@ -13,62 +15,67 @@ namespace {
 // Another thread may have taken what was found. What makes room is worth more tries.
 constexpr int kAttempts = 2;
 constexpr int kMakesRoomAttempts = 8;
+// kMore does not count as an attempt so often.
+constexpr int kMoreRoomMax = 20;
 // What the expiry sweep may take of an operation's time.
 constexpr std::int64_t kExpiryForRoomNs = 50'000'000;
 
+// How often what has such a purpose is tried again.
+int RoomAttempts(alloc::Purpose purpose) {
+  return purpose == alloc::Purpose::kOrdinary ? kAttempts : kMakesRoomAttempts;
+}
+
 }  // namespace
 
-absl::Status StoreImpl::WithRoom(alloc::Purpose purpose,
-                                 absl::FunctionRef<absl::Status()> attempt) {
+absl::Status WithRoom(const Engine& engine, alloc::Purpose purpose,
+                      absl::FunctionRef<absl::Status()> attempt) {
   absl::Status status = attempt();
   int more = 0;
   for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose);) {
-    const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
+    const absl::StatusOr<process::Lane*> lane = engine.session.ThisLane();
     if (!lane.ok()) {
       break;
     }
-    const Room room = FindRoom(**lane, more);
+    const Room room = FindRoom(engine, **lane, more);
     if (room == Room::kNone) {
       break;
     }
     again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
     status = attempt();
   }
-  return absl::IsResourceExhausted(status) ? WhyFull(status, purpose) : status;
+  return absl::IsResourceExhausted(status) ? WhyFull(engine, status, purpose) : status;
 }
 
-int StoreImpl::RoomAttempts(alloc::Purpose purpose) {
-  return purpose == alloc::Purpose::kOrdinary ? kAttempts : kMakesRoomAttempts;
-}
-
-StoreImpl::Room StoreImpl::FindRoom(const process::Lane& lane, int more_before) {
+Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before) {
   if (lane.active()) {
     return Room::kNone;  // Inside a callback: what it reads is pinned.
   }
-  const process::Session::Call call(*session_);  // There is no operation that Close() waits for.
+  const process::Session::Call call(
+      engine.session);  // There is no operation that Close() waits for.
   if (!call.status().ok()) {
     return Room::kNone;
   }
-  (void)session_->RecoverDead();
-  (void)BuryDead(session_->platform().MonotonicNs() + kTendBudgetNs);
-  const bool more =
-      ExpireKeys({.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
-  TendNamespaces(session_->platform().MonotonicNs() + kTendBudgetNs);
+  (void)engine.session.RecoverDead();
+  (void)RemoveDropped(engine, engine.session.platform().MonotonicNs() + Maintenance::kBudgetNs);
+  const bool more = engine.maintenance.expiry().Run(
+      {.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
+  engine.maintenance.MaintainNamespaces(engine.session.platform().MonotonicNs() +
+                                        Maintenance::kBudgetNs);
   // What was deleted comes free, then the spans that are empty by that, and then these. If somebody is put off
   // its processor for so long that the epoch stands still, the next attempt may find it moved.
-  (void)session_->MoveEpochs();
-  if (allocator_.EmptyOthers()) {
-    (void)session_->MoveEpochs();
+  (void)engine.session.MoveEpochs();
+  if (engine.allocator.EmptyOthers()) {
+    (void)engine.session.MoveEpochs();
   }
   return more ? Room::kMore : Room::kSome;
 }
 
-absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose) const {
-  const process::Session::Call call(*session_);
+absl::Status WhyFull(const Engine& engine, const absl::Status& full, alloc::Purpose purpose) {
+  const process::Session::Call call(engine.session);
   if (!call.status().ok()) {
     return full;
   }
-  const std::vector<versions::SnapshotInfo> held = versions::ListSnapshots(session_->region());
+  const std::vector<versions::SnapshotInfo> held = versions::ListSnapshots(engine.region);
   const auto oldest = std::min_element(held.begin(), held.end(), [](const auto& a, const auto& b) {
     return a.store_ns < b.store_ns;
   });
@@ -76,13 +83,13 @@ absl::Status StoreImpl::WhyFull(const absl::Status& full, alloc::Purpose purpose
     return full;
   }
   std::string holder = "a process";
-  for (const process::ParticipantInfo& each : session_->Participants()) {
+  for (const process::ParticipantInfo& each : engine.session.Participants()) {
     if (each.owner == oldest->owner) {
       holder = absl::StrCat("process ", each.pid, " (", each.name, ")");
     }
   }
-  const absl::Duration age =
-      absl::Nanoseconds(std::max<std::int64_t>(0, session_->clock().NowNs() - oldest->store_ns));
+  const absl::Duration age = absl::Nanoseconds(
+      std::max<std::int64_t>(0, engine.session.clock().NowNs() - oldest->store_ns));
   return base::ResourceExhausted(
       full.message(), "; what a snapshot sees is kept, and ", holder, " has held one for ",
       absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),

@@ -1,17 +1,16 @@
-// Walks the whole file.
-//
 // With writers about, a walk sees things half moved: a block that was published behind its back
 // looks leaked, one that was retired in front of it looks reachable but free. Each of these is
 // gone when one looks again, so only what two walks agree on is reported.
+#include "inspect/check.h"
+
 #include <algorithm>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 
 #include "base/status.h"
-#include "engine/store_impl.h"
 
-namespace commy::engine {
+namespace commy::inspect {
 namespace {
 
 using process::NoteKind;
@@ -37,9 +36,9 @@ void CollectTransaction(const versions::Intents& intents, std::uint64_t head_off
   (void)intents.ForEachPage(head_offset, [&](std::uint64_t page) { noted->insert(page); });
 }
 
-void CollectNotes(StoreImpl& store, absl::flat_hash_set<std::uint64_t>* noted) {
-  region::Region& region = store.region();
-  const versions::Intents intents(region, store.session().platform());
+void CollectNotes(const engine::Engine& engine, absl::flat_hash_set<std::uint64_t>* noted) {
+  region::Region& region = engine.region;
+  const versions::Intents intents(region, engine.session.platform());
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     for (const region::Shared64& word : region.lane(i).notes) {
       const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
@@ -57,26 +56,26 @@ void CollectNotes(StoreImpl& store, absl::flat_hash_set<std::uint64_t>* noted) {
 
 class Walker {
  public:
-  explicit Walker(StoreImpl& store) : store_(store) {}
+  explicit Walker(const engine::Engine& engine) : engine_(engine) {}
 
   absl::StatusOr<Walk> Run() {
-    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store_.session().ThisLane());
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine_.session.ThisLane());
     const process::Pin pin(*lane);
     if (!pin.entered()) {
-      return store_.session().CheckUsable();
+      return engine_.session.CheckUsable();
     }
-    CollectNotes(store_, &noted_);
+    CollectNotes(engine_, &noted_);
     absl::flat_hash_map<std::uint64_t, std::uint64_t> used;
-    store_.allocator().ForEachBlock([&](const alloc::BlockInfo& block) {
+    engine_.allocator.ForEachBlock([&](const alloc::BlockInfo& block) {
       if (block.used) {
         used.emplace(block.offset_bytes, block.size_bytes);
       }
     });
-    for (std::string& fault : store_.allocator().SpanFaults()) {
+    for (std::string& fault : engine_.allocator.SpanFaults()) {
       Fault(std::move(fault));
     }
     COMMY_RETURN_IF_ERROR(WalkCatalog());
-    CollectNotes(store_, &noted_);
+    CollectNotes(engine_, &noted_);
     walk_.report.blocks_used = used.size();
     walk_.report.blocks_reachable = reached_.size();
     for (const auto& [offset, size] : used) {
@@ -85,7 +84,7 @@ class Walker {
       }
       if (noted_.contains(offset)) {
         ++walk_.report.blocks_in_flight;
-      } else if (store_.allocator().IsUsed(offset)) {
+      } else if (engine_.allocator.IsUsed(offset)) {
         walk_.leaks.emplace(offset, size);
       }
     }
@@ -104,7 +103,7 @@ class Walker {
       Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable twice"));
       return false;
     }
-    if (!store_.allocator().IsUsed(offset)) {
+    if (!engine_.allocator.IsUsed(offset)) {
       Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable but not in use"));
     }
     walk_.report.records += kind == NoteKind::kRecord ? 1 : 0;
@@ -112,7 +111,7 @@ class Walker {
   }
 
   absl::Status WalkCatalog() {
-    namespaces::Catalog& catalog = store_.catalog();
+    const namespaces::Catalog& catalog = engine_.catalog;
     const absl::Status blocks =
         catalog.WalkBlocks([&](NoteKind kind, std::uint64_t offset) { Reach(kind, offset); });
     std::vector<std::uint64_t> objects;
@@ -141,7 +140,7 @@ class Walker {
     }
     index::Anchor anchor;
     anchor.offset = object;
-    anchor.object = store_.region().At<index::NamespaceObject>(object);
+    anchor.object = engine_.region.At<index::NamespaceObject>(object);
     if (anchor.object == nullptr) {
       return;
     }
@@ -151,7 +150,7 @@ class Walker {
       Fault(absl::StrCat("namespace ", anchor.id & index::kIdMask, ": unknown order ", order));
       return;
     }
-    const absl::Status walked = store_.IndexOf(anchor).Walk(
+    const absl::Status walked = engine_.IndexOf(anchor).Walk(
         anchor, [&](NoteKind kind, std::uint64_t offset) { return Reach(kind, offset); },
         [&](const std::string& fault) { Fault(fault); }, &walk_.report.keys);
     if (!walked.ok()) {
@@ -159,7 +158,7 @@ class Walker {
     }
   }
 
-  StoreImpl& store_;
+  const engine::Engine& engine_;
   Walk walk_;
   absl::flat_hash_set<std::uint64_t> noted_;
   absl::flat_hash_set<std::uint64_t> reached_;
@@ -174,15 +173,15 @@ void Intersect(Walk& walk, const Walk& other) {
 
 }  // namespace
 
-absl::StatusOr<CheckReport> StoreImpl::Check() {
-  const process::Session::Call call(*session_);
+absl::StatusOr<CheckReport> Check(const engine::Engine& engine) {
+  const process::Session::Call call(engine.session);
   COMMY_RETURN_IF_ERROR(call.status());
-  if (!session_->read_only()) {
-    COMMY_RETURN_IF_ERROR(session_->RecoverDead());
+  if (!engine.session.read_only()) {
+    COMMY_RETURN_IF_ERROR(engine.session.RecoverDead());
   }
-  COMMY_ASSIGN_OR_RETURN(Walk walk, Walker(*this).Run());
+  COMMY_ASSIGN_OR_RETURN(Walk walk, Walker(engine).Run());
   for (int again = 1; again < kWalksMax && (!walk.faults.empty() || !walk.leaks.empty()); ++again) {
-    COMMY_ASSIGN_OR_RETURN(Walk next, Walker(*this).Run());
+    COMMY_ASSIGN_OR_RETURN(Walk next, Walker(engine).Run());
     Intersect(next, walk);
     walk = std::move(next);
   }
@@ -201,4 +200,4 @@ absl::StatusOr<CheckReport> StoreImpl::Check() {
   return report;
 }
 
-}  // namespace commy::engine
+}  // namespace commy::inspect

@@ -1,15 +1,16 @@
-// Who holds snapshots, and what is kept for them.
+#include "inspect/snapshot_uses.h"
+
 #include <algorithm>
 
 #include "base/status.h"
-#include "engine/store_impl.h"
+#include "engine/access.h"
 
-namespace commy::engine {
+namespace commy::inspect {
 namespace {
 
 // The times of one owner, ascending, and what they add up to.
 struct Holding {
-  StoreImpl::SnapshotUse use;
+  SnapshotUse use;
   std::vector<std::uint64_t> times;
 
   void Add(const versions::SnapshotInfo& held) {
@@ -28,12 +29,12 @@ struct Holding {
 
 }  // namespace
 
-absl::StatusOr<StoreImpl::SnapshotUses> StoreImpl::UsesOfSnapshots() {
-  const process::Session::Call call(*session_);
+absl::StatusOr<SnapshotUses> UsesOfSnapshots(const engine::Engine& engine) {
+  const process::Session::Call call(engine.session);
   COMMY_RETURN_IF_ERROR(call.status());
   std::vector<Holding> owners;
   Holding all;
-  for (const versions::SnapshotInfo& held : versions::ListSnapshots(region())) {
+  for (const versions::SnapshotInfo& held : versions::ListSnapshots(engine.region)) {
     if (held.time == 0) {
       continue;  // Still being taken.
     }
@@ -48,16 +49,16 @@ absl::StatusOr<StoreImpl::SnapshotUses> StoreImpl::UsesOfSnapshots() {
     all.Add(held);
   }
   if (all.use.count != 0) {
-    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session_->ThisLane());
+    COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine.session.ThisLane());
     const process::Pin pin(*lane);
     if (!pin.entered()) {
-      return session_->CheckUsable();
+      return engine.session.CheckUsable();
     }
-    COMMY_RETURN_IF_ERROR(catalog_.ForEach("", [&](std::string_view, std::uint64_t object) {
-      const absl::StatusOr<index::Anchor> anchor = AnchorAt(object);
+    COMMY_RETURN_IF_ERROR(engine.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
+      const absl::StatusOr<index::Anchor> anchor = engine::AnchorAt(engine, object);
       if (anchor.ok()) {
         // One that is being dropped keeps nothing for anybody.
-        (void)IndexOf(*anchor).ForEachOld(*anchor, [&](const index::OldVersion& old) {
+        (void)engine.IndexOf(*anchor).ForEachOld(*anchor, [&](const index::OldVersion& old) {
           all.Add(old);
           for (Holding& holding : owners) {
             holding.Add(old);
@@ -75,4 +76,4 @@ absl::StatusOr<StoreImpl::SnapshotUses> StoreImpl::UsesOfSnapshots() {
   return uses;
 }
 
-}  // namespace commy::engine
+}  // namespace commy::inspect

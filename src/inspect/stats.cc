@@ -1,4 +1,5 @@
-// What a store tells about itself.
+#include "inspect/stats.h"
+
 #include <algorithm>
 #include <memory>
 #include <optional>
@@ -6,9 +7,10 @@
 #include "absl/strings/escaping.h"
 
 #include "base/status.h"
-#include "engine/store_impl.h"
+#include "engine/lifecycle.h"
+#include "inspect/snapshot_uses.h"
 
-namespace commy::engine {
+namespace commy::inspect {
 namespace {
 
 std::string_view Describe(process::OpKind kind) {
@@ -68,21 +70,31 @@ ParticipantInfo ToPublic(const process::ParticipantInfo& found, std::int64_t now
   return info;
 }
 
+// Retired blocks that the present epoch does not let anybody reuse; 0 where no lane is left.
+std::uint64_t WaitingBytes(const engine::Engine& engine) {
+  const absl::StatusOr<process::Lane*> lane = engine.session.ThisLane();
+  if (!lane.ok()) {
+    return 0;  // As above: the rest is worth knowing.
+  }
+  const process::Pin pin(**lane);
+  return pin.entered() ? engine.allocator.Stats().bytes_waiting : 0;
+}
+
 }  // namespace
 
-absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
-  const process::Session::Call call(*session_);
+absl::StatusOr<std::vector<ParticipantInfo>> Participants(const engine::Engine& engine) {
+  const process::Session::Call call(engine.session);
   COMMY_RETURN_IF_ERROR(call.status());
-  const std::int64_t now = session_->platform().WallNs();
+  const std::int64_t now = engine.session.platform().WallNs();
   // Without it the rest is still worth knowing: that all lanes are taken, say.
-  const SnapshotUses uses = UsesOfSnapshots().value_or(SnapshotUses());
+  const SnapshotUses uses = UsesOfSnapshots(engine).value_or(SnapshotUses());
   std::optional<std::uint64_t> waiting_bytes;  // Looked up only if somebody holds them back.
   std::vector<ParticipantInfo> all;
-  for (const process::ParticipantInfo& found : session_->Participants()) {
+  for (const process::ParticipantInfo& found : engine.session.Participants()) {
     ParticipantInfo info = ToPublic(found, now);
     if (found.pinned_for_ns != 0) {
       if (!waiting_bytes.has_value()) {
-        waiting_bytes = WaitingBytes();
+        waiting_bytes = WaitingBytes(engine);
       }
       info.held_back_bytes = *waiting_bytes;
     }
@@ -92,7 +104,7 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
     if (held != uses.owners.end()) {
       info.snapshots = held->count;
       info.oldest_snapshot_age = absl::Nanoseconds(
-          std::max<std::int64_t>(0, session_->clock().NowNs() - held->oldest_store_ns));
+          std::max<std::int64_t>(0, engine.session.clock().NowNs() - held->oldest_store_ns));
       info.snapshot_kept_bytes = held->kept_bytes;
     }
     all.push_back(std::move(info));
@@ -100,8 +112,8 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::Participants() {
   return all;
 }
 
-absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::ParticipantsOf(platform::Platform& platform,
-                                                                       const std::string& path) {
+absl::StatusOr<std::vector<ParticipantInfo>> ParticipantsOf(platform::Platform& platform,
+                                                            const std::string& path) {
   region::RegionOptions options;
   options.create_if_missing = false;
   options.role = region::RegionOptions::Role::kWatcher;
@@ -115,34 +127,27 @@ absl::StatusOr<std::vector<ParticipantInfo>> StoreImpl::ParticipantsOf(platform:
   return all;
 }
 
-std::uint64_t StoreImpl::WaitingBytes() {
-  const absl::StatusOr<process::Lane*> lane = session_->ThisLane();
-  if (!lane.ok()) {
-    return 0;  // As above: the rest is worth knowing.
-  }
-  const process::Pin pin(**lane);
-  return pin.entered() ? allocator_.Stats().bytes_waiting : 0;
-}
-
-absl::StatusOr<StoreStats> StoreImpl::Stats() {
-  COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, ListNamespaces(""));
-  COMMY_ASSIGN_OR_RETURN(const SnapshotUses uses, UsesOfSnapshots());
-  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session_->ThisLane());
+absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
+  const engine::Engine& engine = store.engine();
+  COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces,
+                         engine::ListNamespaces(engine, ""));
+  COMMY_ASSIGN_OR_RETURN(const SnapshotUses uses, UsesOfSnapshots(engine));
+  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine.session.ThisLane());
   const process::Pin pin(*lane);
   if (!pin.entered()) {
-    return session_->CheckUsable();
+    return engine.session.CheckUsable();
   }
-  const region::RegionHeader& header = region().header();
-  const region::Geometry& geometry = region().geometry();
-  const alloc::AllocatorStats blocks = allocator_.Stats();
+  const region::RegionHeader& header = engine.region.header();
+  const region::Geometry& geometry = engine.region.geometry();
+  const alloc::AllocatorStats blocks = engine.allocator.Stats();
   StoreStats stats;
-  stats.path = path_;
+  stats.path = engine.path;
   stats.uuid = absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(header.uuid), sizeof(header.uuid)));
   stats.format_version = region::kFormatVersion;
   stats.max_size_bytes = geometry.max_size_bytes;
   stats.file_bytes = header.size_bytes.load(std::memory_order_acquire);
-  COMMY_ASSIGN_OR_RETURN(stats.disk_bytes, region().DiskBytes());
+  COMMY_ASSIGN_OR_RETURN(stats.disk_bytes, engine.region.DiskBytes());
   stats.used_bytes = blocks.bytes_used;
   stats.retired_bytes = blocks.bytes_retired;
   stats.free_bytes = blocks.bytes_free;
@@ -152,28 +157,28 @@ absl::StatusOr<StoreStats> StoreImpl::Stats() {
   }
   stats.commit_clock = header.commit_clock.load(std::memory_order_acquire);
   stats.epoch = header.epoch.load(std::memory_order_acquire);
-  stats.participants = session_->Participants().size();
+  stats.participants = engine.session.Participants().size();
   stats.snapshots = uses.all.count;
   if (uses.all.count != 0) {
     stats.oldest_snapshot_age = absl::Nanoseconds(
-        std::max<std::int64_t>(0, session_->clock().NowNs() - uses.all.oldest_store_ns));
+        std::max<std::int64_t>(0, engine.session.clock().NowNs() - uses.all.oldest_store_ns));
   }
   stats.snapshot_kept_bytes = uses.all.kept_bytes;
   stats.stale_after = absl::Nanoseconds(geometry.stale_after_ns);
   stats.operation_timeout = absl::Nanoseconds(geometry.operation_timeout_ns);
   stats.heartbeat_interval = absl::Nanoseconds(geometry.heartbeat_interval_ns);
-  stats.differences = differences_;
+  stats.differences = store.differences();
   return stats;
 }
 
-absl::StatusOr<MemoryInfo> StoreImpl::Memory() {
-  const process::Session::Call call(*session_);
+absl::StatusOr<MemoryInfo> Memory(const engine::Engine& engine) {
+  const process::Session::Call call(engine.session);
   COMMY_RETURN_IF_ERROR(call.status());
-  const std::uint64_t data = region().SpanOffset(0);
-  region().PopulateResident(data, region().SpanOffset(region().span_count()) - data);
-  COMMY_ASSIGN_OR_RETURN(const platform::MappedMemory mapped, region().DescribeMapped());
+  const std::uint64_t data = engine.region.SpanOffset(0);
+  engine.region.PopulateResident(data, engine.region.SpanOffset(engine.region.span_count()) - data);
+  COMMY_ASSIGN_OR_RETURN(const platform::MappedMemory mapped, engine.region.DescribeMapped());
   return MemoryInfo{.resident_bytes = mapped.present_bytes,
                     .large_page_bytes = mapped.large_page_bytes};
 }
 
-}  // namespace commy::engine
+}  // namespace commy::inspect

@@ -5,6 +5,9 @@
 #include <thread>
 
 #include "base/status.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
+#include "engine/room.h"
 
 namespace commy::transactions {
 namespace {
@@ -32,22 +35,22 @@ absl::Status InTheWay() {
 
 }  // namespace
 
-Commit::Commit(engine::StoreImpl& store, const WriteSet& writes, const CommitTerms& terms)
-    : store_(store),
-      region_(store.region()),
-      intents_(store.region(), store.session().platform()),
+Commit::Commit(const engine::Engine& engine, const WriteSet& writes, const CommitTerms& terms)
+    : engine_(engine),
+      region_(engine.region),
+      intents_(engine.region, engine.session.platform()),
       writes_(writes),
       terms_(terms),
       purpose_(writes.only_deletes() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {}
 
 absl::StatusOr<std::uint64_t> Commit::Run() {
-  process::Session& session = store_.session();
+  process::Session& session = engine_.session;
   if (session.read_only()) {
-    return base::FailedPrecondition(store_.path(), ": the store was opened read-only");
+    return base::FailedPrecondition(engine_.path, ": the store was opened read-only");
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
   absl::StatusOr<std::uint64_t> time = 0;
-  const absl::Status status = store_.WithRoom(purpose_, [&] {
+  const absl::Status status = engine::WithRoom(engine_, purpose_, [&] {
     time = Attempt(*lane);
     return time.status();
   });
@@ -55,7 +58,7 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
     return status;
   }
   if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
-    return store_.AfterDrop(dropped_->key);
+    return engine::AfterDrop(engine_, dropped_->key);
   }
   return time;
 }
@@ -104,7 +107,7 @@ absl::Status Commit::BuildHead(Operation& op) {
   const std::uint64_t bytes = versions::FirstPageStart(totals) + versions::PageBytes(capacity);
   // Until it says what it is, a recoverer has nothing to do with it but give it back.
   COMMY_ASSIGN_OR_RETURN(head_offset_,
-                         store_.allocator().Allocate(op, NoteKind::kRaw, bytes, purpose_));
+                         engine_.allocator.Allocate(op, NoteKind::kRaw, bytes, purpose_));
   auto* const head = reinterpret_cast<TransactionHead*>(region_.At(head_offset_, bytes, 16));
   if (head == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(head_offset_));
@@ -137,7 +140,7 @@ absl::Status Commit::AddPage(Operation& op) {
       std::min<std::uint64_t>(writes_.size() - records_.size(), versions::kEntriesPerPage);
   const std::uint64_t bytes = versions::PageBytes(capacity);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         store_.allocator().Allocate(op, NoteKind::kRaw, bytes, purpose_));
+                         engine_.allocator.Allocate(op, NoteKind::kRaw, bytes, purpose_));
   auto* const page = reinterpret_cast<TransactionPage*>(region_.At(offset, bytes, 16));
   if (page == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -154,16 +157,16 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
                                const transactions::PendingWrite& write) {
   const std::uint64_t bytes = versions::RecordBytes(key.size(), write.value.size());
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         store_.allocator().Allocate(op, NoteKind::kRaw, bytes, purpose_));
+                         engine_.allocator.Allocate(op, NoteKind::kRaw, bytes, purpose_));
   std::byte* const block = region_.At(offset, bytes, alignof(versions::Record));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
-  versions::WriteRecord(block,
-                        {writes.ns->key.id, key, write.value,
-                         write.tombstone ? 0 : store_.ExpiryFor(writes.ns->key, write.expiry_ns),
-                         write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
-                         versions::IntentOf(head_offset_)});
+  versions::WriteRecord(
+      block, {writes.ns->key.id, key, write.value,
+              write.tombstone ? 0 : engine::ExpiryFor(engine_, writes.ns->key, write.expiry_ns),
+              write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
+              versions::IntentOf(head_offset_)});
   // Entered, it needs no note of its own.
   const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
   const TransactionEntry entry{offset, writes.ns->key.object};
@@ -195,7 +198,7 @@ absl::Status Commit::Build(Operation& op) {
 }
 
 absl::Status Commit::CheckDeadline() const {
-  return store_.session().platform().MonotonicNs() < terms_.deadline_ns
+  return engine_.session.platform().MonotonicNs() < terms_.deadline_ns
              ? absl::OkStatus()
              : absl::DeadlineExceededError(
                    "the transaction's time was over before it was committed; nothing was changed");
@@ -206,9 +209,9 @@ absl::Status Commit::CheckDeadline() const {
 absl::Status Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   index::Anchor anchor;
   dropped_ = writes.ns.get();
-  COMMY_RETURN_IF_ERROR(store_.FindAnchor(writes.ns->key, &anchor));
+  COMMY_RETURN_IF_ERROR(engine::FindAnchor(engine_, writes.ns->key, &anchor));
   op.SetObject(anchor.offset);
-  index::Index& index = store_.IndexFor(writes.ns->order);
+  index::Index& index = engine_.IndexFor(writes.ns->order);
   const versions::Installing transaction{head_, &op.lane().words().progress, terms_.snapshot_time,
                                          terms_.deadline_ns};
   std::uint64_t root_offset = 0;
@@ -311,7 +314,7 @@ void Commit::Tidy(Operation& op) {
   }
   // Whoever gets this memory next may die before it is overwritten.
   head_->list_sum.store(0, std::memory_order_release);
-  alloc::Allocator& allocator = store_.allocator();
+  alloc::Allocator& allocator = engine_.allocator;
   (void)intents_.ForEachPage(head_offset_, [&](std::uint64_t page) { allocator.Retire(op, page); });
   op.ReplaceNote(0, BlockNote(NoteKind::kRaw, head_offset_));
   allocator.Retire(op, head_offset_);
@@ -319,12 +322,12 @@ void Commit::Tidy(Operation& op) {
 
 void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t first) {
   index::Anchor anchor;
-  const bool there = store_.FindAnchor(writes.ns->key, &anchor).ok();
+  const bool there = engine::FindAnchor(engine_, writes.ns->key, &anchor).ok();
   const bool aborted = head_->status.load(std::memory_order_seq_cst) == versions::kCommitAborted;
   if (there) {
     op.SetObject(anchor.offset);
     if (!aborted) {
-      const index::Index& index = store_.IndexFor(writes.ns->order);
+      const index::Index& index = engine_.IndexFor(writes.ns->order);
       for (const auto& [key, write] : writes.keys) {
         if (!write.tombstone) {
           index.TellKey(anchor, key);
@@ -338,27 +341,27 @@ void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t fi
     const bool installed = i < installed_;
     if (installed && there) {
       // What fails here is left to the sweep, or to who drops the namespace.
-      (void)store_.IndexFor(writes.ns->order)
+      (void)engine_.IndexFor(writes.ns->order)
           .TidyIntent(op, anchor, versions::ViewRecord(region_, records_[i]));
     } else if (!installed || aborted) {
       // Nobody has ever seen it; or it was buried with all that the namespace had, unless it had been
       // taken out of it before.
-      store_.allocator().Retire(op, records_[i]);
+      engine_.allocator.Retire(op, records_[i]);
     }
   }
 }
 
-void WaitFor(engine::StoreImpl& store, const versions::Ahead& ahead, std::int64_t deadline_ns) {
-  process::Session& session = store.session();
+void WaitFor(const engine::Engine& engine, const versions::Ahead& ahead, std::int64_t deadline_ns) {
+  process::Session& session = engine.session;
   platform::Platform& platform = session.platform();
   std::optional<versions::Watch> watch;
   while (true) {
     {
       const process::Session::Call call(session);
-      if (!call.status().ok() || ahead.lane >= store.region().lanes_ready()) {
+      if (!call.status().ok() || ahead.lane >= engine.region.lanes_ready()) {
         return;
       }
-      const region::LaneLayout& lane = store.region().lane(ahead.lane);
+      const region::LaneLayout& lane = engine.region.lane(ahead.lane);
       const std::int64_t now = platform.MonotonicNs();
       if (!watch.has_value()) {
         watch.emplace(lane.progress, now);

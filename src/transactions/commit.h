@@ -21,7 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "engine/store_impl.h"
+#include "engine/engine.h"
 #include "transactions/write_set.h"
 #include "versions/intents.h"
 
@@ -48,7 +48,7 @@ struct CommitTerms {
 class Commit {
  public:
   // Requires: `writes` is not empty, and of this store.
-  Commit(engine::StoreImpl& store, const WriteSet& writes, const CommitTerms& terms);
+  Commit(const engine::Engine& engine, const WriteSet& writes, const CommitTerms& terms);
 
   // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a namespace was
   // dropped. Then nothing was changed.
@@ -71,7 +71,7 @@ class Commit {
   void TidyIn(process::Operation& op, const NamespaceWrites& writes, std::size_t first);
   [[nodiscard]] absl::Status CheckDeadline() const;
 
-  engine::StoreImpl& store_;
+  const engine::Engine& engine_;
   region::Region& region_;
   const versions::Intents intents_;
   const WriteSet& writes_;
@@ -90,6 +90,6 @@ class Commit {
 
 // Waits for an older transaction until it is decided or stands still, not past the deadline. Requires: the
 // calling thread is in no operation.
-void WaitFor(engine::StoreImpl& store, const versions::Ahead& ahead, std::int64_t deadline_ns);
+void WaitFor(const engine::Engine& engine, const versions::Ahead& ahead, std::int64_t deadline_ns);
 
 }  // namespace commy::transactions

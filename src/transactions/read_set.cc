@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/status.h"
+#include "engine/access.h"
 
 namespace commy::transactions {
 namespace {
@@ -11,13 +12,13 @@ using index::Anchor;
 using versions::AsOf;
 using versions::RecordView;
 
-absl::StatusOr<std::uint64_t> VersionOf(engine::StoreImpl& store, const engine::NamespaceState& ns,
-                                        const Anchor& anchor, std::string_view key,
-                                        const AsOf& as_of) {
+absl::StatusOr<std::uint64_t> VersionOf(const engine::Engine& engine,
+                                        const engine::NamespaceState& ns, const Anchor& anchor,
+                                        std::string_view key, const AsOf& as_of) {
   RecordView found;
   COMMY_RETURN_IF_ERROR(ns.order == Order::kHash
-                            ? store.hash_index().Find(anchor, key, as_of, &found)
-                            : store.ordered_index().Find(anchor, key, as_of, &found));
+                            ? engine.hash_index.Find(anchor, key, as_of, &found)
+                            : engine.ordered_index.Find(anchor, key, as_of, &found));
   return found.offset;
 }
 
@@ -26,7 +27,7 @@ bool Within(const transactions::ReadRange& range, std::string_view key) {
 }
 
 // The versions of a range, by their offsets.
-absl::Status VersionsInHash(engine::StoreImpl& store, const transactions::ReadRange& range,
+absl::Status VersionsInHash(const engine::Engine& engine, const transactions::ReadRange& range,
                             const Anchor& anchor, const AsOf& as_of, absl::FunctionRef<void()> step,
                             std::vector<std::uint64_t>* versions) {
   std::uint64_t cursor = 0;
@@ -34,9 +35,9 @@ absl::Status VersionsInHash(engine::StoreImpl& store, const transactions::ReadRa
   while (more && (range.hash_end == 0 || cursor < range.hash_end)) {
     step();
     COMMY_ASSIGN_OR_RETURN(
-        more, store.hash_index().ScanSegment(anchor, as_of, &cursor, [&](const RecordView& view) {
+        more, engine.hash_index.ScanSegment(anchor, as_of, &cursor, [&](const RecordView& view) {
           const bool seen =
-              range.hash_end == 0 || store.hash_index().Hash(view.key) < range.hash_end;
+              range.hash_end == 0 || engine.hash_index.Hash(view.key) < range.hash_end;
           if (seen && Within(range, view.key)) {
             versions->push_back(view.offset);
           }
@@ -46,33 +47,33 @@ absl::Status VersionsInHash(engine::StoreImpl& store, const transactions::ReadRa
   return absl::OkStatus();
 }
 
-absl::Status VersionsInOrder(engine::StoreImpl& store, const transactions::ReadRange& range,
+absl::Status VersionsInOrder(const engine::Engine& engine, const transactions::ReadRange& range,
                              const Anchor& anchor, const AsOf& as_of,
                              absl::FunctionRef<void()> step, std::vector<std::uint64_t>* versions) {
   index::ScanCursor cursor{range.low.empty(), range.low};
   bool more = true;
   while (more) {
     step();
-    COMMY_ASSIGN_OR_RETURN(more, store.ordered_index().ScanLeaf(anchor, as_of, false, &cursor,
-                                                                [&](const RecordView& view) {
-                                                                  if (!Within(range, view.key)) {
-                                                                    return false;
-                                                                  }
-                                                                  versions->push_back(view.offset);
-                                                                  return true;
-                                                                }));
+    COMMY_ASSIGN_OR_RETURN(more, engine.ordered_index.ScanLeaf(anchor, as_of, false, &cursor,
+                                                               [&](const RecordView& view) {
+                                                                 if (!Within(range, view.key)) {
+                                                                   return false;
+                                                                 }
+                                                                 versions->push_back(view.offset);
+                                                                 return true;
+                                                               }));
     more = more && (!range.high.has_value() || cursor.bound < *range.high);
   }
   return absl::OkStatus();
 }
 
-absl::Status VersionsOf(engine::StoreImpl& store, const transactions::ReadRange& range,
+absl::Status VersionsOf(const engine::Engine& engine, const transactions::ReadRange& range,
                         const Anchor& anchor, const AsOf& as_of, absl::FunctionRef<void()> step,
                         std::vector<std::uint64_t>* versions) {
   versions->clear();
   return range.ns->order == Order::kHash
-             ? VersionsInHash(store, range, anchor, as_of, step, versions)
-             : VersionsInOrder(store, range, anchor, as_of, step, versions);
+             ? VersionsInHash(engine, range, anchor, as_of, step, versions)
+             : VersionsInOrder(engine, range, anchor, as_of, step, versions);
 }
 
 }  // namespace
@@ -94,7 +95,7 @@ std::shared_ptr<transactions::ReadRange> ReadSet::AddRange(
   return range;
 }
 
-absl::StatusOr<bool> ReadSet::SameAsOf(engine::StoreImpl& store, const AsOf& then,
+absl::StatusOr<bool> ReadSet::SameAsOf(const engine::Engine& engine, const AsOf& then,
                                        std::uint64_t time, std::uint64_t own_intent,
                                        absl::FunctionRef<void()> step) const {
   // By the same clock on the wall, so that what has merely expired meanwhile is no difference.
@@ -102,13 +103,13 @@ absl::StatusOr<bool> ReadSet::SameAsOf(engine::StoreImpl& store, const AsOf& the
   const auto compare = [&]() -> absl::StatusOr<bool> {
     Anchor anchor;
     for (const auto& [id, read] : keys_) {
-      COMMY_RETURN_IF_ERROR(store.FindAnchor(read.ns->key, &anchor));
+      COMMY_RETURN_IF_ERROR(engine::FindAnchor(engine, read.ns->key, &anchor));
       for (const std::string& key : read.keys) {
         step();
         COMMY_ASSIGN_OR_RETURN(const std::uint64_t before,
-                               VersionOf(store, *read.ns, anchor, key, then));
+                               VersionOf(engine, *read.ns, anchor, key, then));
         COMMY_ASSIGN_OR_RETURN(const std::uint64_t after,
-                               VersionOf(store, *read.ns, anchor, key, now));
+                               VersionOf(engine, *read.ns, anchor, key, now));
         if (before != after) {
           return false;
         }
@@ -120,9 +121,9 @@ absl::StatusOr<bool> ReadSet::SameAsOf(engine::StoreImpl& store, const AsOf& the
       if (!range->any) {
         continue;
       }
-      COMMY_RETURN_IF_ERROR(store.FindAnchor(range->ns->key, &anchor));
-      COMMY_RETURN_IF_ERROR(VersionsOf(store, *range, anchor, then, step, &before));
-      COMMY_RETURN_IF_ERROR(VersionsOf(store, *range, anchor, now, step, &after));
+      COMMY_RETURN_IF_ERROR(engine::FindAnchor(engine, range->ns->key, &anchor));
+      COMMY_RETURN_IF_ERROR(VersionsOf(engine, *range, anchor, then, step, &before));
+      COMMY_RETURN_IF_ERROR(VersionsOf(engine, *range, anchor, now, step, &after));
       if (before != after) {
         return false;
       }

@@ -46,7 +46,7 @@ class ReadSet {
   // Whether everything that was read as of `then` is the same as of `time`, the transaction's own
   // intents aside. Calls `step` from time to time. Requires: the calling thread is in an operation, in
   // which `then` is held.
-  absl::StatusOr<bool> SameAsOf(engine::StoreImpl& store, const versions::AsOf& then,
+  absl::StatusOr<bool> SameAsOf(const engine::Engine& engine, const versions::AsOf& then,
                                 std::uint64_t time, std::uint64_t own_intent,
                                 absl::FunctionRef<void()> step) const;
 

@@ -9,6 +9,7 @@
 #include "absl/random/random.h"
 
 #include "base/status.h"
+#include "engine/access.h"
 #include "transactions/commit.h"
 
 namespace commy::transactions {
@@ -25,15 +26,15 @@ absl::Status Overdue() {
 
 }  // namespace
 
-absl::StatusOr<std::int64_t> DeadlineOf(engine::StoreImpl& store, absl::Duration timeout) {
+absl::StatusOr<std::int64_t> DeadlineOf(const engine::Engine& engine, absl::Duration timeout) {
   if (timeout <= absl::ZeroDuration()) {
     return base::InvalidArgument("the transaction's timeout is ", absl::FormatDuration(timeout),
                                  "; it must be longer than nothing");
   }
-  const auto whole = static_cast<std::int64_t>(store.region().geometry().operation_timeout_ns);
+  const auto whole = static_cast<std::int64_t>(engine.region.geometry().operation_timeout_ns);
   const std::int64_t timeout_ns =
       timeout == absl::InfiniteDuration() ? whole : absl::ToInt64Nanoseconds(timeout);
-  const std::int64_t now = store.session().platform().MonotonicNs();
+  const std::int64_t now = engine.session.platform().MonotonicNs();
   return timeout_ns > std::numeric_limits<std::int64_t>::max() - now
              ? std::numeric_limits<std::int64_t>::max()
              : now + timeout_ns;
@@ -53,19 +54,19 @@ void BackOff(platform::Platform& platform, int attempt, std::int64_t deadline_ns
 
 // --- Batches -----------------------------------------------------------------------------------
 
-absl::Status Write(engine::StoreImpl& store, std::unique_ptr<BatchState> batch) {
+absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> batch) {
   if (batch == nullptr) {
     return base::FailedPrecondition("the batch was written or moved from");
   }
   COMMY_RETURN_IF_ERROR(batch->status());
   for (const auto& [id, writes] : batch->writes().all()) {
-    COMMY_RETURN_IF_ERROR(store.CheckOwn(*writes.ns));
+    COMMY_RETURN_IF_ERROR(engine::CheckOwn(engine, *writes.ns));
   }
-  COMMY_RETURN_IF_ERROR(store.session().CheckUsable());
+  COMMY_RETURN_IF_ERROR(engine.session.CheckUsable());
   if (batch->writes().size() == 0) {
     return absl::OkStatus();
   }
-  COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, DeadlineOf(store, absl::InfiniteDuration()));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, DeadlineOf(engine, absl::InfiniteDuration()));
   const auto validate = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
   const auto nothing = [] {};
   CommitTerms terms{versions::kSnapshotIsolation,
@@ -74,11 +75,11 @@ absl::Status Write(engine::StoreImpl& store, std::unique_ptr<BatchState> batch) 
                     nothing,
                     validate,
                     nothing,
-                    store.region().header().commit_clock.load(std::memory_order_acquire)};
-  platform::Platform& platform = store.session().platform();
+                    engine.region.header().commit_clock.load(std::memory_order_acquire)};
+  platform::Platform& platform = engine.session.platform();
   for (int attempt = 0;; ++attempt) {
     terms.attempt = static_cast<std::uint32_t>(attempt);
-    Commit commit(store, batch->writes(), terms);
+    Commit commit(engine, batch->writes(), terms);
     absl::Status status = commit.Run().status();
     if (!absl::IsAborted(status)) {
       return status;
@@ -87,7 +88,7 @@ absl::Status Write(engine::StoreImpl& store, std::unique_ptr<BatchState> batch) 
       return Overdue();
     }
     if (commit.ahead().has_value()) {
-      WaitFor(store, *commit.ahead(), deadline);
+      WaitFor(engine, *commit.ahead(), deadline);
     } else {
       BackOff(platform, attempt, deadline);
     }
@@ -96,11 +97,12 @@ absl::Status Write(engine::StoreImpl& store, std::unique_ptr<BatchState> batch) 
 
 // --- Transactions ------------------------------------------------------------------------------
 
-TransactionState::TransactionState(std::shared_ptr<engine::StoreImpl> store,
+TransactionState::TransactionState(std::shared_ptr<engine::OpenStore> store,
                                    std::uint64_t isolation, std::int64_t deadline_ns,
                                    const versions::HeldSnapshot& held, std::uint64_t age,
                                    std::uint32_t attempt)
     : store_(std::move(store)),
+      engine_(store_->engine()),
       isolation_(isolation),
       deadline_ns_(deadline_ns),
       held_(held),
@@ -115,8 +117,8 @@ absl::Status TransactionState::Check() {
         "the transaction is over: it was committed, rolled back or "
         "out of time");
   }
-  COMMY_RETURN_IF_ERROR(store_->session().CheckUsable());
-  if (store_->session().platform().MonotonicNs() >= deadline_ns_) {
+  COMMY_RETURN_IF_ERROR(engine_.session.CheckUsable());
+  if (engine_.session.platform().MonotonicNs() >= deadline_ns_) {
     End();
     outcome_ = Overdue();
     return outcome_;
@@ -126,21 +128,21 @@ absl::Status TransactionState::Check() {
 
 absl::Status TransactionState::Check(const engine::NamespaceState& ns, std::string_view key) {
   COMMY_RETURN_IF_ERROR(Check());
-  COMMY_RETURN_IF_ERROR(store_->CheckOwn(ns));
+  COMMY_RETURN_IF_ERROR(engine::CheckOwn(engine_, ns));
   return CheckKey(key);
 }
 
 absl::Status TransactionState::CheckWrite(const engine::NamespaceState& ns, std::string_view key) {
   COMMY_RETURN_IF_ERROR(Check(ns, key));
-  return store_->session().read_only()
-             ? base::FailedPrecondition(store_->path(), ": the store was opened read-only")
+  return engine_.session.read_only()
+             ? base::FailedPrecondition(engine_.path, ": the store was opened read-only")
              : absl::OkStatus();
 }
 
 void TransactionState::End() {
   *over_ = true;
   if (held_.has_value()) {
-    store_->ReleaseSnapshot(*held_);
+    versions::ReleaseSnapshot(engine_.session, *held_);
     held_.reset();
   }
 }
@@ -156,12 +158,12 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
     reads_.AddKey(ns, key);
   }
   std::optional<Value> value;
-  COMMY_RETURN_IF_ERROR(
-      store_->Read(ns->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
+  COMMY_RETURN_IF_ERROR(engine::Read(
+      engine_, ns->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
         versions::RecordView found;
         COMMY_RETURN_IF_ERROR(ns->order == Order::kHash
-                                  ? store_->hash_index().Find(anchor, key, as_of_, &found)
-                                  : store_->ordered_index().Find(anchor, key, as_of_, &found));
+                                  ? engine_.hash_index.Find(anchor, key, as_of_, &found)
+                                  : engine_.ordered_index.Find(anchor, key, as_of_, &found));
         if (found.valid()) {
           value = Value{std::string(found.value), found.record->expiry_ns};
         }
@@ -186,24 +188,24 @@ absl::Status TransactionState::Commit() {
     End();  // It has seen one moment, and is as if it were there.
     return absl::OkStatus();
   }
-  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, store_->session().ThisLane());
+  COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine_.session.ThisLane());
   const auto validate = [this, lane](std::uint64_t time, std::uint64_t own) {
-    return reads_.SameAsOf(*store_, as_of_, time, own,
+    return reads_.SameAsOf(engine_, as_of_, time, own,
                            [lane] { versions::StepAhead(lane->words().progress); });
   };
   const auto keep_since = [this] {
     if (isolation_ == versions::kSerializable) {
-      versions::KeepSince(store_->region(), *held_);
+      versions::KeepSince(engine_.region, *held_);
     }
   };
   const auto committed = [this] { End(); };
   const CommitTerms terms{isolation_, as_of_.time, deadline_ns_, keep_since,
                           validate,   committed,   age_,         attempt_};
-  transactions::Commit commit(*store_, writes_, terms);
+  transactions::Commit commit(engine_, writes_, terms);
   absl::StatusOr<std::uint64_t> time = commit.Run();
   End();
   if (absl::IsAborted(time.status()) && commit.ahead().has_value()) {
-    WaitFor(*store_, *commit.ahead(), deadline_ns_);  // So that another attempt is of some use.
+    WaitFor(engine_, *commit.ahead(), deadline_ns_);  // So that another attempt is of some use.
   }
   if (time.ok()) {
     commit_time_ = *time;

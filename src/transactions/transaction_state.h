@@ -19,7 +19,7 @@ namespace commy::transactions {
 
 // When a transaction that begins now ends at the latest, by the monotonic clock; by default after the
 // store's operation_timeout. InvalidArgument: the timeout is not positive.
-absl::StatusOr<std::int64_t> DeadlineOf(engine::StoreImpl& store, absl::Duration timeout);
+absl::StatusOr<std::int64_t> DeadlineOf(const engine::Engine& engine, absl::Duration timeout);
 // Sleeps for a random time, longer from attempt to attempt, and not past the deadline.
 void BackOff(platform::Platform& platform, int attempt, std::int64_t deadline_ns);
 
@@ -36,7 +36,7 @@ class BatchState {
 
 // Publishes a batch, which it tries again as long as a transaction is in its way. Null: it was written
 // or moved from.
-absl::Status Write(engine::StoreImpl& store, std::unique_ptr<BatchState> batch);
+absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> batch);
 
 class TransactionState {
  public:
@@ -46,7 +46,7 @@ class TransactionState {
     std::int64_t expiry_ns = 0;
   };
 
-  TransactionState(std::shared_ptr<engine::StoreImpl> store, std::uint64_t isolation,
+  TransactionState(std::shared_ptr<engine::OpenStore> store, std::uint64_t isolation,
                    std::int64_t deadline_ns, const versions::HeldSnapshot& held, std::uint64_t age,
                    std::uint32_t attempt);
   TransactionState(const TransactionState&) = delete;
@@ -74,7 +74,8 @@ class TransactionState {
   [[nodiscard]] const absl::Status& outcome() const { return outcome_; }
 
  private:
-  std::shared_ptr<engine::StoreImpl> store_;
+  const std::shared_ptr<engine::OpenStore> store_;
+  const engine::Engine& engine_;   // Of it.
   const std::uint64_t isolation_;  // versions::kSnapshotIsolation, kSerializable.
   const std::int64_t deadline_ns_;
   std::optional<versions::HeldSnapshot> held_;

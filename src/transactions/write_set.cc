@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "engine/lifecycle.h"
 
 namespace commy::transactions {
 
@@ -29,7 +30,7 @@ absl::StatusOr<std::int64_t> ExpiryOf(const engine::NamespaceState& ns,
     return versions::kExpiryByDefault;
   }
   COMMY_ASSIGN_OR_RETURN(const std::int64_t ttl_ns, engine::CheckTtl(*ttl));
-  return ttl_ns == 0 ? 0 : versions::ExpiryIn(ttl_ns, ns.store->session().clock().NowNs());
+  return ttl_ns == 0 ? 0 : versions::ExpiryIn(ttl_ns, ns.engine().session.clock().NowNs());
 }
 
 absl::Status WriteSet::Set(const std::shared_ptr<const engine::NamespaceState>& ns,

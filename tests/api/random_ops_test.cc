@@ -96,10 +96,10 @@ class RandomOps {
   }
 
   void Open() {
-    auto impl = engine::StoreImpl::Open(platform_, path_, plan_.options);
-    ASSERT_TRUE(impl.ok()) << impl.status();
+    auto state = api::Open(platform_, path_, plan_.options);
+    ASSERT_TRUE(state.ok()) << state.status();
     store_ = std::make_unique<Store>(*Store::Open(shell_, QuietOptions()));
-    ImplOf(*store_) = *std::move(impl);
+    StateOf(*store_) = *std::move(state);
     handles_.clear();
   }
   const Namespace& Handle(const std::string& path) {
@@ -365,7 +365,7 @@ class RandomOps {
 
   // Sweeps expired keys once the store's clock is settled, if this Open has written anything.
   void Beat() {
-    process::Session& session = ImplOf(*store_)->session();
+    process::Session& session = EngineOf(*store_).session;
     session.Beat();
     if (!session.clock().settled() || !session.region().made_dirty()) {
       return;

@@ -42,7 +42,7 @@ class SnapshotTest : public OrderedFixture {
     return got.ok() ? *got : got.status().ToString();
   }
   static std::uint64_t Records(const Store& store) { return store.Check()->records; }
-  static void Beat(Store& store) { ImplOf(store)->session().Beat(); }
+  static void Beat(Store& store) { EngineOf(store).session.Beat(); }
 };
 
 // The two kinds of namespace behave alike.
@@ -360,7 +360,7 @@ TEST_F(SnapshotTest, StatsNameTheHoldersOfSnapshotsAndTheBytesTheyKeep) {
   const auto info = [&](Store& holder) {
     const std::vector<ParticipantInfo> all = *store.Participants();
     for (const ParticipantInfo& each : all) {
-      if (each.slot == ImplOf(holder)->session().region().slot_index()) {
+      if (each.slot == EngineOf(holder).session.region().slot_index()) {
         return each;
       }
     }

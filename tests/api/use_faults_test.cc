@@ -222,7 +222,7 @@ TEST_F(UseFaultsTest, AForkedChildMayDestroyInheritedHandles) {
   ASSERT_TRUE(options.testing.background);
   auto store = std::make_unique<Store>(MustOpen(temp_.File("beating"), options));
   auto ns = std::make_unique<Namespace>(MustOpenNamespace(*store, "n"));
-  process::Session& session = ImplOf(*store)->session();
+  process::Session& session = EngineOf(*store).session;
   const auto beats = [&] {
     return session.region()
         .participant(session.region().slot_index())

@@ -101,7 +101,7 @@ TEST_P(WaitingTest, EveryKindOfChangeEndsAWait) {
   EXPECT_TRUE(EndsAWait([&] { ASSERT_TRUE(ns_->Clear().ok()); }));
   EXPECT_TRUE(
       EndsAWait([&] { ASSERT_TRUE(ns_->Put("short", "1", {.ttl = absl::Nanoseconds(1)}).ok()); }));
-  process::Session& session = ImplOf(*store_)->session();
+  process::Session& session = EngineOf(*store_).session;
   session.Beat();
   session.Beat();
   EXPECT_EQ(store_->Check()->records, 0U);
@@ -175,12 +175,12 @@ class KeyWaiters {
 TEST_P(WaitingTest, WaitersForOtherKeysCostAWriterNoSystemCall) {
   constexpr int kWaiters = 8;
   // Awaited keys share no word with the keys that are written.
-  const auto impl = ImplOf(*store_);
-  const std::uint64_t object = *impl->catalog().Find("n");
+  const engine::Engine& impl = EngineOf(*store_);
+  const std::uint64_t object = *impl.catalog.Find("n");
   const std::uint64_t id =
-      impl->region().At<index::NamespaceObject>(object)->id.load(std::memory_order_acquire);
+      impl.region.At<index::NamespaceObject>(object)->id.load(std::memory_order_acquire);
   const auto word_of = [&](const std::string& key) {
-    return &index::KeyWord(impl->region(), id, impl->hash_index().Hash(key));
+    return &index::KeyWord(impl.region, id, impl.hash_index.Hash(key));
   };
   const auto is_awaited = [&](const std::string& key) {
     for (int i = 0; i < kWaiters; ++i) {
@@ -249,7 +249,7 @@ TEST_P(WaitingTest, ADropEndsTheWaitForEveryKey) {
 TEST_P(WaitingTest, OnlyAFewOfManyWaitersForChangesArePrompt) {
   const ChangeToken seen = *ns_->Changes();
   index::NamespaceObject* const object =
-      ImplOf(*store_)->region().At<index::NamespaceObject>(*ImplOf(*store_)->catalog().Find("n"));
+      EngineOf(*store_).region.At<index::NamespaceObject>(*EngineOf(*store_).catalog.Find("n"));
   const std::uint64_t generation = index::AwaitedGeneration(*object);
   for (std::uint64_t i = 0; i < index::kPromptSleepers; ++i) {
     EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kMine);
@@ -312,9 +312,9 @@ TEST_P(WaitingTest, APutOfAnotherProcessEndsAWait) {
 int StayInside(const std::string& path, ChildSide& parent) {
   const absl::StatusOr<Store> store = Store::Open(path, QuietOptions());
   if (!store.ok()) return 11;
-  const auto impl = ImplOf(const_cast<Store&>(*store));
-  process::Lane* const lane = *impl->session().ThisLane();
-  const auto object = impl->catalog().Find("n");
+  const engine::Engine& impl = EngineOf(const_cast<Store&>(*store));
+  process::Lane* const lane = *impl.session.ThisLane();
+  const auto object = impl.catalog.Find("n");
   process::Operation op(*lane, process::OpKind::kWrite, *object);
   parent.Send("inside");
   (void)parent.Receive();
@@ -327,7 +327,7 @@ TEST_P(WaitingTest, RecoveryOfAKilledWriterEndsTheWaitForChanges) {
   EXPECT_TRUE(EndsAWait([&] {
     ASSERT_TRUE(child.KillAndWait());
     ASSERT_TRUE(SeenDead(*store_, child.pid()));
-    ASSERT_TRUE(ImplOf(*store_)->session().RecoverDead().ok());
+    ASSERT_TRUE(EngineOf(*store_).session.RecoverDead().ok());
   }));
 }
 
@@ -337,7 +337,7 @@ TEST_P(WaitingTest, RecoveryOfAKilledWriterWakesTheWaitersForAllKeys) {
   KeyWaiters waiter(*ns_, platform_, 1);
   ASSERT_TRUE(child.KillAndWait());
   ASSERT_TRUE(SeenDead(*store_, child.pid()));
-  ASSERT_TRUE(ImplOf(*store_)->session().RecoverDead().ok());
+  ASSERT_TRUE(EngineOf(*store_).session.RecoverDead().ok());
   EXPECT_EQ(platform_.wakes, 1);
   ASSERT_TRUE(ns_->Put(KeyWaiters::NameOf(0), "1").ok());
   waiter.Join();

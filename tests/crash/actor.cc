@@ -36,10 +36,9 @@ absl::Status Actor::Attach(const Model& model, bool inside) {
     }
   }
   if (inside) {
-    COMMY_ASSIGN_OR_RETURN(
-        inside_, engine::StoreImpl::Open(platform::Platform::Real(), path_, CrashOptions()));
-    inside_->session().clock().Beat();
-    inside_->session().clock().Beat();  // From here on it sweeps expired keys.
+    COMMY_ASSIGN_OR_RETURN(inside_, api::Open(platform::Platform::Real(), path_, CrashOptions()));
+    inside_->engine().session.clock().Beat();
+    inside_->engine().session.clock().Beat();  // From here on it sweeps expired keys.
   }
   return absl::OkStatus();
 }

@@ -8,9 +8,12 @@
 #include <string>
 #include <utility>
 
+#include "api/open.h"
 #include "commy/store.h"
 #include "crash/model.h"
-#include "engine/store_impl.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
+#include "engine/maintenance.h"
 
 namespace commy::test {
 
@@ -28,7 +31,7 @@ class Actor {
 
   [[nodiscard]] const std::string& path() const { return path_; }
   [[nodiscard]] Store& store() { return *store_; }
-  [[nodiscard]] engine::StoreImpl& inside() { return *inside_; }
+  [[nodiscard]] const engine::Engine& inside() { return inside_->engine(); }
   // Null: the namespace was gone when this participant attached.
   [[nodiscard]] const Namespace* ns(std::uint64_t id) const;
 
@@ -37,7 +40,7 @@ class Actor {
  private:
   const std::string path_;
   std::optional<Store> store_;
-  std::shared_ptr<engine::StoreImpl> inside_;
+  std::shared_ptr<engine::OpenStore> inside_;
   std::map<std::uint64_t, Namespace> handles_;
 };
 

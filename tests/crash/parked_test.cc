@@ -44,26 +44,25 @@ class ParkedTest : public StoreFixture {
 
 class ParkedAtAMarkTest : public ParkedTest {
  protected:
-  static index::Anchor AnchorOf(engine::StoreImpl& store, const std::string& path) {
+  static index::Anchor AnchorOf(const engine::Engine& store, const std::string& path) {
     index::Anchor anchor;
-    anchor.offset = store.catalog().Find(path).value_or(0);
-    anchor.object = store.region().At<index::NamespaceObject>(anchor.offset);
+    anchor.offset = store.catalog.Find(path).value_or(0);
+    anchor.object = store.region.At<index::NamespaceObject>(anchor.offset);
     anchor.id = anchor.object->id.load(std::memory_order_acquire);
     return anchor;
   }
-  static index::IndexRoot& RootOf(engine::StoreImpl& store, const index::Anchor& anchor) {
-    return *store.region().At<index::IndexRoot>(
-        anchor.object->root.load(std::memory_order_acquire));
+  static index::IndexRoot& RootOf(const engine::Engine& store, const index::Anchor& anchor) {
+    return *store.region.At<index::IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
   }
   // The mark of the segment that a key belongs to.
-  static std::uint64_t MarkOf(engine::StoreImpl& store, const index::Anchor& anchor,
+  static std::uint64_t MarkOf(const engine::Engine& store, const index::Anchor& anchor,
                               const std::string& key) {
     const std::uint64_t place = RootOf(store, anchor).directory.load(std::memory_order_acquire);
-    auto* const directory = store.region().At<index::Directory>(place);
-    auto* const entries = store.region().At<base::Shared64>(place + sizeof(index::Directory));
-    return store.region()
+    auto* const directory = store.region.At<index::Directory>(place);
+    auto* const entries = store.region.At<base::Shared64>(place + sizeof(index::Directory));
+    return store.region
         .At<index::Segment>(
-            entries[index::DirectoryIndex(store.hash_index().Hash(key), directory->depth)].load(
+            entries[index::DirectoryIndex(store.hash_index.Hash(key), directory->depth)].load(
                 std::memory_order_acquire))
         ->mark.load(std::memory_order_acquire);
   }
@@ -79,13 +78,13 @@ TEST_F(ParkedAtAMarkTest, AMarkSurvivesASplitAtEveryAccess) {
     const Namespace ns = MustOpenNamespace(store, path);
     const Namespace beside = MustOpenNamespace(other, path);
     ASSERT_TRUE(ns.Put("key", "value").ok());
-    engine::StoreImpl& impl = *ImplOf(store);
+    const engine::Engine& impl = EngineOf(store);
     const index::Anchor anchor = AnchorOf(impl, path);
-    process::Lane& lane = **impl.session().ThisLane();
+    process::Lane& lane = **impl.session.ThisLane();
     {
       process::Operation op(lane, process::OpKind::kSweep, anchor.offset);
       reached = Park(
-          at, [&] { ASSERT_TRUE(impl.hash_index().MarkForSweep(op, anchor, "key").ok()); },
+          at, [&] { ASSERT_TRUE(impl.hash_index.MarkForSweep(op, anchor, "key").ok()); },
           [&] {
             // More keys than one segment has room for.
             for (std::uint64_t i = 0; i <= index::kSlotsPerBucket; ++i) {
@@ -168,15 +167,14 @@ class ParkedThread {
 // the baton before the poster took it back. Meanwhile the old segment's memory is a segment again.
 class LatePostTest : public ParkedAtAMarkTest {
  protected:
-  static std::uint64_t SegmentOf(engine::StoreImpl& store, const index::Anchor& anchor) {
+  static std::uint64_t SegmentOf(const engine::Engine& store, const index::Anchor& anchor) {
     const std::uint64_t place = RootOf(store, anchor).directory.load(std::memory_order_acquire);
-    return store.region()
-        .At<base::Shared64>(place + sizeof(index::Directory))
+    return store.region.At<base::Shared64>(place + sizeof(index::Directory))
         ->load(std::memory_order_acquire);
   }
-  static std::uint64_t Taken(engine::StoreImpl& store, const index::Anchor& anchor) {
+  static std::uint64_t Taken(const engine::Engine& store, const index::Anchor& anchor) {
     const auto* const slots = reinterpret_cast<const base::Shared64*>(
-        store.region().At<index::Segment>(SegmentOf(store, anchor)) + 1);
+        store.region.At<index::Segment>(SegmentOf(store, anchor)) + 1);
     std::uint64_t taken = 0;
     for (std::uint64_t i = 0; i < index::kSlotsPerBucket; ++i) {
       taken += index::SlotIsEmpty(slots[i].load(std::memory_order_acquire)) ? 0 : 1;
@@ -184,7 +182,7 @@ class LatePostTest : public ParkedAtAMarkTest {
     return taken;
   }
   // Puts and deletes until the only segment is full, mostly of dead slots.
-  static void Fill(engine::StoreImpl& store, const index::Anchor& anchor, const Namespace& ns) {
+  static void Fill(const engine::Engine& store, const index::Anchor& anchor, const Namespace& ns) {
     while (Taken(store, anchor) < index::kSlotsPerBucket) {
       ASSERT_TRUE(ns.Put("gone", "v").ok());
       ASSERT_TRUE(ns.Delete("gone").ok());
@@ -198,11 +196,11 @@ class LatePostTest : public ParkedAtAMarkTest {
     Store helper = MustOpen(file, QuietOptions());
     const Namespace ns = MustOpenNamespace(store, "n");
     const Namespace post = MustOpenNamespace(poster, "n");
-    engine::StoreImpl& impl = *ImplOf(store);
-    engine::StoreImpl& help = *ImplOf(helper);
+    const engine::Engine& impl = EngineOf(store);
+    const engine::Engine& help = EngineOf(helper);
     const index::Anchor anchor = AnchorOf(impl, "n");
     const index::Anchor its_anchor = AnchorOf(help, "n");
-    process::Session& session = impl.session();
+    process::Session& session = impl.session;
     EXPECT_TRUE(ns.Put("key", "value").ok());
     // An allocation returns to a span only if several of its blocks are free.
     for (int rebuild = 0; rebuild < 8; ++rebuild) {
@@ -223,8 +221,8 @@ class LatePostTest : public ParkedAtAMarkTest {
     }
     ParkedThread helps(
         [&] {
-          process::Operation op(**help.session().ThisLane(), process::OpKind::kWrite, 0);
-          EXPECT_TRUE(help.hash_index().FinishPosted(op, its_anchor).ok());
+          process::Operation op(**help.session.ThisLane(), process::OpKind::kWrite, 0);
+          EXPECT_TRUE(help.hash_index.FinishPosted(op, its_anchor).ok());
         },
         [&](std::uint64_t access) { return access == help_at; });
     *helped = helps.parked();

@@ -33,7 +33,7 @@ Preparer::Preparer(std::string path, std::uint64_t seed, Order order)
     : path_(std::move(path)), actor_(path_) {
   (void)unlink(path_.c_str());
   SeededPlatform platform(seed);
-  COMMY_CHECK(engine::StoreImpl::Open(platform, path_, CrashOptions()).ok());
+  COMMY_CHECK(api::Open(platform, path_, CrashOptions()).ok());
   Attach();
   Do(CreateNs("a", order));
   Do(CreateNs("b"));
@@ -70,15 +70,15 @@ Prepared Preparer::Finish(const std::string& key) {
 }
 
 Preparer::Shape Preparer::ShapeFor(const std::string& key) {
-  region::Region& region = actor_.inside().region();
-  auto& catalog = actor_.inside().catalog();
+  region::Region& region = actor_.inside().region;
+  auto& catalog = actor_.inside().catalog;
   auto* const object = region.At<index::NamespaceObject>(catalog.Find("a").value());
   auto* const root = region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
   const std::uint64_t place = root->directory.load(std::memory_order_acquire);
   auto* const directory = region.At<index::Directory>(place);
   Shape shape;
   shape.directory_depth = directory->depth;
-  const std::uint64_t hash = actor_.inside().hash_index().Hash(key);
+  const std::uint64_t hash = actor_.inside().hash_index.Hash(key);
   shape.upper = hash >> 63U != 0;
   auto* const entries = region.At<base::Shared64>(place + sizeof(index::Directory));
   auto* const segment = region.At<index::Segment>(
@@ -96,9 +96,8 @@ Preparer::Shape Preparer::ShapeFor(const std::string& key) {
 }
 
 Preparer::TreeShape Preparer::LastLeaf() {
-  region::Region& region = actor_.inside().region();
-  auto* const object =
-      region.At<index::NamespaceObject>(actor_.inside().catalog().Find("a").value());
+  region::Region& region = actor_.inside().region;
+  auto* const object = region.At<index::NamespaceObject>(actor_.inside().catalog.Find("a").value());
   auto* const root = region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
   TreeShape shape;
   std::uint64_t offset = root->directory.load(std::memory_order_acquire);

@@ -13,6 +13,8 @@
 
 #include "crash/explain.h"
 #include "crash/soundness.h"
+#include "engine/maintenance.h"
+#include "inspect/check.h"
 
 namespace commy::test {
 namespace {
@@ -182,13 +184,13 @@ class CaseRunner {
       return "after recovery: " + wrong;
     }
     for (int beat = 0; beat < 3; ++beat) {
-      (void)survivor_.inside().session().PushEpoch();
-      survivor_.inside().Background();
+      (void)survivor_.inside().session.PushEpoch();
+      survivor_.inside().maintenance.Background();
     }
     if (std::string wrong = CheckSound(survivor_, Alone()); !wrong.empty()) {
       return "after the background's work: " + wrong;
     }
-    if (const absl::StatusOr<CheckReport> report = survivor_.inside().Check();
+    if (const absl::StatusOr<CheckReport> report = inspect::Check(survivor_.inside());
         Alone() && report->records != report->keys) {
       return absl::StrCat("after the background's work: ", report->records, " records for ",
                           report->keys, " keys: a superseded record is kept for nobody");
@@ -208,7 +210,7 @@ class CaseRunner {
   }
 
   std::string RecoverTheDead() {
-    const absl::Status recovered = survivor_.inside().session().RecoverDead();
+    const absl::Status recovered = survivor_.inside().session.RecoverDead();
     return recovered.ok() ? "" : "recovery: " + recovered.ToString();
   }
 

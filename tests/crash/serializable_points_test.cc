@@ -64,7 +64,7 @@ std::vector<Loss> Losses() {
 class SerializablePointsTest : public StoreFixture, public testing::WithParamInterface<Order> {
  protected:
   static std::uint64_t Clock(Store& store) {
-    return ImplOf(store)->region().header().commit_clock.load(std::memory_order_seq_cst);
+    return EngineOf(store).region.header().commit_clock.load(std::memory_order_seq_cst);
   }
 };
 

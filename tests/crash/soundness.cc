@@ -5,13 +5,14 @@
 #include "absl/strings/str_cat.h"
 #include <gtest/gtest.h>
 
+#include "inspect/check.h"
 #include "process/owner.h"
 #include "support/lane_state.h"
 
 namespace commy::test {
 
 std::string CheckSound(Actor& actor, bool alone) {
-  const absl::StatusOr<CheckReport> report = actor.inside().Check();
+  const absl::StatusOr<CheckReport> report = inspect::Check(actor.inside());
   if (!report.ok()) {
     return "check: " + report.status().ToString();
   }
@@ -26,7 +27,7 @@ std::string CheckSound(Actor& actor, bool alone) {
 }
 
 std::string CheckLanes(Actor& actor, bool alone) {
-  region::Region& region = actor.inside().region();
+  region::Region& region = actor.inside().region;
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     const std::uint64_t owner = region.lane(i).owner.load(std::memory_order_acquire);
     if (owner == 0) {

@@ -134,7 +134,7 @@ exit 1"""
         self.stub("ninja", ninja)
         ours, theirs = pty.openpty()
         into = {1: subprocess.PIPE, 2: subprocess.PIPE} | {fd: theirs for fd in terminal_fds}
-        shell = self.start("sh", "-c", ". tools/dev/common.sh; build folder", term=term,
+        shell = self.start("sh", "-c", ". scripts/common.sh; build folder", term=term,
                            stdout=into[1], stderr=into[2])
         os.close(theirs)
         out, _ = shell.communicate(timeout=50)

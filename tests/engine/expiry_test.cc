@@ -7,6 +7,7 @@
 
 #include <gmock/gmock.h>
 
+#include "engine/access.h"
 #include "support/fault_platform.h"
 #include "support/ordered_fixture.h"
 
@@ -49,7 +50,7 @@ class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Ord
     OrderedFixture::TearDown();
   }
 
-  void Beat() { ImplOf(*store_)->session().Beat(); }
+  void Beat() { EngineOf(*store_).session.Beat(); }
   void Advance(std::int64_t seconds) { platform_.Advance(seconds * kSecondNs); }
   void Put(const std::string& key, std::optional<absl::Duration> ttl) {
     ASSERT_TRUE(ns_->Put(key, "value of " + key, {.ttl = ttl}).ok());
@@ -57,7 +58,7 @@ class ExpiryTest : public OrderedFixture, public testing::WithParamInterface<Ord
   [[nodiscard]] bool IsThere(const std::string& key) const { return *ns_->Contains(key); }
   [[nodiscard]] std::uint64_t Records() const { return store_->Check()->records; }
   [[nodiscard]] std::uint64_t Claims() {
-    return ImplOf(*store_)->region().header().due_claims.load(std::memory_order_relaxed);
+    return EngineOf(*store_).region.header().due_claims.load(std::memory_order_relaxed);
   }
   [[nodiscard]] std::optional<absl::Duration> TtlOf(const std::string& key) const {
     std::optional<absl::Duration> ttl;
@@ -312,8 +313,8 @@ TEST_P(ExpiryTest, AFullStoreMakesRoomFromExpiredKeys) {
   options.max_size = std::uint64_t{10} << 20;
   Store small = *OpenOn(platform_, temp_.File("small"), options);
   const Namespace ns = *small.OpenNamespace("n", {.order = GetParam()});
-  ImplOf(small)->session().Beat();
-  ImplOf(small)->session().Beat();
+  EngineOf(small).session.Beat();
+  EngineOf(small).session.Beat();
   const std::string value(1000, 'v');
   int put = 0;
   while (ns.Put("old" + std::to_string(put), value, {.ttl = absl::Seconds(5)}).ok()) {
@@ -388,11 +389,11 @@ TEST_P(ExpiryTest, ASweepMakesAtMostThreeVisitsPerIndexNodeHoweverManyStepsItTak
                                   ? blocks.at(process::NoteKind::kLeaf)
                                   : blocks.at(process::NoteKind::kSegment);
   Advance(1);
-  engine::StoreImpl& impl = *ImplOf(*store_);
+  const engine::Engine& impl = EngineOf(*store_);
   const index::Anchor anchor = AnchorOf(*store_);
   const engine::NamespaceKey key{anchor.offset, anchor.id};
   const auto in_operation = [&](process::OpKind kind, auto use) {
-    ASSERT_TRUE(impl.Write(key, kind, alloc::Purpose::kOrdinary, use).ok());
+    ASSERT_TRUE(engine::Write(impl, key, kind, alloc::Purpose::kOrdinary, use).ok());
   };
   index::ExpiryPass pass;
   std::uint64_t pieces = 0;
@@ -400,7 +401,7 @@ TEST_P(ExpiryTest, ASweepMakesAtMostThreeVisitsPerIndexNodeHoweverManyStepsItTak
   do {
     std::vector<std::string> keys;
     in_operation(process::OpKind::kSweep, [&](process::Operation&, const index::Anchor& at) {
-      return impl.IndexOf(at).FindExpired(at, impl.session().clock().NowNs(), &pass, &keys);
+      return impl.IndexOf(at).FindExpired(at, impl.session.clock().NowNs(), &pass, &keys);
     });
     for (const std::string& each : keys) {
       in_operation(process::OpKind::kWrite, [&](process::Operation& op, const index::Anchor& at) {
@@ -440,7 +441,7 @@ TEST_P(ExpiryTest, AnotherSweepFinishesWhatAnAbandonedOneLeft) {
     slow.BecomeSlow();
     Store other = *OpenOn(slow, path_, TinyNodes(QuietOptions()));
     ASSERT_TRUE(other.OpenNamespace("n")->Put("mine", "1").ok());
-    ImplOf(other)->session().Beat();
+    EngineOf(other).session.Beat();
     EXPECT_LT(*ns_->Size(), kKeys + 1U);
     EXPECT_GT(*ns_->Size(), 1U);
   }

@@ -200,15 +200,15 @@ TEST_F(RoomForAllTest, OverwritesOfALargeValueMoveTheEpochInsteadOfGrowingTheFil
     for (int i = 0; i < 1000; ++i) {
       ASSERT_TRUE(ns.Put("the one key", value).ok());
     }
-    const region::Geometry& geometry = ImplOf(store)->region().geometry();
-    EXPECT_LE(ImplOf(store)->region().span_count() << geometry.span_shift, std::uint64_t{16} << 20)
+    const region::Geometry& geometry = EngineOf(store).region.geometry();
+    EXPECT_LE(EngineOf(store).region.span_count() << geometry.span_shift, std::uint64_t{16} << 20)
         << bytes;
   }
 }
 
 TEST_F(RoomForAllTest, ALargeValueFitsIntoTheLastFreeSpansBeforeMaxSize) {
   Store store = MustOpen(RealOptions(std::uint64_t{32} << 20));
-  const region::Geometry& geometry = ImplOf(store)->region().geometry();
+  const region::Geometry& geometry = EngineOf(store).region.geometry();
   const std::uint64_t all = geometry.span_count_max << geometry.span_shift;
   const Namespace ns = MustOpenNamespace(store, "n");
   // The small blocks that a put takes have their spans before the large value.
@@ -266,7 +266,7 @@ class PiecesTest : public StoreFixture {
   // The operations that this process has begun.
   static std::uint64_t OperationsOf(Store& store) {
     std::uint64_t operations = 0;
-    region::Region& region = ImplOf(store)->region();
+    region::Region& region = EngineOf(store).region;
     for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
       operations += region.lane(i).operations.load(std::memory_order_relaxed);
     }
@@ -274,13 +274,13 @@ class PiecesTest : public StoreFixture {
   }
   // The first step of a drop.
   static void Mark(Store& store, const std::string& path) {
-    engine::StoreImpl& impl = *ImplOf(store);
-    process::Operation op(**impl.session().ThisLane(), process::OpKind::kDrop, 0);
+    const engine::Engine& impl = EngineOf(store);
+    process::Operation op(**impl.session.ThisLane(), process::OpKind::kDrop, 0);
     index::Anchor anchor;
-    anchor.offset = *impl.catalog().Find(path);
-    anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+    anchor.offset = *impl.catalog.Find(path);
+    anchor.object = impl.region.At<index::NamespaceObject>(anchor.offset);
     anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    ASSERT_TRUE(*impl.hash_index().MarkForDrop(op, anchor));
+    ASSERT_TRUE(*impl.hash_index.MarkForDrop(op, anchor));
   }
 };
 
@@ -313,14 +313,14 @@ TEST_F(PiecesTest, DropClearAndSweepGiveUpTheirPinAfterEachPiece) {
     };
     work("sweep", [&](const Namespace&) {
       for (int beat = 0; beat < 1000; ++beat) {
-        ImplOf(store)->Background();
+        EngineOf(store).maintenance.Background();
       }
     });
     work("clear", [&](const Namespace& ns) { EXPECT_TRUE(ns.Clear().ok()); });
     work("drop", [&](const Namespace&) {
       EXPECT_TRUE(store.DropNamespace("n").ok());
       for (int beat = 0; beat < 1000; ++beat) {
-        ImplOf(store)->Background();
+        EngineOf(store).maintenance.Background();
       }
     });
     ASSERT_TRUE(store.Close().ok());
@@ -334,7 +334,7 @@ TEST_F(PiecesTest, CallsOnANamespaceThatIsBeingDroppedFailAndDoNoneOfTheDrop) {
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(ns.Put("k" + std::to_string(i), "v").ok());
   }
-  engine::StoreImpl& impl = *ImplOf(store);
+  const engine::Engine& impl = EngineOf(store);
   Mark(store, "n");
   const std::uint64_t used = store.Stats()->used_bytes;
   EXPECT_TRUE(Says(ns.Get("k1").status(), Code::kNotFound, "was dropped"));
@@ -342,7 +342,7 @@ TEST_F(PiecesTest, CallsOnANamespaceThatIsBeingDroppedFailAndDoNoneOfTheDrop) {
   EXPECT_TRUE(Says(ns.Delete("k1").status(), Code::kNotFound, "was dropped"));
   EXPECT_EQ(store.Stats()->used_bytes, used)
       << "the drop is left to the dropping process and to heartbeats";
-  impl.Background();
+  impl.maintenance.Background();
   EXPECT_TRUE(IsSound(store));
   EXPECT_EQ(store.Stats()->namespaces, 0U);
 }
@@ -372,17 +372,17 @@ TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
   for (int i = 0; i < 1000; ++i) {
     ASSERT_TRUE(ns.Put("k" + std::to_string(i), "v").ok());
   }
-  engine::StoreImpl& impl = *ImplOf(store);
+  const engine::Engine& impl = EngineOf(store);
   const auto old_root = [&] {
-    auto* const object = impl.region().At<index::NamespaceObject>(*impl.catalog().Find("n"));
-    return impl.region().At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
+    auto* const object = impl.region.At<index::NamespaceObject>(*impl.catalog.Find("n"));
+    return impl.region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
   };
   index::IndexRoot* const root = old_root();
   {
     // A clear after its first step.
-    process::Operation op(**impl.session().ThisLane(), process::OpKind::kClear, 0);
-    auto* const object = impl.region().At<index::NamespaceObject>(*impl.catalog().Find("n"));
-    const std::uint64_t made = *impl.hash_index().BuildRoot(
+    process::Operation op(**impl.session.ThisLane(), process::OpKind::kClear, 0);
+    auto* const object = impl.region.At<index::NamespaceObject>(*impl.catalog.Find("n"));
+    const std::uint64_t made = *impl.hash_index.BuildRoot(
         op, object->id.load(std::memory_order_acquire),
         object->root.load(std::memory_order_acquire), alloc::Purpose::kClears);
     root->successor.store(made, std::memory_order_seq_cst);
@@ -395,7 +395,7 @@ TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
   EXPECT_EQ(*ns.Size(), 1U);
   EXPECT_EQ(*ns.Get("k1"), "w");
   EXPECT_TRUE(absl::IsNotFound(ns.Get("k2").status()));
-  impl.Background();
+  impl.maintenance.Background();
   EXPECT_TRUE(IsSound(store));
 }
 

@@ -34,7 +34,7 @@ class SyncTest : public StoreFixture {
       return 1;
     }
     {
-      const process::Operation op(**ImplOf(*own)->session().ThisLane(), process::OpKind::kWrite, 0);
+      const process::Operation op(**EngineOf(*own).session.ThisLane(), process::OpKind::kWrite, 0);
       parent.Send("inside");
       parent.Receive();
     }
@@ -103,7 +103,7 @@ TEST_F(SyncTest, ReadersHeartbeatsAndVisitorsKeepASyncedStoreClean) {
     const Store visitor = MustOpen(SmallOptions());
     EXPECT_EQ(*visitor.OpenNamespace("n")->Get("70"), "v");
     Store beating = store;
-    const auto& slot = ImplOf(beating)->region().participant(0);
+    const auto& slot = EngineOf(beating).region.participant(0);
     const std::uint64_t before = slot.heartbeat.load(std::memory_order_relaxed);
     EXPECT_TRUE(
         WaitFor([&] { return slot.heartbeat.load(std::memory_order_relaxed) > before + 3; }));

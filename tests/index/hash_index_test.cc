@@ -29,10 +29,10 @@ class HashIndexTest : public StoreFixture {
     std::map<std::uint64_t, Segment*> segments;  // By offset.
   };
   Shape Look() {
-    region::Region& region = ImplOf(store_)->region();
+    region::Region& region = EngineOf(store_).region;
     Shape shape;
-    EXPECT_TRUE(ImplOf(store_)
-                    ->catalog()
+    EXPECT_TRUE(EngineOf(store_)
+                    .catalog
                     .ForEach("n",
                              [&](std::string_view, std::uint64_t object) {
                                shape.root = region.At<IndexRoot>(
@@ -52,7 +52,7 @@ class HashIndexTest : public StoreFixture {
   }
   // The first `count` keys whose hash has the same top `bits` as that of `like`.
   std::vector<std::string> KeysLike(const std::string& like, unsigned bits, std::size_t count) {
-    const index::HashIndex& index = ImplOf(store_)->hash_index();
+    const index::HashIndex& index = EngineOf(store_).hash_index;
     std::vector<std::string> keys;
     for (std::uint64_t i = 0; keys.size() < count; ++i) {
       const std::string key = "k" + std::to_string(i);
@@ -112,7 +112,7 @@ TEST_F(HashIndexTest, KeysThatShareManyBitsOfTheirHashStillFit) {
 
 TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   constexpr std::uint64_t kDepth = 5;
-  ImplOf(store_)->hash_index().set_depth_max(kDepth);
+  EngineOf(store_).hash_index.set_depth_max(kDepth);
   const std::vector<std::string> keys = KeysLike("x", kDepth, index::kSlotsPerBucket + 1);
   const std::string& last = keys.back();
   for (const std::string& key : keys) {
@@ -135,8 +135,8 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   int others = 0;
   for (int i = 0; i < 64; ++i) {
     const std::string other = "other" + std::to_string(i);
-    if (ImplOf(store_)->hash_index().Hash(other) >> (64U - kDepth) !=
-        ImplOf(store_)->hash_index().Hash(last) >> (64U - kDepth)) {
+    if (EngineOf(store_).hash_index.Hash(other) >> (64U - kDepth) !=
+        EngineOf(store_).hash_index.Hash(last) >> (64U - kDepth)) {
       ASSERT_TRUE(ns_.Put(other, "o").ok());
       ++others;
     }
@@ -182,7 +182,7 @@ TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreDistinguished) {
   for (int i = 100'000; i < 180'000; ++i) {
     const std::string key = std::to_string(i);
     const auto [at, fresh] =
-        by_tag.emplace(index::SlotTag(ImplOf(store_)->hash_index().Hash(key)), key);
+        by_tag.emplace(index::SlotTag(EngineOf(store_).hash_index.Hash(key)), key);
     if (fresh) {
       continue;
     }
@@ -239,7 +239,7 @@ TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
   while (index::SlotIsDead(*slot)) {
     ++slot;
   }
-  auto* const record = ImplOf(store_)->region().At<Record>(index::SlotOffset(*slot));
+  auto* const record = EngineOf(store_).region.At<Record>(index::SlotOffset(*slot));
   std::vector<std::uint64_t*> words = {&shape.root->namespace_id, &shape.root->directory.raw,
                                        &shape.directory->depth,   &shape.entries[0].raw,
                                        &segment.bucket_count,     slot,
@@ -261,13 +261,13 @@ TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
 TEST_F(HashIndexTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRecovered) {
   // By hand: a lane that published a record and died before it wrote its counter.
   ASSERT_TRUE(ns_.Put("a", "v").ok());
-  region::Region& region = ImplOf(store_)->region();
+  region::Region& region = EngineOf(store_).region;
   const Shape shape = Look();
   const auto offset =
       index::SlotOffset(reinterpret_cast<std::uint64_t*>(shape.segments.begin()->second + 1)[0]);
   std::uint64_t object = 0;
-  EXPECT_TRUE(ImplOf(store_)
-                  ->catalog()
+  EXPECT_TRUE(EngineOf(store_)
+                  .catalog
                   .ForEach("n",
                            [&](std::string_view, std::uint64_t found) {
                              object = found;
@@ -292,7 +292,7 @@ TEST_F(HashIndexTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRec
   dead.notes[0].store(process::BlockNote(process::NoteKind::kRecord, offset),
                       std::memory_order_relaxed);
   for (int again = 0; again < 3; ++again) {
-    ASSERT_TRUE(ImplOf(store_)->session().RecoverDead().ok());
+    ASSERT_TRUE(EngineOf(store_).session.RecoverDead().ok());
     EXPECT_EQ(*ns_.Size(), 1U);
     EXPECT_EQ(dead.owner.load(std::memory_order_relaxed), 0U);
     EXPECT_EQ(*ns_.Get("a"), "v");

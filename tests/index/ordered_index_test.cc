@@ -155,7 +155,7 @@ std::vector<std::string> KeysInSteps(Store& store, const index::Anchor& anchor, 
   bool more = true;
   while (more && !testing::Test::HasFailure()) {
     std::uint64_t seen = 0;
-    const absl::StatusOr<bool> step = ImplOf(store)->ordered_index().ScanLeaf(
+    const absl::StatusOr<bool> step = EngineOf(store).ordered_index.ScanLeaf(
         anchor, versions::AsOf(), reverse, &cursor, [&](const versions::RecordView& view) {
           keys.emplace_back(view.key);
           ++seen;
@@ -304,10 +304,10 @@ TEST_F(OrderedIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash
   for (int i = 0; i < 60; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }
-  region::Region& region = ImplOf(store_)->region();
+  region::Region& region = EngineOf(store_).region;
   std::uint64_t object = 0;
-  EXPECT_TRUE(ImplOf(store_)
-                  ->catalog()
+  EXPECT_TRUE(EngineOf(store_)
+                  .catalog
                   .ForEach("n",
                            [&](std::string_view, std::uint64_t found) {
                              object = found;

@@ -126,7 +126,7 @@ INSTANTIATE_TEST_SUITE_P(Kinds, ContendedTransactionTest,
 
 // The status of the transaction that is being published, once its list is complete; 0 if none is.
 std::uint64_t StatusOfTransaction(Store& store) {
-  region::Region& region = ImplOf(store)->region();
+  region::Region& region = EngineOf(store).region;
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     const process::Note note =
         process::ReadNote(region.lane(i).notes[0].load(std::memory_order_acquire));

@@ -148,7 +148,7 @@ TEST_P(ExpiryProcessTest, AMillionKeysExpireInAMinute) {
   EXPECT_GT(shared_->writes.load(), 0U);
 
   shared_->now_ns += kSecondNs;
-  process::Session& session = ImplOf(store)->session();
+  process::Session& session = EngineOf(store).session;
   for (int beat = 0; beat < 4; ++beat) {
     session.Beat();
   }

@@ -115,7 +115,7 @@ class LargeTransactionTest : public TransactionFixture {
   }
   void ExpectSettled() {
     for (int i = 0; i < 20; ++i) {
-      ImplOf(store_)->session().Beat();
+      EngineOf(store_).session.Beat();
     }
     ExpectNothingLeft(store_);
   }

@@ -48,7 +48,7 @@ class ParticipantProcessTest : public StoreFixture {
   }
   // The lanes that the participant in `slot` holds.
   static std::vector<std::uint32_t> LanesOf(Store& store, std::uint32_t slot) {
-    const region::Region& region = ImplOf(store)->region();
+    const region::Region& region = EngineOf(store).region;
     std::vector<std::uint32_t> lanes;
     for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
       const std::uint64_t owner = region.lane(i).owner.load(std::memory_order_acquire);
@@ -61,7 +61,7 @@ class ParticipantProcessTest : public StoreFixture {
   // Whether one of these lanes has a view's pin. (The first one is the thread's own.)
   static bool HaveViews(Store& store, const std::vector<std::uint32_t>& lanes) {
     for (const std::uint32_t i : lanes) {
-      const region::LaneLayout& lane = ImplOf(store)->region().lane(i);
+      const region::LaneLayout& lane = EngineOf(store).region.lane(i);
       for (std::size_t pin = 1; pin < std::size(lane.pins); ++pin) {
         if (lane.pins[pin].load(std::memory_order_acquire) != 0) {
           return true;
@@ -105,7 +105,7 @@ TEST_F(ParticipantProcessTest,
   MustOpen(QuietOptions());
   EXPECT_FALSE(Of(store, child.pid()).has_value());
   for (const std::uint32_t i : lanes) {
-    EXPECT_TRUE(IsIdle(ImplOf(store)->region().lane(i))) << "lane " << i;
+    EXPECT_TRUE(IsIdle(EngineOf(store).region.lane(i))) << "lane " << i;
   }
 }
 
@@ -162,14 +162,12 @@ TEST_F(ParticipantProcessTest, AStoppedProcessIsListedAsStalledAndNotRecovered) 
   ASSERT_TRUE(Of(store, child.pid()).has_value());
   EXPECT_GT(Of(store, child.pid())->heartbeat_age, absl::Milliseconds(100));
   // Several of our heartbeats later it is still listed.
-  const std::uint64_t beats = ImplOf(store)
-                                  ->region()
-                                  .participant(Of(store, ::getpid())->slot)
+  const std::uint64_t beats = EngineOf(store)
+                                  .region.participant(Of(store, ::getpid())->slot)
                                   .heartbeat.load(std::memory_order_relaxed);
   ASSERT_TRUE(WaitFor([&] {
-    return ImplOf(store)
-               ->region()
-               .participant(Of(store, ::getpid())->slot)
+    return EngineOf(store)
+               .region.participant(Of(store, ::getpid())->slot)
                .heartbeat.load(std::memory_order_relaxed) > beats + 20;
   }));
   EXPECT_TRUE(Of(store, child.pid()).has_value());

@@ -124,7 +124,7 @@ TEST_F(CatalogTest, ARenamedNamespaceKeepsItsHandlesKeysAndId) {
 
 TEST_F(CatalogTest, DamagedNodesAndRootsAreReportedByPlace) {
   ASSERT_TRUE(store_.OpenNamespace("n").ok());
-  region::Region& region = ImplOf(store_)->region();
+  region::Region& region = EngineOf(store_).region;
   const std::uint64_t root = region.header().catalog_root.load(std::memory_order_relaxed);
   auto* const words = region.At<namespaces::CatalogRoot>(root);
   auto* const node = region.At<namespaces::CatalogNode>(words->node);

@@ -189,7 +189,7 @@ TEST_F(KeyRaceTest, AViewKeepsAReplacedValueThroughManyEpochs) {
     for (int k = 0; k < 10; ++k) {
       ASSERT_TRUE(ns.Put("k", std::string(100, static_cast<char>('a' + i % 20))).ok());
     }
-    (void)ImplOf(quiet)->session().PushEpoch();
+    (void)EngineOf(quiet).session.PushEpoch();
     ASSERT_EQ(view.value(), value) << "after " << i << " pushes";
   }
 }
@@ -226,7 +226,7 @@ TEST_F(KeyRaceTest, BytesUnderAViewNeverChange) {
       }
       // A block is reused after two epochs unless a pin holds it.
       for (int i = 0; i < 8; ++i) {
-        (void)ImplOf(store_)->session().PushEpoch();
+        (void)EngineOf(store_).session.PushEpoch();
         for (int k = 0; k < 20; ++k) {
           (void)ns_.Put("mine" + std::to_string(thread), std::string(64 + 24, 'm'));
         }

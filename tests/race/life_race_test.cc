@@ -20,7 +20,7 @@ TEST_F(LifeRaceTest, LanesOfEndedThreadsAreReused) {
     RunThreads(6, [&](int) { ASSERT_TRUE(ns.Add("k", 1).ok()); });
   }
   EXPECT_EQ(*ns.Get("k"), "600");
-  EXPECT_LE(ImplOf(store)->region().lanes_ready(), 16U);
+  EXPECT_LE(EngineOf(store).region.lanes_ready(), 16U);
   EXPECT_LE(store.Participants()->at(0).lanes, 2U);  // This thread's and the heartbeat's.
 }
 

@@ -166,18 +166,18 @@ TEST_F(RecoverTest, ALatePutIntoTheClearedIndexIsNotTakenForTheKeysValue) {
     const Namespace ns = *store.OpenNamespace("n", options);
     ASSERT_TRUE(ns.Put("k", "late").ok());
     const Snapshot snapshot = *store.TakeSnapshot();  // Keeps the cleared content.
-    engine::StoreImpl& impl = *ImplOf(store);
+    const engine::Engine& impl = EngineOf(store);
     versions::Record* late = nullptr;
     {
-      const process::Pin pin(**impl.session().ThisLane());
+      const process::Pin pin(**impl.session.ThisLane());
       index::Anchor anchor;
-      anchor.offset = *impl.catalog().Find("n");
-      anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+      anchor.offset = *impl.catalog.Find("n");
+      anchor.object = impl.region.At<index::NamespaceObject>(anchor.offset);
       anchor.id = anchor.object->id.load(std::memory_order_acquire);
       versions::RecordView found;
       ASSERT_TRUE((order == Order::kHash
-                       ? impl.hash_index().Find(anchor, "k", versions::AsOf(), &found)
-                       : impl.ordered_index().Find(anchor, "k", versions::AsOf(), &found))
+                       ? impl.hash_index.Find(anchor, "k", versions::AsOf(), &found)
+                       : impl.ordered_index.Find(anchor, "k", versions::AsOf(), &found))
                       .ok());
       late = found.record;
     }
@@ -185,7 +185,7 @@ TEST_F(RecoverTest, ALatePutIntoTheClearedIndexIsNotTakenForTheKeysValue) {
     ASSERT_TRUE(ns.Put("k", "new").ok());
     // As if its writer had found the slot before the clear and been stopped until now.
     late->commit.store(
-        impl.region().header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1,
+        impl.region.header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1,
         std::memory_order_seq_cst);
     EXPECT_EQ(Recovered(FileBytes(path))["n"], (Keys{{"k", "new"}}));
     EXPECT_EQ(report_.fault_count, 0U);
@@ -196,14 +196,14 @@ TEST_F(RecoverTest, ANamespaceWhoseDropHasBegunIsLeftOut) {
   Store store = MustOpen(QuietOptions());
   ASSERT_TRUE(store.OpenNamespace("dropped")->Put("k", "v").ok());
   ASSERT_TRUE(store.OpenNamespace("stays")->Put("k", "v").ok());
-  engine::StoreImpl& impl = *ImplOf(store);
+  const engine::Engine& impl = EngineOf(store);
   {
-    process::Operation op(**impl.session().ThisLane(), process::OpKind::kDrop, 0);
+    process::Operation op(**impl.session.ThisLane(), process::OpKind::kDrop, 0);
     index::Anchor anchor;
-    anchor.offset = *impl.catalog().Find("dropped");
-    anchor.object = impl.region().At<index::NamespaceObject>(anchor.offset);
+    anchor.offset = *impl.catalog.Find("dropped");
+    anchor.object = impl.region.At<index::NamespaceObject>(anchor.offset);
     anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    ASSERT_TRUE(*impl.hash_index().MarkForDrop(op, anchor));
+    ASSERT_TRUE(*impl.hash_index.MarkForDrop(op, anchor));
   }
   EXPECT_EQ(Recovered(FileBytes(path_)), (Content{{"stays", {{"k", "v"}}}}));
   EXPECT_EQ(report_.fault_count, 0U);

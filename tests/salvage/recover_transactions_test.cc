@@ -54,7 +54,7 @@ struct Photo {
   std::string bytes;
 };
 
-// The state behind a handle, as ImplOf() gives it for a store.
+// The state behind a handle, as EngineOf() gives it for a store.
 const std::shared_ptr<const engine::NamespaceState>& StateOf(const Namespace& ns);
 template <std::shared_ptr<const engine::NamespaceState> Namespace::*Member>
 struct StateAccess {
@@ -173,7 +173,7 @@ class RecoverTransactionsTest : public TransactionFixture,
                                           meanwhile.installed,
                                           validate,
                                           meanwhile.committed};
-    return transactions::Commit(*ImplOf(*store_), writes, terms).Run().ok();
+    return transactions::Commit(EngineOf(*store_), writes, terms).Run().ok();
   }
   // Runs `work` in another thread, which has a lane of its own.
   static void Beside(const std::function<void()>& work) { std::thread(work).join(); }

@@ -98,7 +98,7 @@ class ModelStore {
       held_.erase(held_.begin() + static_cast<std::ptrdiff_t>(Below(held_.size())));
     }
   }
-  void Beat() { ImplOf(store_)->session().Beat(); }
+  void Beat() { EngineOf(store_).session.Beat(); }
 
   static const Map& MapIn(const Model& model, const std::string& path) {
     static const Map none;

@@ -30,13 +30,13 @@ class OrderedFixture : public StoreFixture {
 
   // The only namespace.
   static index::Anchor AnchorOf(Store& store) {
-    engine::StoreImpl& impl = *ImplOf(store);
+    const engine::Engine& impl = EngineOf(store);
     index::Anchor anchor;
-    EXPECT_TRUE(impl.catalog()
+    EXPECT_TRUE(impl.catalog
                     .ForEach("",
                              [&](std::string_view, std::uint64_t object) {
                                anchor.offset = object;
-                               anchor.object = impl.region().At<index::NamespaceObject>(object);
+                               anchor.object = impl.region.At<index::NamespaceObject>(object);
                                anchor.id = anchor.object->id.load(std::memory_order_relaxed);
                                return true;
                              })
@@ -47,7 +47,7 @@ class OrderedFixture : public StoreFixture {
   // The number of blocks of each kind in the only namespace.
   static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
     std::map<process::NoteKind, std::uint64_t> blocks;
-    engine::StoreImpl& impl = *ImplOf(store);
+    const engine::Engine& impl = EngineOf(store);
     const index::Anchor anchor = AnchorOf(store);
     std::uint64_t keys = 0;
     const absl::Status walked = impl.IndexOf(anchor).Walk(

@@ -11,8 +11,10 @@
 
 #include <gtest/gtest.h>
 
+#include "api/open.h"
 #include "commy/commy.h"
-#include "engine/store_impl.h"
+#include "engine/engine.h"
+#include "engine/maintenance.h"
 #include "support/temp_dir.h"
 
 namespace commy::test {
@@ -79,12 +81,16 @@ inline void WriteFileBytes(const std::string& path, const std::string& bytes) {
 
 // Store's only member, which the public interface rightly hides: tests put a store that was opened
 // on another platform behind it. An explicit instantiation may name private members.
-std::shared_ptr<engine::StoreImpl>& ImplOf(Store& store);
-template <std::shared_ptr<engine::StoreImpl> Store::*Member>
-struct ImplAccess {
-  friend std::shared_ptr<engine::StoreImpl>& ImplOf(Store& store) { return store.*Member; }
+std::shared_ptr<engine::OpenStore>& StateOf(Store& store);
+template <std::shared_ptr<engine::OpenStore> Store::*Member>
+struct StateAccess {
+  friend std::shared_ptr<engine::OpenStore>& StateOf(Store& store) { return store.*Member; }
 };
-template struct ImplAccess<&Store::impl_>;
+template struct StateAccess<&Store::state_>;
+
+inline const engine::Engine& EngineOf(Store& store) {
+  return StateOf(store)->engine();
+}
 
 class StoreFixture : public testing::Test {
  protected:
@@ -105,12 +111,12 @@ class StoreFixture : public testing::Test {
   // Opened through another platform, which outlives it.
   absl::StatusOr<Store> OpenOn(platform::Platform& platform, const std::string& path,
                                const Options& options) {
-    auto impl = engine::StoreImpl::Open(platform, path, options);
-    if (!impl.ok()) {
-      return impl.status();
+    auto state = api::Open(platform, path, options);
+    if (!state.ok()) {
+      return state.status();
     }
     Store store = MustOpen(temp_.File("shell"), QuietOptions());
-    ImplOf(store) = *std::move(impl);
+    StateOf(store) = *std::move(state);
     return store;
   }
   static Namespace MustOpenNamespace(const Store& store, const std::string& path) {

@@ -64,7 +64,7 @@ class TransactionFixture : public OrderedFixture {
   // one record a key. Requires: no transaction and no snapshot lives.
   static void ExpectNothingLeft(Store& store) {
     for (int i = 0; i < 3; ++i) {
-      ImplOf(store)->session().Beat();
+      EngineOf(store).session.Beat();
     }
     const absl::StatusOr<CheckReport> report = store.Check();
     ASSERT_TRUE(IsSound(report));

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "commy/transaction.h"
+#include "engine/lifecycle.h"
 #include "support/fault_platform.h"
 #include "support/transaction_fixture.h"
 #include "transactions/commit.h"
@@ -287,7 +288,7 @@ TEST_F(TransactionFaultsTest, AFullStoreTakesNothingOfATransactionAndLosesNoKeys
   }
   absl::Status done;
   for (int i = 0; i < 10; ++i) {
-    ImplOf(store)->session().Beat();  // So that retired blocks become free.
+    EngineOf(store).session.Beat();  // So that retired blocks become free.
     done = try_to_write();
     if (done.ok()) {
       break;
@@ -304,11 +305,11 @@ TEST_F(TransactionFaultsTest, ACommitAttemptThatFindsNoRoomKeepsTheSnapshotForTh
   Options options = QuietOptions();
   options.max_size = std::uint64_t{2} << 20;
   Store store = MustOpen(temp_.File("full"), options);
-  const std::shared_ptr<engine::StoreImpl> impl = ImplOf(store);
+  const engine::Engine& engine = EngineOf(store);
   (void)MustOpenNamespace(store, "n");
-  const auto [key, order] = *impl->OpenNamespace("n", {});
-  const auto ns =
-      std::make_shared<const engine::NamespaceState>(engine::NamespaceState{impl, key, "n", order});
+  const auto [key, order] = *engine::OpenNamespace(engine, "n", {});
+  const auto ns = std::make_shared<const engine::NamespaceState>(
+      engine::NamespaceState{StateOf(store), key, "n", order});
   int committed = 0;
   const auto nothing = [] {};
   const auto same = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
@@ -319,25 +320,25 @@ TEST_F(TransactionFaultsTest, ACommitAttemptThatFindsNoRoomKeepsTheSnapshotForTh
   for (int i = 0; i < 4; ++i) {
     ASSERT_TRUE(large.Put(ns, std::to_string(i), std::string(1'000'000, 'v'), {}).ok());
   }
-  EXPECT_EQ(transactions::Commit(*impl, large, terms).Run().status().code(),
+  EXPECT_EQ(transactions::Commit(engine, large, terms).Run().status().code(),
             Code::kResourceExhausted);
   EXPECT_EQ(committed, 0) << "the snapshot was given back before the last attempt";
   transactions::WriteSet small;
   ASSERT_TRUE(small.Put(ns, "k", "v", {}).ok());
-  EXPECT_TRUE(transactions::Commit(*impl, small, terms).Run().ok());
+  EXPECT_TRUE(transactions::Commit(engine, small, terms).Run().ok());
   EXPECT_EQ(committed, 1);
 }
 
 // A list in the file is not trusted to end.
 TEST_F(TransactionFaultsTest, ACircularWriteListIsDataLoss) {
-  const std::shared_ptr<engine::StoreImpl> impl = ImplOf(store_);
-  region::Region& region = impl->region();
-  const versions::Intents intents(region, impl->session().platform());
-  process::Operation op(**impl->session().ThisLane(), process::OpKind::kAllocate, 0);
+  const engine::Engine& impl = EngineOf(store_);
+  region::Region& region = impl.region;
+  const versions::Intents intents(region, impl.session.platform());
+  process::Operation op(**impl.session.ThisLane(), process::OpKind::kAllocate, 0);
   ASSERT_TRUE(op.entered());
   const auto allocate = [&](std::uint64_t bytes) {
     const std::uint64_t offset =
-        *impl->allocator().Allocate(op, process::NoteKind::kRaw, bytes, alloc::Purpose::kOrdinary);
+        *impl.allocator.Allocate(op, process::NoteKind::kRaw, bytes, alloc::Purpose::kOrdinary);
     base::ZeroIn(region.At(offset, bytes, 16), bytes);
     return offset;
   };
@@ -381,9 +382,9 @@ TEST_F(TransactionFaultsTest, ACircularWriteListIsDataLoss) {
     EXPECT_EQ(entries, last + 1);
     EXPECT_EQ(more, last);
   }
-  impl->allocator().Retire(op, block);
+  impl.allocator.Retire(op, block);
   for (std::size_t i = 1; i < pages.size(); ++i) {
-    impl->allocator().Retire(op, pages[i]);
+    impl.allocator.Retire(op, pages[i]);
   }
 }
 

@@ -15,7 +15,7 @@ import tempfile
 
 FOLDERS = ("src", "include", "tools", "tests", "bench", "docs", "examples", "README.md",
            "CHANGELOG.md")
-SKIPPED = ("docs/decisions/", "tools/dev/check_words.py")  # Records; and the words themselves.
+SKIPPED = ("docs/decisions/", "scripts/check_words.py")  # Records; and the words themselves.
 SUFFIXES = {".h", ".cc", ".c", ".py", ".sh", ".md", ".build", ".mutant"}
 COLUMNS = 100
 
@@ -169,7 +169,7 @@ def self_test():
 def main():
     if sys.argv[1:] == ["--self-test"]:
         return self_test()
-    root = pathlib.Path(__file__).resolve().parents[2]
+    root = pathlib.Path(__file__).resolve().parents[1]
     paths = [pathlib.Path(path).resolve() for path in sys.argv[1:]]
     return check(root, paths or [path for path in FOLDERS if (root / path).exists()])
 

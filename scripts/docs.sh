@@ -1,4 +1,4 @@
 # ./dev docs: checks that the links, paths and messages in the documents lead somewhere.
 command -v python3 >/dev/null 2>&1 || install_needs build  # Meson brings it.
-python3 tools/dev/check_docs.py --self-test
-exec python3 tools/dev/check_docs.py .
+python3 scripts/check_docs.py --self-test
+exec python3 scripts/check_docs.py .

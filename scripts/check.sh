@@ -44,7 +44,7 @@ if [ "$all" -eq 1 ]; then
 else
   files_of '(src|tools)/.*\.cc'
   changed_files
-fi | xargs -r python3 tools/dev/tidy.py build || failed="$failed tidy"
+fi | xargs -r python3 scripts/tidy.py build || failed="$failed tidy"
 
 run_tests build quick --suite unit --suite model --suite states || failed="$failed tests"
 [ -z "$failed" ] || die "check failed:$failed"

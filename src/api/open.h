@@ -1,0 +1,21 @@
+// What the public handles hold, and how it comes to be: an open store with all floors in it.
+//
+// This floor is the public classes, as thin as they can be; nothing else includes it. Begin reading in
+// store.cc and namespace.cc.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "absl/status/statusor.h"
+
+#include "commy/options.h"
+#include "engine/open_store.h"
+
+namespace commy::api {
+
+absl::StatusOr<std::shared_ptr<engine::OpenStore>> Open(platform::Platform& platform,
+                                                        const std::string& path,
+                                                        const Options& options);
+
+}  // namespace commy::api

@@ -1,0 +1,204 @@
+// Clearing and dropping namespaces, and removing what dropped ones had.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
+#include "engine/room.h"
+
+namespace commy::engine {
+namespace {
+
+using base::ToAbsl;
+using process::BlockNote;
+using process::Lane;
+using process::NoteKind;
+using process::Operation;
+using process::OpKind;
+using process::Pin;
+
+absl::Status TakeOutDropped(const Engine& engine, const NamespaceKey& key,
+                            std::string_view path_hint) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+  Operation op(*lane, OpKind::kDrop, 0);
+  if (!op.entered()) {
+    return op.status();
+  }
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, key.object));
+  if (anchor.id != key.id) {
+    return absl::OkStatus();  // Buried.
+  }
+  const versions::Intents intents(engine.region, engine.session.platform());
+  intents.SettleWriters(key.object);  // Before another namespace can have the name.
+  const auto take_out = [&](namespaces::CatalogEdit& edit) -> absl::Status {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t hinted,
+                           path_hint.empty() ? 0 : edit.Find(path_hint));
+    std::string path(path_hint);
+    if (hinted != key.object) {
+      COMMY_ASSIGN_OR_RETURN(path, edit.PathOf(key.object));
+    }
+    if (path.empty()) {
+      return base::NotFound("somebody else took it out");
+    }
+    // Only what is dead already has no root. `edit` may be older than its death and burial: then the
+    // catalog of after this look does not name it, and the CAS fails.
+    const bool rootless = anchor.object->root.load(std::memory_order_acquire) == 0;
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t named, engine.catalog.Find(path));
+    if (rootless && named == key.object) {
+      return base::DataLoss(engine.path, ": namespace \"", path,
+                            "\" has lost its root; `commy recover` ", "saves what verifies");
+    }
+    edit.dead().push_back(key.object);
+    return edit.Erase(path);
+  };
+  const absl::Status changed = engine.catalog.Change(op, alloc::Purpose::kClears, take_out);
+  engine.IndexOf(anchor).TellAll(anchor);
+  return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
+}
+
+absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+  Operation op(*lane, OpKind::kDrop, object);
+  if (!op.entered()) {
+    return op.status();
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, engine.catalog.Dead());
+  if (std::find(dead.begin(), dead.end(), object) == dead.end()) {
+    return true;  // Somebody else was faster.
+  }
+  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
+  COMMY_ASSIGN_OR_RETURN(const bool empty,
+                         engine.IndexOf(anchor).ReclaimDropped(op, anchor, PieceDeadline(engine)));
+  if (!empty) {
+    return false;
+  }
+  COMMY_RETURN_IF_ERROR(engine.IndexOf(anchor).ReclaimDroppedRoot(op, anchor));
+  op.AddNote(BlockNote(NoteKind::kNamespace, object));
+  const absl::Status changed = engine.catalog.Change(
+      op, alloc::Purpose::kClears, [&](namespaces::CatalogEdit& edit) -> absl::Status {
+        const std::size_t before = edit.dead().size();
+        std::erase(edit.dead(), object);
+        return edit.dead().size() == before ? base::NotFound("buried by somebody else")
+                                            : absl::OkStatus();
+      });
+  if (!changed.ok()) {
+    return absl::IsNotFound(changed) ? absl::StatusOr<bool>(true) : changed;
+  }
+  anchor.object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
+  engine.allocator.Retire(op, object);
+  return true;
+}
+
+}  // namespace
+
+absl::Status DropNamespace(const Engine& engine, std::string_view path) {
+  COMMY_RETURN_IF_ERROR(CheckPath(path));
+  if (engine.session.read_only()) {
+    return base::FailedPrecondition(engine.path, ": the store was opened read-only");
+  }
+  NamespaceKey key;
+  bool mine = false;
+  {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+    Operation op(*lane, OpKind::kDrop, 0);
+    if (!op.entered()) {
+      return op.status();
+    }
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, engine.catalog.Find(path));
+    if (object == 0) {
+      return base::NotFound(engine.path, ": there is no namespace \"", ToAbsl(path), "\"");
+    }
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
+    op.SetObject(object);
+    key = {object, anchor.id};
+    COMMY_ASSIGN_OR_RETURN(mine, engine.IndexOf(anchor).MarkForDrop(op, anchor));
+  }
+  // Marked, it is dropped: nobody can use it again. If there is no room at all to write that into the
+  // catalog, a heartbeat does so when there is.
+  absl::Status finished =
+      WithRoom(engine, alloc::Purpose::kClears, [&] { return FinishDrop(engine, key, path); });
+  if (finished.ok()) {
+    (void)RemoveDropped(engine,
+                        kNoDeadline);  // What is left of it is a matter of its memory alone.
+  }
+  if (!finished.ok() && !absl::IsResourceExhausted(finished)) {
+    return finished;
+  }
+  return mine ? absl::OkStatus()
+              : base::NotFound(engine.path, ": the namespace \"", ToAbsl(path),
+                               "\" was being dropped already");
+}
+
+absl::Status FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint) {
+  absl::Status taken = TakeOutDropped(engine, key, path_hint);
+  if (!absl::IsResourceExhausted(taken)) {
+    return taken;
+  }
+  // No room for that: what the namespace has makes some.
+  while (true) {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+    Operation op(*lane, OpKind::kDrop, key.object);
+    if (!op.entered()) {
+      return op.status();
+    }
+    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, key.object));
+    if (anchor.id != key.id) {
+      return absl::OkStatus();  // Buried.
+    }
+    COMMY_ASSIGN_OR_RETURN(
+        const bool done, engine.IndexOf(anchor).ReclaimDropped(op, anchor, PieceDeadline(engine)));
+    if (done) {
+      break;
+    }
+  }
+  (void)engine.session.MoveEpochs();
+  return TakeOutDropped(engine, key, path_hint);
+}
+
+absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns) {
+  std::vector<std::uint64_t> dead;
+  {
+    COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+    const Pin pin(*lane);
+    if (!pin.entered()) {
+      return engine.session.CheckUsable();
+    }
+    COMMY_ASSIGN_OR_RETURN(dead, engine.catalog.Dead());
+  }
+  absl::Status first;
+  for (const std::uint64_t object : dead) {
+    absl::StatusOr<bool> done = false;
+    while (done.ok() && !*done) {
+      done = RemoveSome(engine, object);
+      if (engine.session.platform().MonotonicNs() >= deadline_ns) {
+        return first;  // A later beat goes on.
+      }
+    }
+    first.Update(done.status());  // One that is damaged keeps no other from its grave.
+  }
+  return first;
+}
+
+absl::Status Clear(const Engine& engine, const NamespaceKey& key) {
+  COMMY_RETURN_IF_ERROR(Write(engine, key, OpKind::kClear, alloc::Purpose::kClears,
+                              [&](Operation& op, const index::Anchor& anchor) {
+                                return engine.IndexOf(anchor).Clear(op, anchor);
+                              }));
+  bool done = false;
+  while (!done) {
+    // What fails here is for the heartbeat to see to; and a drop may have come.
+    const absl::Status piece = TryWrite(
+        engine, **engine.session.ThisLane(), key, OpKind::kSweep,
+        [&](Operation& op, const index::Anchor& anchor) -> absl::Status {
+          COMMY_ASSIGN_OR_RETURN(
+              done, engine.IndexOf(anchor).ReclaimCleared(op, anchor, PieceDeadline(engine)));
+          return absl::OkStatus();
+        });
+    done = done || !piece.ok();
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace commy::engine

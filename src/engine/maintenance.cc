@@ -1,0 +1,143 @@
+#include "engine/maintenance.h"
+
+#include <algorithm>
+
+#include "base/status.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
+
+namespace commy::engine {
+namespace {
+
+using process::Lane;
+using process::Operation;
+using process::OpKind;
+using process::Pin;
+
+// What the expiry sweep may take at once, between which the heartbeat thread rests as long.
+constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+// What a session that ends before its first beat takes for each kind of work.
+constexpr std::int64_t kWorkAtEndNs = 3'000'000;
+
+}  // namespace
+
+bool Maintenance::Background() {
+  worked_.store(true, std::memory_order_relaxed);
+  const std::int64_t budget_ns = budget_ns_.load(std::memory_order_relaxed);
+  const std::int64_t deadline_ns = engine_.session.platform().MonotonicNs() + budget_ns;
+  (void)RemoveDropped(engine_, deadline_ns);
+  const bool more = expiry_.Run({.budget_ns = kExpiryBudgetNs});
+  MaintainNamespaces(std::max(deadline_ns, PieceDeadline(engine_)));
+  // While there is more to do, a beat takes longer.
+  const bool late = engine_.session.platform().MonotonicNs() > deadline_ns;
+  budget_ns_.store(late ? std::min(2 * budget_ns, kBudgetMaxNs) : kBudgetNs,
+                   std::memory_order_relaxed);
+  return more;
+}
+
+bool Maintenance::GoOn() {
+  return expiry_.Run({.budget_ns = kExpiryBudgetNs, .begin = false});
+}
+
+void Maintenance::BeforeTheEnd() {
+  if (!engine_.session.usable() || engine_.session.read_only() || !engine_.region.made_dirty() ||
+      worked_.exchange(true, std::memory_order_relaxed)) {
+    return;
+  }
+  const process::Session::Call call(engine_.session);
+  const absl::StatusOr<Lane*> lane = engine_.session.ThisLane();
+  if (!call.status().ok() || !lane.ok() || (*lane)->active()) {
+    return;
+  }
+  (void)expiry_.Run({.budget_ns = kWorkAtEndNs});
+  MaintainNamespaces(engine_.session.platform().MonotonicNs() + kWorkAtEndNs);
+}
+
+std::vector<NamespaceKey> Maintenance::ListUntended(Lane& lane, bool waiting) {
+  std::vector<NamespaceKey> untended;
+  const Pin pin(lane);
+  if (!pin.entered()) {
+    return untended;
+  }
+  (void)engine_.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
+    const auto* const words = engine_.region.At<index::NamespaceObject>(object);
+    const auto* const root =
+        words == nullptr
+            ? nullptr
+            : engine_.region.At<index::IndexRoot>(words->root.load(std::memory_order_acquire));
+    if (root == nullptr) {
+      return true;
+    }
+    const std::uint64_t marks = root->marks.load(std::memory_order_relaxed);
+    if ((marks != 0 && (waiting || marks != index::kWaiting)) ||
+        root->prev.load(std::memory_order_relaxed) != 0 ||
+        root->successor.load(std::memory_order_relaxed) != 0) {
+      untended.push_back({object, words->id.load(std::memory_order_acquire)});
+    }
+    return true;
+  });
+  return untended;
+}
+
+void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
+  absl::StatusOr<Lane*> lane = engine_.session.ThisLane();
+  if (!lane.ok()) {
+    return;
+  }
+  const std::uint64_t ended =
+      engine_.region.header().snapshots_ended.load(std::memory_order_seq_cst);
+  // Also what waited for a snapshot, since one has ended.
+  const bool waiting = ended != swept_ended_.load(std::memory_order_relaxed);
+  std::vector<NamespaceKey> untended = ListUntended(**lane, waiting);
+  if (untended.empty()) {
+    swept_ended_.store(ended, std::memory_order_relaxed);
+    return;
+  }
+  // Each in its turn, whether the others were finished or not.
+  const std::uint64_t turn = turn_.load(std::memory_order_relaxed) % untended.size();
+  std::rotate(untended.begin(), untended.begin() + static_cast<std::ptrdiff_t>(turn),
+              untended.end());
+  // At least a piece of one.
+  const auto is_late = [&] {
+    return engine_.session.platform().MonotonicNs() >= deadline_ns || engine_.session.ending();
+  };
+  bool all = true;
+  std::uint64_t seen = 0;
+  for (bool late = false; seen < untended.size() && !late; late = is_late()) {
+    const absl::StatusOr<bool> done = MaintainNamespace(**lane, untended[seen], waiting);
+    all = all && done.ok();
+    seen += done.value_or(true) ? 1 : 0;
+  }
+  all = all && seen == untended.size();
+  turn_.store(turn + seen, std::memory_order_relaxed);
+  if (all) {
+    swept_ended_.store(ended, std::memory_order_relaxed);
+  }
+}
+
+absl::StatusOr<bool> Maintenance::MaintainNamespace(Lane& lane, const NamespaceKey& key,
+                                                    bool waiting) {
+  bool done = false;
+  const absl::Status status =
+      TryWrite(engine_, lane, key, OpKind::kSweep,
+               [&](Operation& op, const index::Anchor& anchor) -> absl::Status {
+                 index::Index& index = engine_.IndexOf(anchor);
+                 const std::int64_t deadline_ns = PieceDeadline(engine_);
+                 COMMY_RETURN_IF_ERROR(index.FinishPosted(op, anchor));
+                 COMMY_ASSIGN_OR_RETURN(done, index.ReclaimCleared(op, anchor, deadline_ns));
+                 if (done) {
+                   COMMY_ASSIGN_OR_RETURN(done, index.Sweep(op, anchor, waiting, deadline_ns));
+                 }
+                 return absl::OkStatus();
+               });
+  if (absl::IsNotFound(status)) {
+    return true;  // Buried since.
+  }
+  if (!absl::IsAborted(status)) {
+    return status.ok() ? absl::StatusOr<bool>(done) : status;
+  }
+  COMMY_RETURN_IF_ERROR(FinishDrop(engine_, key, ""));
+  return true;
+}
+
+}  // namespace commy::engine

@@ -1,0 +1,55 @@
+// What the heartbeat does in a store that this process has changed, in pieces that are short.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <vector>
+
+#include "absl/status/statusor.h"
+
+#include "engine/engine.h"
+#include "engine/expiry.h"
+
+namespace commy::engine {
+
+class Maintenance {
+ public:
+  // How long a beat may take for the namespaces; more while there is more to do.
+  static constexpr std::int64_t kBudgetNs = 50'000'000;
+  static constexpr std::int64_t kBudgetMaxNs = 400'000'000;
+
+  explicit Maintenance(const Engine& engine) : engine_(engine), expiry_(engine) {}
+  Maintenance(const Maintenance&) = delete;
+  Maintenance& operator=(const Maintenance&) = delete;
+
+  // Removes dropped namespaces, reclaims cleared roots, deletes what has expired, sweeps marked
+  // segments. Each heartbeat; also called by tests. True: of what has expired something is left, for
+  // GoOn().
+  bool Background();
+  // Another piece of that. False: nothing was left.
+  bool GoOn();
+  // A short piece of Background() for a session that has written and lived for less than a beat: so
+  // what only such processes use is swept, too.
+  void BeforeTheEnd();
+
+  // Until the time (monotonic) is over; at least a piece.
+  void MaintainNamespaces(std::int64_t deadline_ns);
+  [[nodiscard]] ExpirySweep& expiry() { return expiry_; }
+
+ private:
+  // Those that have something to do.
+  std::vector<NamespaceKey> ListUntended(process::Lane& lane, bool waiting);
+  // A piece. True: nothing is left.
+  absl::StatusOr<bool> MaintainNamespace(process::Lane& lane, const NamespaceKey& key,
+                                         bool waiting);
+
+  const Engine& engine_;
+  ExpirySweep expiry_;
+  std::atomic<bool> worked_{false};  // Background() was called, or is not needed any more.
+  std::atomic<std::int64_t> budget_ns_{kBudgetNs};
+  std::atomic<std::uint64_t> turn_{0};  // With which namespace a beat begins.
+  // snapshots_ended when this process last swept what waits for that; not yet: all ones.
+  std::atomic<std::uint64_t> swept_ended_{UINT64_MAX};
+};
+
+}  // namespace commy::engine

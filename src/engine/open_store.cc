@@ -1,0 +1,127 @@
+#include "engine/open_store.h"
+
+#include <utility>
+
+#include "base/status.h"
+#include "engine/recovery.h"
+#include "versions/snapshots.h"
+
+namespace commy::engine {
+namespace {
+
+using process::Operation;
+
+std::uint64_t Ns(absl::Duration duration) {
+  const std::int64_t ns = absl::ToInt64Nanoseconds(duration);
+  return ns < 0 ? 0 : static_cast<std::uint64_t>(ns);
+}
+
+region::CreateOptions CreateOptionsOf(const Options& options) {
+  region::CreateOptions create;
+  create.max_size_bytes = options.max_size;
+  create.chunk_bytes = options.testing.chunk_bytes;
+  create.span_bytes = options.testing.span_bytes;
+  create.segment_buckets = options.testing.segment_buckets;
+  create.participant_count = options.testing.participant_count;
+  create.lane_count = options.testing.lane_count;
+  create.snapshot_count = options.testing.snapshot_count;
+  create.stale_after_ns = Ns(options.stale_after);
+  create.operation_timeout_ns = Ns(options.operation_timeout);
+  create.heartbeat_interval_ns = Ns(options.heartbeat_interval);
+  return create;
+}
+
+std::vector<std::string> Differences(const region::CreateOptions& asked,
+                                     const region::Geometry& found) {
+  std::vector<std::string> differences;
+  const auto compare = [&](const char* name, std::uint64_t want, std::uint64_t have) {
+    if (want != have) {
+      differences.push_back(
+          absl::StrCat(name, ": ", want, " was asked for, the store was created with ", have));
+    }
+  };
+  compare("max_size", asked.max_size_bytes, found.max_size_bytes);
+  compare("stale_after in ns", asked.stale_after_ns, found.stale_after_ns);
+  compare("operation_timeout in ns", asked.operation_timeout_ns, found.operation_timeout_ns);
+  compare("heartbeat_interval in ns", asked.heartbeat_interval_ns, found.heartbeat_interval_ns);
+  return differences;
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<OpenStore>> OpenStore::Open(platform::Platform& platform,
+                                                           const std::string& path,
+                                                           const Options& options,
+                                                           UpperHooks upper) {
+  region::RegionOptions region_options;
+  region_options.create_if_missing = options.create_if_missing;
+  region_options.error_if_exists = options.error_if_exists;
+  region_options.role = options.read_only ? region::RegionOptions::Role::kReader
+                                          : region::RegionOptions::Role::kWriter;
+  region_options.create = CreateOptionsOf(options);
+  COMMY_ASSIGN_OR_RETURN(std::unique_ptr<region::Region> region,
+                         region::Region::Open(platform, path, region_options));
+  process::SessionOptions session_options;
+  session_options.process_name = options.process_name;
+  session_options.read_only = options.read_only;
+  session_options.background = options.testing.background;
+  auto session = std::make_shared<process::Session>(std::move(region), session_options);
+  std::shared_ptr<OpenStore> store(new OpenStore(session, path, options));
+  const Engine& engine = store->engine_;
+  process::Session::Hooks hooks;
+  versions::AddSnapshotHooks(engine.region, &hooks);
+  hooks.recover_lane.emplace_back([&engine](Operation& own, region::LaneLayout& dead) {
+    return FinishOperation(engine, own, dead);
+  });
+  hooks.recover_lane.emplace_back(
+      [&engine, recover = std::move(upper.recover_lane)](Operation& own, region::LaneLayout& dead) {
+        return recover(engine, own, dead);
+      });
+  hooks.recover_lane.emplace_back([&engine](Operation& own, region::LaneLayout& dead) {
+    return ReclaimNotes(engine, own, dead);
+  });
+  hooks.recover_lane.emplace_back([&engine](Operation& own, region::LaneLayout& dead) {
+    return engine.allocator.RecoverLane(own, dead);
+  });
+  hooks.stalled = [&engine, stalled = std::move(upper.stalled)](std::uint32_t slot) {
+    stalled(engine, slot);
+  };
+  hooks.urgent.emplace_back([&engine] { engine.allocator.KeepRoom(); });
+  hooks.background.emplace_back([&engine] { return engine.maintenance.Background(); });
+  hooks.go_on.emplace_back([&engine] { return engine.maintenance.GoOn(); });
+  COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));
+  return store;
+}
+
+OpenStore::OpenStore(std::shared_ptr<process::Session> session, std::string path,
+                     const Options& options)
+    : path_(std::move(path)),
+      background_(options.testing.background),
+      session_(std::move(session)),
+      allocator_(*session_),
+      hash_index_(*session_, allocator_),
+      ordered_index_(
+          *session_, allocator_,
+          {options.testing.leaf_keys, options.testing.leaf_append, options.testing.node_children}),
+      catalog_(session_->region(), allocator_),
+      engine_{path_,       *session_,      session_->region(), allocator_,
+              hash_index_, ordered_index_, catalog_,           maintenance_},
+      maintenance_(engine_),
+      differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
+
+absl::Status OpenStore::Close() {
+  if (background_) {
+    maintenance_.BeforeTheEnd();
+  }
+  return session_->Close();
+}
+
+OpenStore::~OpenStore() {
+  if (background_) {
+    maintenance_.BeforeTheEnd();
+  }
+  // The heartbeat calls into this object, so the session ends first.
+  session_->End();
+}
+
+}  // namespace commy::engine

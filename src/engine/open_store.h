@@ -1,0 +1,57 @@
+// What is open: the parts of a store, made in order, and ended in order.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+#include "engine/engine.h"
+#include "engine/maintenance.h"
+
+namespace commy::engine {
+
+// What the floors above add to the recovery of the dead and to the heartbeat.
+struct UpperHooks {
+  // Of what a dead lane was publishing: after FinishOperation, before ReclaimNotes.
+  std::function<absl::Status(const Engine&, process::Operation& own, region::LaneLayout& dead)>
+      recover_lane;
+  // For a participant that has been silent for operation_timeout.
+  std::function<void(const Engine&, std::uint32_t slot)> stalled;
+};
+
+class OpenStore {
+ public:
+  static absl::StatusOr<std::shared_ptr<OpenStore>> Open(platform::Platform& platform,
+                                                         const std::string& path,
+                                                         const Options& options, UpperHooks upper);
+  OpenStore(const OpenStore&) = delete;
+  OpenStore& operator=(const OpenStore&) = delete;
+  ~OpenStore();
+
+  absl::Status Close();
+
+  [[nodiscard]] const Engine& engine() const { return engine_; }
+  [[nodiscard]] const std::string& path() const { return path_; }
+  // What was asked for at Open() and is not so in the store, as sentences.
+  [[nodiscard]] const std::vector<std::string>& differences() const { return differences_; }
+
+ private:
+  OpenStore(std::shared_ptr<process::Session> session, std::string path, const Options& options);
+
+  const std::string path_;
+  const bool background_;
+  std::shared_ptr<process::Session> session_;
+  alloc::Allocator allocator_;
+  index::HashIndex hash_index_;
+  index::OrderedIndex ordered_index_;
+  namespaces::Catalog catalog_;
+  const Engine engine_;
+  Maintenance maintenance_;
+  const std::vector<std::string> differences_;
+};
+
+}  // namespace commy::engine

@@ -1,0 +1,44 @@
+// Times to live: their limits, and the default of a namespace.
+#include <algorithm>
+
+#include "base/status.h"
+#include "engine/access.h"
+#include "engine/lifecycle.h"
+
+namespace commy::engine {
+
+absl::StatusOr<std::int64_t> CheckTtl(absl::Duration ttl) {
+  if (ttl <= absl::ZeroDuration()) {
+    return base::InvalidArgument("the time to live is ", absl::FormatDuration(ttl),
+                                 "; it must be longer than nothing");
+  }
+  return ttl == absl::InfiniteDuration() ? 0
+                                         : std::max<std::int64_t>(1, absl::ToInt64Nanoseconds(ttl));
+}
+
+absl::Duration ToTtl(std::int64_t ttl_ns) {
+  return ttl_ns == 0 ? absl::InfiniteDuration() : absl::Nanoseconds(ttl_ns);
+}
+
+std::int64_t ExpiryFor(const Engine& engine, const NamespaceKey& key, std::int64_t expiry_ns) {
+  if (expiry_ns != versions::kExpiryByDefault) {
+    return expiry_ns;
+  }
+  const process::Session::Call call(engine.session);
+  index::Anchor anchor;
+  anchor.object =
+      call.status().ok() ? engine.region.At<index::NamespaceObject>(key.object) : nullptr;
+  return anchor.object == nullptr ? 0 : engine.hash_index.ExpiryFor(anchor, expiry_ns);
+}
+
+absl::Status SetDefaultTtl(const Engine& engine, const NamespaceKey& key, absl::Duration ttl) {
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t ttl_ns, CheckTtl(ttl));
+  return Write(engine, key, process::OpKind::kCatalog, alloc::Purpose::kOrdinary,
+               [&](process::Operation&, const index::Anchor& anchor) {
+                 anchor.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns),
+                                                     std::memory_order_seq_cst);
+                 return absl::OkStatus();
+               });
+}
+
+}  // namespace commy::engine
