@@ -343,7 +343,6 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
   spans.current = span;
   PrepareTable(allocator_.EpochNow());
   CollectFree(sizes, span, spans.free);
-  COMMY_DCHECK(spans.free.size() == sizes.block_count);  // B3
   return absl::OkStatus();
 }
 

@@ -16,14 +16,13 @@
 namespace commy {
 namespace {
 
+using base::Outcome;
+using base::Result;
 using engine::NamespaceState;
-using index::Anchor;
-using index::Decide;
-using index::Decision;
-using index::WriteOutcome;
+using namespaces::Decision;
+using namespaces::WriteOp;
+using namespaces::WriteOutcome;
 using process::Lane;
-using process::Operation;
-using process::OpKind;
 using transactions::CheckKey;
 using transactions::CheckValue;
 using transactions::ExpiryOf;
@@ -50,31 +49,30 @@ absl::Status NoSuchKey() {
   return kept.status;
 }
 
-absl::Status WriteKey(const engine::NamespaceState& ns, std::string_view key, index::Decider decide,
-                      WriteOutcome* outcome, alloc::Purpose purpose = alloc::Purpose::kOrdinary) {
-  COMMY_RETURN_IF_ERROR(transactions::CheckKey(key));
-  return engine::Write(
-      ns.engine(), ns.key, OpKind::kWrite, purpose, [&](Operation& op, const Anchor& anchor) {
-        return ns.engine().IndexFor(ns.order).Write(op, anchor, key, decide, outcome);
-      });
+absl::Status WriteKey(const NamespaceState& ns, const WriteOp& write, WriteOutcome* outcome) {
+  COMMY_RETURN_IF_ERROR(CheckKey(write.key));
+  return engine::WriteKey(ns.engine(), ns.key, write, outcome);
 }
 
-// Reads a key and calls `use` under the pin.
+// Reads a key and calls `use` under the pin, if it is there.
 template <typename Use>
-absl::Status ReadKey(const engine::NamespaceState& ns, std::string_view key,
-                     const ReadOptions& options, Use use) {
-  COMMY_RETURN_IF_ERROR(transactions::CheckKey(key));
+absl::Status ReadKey(const NamespaceState& ns, std::string_view key, const ReadOptions& options,
+                     Use use) {
+  COMMY_RETURN_IF_ERROR(CheckKey(key));
   versions::AsOf as_of;
   if (options.snapshot != nullptr) {
     COMMY_ASSIGN_OR_RETURN(as_of, api::SnapshotState::AsOfSnapshot(options.snapshot, *ns.store));
   }
-  return engine::Read(ns.engine(), ns.key, [&](Lane& lane, const Anchor& anchor) -> absl::Status {
-    RecordView found;
-    COMMY_RETURN_IF_ERROR(ns.order == Order::kHash
-                              ? ns.engine().hash_index.Find(anchor, key, as_of, &found)
-                              : ns.engine().ordered_index.Find(anchor, key, as_of, &found));
-    return use(lane, found);
-  });
+  engine::Access at(ns.engine(), ns.key);
+  if (!at.ok()) [[unlikely]] {
+    return at.status();
+  }
+  RecordView found;
+  const Result result = ns.engine().map.Find(at.ns(), key, as_of, &found);
+  if (result.done()) [[likely]] {
+    return use(at.lane(), found);
+  }
+  return result.is(Outcome::kAbsent) ? NoSuchKey() : at.Finish(result);
 }
 
 std::optional<std::int64_t> ParseInteger(std::string_view text) {
@@ -104,9 +102,6 @@ absl::StatusOr<std::string> Namespace::Get(std::string_view key, ReadOptions opt
   std::string value;
   COMMY_RETURN_IF_ERROR(
       ReadKey(*state_, key, options, [&value](Lane&, const RecordView& found) -> absl::Status {
-        if (!found.valid()) {
-          return NoSuchKey();
-        }
         value.assign(found.value);
         return absl::OkStatus();
       }));
@@ -115,21 +110,20 @@ absl::StatusOr<std::string> Namespace::Get(std::string_view key, ReadOptions opt
 
 absl::StatusOr<bool> Namespace::Contains(std::string_view key, ReadOptions options) const {
   bool there = false;
-  COMMY_RETURN_IF_ERROR(
-      ReadKey(*state_, key, options, [&there](Lane&, const RecordView& found) -> absl::Status {
-        there = found.valid();
-        return absl::OkStatus();
-      }));
-  return there;
+  absl::Status status = ReadKey(*state_, key, options, [&there](Lane&, const RecordView&) {
+    there = true;
+    return absl::OkStatus();
+  });
+  if (there) {
+    return true;
+  }
+  return absl::IsNotFound(status) ? absl::StatusOr<bool>(false) : status;
 }
 
 absl::Status Namespace::ReadWith(std::string_view key,
                                  absl::FunctionRef<void(std::string_view)> use,
                                  ReadOptions options) const {
   return ReadKey(*state_, key, options, [&use](Lane&, const RecordView& found) -> absl::Status {
-    if (!found.valid()) {
-      return NoSuchKey();
-    }
     use(found.value);
     return absl::OkStatus();
   });
@@ -140,9 +134,6 @@ absl::StatusOr<View> Namespace::GetView(std::string_view key, ReadOptions option
   std::string_view value;
   COMMY_RETURN_IF_ERROR(
       ReadKey(*state_, key, options, [&](Lane& lane, const RecordView& found) -> absl::Status {
-        if (!found.valid()) {
-          return NoSuchKey();
-        }
         COMMY_ASSIGN_OR_RETURN(const process::Session::ViewPin pin,
                                state_->engine().session.TakeViewPin(lane));
         view = std::make_unique<api::ViewState>(state_->store, pin);
@@ -160,20 +151,16 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
   constexpr std::size_t kGroup = 16;
   for (std::size_t first = 0; first < keys.size(); first += kGroup) {
     const std::size_t end = std::min(first + kGroup, keys.size());
-    const auto prefetch = [&](Lane&, const Anchor& anchor) -> absl::Status {
-      const index::HashIndex& index = state_->engine().hash_index;
+    if (const engine::Access at(state_->engine(), state_->key); at.ok()) {
+      const namespaces::Map& map = state_->engine().map;
       std::array<std::uint64_t, kGroup> hashes{};
       for (std::size_t i = first; i < end; ++i) {
-        hashes.at(i - first) = index.Hash(keys[i]);
-        index.PrefetchSlots(anchor, hashes.at(i - first));
+        hashes.at(i - first) = map.Hash(keys[i]);
+        map.PrefetchSlots(at.ns(), hashes.at(i - first));
       }
       for (std::size_t i = first; i < end; ++i) {
-        index.PrefetchRecord(anchor, hashes.at(i - first));
+        map.PrefetchRecord(at.ns(), hashes.at(i - first));
       }
-      return absl::OkStatus();
-    };
-    if (state_->order == Order::kHash) {
-      (void)engine::Read(state_->engine(), state_->key, prefetch);
     }
     for (std::size_t i = first; i < end; ++i) {
       values.push_back(Get(keys[i], options));
@@ -183,12 +170,10 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
 }
 
 absl::StatusOr<std::uint64_t> Namespace::Size() const {
+  engine::Access at(state_->engine(), state_->key);
+  COMMY_RETURN_IF_ERROR(at.status());
   std::uint64_t size = 0;
-  COMMY_RETURN_IF_ERROR(
-      engine::Read(state_->engine(), state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(size, state_->engine().IndexFor(state_->order).Size(anchor));
-        return absl::OkStatus();
-      }));
+  COMMY_RETURN_IF_ERROR(at.Finish(state_->engine().map.Size(at.ns(), &size)));
   return size;
 }
 
@@ -196,91 +181,74 @@ absl::StatusOr<std::uint64_t> Namespace::Size() const {
 
 absl::Status Namespace::Put(std::string_view key, std::string_view value,
                             PutOptions options) const {
-  COMMY_RETURN_IF_ERROR(transactions::CheckValue(value));
-  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, transactions::ExpiryOf(*state_, options.ttl));
+  COMMY_RETURN_IF_ERROR(CheckValue(value));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, options.ttl));
   WriteOutcome outcome;
-  return WriteKey(
-      *state_, key,
-      [&](const RecordView*) {
-        return Decision{Decide::kPut, value, expiry};
-      },
-      &outcome);
+  return WriteKey(*state_, {.key = key, .value = value, .expiry_ns = expiry}, &outcome);
 }
 
 absl::StatusOr<bool> Namespace::Delete(std::string_view key) const {
   WriteOutcome outcome;
-  COMMY_RETURN_IF_ERROR(WriteKey(
-      *state_, key,
-      [](const RecordView*) {
-        return Decision{Decide::kDelete, std::string_view(), 0};
-      },
-      &outcome, alloc::Purpose::kMakesRoom));
+  COMMY_RETURN_IF_ERROR(WriteKey(*state_, {.kind = WriteOp::Kind::kDelete, .key = key}, &outcome));
   return outcome.existed;
 }
 
 absl::StatusOr<bool> Namespace::PutIfAbsent(std::string_view key, std::string_view value,
                                             PutOptions options) const {
-  COMMY_RETURN_IF_ERROR(transactions::CheckValue(value));
-  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, transactions::ExpiryOf(*state_, options.ttl));
+  COMMY_RETURN_IF_ERROR(CheckValue(value));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, options.ttl));
   WriteOutcome outcome;
   COMMY_RETURN_IF_ERROR(WriteKey(
-      *state_, key,
-      [&](const RecordView* live) {
-        return live != nullptr ? Decision{} : Decision{Decide::kPut, value, expiry};
-      },
+      *state_,
+      {.kind = WriteOp::Kind::kPutIfAbsent, .key = key, .value = value, .expiry_ns = expiry},
       &outcome));
   return outcome.changed;
 }
 
 absl::StatusOr<bool> Namespace::CompareAndSwap(std::string_view key, Swap swap) const {
   if (swap.desired.has_value()) {
-    COMMY_RETURN_IF_ERROR(transactions::CheckValue(*swap.desired));
+    COMMY_RETURN_IF_ERROR(CheckValue(*swap.desired));
   }
-  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, transactions::ExpiryOf(*state_, std::nullopt));
-  bool matched = false;
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, std::nullopt));
   WriteOutcome outcome;
-  COMMY_RETURN_IF_ERROR(WriteKey(
-      *state_, key,
-      [&](const RecordView* live) {
-        matched = live == nullptr ? !swap.expected.has_value()
-                                  : swap.expected.has_value() && *swap.expected == live->value;
-        if (!matched) {
-          return Decision{};
-        }
-        return swap.desired.has_value() ? Decision{Decide::kPut, *swap.desired, expiry}
-                                        : Decision{Decide::kDelete, std::string_view(), 0};
-      },
-      &outcome));
-  return matched;
+  COMMY_RETURN_IF_ERROR(WriteKey(*state_,
+                                 {.kind = WriteOp::Kind::kSwap,
+                                  .deletes = !swap.desired.has_value(),
+                                  .key = key,
+                                  .value = swap.desired.value_or(std::string_view()),
+                                  .expiry_ns = expiry,
+                                  .expected = swap.expected},
+                                 &outcome));
+  return outcome.matched;
 }
 
 absl::StatusOr<std::int64_t> Namespace::Add(std::string_view key, std::int64_t delta) const {
-  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, transactions::ExpiryOf(*state_, std::nullopt));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, std::nullopt));
   std::int64_t sum = 0;
   std::array<char, 24> text{};
   absl::Status bad;
+  const auto add = [&](const RecordView* live) {
+    const std::optional<std::int64_t> before =
+        live == nullptr ? std::optional<std::int64_t>(0) : ParseInteger(live->value);
+    bad = absl::OkStatus();
+    if (!before.has_value()) {
+      bad = base::InvalidArgument("the value is not a decimal integer of 64 bits");
+      return Decision{};
+    }
+    if (__builtin_add_overflow(*before, delta, &sum)) {
+      bad = base::OutOfRange(*before, " and ", delta, " do not add up within 64 bits");
+      return Decision{};
+    }
+    const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), sum);
+    (void)error;
+    return Decision{Decision::Kind::kPut,
+                    std::string_view(text.data(), static_cast<std::size_t>(end - text.data())),
+                    live == nullptr ? expiry : live->record->expiry_ns, true};
+  };
+  const namespaces::Compute compute = add;
   WriteOutcome outcome;
   COMMY_RETURN_IF_ERROR(WriteKey(
-      *state_, key,
-      [&](const RecordView* live) {
-        const std::optional<std::int64_t> before =
-            live == nullptr ? std::optional<std::int64_t>(0) : ParseInteger(live->value);
-        bad = absl::OkStatus();
-        if (!before.has_value()) {
-          bad = base::InvalidArgument("the value is not a decimal integer of 64 bits");
-          return Decision{};
-        }
-        if (__builtin_add_overflow(*before, delta, &sum)) {
-          bad = base::OutOfRange(*before, " and ", delta, " do not add up within 64 bits");
-          return Decision{};
-        }
-        const auto [end, error] = std::to_chars(text.data(), text.data() + text.size(), sum);
-        (void)error;
-        return Decision{Decide::kPut,
-                        std::string_view(text.data(), static_cast<std::size_t>(end - text.data())),
-                        live == nullptr ? expiry : live->record->expiry_ns, true};
-      },
-      &outcome));
+      *state_, {.kind = WriteOp::Kind::kCompute, .key = key, .compute = &compute}, &outcome));
   if (!bad.ok()) {
     return bad;
   }
@@ -294,53 +262,43 @@ absl::StatusOr<bool> Namespace::Update(
     // version that it saw. Commit times tell versions apart.
     std::optional<std::string> seen;
     std::uint64_t seen_commit = 0;
-    COMMY_RETURN_IF_ERROR(
-        ReadKey(*state_, key, ReadOptions(), [&](Lane&, const RecordView& found) -> absl::Status {
-          if (found.valid()) {
-            seen = std::string(found.value);
-            seen_commit = found.record->commit.load(std::memory_order_acquire);
-          }
+    const absl::Status read =
+        ReadKey(*state_, key, ReadOptions(), [&](Lane&, const RecordView& found) {
+          seen = std::string(found.value);
+          seen_commit = found.record->commit.load(std::memory_order_acquire);
           return absl::OkStatus();
-        }));
+        });
+    if (!read.ok() && !absl::IsNotFound(read)) {
+      return read;
+    }
     const Change change =
         decide(seen.has_value() ? std::optional<std::string_view>(*seen) : std::nullopt);
     if (change.kind() == Change::Kind::kKeep) {
       return false;
     }
-    COMMY_RETURN_IF_ERROR(transactions::CheckValue(change.value()));
-    COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry,
-                           transactions::ExpiryOf(*state_, change.options().ttl));
-    bool same = false;
+    COMMY_RETURN_IF_ERROR(CheckValue(change.value()));
+    COMMY_ASSIGN_OR_RETURN(const std::int64_t expiry, ExpiryOf(*state_, change.options().ttl));
+    const bool deletes = change.kind() == Change::Kind::kDelete;
     WriteOutcome outcome;
-    COMMY_RETURN_IF_ERROR(WriteKey(
-        *state_, key,
-        [&](const RecordView* live) {
-          const std::uint64_t commit =
-              live == nullptr ? 0 : live->record->commit.load(std::memory_order_acquire);
-          same = commit == seen_commit;
-          if (!same) {
-            return Decision{};
-          }
-          return change.kind() == Change::Kind::kPut
-                     ? Decision{Decide::kPut, change.value(), expiry}
-                     : Decision{Decide::kDelete, std::string_view(), 0};
-        },
-        &outcome));
-    if (same) {
-      return change.kind() == Change::Kind::kDelete ? outcome.existed : outcome.changed;
+    COMMY_RETURN_IF_ERROR(WriteKey(*state_,
+                                   {.kind = WriteOp::Kind::kIfVersion,
+                                    .deletes = deletes,
+                                    .key = key,
+                                    .value = change.value(),
+                                    .expiry_ns = expiry,
+                                    .seen_commit = seen_commit},
+                                   &outcome));
+    if (outcome.matched) {
+      return deletes ? outcome.existed : outcome.changed;
     }
   }
 }
 
 absl::StatusOr<absl::Duration> Namespace::DefaultTtl() const {
-  std::int64_t ttl_ns = 0;
-  COMMY_RETURN_IF_ERROR(
-      engine::Read(state_->engine(), state_->key, [&](Lane&, const Anchor& anchor) -> absl::Status {
-        ttl_ns = static_cast<std::int64_t>(
-            anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
-        return absl::OkStatus();
-      }));
-  return engine::ToTtl(ttl_ns);
+  const engine::Access at(state_->engine(), state_->key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  return engine::ToTtl(
+      static_cast<std::int64_t>(at.ns().object->default_ttl_ns.load(std::memory_order_relaxed)));
 }
 
 absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {

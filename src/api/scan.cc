@@ -106,35 +106,22 @@ bool ScanState::Wanted(std::string_view key) const {
   return key >= low_ && (!high_.has_value() || key < *high_);
 }
 
-absl::Status ScanState::StepInHash(absl::FunctionRef<bool(const versions::RecordView&)> use) {
-  return engine::Read(
-      ns_->engine(), ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
-        bool wants_more = true;
-        COMMY_ASSIGN_OR_RETURN(const bool more,
-                               ns_->engine().hash_index.ScanSegment(
-                                   anchor, as_of_, &cursor_, [&](const versions::RecordView& view) {
-                                     if (wants_more && Wanted(view.key)) {
-                                       wants_more = use(view);
-                                     }
-                                   }));
-        at_end_ = !more || !wants_more;
-        return absl::OkStatus();
-      });
-}
-
-absl::Status ScanState::StepInOrder(absl::FunctionRef<bool(const versions::RecordView&)> use) {
-  return engine::Read(
-      ns_->engine(), ns_->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
-        COMMY_ASSIGN_OR_RETURN(const bool more, ns_->engine().ordered_index.ScanLeaf(
-                                                    anchor, as_of_, options_.reverse, &at_,
-                                                    [&](const versions::RecordView& view) {
-                                                      return Wanted(view.key) && use(view);
-                                                    }));
-        const bool behind =
-            options_.reverse ? at_.bound <= low_ : high_.has_value() && at_.bound >= *high_;
-        at_end_ = !more || behind;
-        return absl::OkStatus();
-      });
+absl::Status ScanState::ReadStep(absl::FunctionRef<bool(const versions::RecordView&)> use) {
+  const bool ordered = ns_->order == Order::kOrdered;
+  engine::Access at(ns_->engine(), ns_->key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  bool more = true;
+  COMMY_RETURN_IF_ERROR(at.Finish(ns_->engine().map.Scan(
+      at.ns(), as_of_, options_.reverse, &at_,
+      [&](const versions::RecordView& view) {
+        // In order, the first key that is not wanted ends the scan.
+        return Wanted(view.key) ? use(view) : !ordered;
+      },
+      &more)));
+  const bool behind =
+      ordered && (options_.reverse ? at_.bound <= low_ : high_.has_value() && at_.bound >= *high_);
+  at_end_ = !more || behind;
+  return absl::OkStatus();
 }
 
 absl::Status ScanState::Begin() {
@@ -164,7 +151,7 @@ absl::Status ScanState::Step(absl::FunctionRef<bool(const versions::RecordView&)
   if (within_.has_value() && *within_->over) {
     return base::FailedPrecondition("the transaction that the scan is part of is over");
   }
-  absl::Status status = ns_->order == Order::kHash ? StepInHash(use) : StepInOrder(use);
+  absl::Status status = ReadStep(use);
   if (at_end_ || !status.ok()) {
     ReleaseOwn();  // What was seen has been copied.
   }
@@ -204,7 +191,7 @@ void ScanState::RecordRange() {
   range.low = low_;
   range.high = high_;
   if (ns_->order == Order::kHash) {
-    range.hash_end = cursor_;
+    range.hash_end = at_.hash;
   } else if (cut_) {
     // Up to the last entry, and with it.
     (options_.reverse ? range.low : range.high.emplace()) = batch_.back().key();

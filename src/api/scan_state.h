@@ -69,8 +69,7 @@ class ScanState {
   absl::Status FillBatch();
   // One segment or leaf further: calls `use` for what is wanted of it, until it returns false.
   absl::Status Step(absl::FunctionRef<bool(const versions::RecordView&)> use);
-  absl::Status StepInHash(absl::FunctionRef<bool(const versions::RecordView&)> use);
-  absl::Status StepInOrder(absl::FunctionRef<bool(const versions::RecordView&)> use);
+  absl::Status ReadStep(absl::FunctionRef<bool(const versions::RecordView&)> use);
   [[nodiscard]] bool Wanted(std::string_view key) const;
   // Makes batch_[next_] the next entry of the store. False: there is none, or an error.
   bool Peek();
@@ -89,8 +88,7 @@ class ScanState {
   versions::AsOf as_of_;
   EntryBatch batch_;
   std::size_t next_ = 0;
-  std::uint64_t cursor_ = 0;         // In a hash namespace.
-  index::ScanCursor at_;             // In an ordered one.
+  index::ScanCursor at_;
   std::string low_;                  // Keys from this one on,
   std::optional<std::string> high_;  // and before this one, if any.
   bool at_end_ = false;

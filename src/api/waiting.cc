@@ -1,4 +1,4 @@
-// Waiting for changes and for keys: the steps C1 to K4 of index/changes.h.
+// Waiting for changes and for keys: the steps wait-1 to key-4 of namespaces/notify.h.
 #include <algorithm>
 #include <chrono>
 #include <string>
@@ -10,13 +10,11 @@
 #include "commy/namespace.h"
 #include "engine/access.h"
 #include "engine/namespace_state.h"
+#include "namespaces/notify.h"
 #include "transactions/write_set.h"
 
 namespace commy {
 namespace {
-
-using index::Anchor;
-using process::Lane;
 
 // So that a waiter whose writer died at the wrong moment, or whose store was closed, notices.
 constexpr std::int64_t kWaitMaxNs = 1'000'000'000;
@@ -34,47 +32,51 @@ void Pause(std::int64_t pause_ns) {
   std::this_thread::sleep_for(std::chrono::nanoseconds(pause_ns));
 }
 
-// Does C1 or K1 with the namespace's object. Aborted: being dropped.
+// Does wait-1 or key-1 with the namespace's object. The status says if it is being dropped.
 absl::Status WithObject(const engine::NamespaceState& ns,
-                        absl::FunctionRef<void(index::NamespaceObject&)> use) {
-  return engine::Read(ns.engine(), ns.key, [&](Lane&, const Anchor& anchor) -> absl::Status {
-    use(*anchor.object);
-    return ns.engine().IndexFor(ns.order).RootOffset(anchor).status();
-  });
+                        absl::FunctionRef<void(namespaces::NamespaceObject&)> use) {
+  engine::Access at(ns.engine(), ns.key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  use(*at.ns().object);
+  std::uint64_t offset = 0;
+  index::IndexRoot* root = nullptr;
+  return at.Finish(ns.engine().map.roots().Current(at.ns(), &offset, &root));
 }
 
-// C4 and K4.
+// wait-4 and key-4.
 void Sleep(platform::Platform& platform, const std::uint32_t* word, std::uint32_t value,
            std::int64_t wait_ns) {
   platform.FutexWait(word, value, std::min(wait_ns, kWaitMaxNs));
 }
 
-// C4. What is at the place may be another block by now, if the namespace was dropped: then it is
+// wait-4. What is at the place may be another block by now, if the namespace was dropped: then it is
 // looked at for nothing.
 absl::Status SleepWhile(const engine::NamespaceState& ns, std::uint64_t generation,
                         std::int64_t wait_ns) {
   process::Session& session = ns.engine().session;
   const process::Session::Call call(session);
   COMMY_RETURN_IF_ERROR(call.status());
-  const auto* const object = ns.engine().region.At<index::NamespaceObject>(ns.key.object);
+  const auto* const object = ns.engine().region.At<namespaces::NamespaceObject>(ns.key.object);
   if (object != nullptr) {
-    Sleep(session.platform(), index::FutexOf(*object), index::FutexValue(generation), wait_ns);
+    Sleep(session.platform(), namespaces::FutexOf(*object), namespaces::FutexValue(generation),
+          wait_ns);
   }
   return absl::OkStatus();
 }
 
-// K1 to K4 with one key.
+// key-1 to key-4 with one key.
 class KeyWaiter {
  public:
   KeyWaiter(const engine::NamespaceState& ns, std::string_view key)
-      : ns_(ns), hash_(ns.engine().IndexFor(ns.order).Hash(key)) {}
+      : ns_(ns), hash_(ns.engine().map.Hash(key)) {}
 
-  // K1, K2.
+  // key-1, key-2.
   absl::Status Arm() {
-    return WithObject(
-        ns_, [this](index::NamespaceObject& object) { armed_ = index::AwaitKey(object, Word()); });
+    return WithObject(ns_, [this](namespaces::NamespaceObject& object) {
+      armed_ = namespaces::AwaitKey(object, Word());
+    });
   }
-  // K4. Returns whether somebody told.
+  // key-4. Returns whether a writer has notified.
   absl::StatusOr<bool> Sleep(std::int64_t wait_ns) {
     process::Session& session = ns_.engine().session;
     const process::Session::Call call(session);
@@ -82,15 +84,15 @@ class KeyWaiter {
     commy::Sleep(session.platform(), &Word().raw, armed_, wait_ns);
     return Word().load(std::memory_order_acquire) != armed_;
   }
-  // For who was woken in vain.
+  // For a waiter that was woken in vain.
   void PauseFor(std::int64_t left_ns) {
-    pause_ns_ = std::clamp(2 * pause_ns_, index::kPauseMinNs, index::kPauseMaxNs);
+    pause_ns_ = std::clamp(2 * pause_ns_, namespaces::kPauseMinNs, namespaces::kPauseMaxNs);
     Pause(std::min(pause_ns_, left_ns));
   }
 
  private:
   [[nodiscard]] region::Shared32& Word() const {
-    return index::KeyWord(ns_.engine().region, ns_.key.id, hash_);
+    return namespaces::KeyWord(ns_.engine().region, ns_.key.id, hash_);
   }
 
   const engine::NamespaceState& ns_;
@@ -103,8 +105,8 @@ class KeyWaiter {
 
 absl::StatusOr<ChangeToken> Namespace::Changes() const {
   std::uint64_t generation = 0;
-  COMMY_RETURN_IF_ERROR(WithObject(*state_, [&](index::NamespaceObject& object) {
-    generation = index::AwaitedGeneration(object);
+  COMMY_RETURN_IF_ERROR(WithObject(*state_, [&](namespaces::NamespaceObject& object) {
+    generation = namespaces::AwaitedGeneration(object);
   }));
   return ChangeToken(generation);
 }
@@ -116,11 +118,11 @@ absl::StatusOr<ChangeToken> Namespace::WaitForChange(ChangeToken seen,
   for (bool napped = false; true;) {
     const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
     std::uint64_t generation = 0;
-    auto bed = index::Bed::kGone;
-    COMMY_RETURN_IF_ERROR(WithObject(*state_, [&](index::NamespaceObject& object) {
-      generation = index::AwaitedGeneration(object);
+    auto sleep = namespaces::Sleep::kMoved;
+    COMMY_RETURN_IF_ERROR(WithObject(*state_, [&](namespaces::NamespaceObject& object) {
+      generation = namespaces::AwaitedGeneration(object);
       if (generation == seen.generation_ && left_ns > 0) {
-        bed = index::GoToBed(object, generation, napped);
+        sleep = namespaces::ArmSleep(object, generation, napped);
       }
     }));
     if (generation != seen.generation_) {
@@ -129,10 +131,10 @@ absl::StatusOr<ChangeToken> Namespace::WaitForChange(ChangeToken seen,
     if (left_ns <= 0) {
       return absl::DeadlineExceededError("nothing has changed in the namespace in this time");
     }
-    if (bed == index::Bed::kTaken) {
-      Pause(std::min(left_ns, index::kNapNs));
+    if (sleep == namespaces::Sleep::kNapFirst) {
+      Pause(std::min(left_ns, namespaces::kNapNs));
       napped = true;
-    } else if (bed == index::Bed::kMine) {
+    } else if (sleep == namespaces::Sleep::kSleep) {
       COMMY_RETURN_IF_ERROR(SleepWhile(*state_, generation, left_ns));
     }
   }
@@ -153,12 +155,13 @@ absl::StatusOr<std::string> Namespace::GetOrWait(std::string_view key,
     // Which of the two is not there, the key or the namespace, the next look at that one tells.
     const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
     if (left_ns <= 0) {
-      COMMY_RETURN_IF_ERROR(WithObject(*state_, [](index::NamespaceObject&) {}));
+      COMMY_RETURN_IF_ERROR(WithObject(*state_, [](namespaces::NamespaceObject&) {}));
       return absl::DeadlineExceededError("the key did not come in this time");
     }
     COMMY_ASSIGN_OR_RETURN(const bool told, waiter.Sleep(left_ns));
     if (told) {
-      value = Get(key);  // Before the pause, which is for who was told of another key.
+      value =
+          Get(key);  // Before the pause, which is for waiters that were notified of another key.
       if (value.ok() || !absl::IsNotFound(value.status())) {
         return value;
       }

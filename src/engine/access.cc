@@ -6,6 +6,8 @@
 namespace commy::engine {
 namespace {
 
+using base::Outcome;
+using base::Result;
 using process::Lane;
 using process::Operation;
 using process::OpKind;
@@ -14,31 +16,32 @@ using process::Pin;
 }  // namespace
 
 absl::Status DroppedStatus(std::uint64_t id) {
-  return base::NotFound("namespace ", id & index::kIdMask, " was dropped");
+  return base::NotFound("namespace ", id & index::kNamespaceIdMask, " was dropped");
 }
 
-absl::StatusOr<index::Anchor> AnchorAt(const Engine& engine, std::uint64_t object) {
-  index::Anchor anchor;
-  anchor.offset = object;
-  anchor.object = engine.region.At<index::NamespaceObject>(object);
-  if (anchor.object == nullptr) {
+absl::StatusOr<NamespaceRef> NamespaceAt(const Engine& engine, std::uint64_t object) {
+  NamespaceRef ns;
+  ns.offset = object;
+  ns.object = engine.region.At<namespaces::NamespaceObject>(object);
+  if (ns.object == nullptr) {
     return base::DataLoss(engine.path, ": a namespace object at ", base::Hex(object),
                           " lies outside the file");
   }
-  anchor.id = anchor.object->id.load(std::memory_order_acquire);
-  return anchor;
+  ns.id = ns.object->id.load(std::memory_order_acquire);
+  ns.order = ns.object->order.load(std::memory_order_relaxed);
+  return ns;
 }
 
-absl::Status FindAnchor(const Engine& engine, const NamespaceKey& key, index::Anchor* anchor) {
-  auto* const object = engine.region.At<index::NamespaceObject>(key.object);
+Result FindNamespace(const Engine& engine, const NamespaceKey& key, NamespaceRef* ns) {
+  auto* const object = engine.region.At<namespaces::NamespaceObject>(key.object);
   if (object == nullptr) [[unlikely]] {
-    return AnchorAt(engine, key.object).status();
+    return NamespaceAt(engine, key.object).status();
   }
   if (object->id.load(std::memory_order_acquire) != key.id) [[unlikely]] {
-    return DroppedStatus(key.id);
+    return Outcome::kDropped;
   }
-  *anchor = {key.object, object, key.id};
-  return absl::OkStatus();
+  *ns = {key.object, object, key.id, object->order.load(std::memory_order_relaxed)};
+  return Outcome::kDone;
 }
 
 absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key) {
@@ -47,56 +50,85 @@ absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key) {
   if (!pin.entered()) {
     return engine.session.CheckUsable();
   }
-  const versions::Intents intents(engine.region, engine.session.platform());
-  intents.SettleWriters(key.object);
+  engine.map.intents().SettleWriters(key.object);
   return DroppedStatus(key.id);
 }
 
-absl::Status Read(const Engine& engine, const NamespaceKey& key,
-                  absl::FunctionRef<absl::Status(Lane&, const index::Anchor&)> use) {
-  COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
-  absl::Status status;
-  {
-    const Pin pin(*lane);
-    if (!pin.entered()) [[unlikely]] {
-      return engine.session.CheckUsable();
-    }
-    index::Anchor anchor;
-    COMMY_RETURN_IF_ERROR(FindAnchor(engine, key, &anchor));
-    status = use(*lane, anchor);
+absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const Result& result) {
+  switch (result.outcome()) {
+    case Outcome::kDone:
+      return absl::OkStatus();
+    case Outcome::kDropped:
+      return AfterDrop(engine, key);
+    case Outcome::kFull:
+    case Outcome::kFailed:
+      return result.status();
+    case Outcome::kAbsent:
+    case Outcome::kConflict:
+    case Outcome::kAgain:
+      break;
   }
-  if (!status.ok() && absl::IsAborted(status)) [[unlikely]] {
-    return AfterDrop(engine, key);
-  }
-  return status;
+  return base::Internal("an outcome that no caller was to see: ",
+                        static_cast<int>(result.outcome()));
 }
 
-absl::Status Write(const Engine& engine, const NamespaceKey& key, OpKind kind,
-                   alloc::Purpose purpose,
-                   absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
-  if (engine.session.read_only()) [[unlikely]] {
-    return base::FailedPrecondition(engine.path, ": the store was opened read-only");
+Access::Access(const Engine& engine, const NamespaceKey& key) : engine_(engine), key_(key) {
+  absl::StatusOr<Lane*> lane = engine.session.ThisLane();
+  if (!lane.ok()) [[unlikely]] {
+    status_ = lane.status();
+    return;
   }
-  COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
-  absl::Status status = TryWrite(engine, *lane, key, kind, use);
-  if (status.ok()) [[likely]] {
-    return status;
+  lane_ = *lane;
+  pin_.emplace(*lane_);
+  if (!pin_->entered()) [[unlikely]] {
+    pin_.reset();
+    status_ = engine.session.CheckUsable();
+    return;
   }
-  if (absl::IsResourceExhausted(status)) {
-    status = WithRoom(engine, purpose, [&] { return TryWrite(engine, *lane, key, kind, use); });
+  if (const Result found = FindNamespace(engine, key, &ns_); !found.done()) [[unlikely]] {
+    status_ = Finish(found);
   }
-  return absl::IsAborted(status) ? AfterDrop(engine, key) : status;
 }
 
-absl::Status TryWrite(const Engine& engine, Lane& lane, const NamespaceKey& key, OpKind kind,
-                      absl::FunctionRef<absl::Status(Operation&, const index::Anchor&)> use) {
+absl::Status Access::Finish(const Result& result) {
+  pin_.reset();
+  return ToStatus(engine_, key_, result);
+}
+
+Result TryWrite(const Engine& engine, Lane& lane, const NamespaceKey& key, OpKind kind,
+                WriteUse use) {
   Operation op(lane, kind, key.object);
   if (!op.entered()) [[unlikely]] {
     return op.status();
   }
-  index::Anchor anchor;
-  COMMY_RETURN_IF_ERROR(FindAnchor(engine, key, &anchor));
-  return use(op, anchor);
+  NamespaceRef ns;
+  COMMY_TRY(FindNamespace(engine, key, &ns));
+  return use(op, ns);
+}
+
+absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
+                      const namespaces::WriteOp& write, namespaces::WriteOutcome* outcome) {
+  return Write(engine, key, OpKind::kWrite,
+               write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary,
+               [&](Operation& op, const NamespaceRef& ns) {
+                 return engine.map.Write(op, ns, write, outcome);
+               });
+}
+
+absl::Status Write(const Engine& engine, const NamespaceKey& key, OpKind kind,
+                   alloc::Purpose purpose, WriteUse use) {
+  if (engine.session.read_only()) [[unlikely]] {
+    return base::FailedPrecondition(engine.path, ": the store was opened read-only");
+  }
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+  Result result = TryWrite(engine, *lane, key, kind, use);
+  if (result.done()) [[likely]] {
+    return absl::OkStatus();
+  }
+  if (result.is(Outcome::kFull)) {
+    result = WithRoom(engine, purpose, [&] { return TryWrite(engine, *lane, key, kind, use); });
+  }
+  return ToStatus(engine, key, result);
 }
 
 }  // namespace commy::engine

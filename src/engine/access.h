@@ -1,38 +1,67 @@
-// Reaching a namespace: every use of one is a function that runs under a pin, with the namespace's
-// anchor, which is good under that pin alone.
+// Reaching a namespace: every use of one runs under a pin, with a reference to the namespace that is good
+// under that pin alone.
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/result.h"
 #include "engine/engine.h"
 
 namespace commy::engine {
 
-using ReadUse = absl::FunctionRef<absl::Status(process::Lane&, const index::Anchor&)>;
-using WriteUse = absl::FunctionRef<absl::Status(process::Operation&, const index::Anchor&)>;
+// A namespace for a reader, pinned for the length of a scope.
+class Access {
+ public:
+  Access(const Engine& engine, const NamespaceKey& key);
+  Access(const Access&) = delete;
+  Access& operator=(const Access&) = delete;
 
-// Runs `use` under a pin with the namespace's anchor. NotFound: it was dropped, or is marked for it.
-absl::Status Read(const Engine& engine, const NamespaceKey& key, ReadUse use);
-// The same in an operation with notes. FailedPrecondition: the store was opened read-only. A full store
-// is tried again once room was sought: more often for what makes room itself, by its purpose.
+  [[nodiscard]] bool ok() const { return status_.ok(); }
+  // Why not: the store was closed, or the namespace dropped.
+  [[nodiscard]] const absl::Status& status() const { return status_; }
+  [[nodiscard]] const NamespaceRef& ns() const { return ns_; }
+  [[nodiscard]] process::Lane& lane() const { return *lane_; }
+
+  // Ends the access, and says what a result other than kDone and kAbsent is for the caller.
+  absl::Status Finish(const base::Result& result);
+
+ private:
+  const Engine& engine_;
+  const NamespaceKey key_;
+  process::Lane* lane_ = nullptr;
+  std::optional<process::Pin> pin_;
+  NamespaceRef ns_;
+  absl::Status status_;
+};
+
+using WriteUse = absl::FunctionRef<base::Result(process::Operation&, const NamespaceRef&)>;
+
+// Writes a key. A full store is tried again once room was sought, more often for what makes room itself.
+// FailedPrecondition: the store was opened read-only.
+absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
+                      const namespaces::WriteOp& write, namespaces::WriteOutcome* outcome);
+// The same for whatever else is done in an operation with notes.
 absl::Status Write(const Engine& engine, const NamespaceKey& key, process::OpKind kind,
                    alloc::Purpose purpose, WriteUse use);
-// One attempt of that in the caller's lane. Aborted: the namespace is being dropped.
-absl::Status TryWrite(const Engine& engine, process::Lane& lane, const NamespaceKey& key,
+// One attempt of that in the caller's lane.
+base::Result TryWrite(const Engine& engine, process::Lane& lane, const NamespaceKey& key,
                       process::OpKind kind, WriteUse use);
 
-// For a caller that is in an operation of its own: the anchor, good under the pin. NotFound: dropped.
-absl::Status FindAnchor(const Engine& engine, const NamespaceKey& key, index::Anchor* anchor);
-// The anchor of whatever namespace the object is of; its id is 0 if it is of none. DataLoss.
-absl::StatusOr<index::Anchor> AnchorAt(const Engine& engine, std::uint64_t object);
+// For a caller that is in an operation of its own: the reference, good under the pin. kDropped.
+base::Result FindNamespace(const Engine& engine, const NamespaceKey& key, NamespaceRef* ns);
+// The reference to whatever namespace the object is of; its id is 0 if it is of none. DataLoss.
+absl::StatusOr<NamespaceRef> NamespaceAt(const Engine& engine, std::uint64_t object);
 
 // For a call that met a namespace that was dropped: returns the status that says so. No transaction that
 // writes there is committed afterwards. Requires: the thread is in no operation.
 absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key);
+// What a result is for the caller. Requires: as AfterDrop; it is not kAbsent.
+absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const base::Result& result);
 // "namespace <id> was dropped".
 absl::Status DroppedStatus(std::uint64_t id);
 

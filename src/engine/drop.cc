@@ -19,20 +19,19 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
-absl::Status TakeOutDropped(const Engine& engine, const NamespaceKey& key,
+base::Result TakeOutDropped(const Engine& engine, const NamespaceKey& key,
                             std::string_view path_hint) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
   Operation op(*lane, OpKind::kDrop, 0);
   if (!op.entered()) {
     return op.status();
   }
-  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, key.object));
-  if (anchor.id != key.id) {
-    return absl::OkStatus();  // Buried.
+  COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, key.object));
+  if (ns.id != key.id) {
+    return base::Outcome::kDone;  // Gone.
   }
-  const versions::Intents intents(engine.region, engine.session.platform());
-  intents.SettleWriters(key.object);  // Before another namespace can have the name.
-  const auto take_out = [&](namespaces::CatalogEdit& edit) -> absl::Status {
+  engine.map.intents().SettleWriters(key.object);  // Before another namespace can have the name.
+  const auto take_out = [&](namespaces::CatalogEdit& edit) -> base::Result {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t hinted,
                            path_hint.empty() ? 0 : edit.Find(path_hint));
     std::string path(path_hint);
@@ -40,11 +39,11 @@ absl::Status TakeOutDropped(const Engine& engine, const NamespaceKey& key,
       COMMY_ASSIGN_OR_RETURN(path, edit.PathOf(key.object));
     }
     if (path.empty()) {
-      return base::NotFound("somebody else took it out");
+      return base::Outcome::kAbsent;  // Another process took it out.
     }
     // Only what is dead already has no root. `edit` may be older than its death and burial: then the
     // catalog of after this look does not name it, and the CAS fails.
-    const bool rootless = anchor.object->root.load(std::memory_order_acquire) == 0;
+    const bool rootless = ns.object->root.load(std::memory_order_acquire) == 0;
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t named, engine.catalog.Find(path));
     if (rootless && named == key.object) {
       return base::DataLoss(engine.path, ": namespace \"", path,
@@ -53,9 +52,9 @@ absl::Status TakeOutDropped(const Engine& engine, const NamespaceKey& key,
     edit.dead().push_back(key.object);
     return edit.Erase(path);
   };
-  const absl::Status changed = engine.catalog.Change(op, alloc::Purpose::kClears, take_out);
-  engine.IndexOf(anchor).TellAll(anchor);
-  return absl::IsNotFound(changed) ? absl::OkStatus() : changed;
+  const base::Result changed = engine.catalog.Change(op, alloc::Purpose::kClears, take_out);
+  engine.map.publisher().Dropped(ns);
+  return changed.is(base::Outcome::kAbsent) ? base::Result() : changed;
 }
 
 absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
@@ -68,25 +67,25 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
   if (std::find(dead.begin(), dead.end(), object) == dead.end()) {
     return true;  // Somebody else was faster.
   }
-  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
+  COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
   COMMY_ASSIGN_OR_RETURN(const bool empty,
-                         engine.IndexOf(anchor).ReclaimDropped(op, anchor, PieceDeadline(engine)));
+                         engine.map.roots().ReclaimDropped(op, ns, PieceDeadline(engine)));
   if (!empty) {
     return false;
   }
-  COMMY_RETURN_IF_ERROR(engine.IndexOf(anchor).ReclaimDroppedRoot(op, anchor));
+  engine.map.roots().ReclaimDroppedRoot(op, ns);
   op.AddNote(BlockNote(NoteKind::kNamespace, object));
-  const absl::Status changed = engine.catalog.Change(
-      op, alloc::Purpose::kClears, [&](namespaces::CatalogEdit& edit) -> absl::Status {
+  const base::Result changed = engine.catalog.Change(
+      op, alloc::Purpose::kClears, [&](namespaces::CatalogEdit& edit) -> base::Result {
         const std::size_t before = edit.dead().size();
         std::erase(edit.dead(), object);
-        return edit.dead().size() == before ? base::NotFound("buried by somebody else")
-                                            : absl::OkStatus();
+        // Absent: another process has removed it.
+        return edit.dead().size() == before ? base::Outcome::kAbsent : base::Outcome::kDone;
       });
-  if (!changed.ok()) {
-    return absl::IsNotFound(changed) ? absl::StatusOr<bool>(true) : changed;
+  if (!changed.done()) {
+    return changed.is(base::Outcome::kAbsent) ? absl::StatusOr<bool>(true) : changed.status();
   }
-  anchor.object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
+  ns.object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
   engine.allocator.Retire(op, object);
   return true;
 }
@@ -110,30 +109,30 @@ absl::Status DropNamespace(const Engine& engine, std::string_view path) {
     if (object == 0) {
       return base::NotFound(engine.path, ": there is no namespace \"", ToAbsl(path), "\"");
     }
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
+    COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
     op.SetObject(object);
-    key = {object, anchor.id};
-    COMMY_ASSIGN_OR_RETURN(mine, engine.IndexOf(anchor).MarkForDrop(op, anchor));
+    key = {object, ns.id};
+    COMMY_ASSIGN_OR_RETURN(mine, engine.map.roots().MarkForDrop(ns));
   }
   // Marked, it is dropped: nobody can use it again. If there is no room at all to write that into the
   // catalog, a heartbeat does so when there is.
-  absl::Status finished =
+  const base::Result finished =
       WithRoom(engine, alloc::Purpose::kClears, [&] { return FinishDrop(engine, key, path); });
-  if (finished.ok()) {
+  if (finished.done()) {
     (void)RemoveDropped(engine,
                         kNoDeadline);  // What is left of it is a matter of its memory alone.
   }
-  if (!finished.ok() && !absl::IsResourceExhausted(finished)) {
-    return finished;
+  if (finished.is(base::Outcome::kFailed)) {
+    return finished.status();
   }
   return mine ? absl::OkStatus()
               : base::NotFound(engine.path, ": the namespace \"", ToAbsl(path),
                                "\" was being dropped already");
 }
 
-absl::Status FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint) {
-  absl::Status taken = TakeOutDropped(engine, key, path_hint);
-  if (!absl::IsResourceExhausted(taken)) {
+base::Result FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint) {
+  const base::Result taken = TakeOutDropped(engine, key, path_hint);
+  if (!taken.is(base::Outcome::kFull)) {
     return taken;
   }
   // No room for that: what the namespace has makes some.
@@ -143,12 +142,12 @@ absl::Status FinishDrop(const Engine& engine, const NamespaceKey& key, std::stri
     if (!op.entered()) {
       return op.status();
     }
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, key.object));
-    if (anchor.id != key.id) {
-      return absl::OkStatus();  // Buried.
+    COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, key.object));
+    if (ns.id != key.id) {
+      return base::Outcome::kDone;  // Gone.
     }
-    COMMY_ASSIGN_OR_RETURN(
-        const bool done, engine.IndexOf(anchor).ReclaimDropped(op, anchor, PieceDeadline(engine)));
+    COMMY_ASSIGN_OR_RETURN(const bool done,
+                           engine.map.roots().ReclaimDropped(op, ns, PieceDeadline(engine)));
     if (done) {
       break;
     }
@@ -182,21 +181,20 @@ absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns) {
 }
 
 absl::Status Clear(const Engine& engine, const NamespaceKey& key) {
-  COMMY_RETURN_IF_ERROR(Write(engine, key, OpKind::kClear, alloc::Purpose::kClears,
-                              [&](Operation& op, const index::Anchor& anchor) {
-                                return engine.IndexOf(anchor).Clear(op, anchor);
-                              }));
+  COMMY_RETURN_IF_ERROR(Write(
+      engine, key, OpKind::kClear, alloc::Purpose::kClears,
+      [&](Operation& op, const NamespaceRef& ns) { return engine.map.roots().Clear(op, ns); }));
   bool done = false;
   while (!done) {
     // What fails here is for the heartbeat to see to; and a drop may have come.
-    const absl::Status piece = TryWrite(
-        engine, **engine.session.ThisLane(), key, OpKind::kSweep,
-        [&](Operation& op, const index::Anchor& anchor) -> absl::Status {
-          COMMY_ASSIGN_OR_RETURN(
-              done, engine.IndexOf(anchor).ReclaimCleared(op, anchor, PieceDeadline(engine)));
-          return absl::OkStatus();
-        });
-    done = done || !piece.ok();
+    const base::Result piece =
+        TryWrite(engine, **engine.session.ThisLane(), key, OpKind::kSweep,
+                 [&](Operation& op, const NamespaceRef& ns) -> base::Result {
+                   COMMY_ASSIGN_OR_RETURN(
+                       done, engine.map.roots().ReclaimCleared(op, ns, PieceDeadline(engine)));
+                   return base::Outcome::kDone;
+                 });
+    done = done || !piece.done();
   }
   return absl::OkStatus();
 }

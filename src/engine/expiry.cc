@@ -33,44 +33,43 @@ void ExpirySweep::QueueDue(Lane& lane, std::int64_t now_ns) {
     return;
   }
   (void)engine_.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
-    const absl::StatusOr<index::Anchor> anchor = AnchorAt(engine_, object);
-    if (!anchor.ok() || anchor->id == 0 || queued.contains(anchor->id)) {
+    const absl::StatusOr<NamespaceRef> ns = NamespaceAt(engine_, object);
+    if (!ns.ok() || ns->id == 0 || queued.contains(ns->id)) {
       return true;
     }
     const auto* const root =
-        engine_.region.At<index::IndexRoot>(anchor->object->root.load(std::memory_order_acquire));
+        engine_.region.At<index::IndexRoot>(ns->object->root.load(std::memory_order_acquire));
     if (root != nullptr && index::IsDue(root->due.load(std::memory_order_relaxed), now_ns)) {
-      queue_.push_back({{object, anchor->id}, {}});
+      queue_.push_back({{object, ns->id}, {}});
     }
     return true;
   });
 }
 
-std::uint64_t ExpirySweep::Turn(Lane& lane, const NamespaceKey& key, index::ExpiryPass* pass) {
+std::uint64_t ExpirySweep::Turn(Lane& lane, const NamespaceKey& key, namespaces::ExpiryPass* pass) {
   std::vector<std::string> keys;
   std::uint64_t found = 0;
   std::uint64_t deleted = 0;
   do {
     keys.clear();
-    const absl::Status status =
-        TryWrite(engine_, lane, key, OpKind::kSweep, [&](Operation&, const index::Anchor& anchor) {
-          return engine_.IndexOf(anchor).FindExpired(anchor, engine_.session.clock().NowNs(), pass,
-                                                     &keys);
+    const base::Result looked =
+        TryWrite(engine_, lane, key, OpKind::kSweep, [&](Operation&, const NamespaceRef& ns) {
+          return engine_.map.expiry().FindExpired(ns, engine_.session.clock().NowNs(), pass, &keys);
         });
-    if (!status.ok()) {
-      *pass = index::ExpiryPass();  // Being dropped, or damaged, for `check` to report.
+    if (!looked.done()) {
+      *pass = namespaces::ExpiryPass();  // Being dropped, or damaged, for `check` to report.
       return deleted;
     }
     const std::uint64_t before = deleted;
     for (const std::string& each : keys) {
+      namespaces::WriteOutcome outcome;
       // What cannot be deleted now stays due.
-      (void)TryWrite(engine_, lane, key, OpKind::kWrite,
-                     [&](Operation& op, const index::Anchor& anchor) {
-                       COMMY_ASSIGN_OR_RETURN(
-                           const bool did, engine_.IndexOf(anchor).DeleteExpired(op, anchor, each));
-                       deleted += did ? 1 : 0;
-                       return absl::OkStatus();
-                     });
+      (void)TryWrite(
+          engine_, lane, key, OpKind::kWrite, [&](Operation& op, const NamespaceRef& ns) {
+            return engine_.map.Write(
+                op, ns, {.kind = namespaces::WriteOp::Kind::kDeleteExpired, .key = each}, &outcome);
+          });
+      deleted += outcome.changed ? 1 : 0;
     }
     found += keys.size();
     pass->stuck = !keys.empty() && deleted == before;

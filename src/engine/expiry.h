@@ -31,13 +31,13 @@ class ExpirySweep {
   // Namespaces whose turn it is, one after the other, and how far the sweep has come there.
   struct QueuedTurn {
     NamespaceKey key;
-    index::ExpiryPass pass;
+    namespaces::ExpiryPass pass;
   };
 
   void QueueDue(process::Lane& lane, std::int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What a namespace gets until it is the next one's turn. Returns how many keys were deleted; the pass
   // is not under way any more: it is done, or cannot be.
-  std::uint64_t Turn(process::Lane& lane, const NamespaceKey& key, index::ExpiryPass* pass);
+  std::uint64_t Turn(process::Lane& lane, const NamespaceKey& key, namespaces::ExpiryPass* pass);
 
   const Engine& engine_;
   std::mutex mutex_;

@@ -41,30 +41,24 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   }
   COMMY_ASSIGN_OR_RETURN(
       const std::uint64_t offset,
-      engine.allocator.Allocate(op, NoteKind::kNamespace, sizeof(index::NamespaceObject)));
+      engine.allocator.Allocate(op, NoteKind::kNamespace, sizeof(namespaces::NamespaceObject)));
   // Everything that is noted from here on hangs on this object. While it is not in the catalog,
   // none of it can be reached.
   op.SetObject(offset);
-  auto* const object = engine.region.At<index::NamespaceObject>(offset);
+  auto* const object = engine.region.At<namespaces::NamespaceObject>(offset);
   if (object == nullptr) {
     return base::DataLoss(engine.path, ": no block at ", base::Hex(offset));
   }
   base::ZeroIn(object, sizeof(*object));
   const std::uint64_t id =
-      index::kIdTag |
+      index::kNamespaceIdTag |
       (engine.region.header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1);
   const auto discard = [&] {
     object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
-    for (std::uint32_t place = 0; place < op.notes_used(); ++place) {
-      const process::Note note =
-          process::ReadNote(lane->words().notes[place].load(std::memory_order_relaxed));
-      if (note.offset_bytes != 0) {
-        engine.allocator.Retire(op, note.offset_bytes);
-      }
-    }
+    namespaces::RetireNoted(op, engine.allocator, 0);
   };
   const absl::StatusOr<std::uint64_t> root =
-      engine.IndexFor(order).BuildRoot(op, id, 0, alloc::Purpose::kOrdinary);
+      engine.map.BuildRoot(op, static_cast<std::uint64_t>(order), id);
   if (!root.ok()) {
     discard();
     return root.status();
@@ -74,21 +68,22 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
                                std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
-  const absl::Status published = engine.catalog.Change(
-      op, alloc::Purpose::kOrdinary, [&](namespaces::CatalogEdit& edit) -> absl::Status {
+  const base::Result published = engine.catalog.Change(
+      op, alloc::Purpose::kOrdinary, [&](namespaces::CatalogEdit& edit) -> base::Result {
         COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
         if (there != 0) {
-          return base::AlreadyExists("namespace \"", ToAbsl(path), "\" exists");
+          return base::Outcome::kConflict;  // Another process made one first.
         }
         return edit.Insert(path, offset);
       });
-  if (!published.ok()) {
+  if (!published.done()) {
     discard();
-    return absl::IsAlreadyExists(published) ? absl::StatusOr<std::uint64_t>(0) : published;
+    return published.is(base::Outcome::kConflict) ? absl::StatusOr<std::uint64_t>(0)
+                                                  : published.status();
   }
-  const absl::StatusOr<index::Anchor> anchor = AnchorAt(engine, offset);
-  if (anchor.ok() && anchor->id == id) {
-    (void)engine.IndexFor(order).FinishPosted(op, *anchor);  // Settles the root.
+  const absl::StatusOr<NamespaceRef> ns = NamespaceAt(engine, offset);
+  if (ns.ok() && ns->id == id) {
+    (void)engine.map.roots().FinishPosted(*ns);  // Gives the root its time.
   }
   return offset;
 }
@@ -120,20 +115,21 @@ absl::Status SetDefaultTtlAsAsked(const Engine& engine, const NamespaceKey& key,
   }
   COMMY_ASSIGN_OR_RETURN(const std::int64_t wanted, CheckTtl(*options.default_ttl));
   std::int64_t present = 0;
-  COMMY_RETURN_IF_ERROR(Read(engine, key, [&](Lane&, const index::Anchor& anchor) -> absl::Status {
+  {
+    const Access at(engine, key);
+    COMMY_RETURN_IF_ERROR(at.status());
     present =
-        static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed));
-    return absl::OkStatus();
-  }));
+        static_cast<std::int64_t>(at.ns().object->default_ttl_ns.load(std::memory_order_relaxed));
+  }
   return wanted == present ? absl::OkStatus() : SetDefaultTtl(engine, key, *options.default_ttl);
 }
 
 absl::StatusOr<bool> IsMarkedForDrop(const Engine& engine, std::uint64_t object,
                                      NamespaceKey* key) {
-  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
-  *key = {object, anchor.id};
+  COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
+  *key = {object, ns.id};
   const auto* const root =
-      engine.region.At<index::IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+      engine.region.At<index::IndexRoot>(ns.object->root.load(std::memory_order_acquire));
   return root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
 }
 
@@ -148,22 +144,21 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
   all->clear();
   absl::Status failed;
   const auto add = [&](std::string_view path, std::uint64_t object) -> absl::Status {
-    COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
-    const absl::StatusOr<std::uint64_t> keys = engine.IndexOf(anchor).Size(anchor);
-    if (absl::IsAborted(keys.status())) {
-      dropped->push_back({{object, anchor.id}, std::string(path)});
+    COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
+    std::uint64_t keys = 0;
+    const base::Result counted = engine.map.Size(ns, &keys);
+    if (counted.is(base::Outcome::kDropped)) {
+      dropped->push_back({{object, ns.id}, std::string(path)});
       return absl::OkStatus();
     }
-    if (absl::IsDataLoss(keys.status())) {
-      return keys.status();
-    }
+    COMMY_RETURN_IF_ERROR(counted.status());
     NamespaceInfo info;
     info.path = std::string(path);
-    info.id = anchor.id & index::kIdMask;
-    info.order = static_cast<Order>(anchor.object->order.load(std::memory_order_relaxed));
-    info.default_ttl = ToTtl(
-        static_cast<std::int64_t>(anchor.object->default_ttl_ns.load(std::memory_order_relaxed)));
-    info.keys = keys.value_or(0);
+    info.id = ns.id & index::kNamespaceIdMask;
+    info.order = static_cast<Order>(ns.object->order.load(std::memory_order_relaxed));
+    info.default_ttl =
+        ToTtl(static_cast<std::int64_t>(ns.object->default_ttl_ns.load(std::memory_order_relaxed)));
+    info.keys = keys;
     all->push_back(std::move(info));
     return absl::OkStatus();
   };
@@ -197,8 +192,8 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(engine, path));
     if (object == 0) {
       COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kOrdinary, [&] {
-        return CreateAsAsked(engine, path, options).status();
-      }));
+                              return base::Result(CreateAsAsked(engine, path, options).status());
+                            }).status());
       continue;
     }
     NamespaceKey key;
@@ -215,20 +210,21 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
       if (again != object) {
         continue;
       }
-      COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, AnchorAt(engine, object));
-      key = {object, anchor.id};
-      order = anchor.object->order.load(std::memory_order_relaxed);
+      COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
+      key = {object, ns.id};
+      order = ns.object->order.load(std::memory_order_relaxed);
       const auto* const root =
-          engine.region.At<index::IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+          engine.region.At<index::IndexRoot>(ns.object->root.load(std::memory_order_acquire));
       dropping =
           root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
     }
     if (dropping) {
-      COMMY_RETURN_IF_ERROR(
-          WithRoom(engine, alloc::Purpose::kClears, [&] { return FinishDrop(engine, key, path); }));
+      COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kClears, [&] {
+                              return FinishDrop(engine, key, path);
+                            }).status());
       continue;
     }
-    if (order != index::kOrderHash && order != index::kOrderOrdered) {
+    if (order != namespaces::kOrderHash && order != namespaces::kOrderOrdered) {
       return base::DataLoss(engine.path, ": namespace \"", ToAbsl(path),
                             "\" has the unknown order ", order);
     }
@@ -251,39 +247,41 @@ absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::s
   }
   NamespaceKey marked;
   std::string marked_path;
-  // Aborted: one of the names is that of a namespace which was dropped, `marked`.
-  const auto look_at = [&](std::string_view path, std::uint64_t object) -> absl::Status {
+  // kDropped: one of the names is that of a namespace which was dropped, `marked`.
+  const auto look_at = [&](std::string_view path, std::uint64_t object) -> base::Result {
     COMMY_ASSIGN_OR_RETURN(const bool dropped, IsMarkedForDrop(engine, object, &marked));
     marked_path = path;
-    return dropped ? absl::AbortedError("dropped") : absl::OkStatus();
+    return dropped ? base::Outcome::kDropped : base::Outcome::kDone;
   };
-  const auto rename = [&](namespaces::CatalogEdit& edit) -> absl::Status {
+  const auto rename = [&](namespaces::CatalogEdit& edit) -> base::Result {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t object, edit.Find(from));
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t taken, edit.Find(to));
     if (object == 0) {
       return base::NotFound(engine.path, ": there is no namespace \"", ToAbsl(from), "\"");
     }
-    COMMY_RETURN_IF_ERROR(look_at(from, object));
+    COMMY_TRY(look_at(from, object));
     if (taken != 0) {
-      COMMY_RETURN_IF_ERROR(look_at(to, taken));
+      COMMY_TRY(look_at(to, taken));
       return base::AlreadyExists(engine.path, ": there is a namespace \"", ToAbsl(to),
                                  "\" already");
     }
-    COMMY_RETURN_IF_ERROR(edit.Erase(from));
+    COMMY_TRY(edit.Erase(from));
     return edit.Insert(to, object);
   };
   while (true) {
-    absl::Status renamed = WithRoom(engine, alloc::Purpose::kMakesRoom, [&]() -> absl::Status {
-      COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
-      Operation op(*lane, OpKind::kCatalog, 0);
-      return op.entered() ? engine.catalog.Change(op, alloc::Purpose::kMakesRoom, rename)
-                          : op.status();
-    });
-    if (!absl::IsAborted(renamed)) {
-      return renamed;
+    const base::Result renamed =
+        WithRoom(engine, alloc::Purpose::kMakesRoom, [&]() -> base::Result {
+          COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+          Operation op(*lane, OpKind::kCatalog, 0);
+          return op.entered() ? engine.catalog.Change(op, alloc::Purpose::kMakesRoom, rename)
+                              : op.status();
+        });
+    if (!renamed.is(base::Outcome::kDropped)) {
+      return renamed.status();
     }
-    COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kClears,
-                                   [&] { return FinishDrop(engine, marked, marked_path); }));
+    COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kClears, [&] {
+                            return FinishDrop(engine, marked, marked_path);
+                          }).status());
   }
 }
 
@@ -299,13 +297,13 @@ absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(const Engine& engine,
     // Of these only the names are left. The catalog may be older than the drop, and may name others that
     // are not there any more by then; so it is read again once it has lost these.
     for (const std::pair<NamespaceKey, std::string>& each : dropped) {
-      const absl::Status finished = WithRoom(engine, alloc::Purpose::kClears, [&] {
+      const base::Result finished = WithRoom(engine, alloc::Purpose::kClears, [&] {
         return FinishDrop(engine, each.first, each.second);
       });
-      if (absl::IsResourceExhausted(finished)) {
+      if (finished.is(base::Outcome::kFull)) {
         return all;
       }
-      COMMY_RETURN_IF_ERROR(finished);
+      COMMY_RETURN_IF_ERROR(finished.status());
     }
   }
 }

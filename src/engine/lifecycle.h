@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 
+#include "base/result.h"
 #include "commy/info.h"
 #include "engine/engine.h"
 
@@ -25,7 +26,7 @@ absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(const Engine& engine,
 // Clears the namespace, and reclaims what it had.
 absl::Status Clear(const Engine& engine, const NamespaceKey& key);
 
-// When something that is written there now expires: see index::Index::ExpiryFor. Of a namespace that
+// When something that is written there now expires: see namespaces::Expiry::For. Of a namespace that
 // is gone: what no operation will use.
 [[nodiscard]] std::int64_t ExpiryFor(const Engine& engine, const NamespaceKey& key,
                                      std::int64_t expiry_ns);
@@ -33,7 +34,7 @@ absl::Status SetDefaultTtl(const Engine& engine, const NamespaceKey& key, absl::
 
 // Takes a marked namespace out of the catalog's names; if there is no room for that, makes some of what
 // it had. `path_hint`: where it was, if that is known.
-absl::Status FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint);
+base::Result FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint);
 // Reclaims what dropped namespaces had, until the time (monotonic) is over.
 absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns);
 

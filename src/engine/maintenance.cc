@@ -60,7 +60,7 @@ std::vector<NamespaceKey> Maintenance::ListUntended(Lane& lane, bool waiting) {
     return untended;
   }
   (void)engine_.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
-    const auto* const words = engine_.region.At<index::NamespaceObject>(object);
+    const auto* const words = engine_.region.At<namespaces::NamespaceObject>(object);
     const auto* const root =
         words == nullptr
             ? nullptr
@@ -118,26 +118,23 @@ void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
 absl::StatusOr<bool> Maintenance::MaintainNamespace(Lane& lane, const NamespaceKey& key,
                                                     bool waiting) {
   bool done = false;
-  const absl::Status status =
+  const base::Result result =
       TryWrite(engine_, lane, key, OpKind::kSweep,
-               [&](Operation& op, const index::Anchor& anchor) -> absl::Status {
-                 index::Index& index = engine_.IndexOf(anchor);
+               [&](Operation& op, const NamespaceRef& ns) -> base::Result {
+                 const namespaces::Roots& roots = engine_.map.roots();
                  const std::int64_t deadline_ns = PieceDeadline(engine_);
-                 COMMY_RETURN_IF_ERROR(index.FinishPosted(op, anchor));
-                 COMMY_ASSIGN_OR_RETURN(done, index.ReclaimCleared(op, anchor, deadline_ns));
-                 if (done) {
-                   COMMY_ASSIGN_OR_RETURN(done, index.Sweep(op, anchor, waiting, deadline_ns));
-                 }
-                 return absl::OkStatus();
+                 COMMY_TRY(roots.FinishPosted(ns));
+                 COMMY_ASSIGN_OR_RETURN(done, roots.ReclaimCleared(op, ns, deadline_ns));
+                 return done ? engine_.map.sweeper().Sweep(op, ns, waiting, deadline_ns, &done)
+                             : base::Result();
                });
-  if (absl::IsNotFound(status)) {
-    return true;  // Buried since.
+  if (result.is(base::Outcome::kDropped)) {
+    // Or it is gone already; then this finds nothing to do.
+    COMMY_RETURN_IF_ERROR(FinishDrop(engine_, key, "").status());
+    return true;
   }
-  if (!absl::IsAborted(status)) {
-    return status.ok() ? absl::StatusOr<bool>(done) : status;
-  }
-  COMMY_RETURN_IF_ERROR(FinishDrop(engine_, key, ""));
-  return true;
+  COMMY_RETURN_IF_ERROR(result.status());
+  return done;
 }
 
 }  // namespace commy::engine

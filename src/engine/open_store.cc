@@ -99,13 +99,10 @@ OpenStore::OpenStore(std::shared_ptr<process::Session> session, std::string path
       background_(options.testing.background),
       session_(std::move(session)),
       allocator_(*session_),
-      hash_index_(*session_, allocator_),
-      ordered_index_(
-          *session_, allocator_,
-          {options.testing.leaf_keys, options.testing.leaf_append, options.testing.node_children}),
-      catalog_(session_->region(), allocator_),
-      engine_{path_,       *session_,      session_->region(), allocator_,
-              hash_index_, ordered_index_, catalog_,           maintenance_},
+      map_(*session_, allocator_,
+           {options.testing.leaf_keys, options.testing.leaf_append, options.testing.node_children}),
+      catalog_(session_->region(), allocator_, map_.publisher()),
+      engine_{path_, *session_, session_->region(), allocator_, map_, catalog_, maintenance_},
       maintenance_(engine_),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
 

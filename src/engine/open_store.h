@@ -46,8 +46,7 @@ class OpenStore {
   const bool background_;
   std::shared_ptr<process::Session> session_;
   alloc::Allocator allocator_;
-  index::HashIndex hash_index_;
-  index::OrderedIndex ordered_index_;
+  namespaces::Map map_;
   namespaces::Catalog catalog_;
   const Engine engine_;
   Maintenance maintenance_;

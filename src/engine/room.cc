@@ -27,11 +27,11 @@ int RoomAttempts(alloc::Purpose purpose) {
 
 }  // namespace
 
-absl::Status WithRoom(const Engine& engine, alloc::Purpose purpose,
-                      absl::FunctionRef<absl::Status()> attempt) {
-  absl::Status status = attempt();
+base::Result WithRoom(const Engine& engine, alloc::Purpose purpose,
+                      absl::FunctionRef<base::Result()> attempt) {
+  base::Result result = attempt();
   int more = 0;
-  for (int again = 0; absl::IsResourceExhausted(status) && again < RoomAttempts(purpose);) {
+  for (int again = 0; result.is(base::Outcome::kFull) && again < RoomAttempts(purpose);) {
     const absl::StatusOr<process::Lane*> lane = engine.session.ThisLane();
     if (!lane.ok()) {
       break;
@@ -41,9 +41,9 @@ absl::Status WithRoom(const Engine& engine, alloc::Purpose purpose,
       break;
     }
     again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
-    status = attempt();
+    result = attempt();
   }
-  return absl::IsResourceExhausted(status) ? WhyFull(engine, status, purpose) : status;
+  return result.is(base::Outcome::kFull) ? WhyFull(engine, result.status(), purpose) : result;
 }
 
 Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before) {

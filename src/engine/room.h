@@ -6,6 +6,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 
+#include "base/result.h"
 #include "engine/engine.h"
 
 namespace commy::engine {
@@ -24,8 +25,8 @@ Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before =
 
 // Runs `attempt`, and again after FindRoom as long as it finds the store full: once, or more often if
 // that makes room itself. Requires: the thread is in no operation.
-absl::Status WithRoom(const Engine& engine, alloc::Purpose purpose,
-                      absl::FunctionRef<absl::Status()> attempt);
+base::Result WithRoom(const Engine& engine, alloc::Purpose purpose,
+                      absl::FunctionRef<base::Result()> attempt);
 
 // The status that the store is full, with whose snapshots keep what was deleted.
 [[nodiscard]] absl::Status WhyFull(const Engine& engine, const absl::Status& full,

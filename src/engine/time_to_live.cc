@@ -25,19 +25,18 @@ std::int64_t ExpiryFor(const Engine& engine, const NamespaceKey& key, std::int64
     return expiry_ns;
   }
   const process::Session::Call call(engine.session);
-  index::Anchor anchor;
-  anchor.object =
-      call.status().ok() ? engine.region.At<index::NamespaceObject>(key.object) : nullptr;
-  return anchor.object == nullptr ? 0 : engine.hash_index.ExpiryFor(anchor, expiry_ns);
+  NamespaceRef ns;
+  ns.object =
+      call.status().ok() ? engine.region.At<namespaces::NamespaceObject>(key.object) : nullptr;
+  return ns.object == nullptr ? 0 : engine.map.expiry().For(ns, expiry_ns);
 }
 
 absl::Status SetDefaultTtl(const Engine& engine, const NamespaceKey& key, absl::Duration ttl) {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t ttl_ns, CheckTtl(ttl));
   return Write(engine, key, process::OpKind::kCatalog, alloc::Purpose::kOrdinary,
-               [&](process::Operation&, const index::Anchor& anchor) {
-                 anchor.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns),
-                                                     std::memory_order_seq_cst);
-                 return absl::OkStatus();
+               [&](process::Operation&, const NamespaceRef& ns) {
+                 engine.map.publisher().DefaultTtl(ns, ttl_ns);
+                 return base::Result();
                });
 }
 

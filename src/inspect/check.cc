@@ -9,6 +9,8 @@
 #include "absl/container/flat_hash_set.h"
 
 #include "base/status.h"
+#include "engine/access.h"
+#include "engine/block_owners.h"
 
 namespace commy::inspect {
 namespace {
@@ -38,7 +40,6 @@ void CollectTransaction(const versions::Intents& intents, std::uint64_t head_off
 
 void CollectNotes(const engine::Engine& engine, absl::flat_hash_set<std::uint64_t>* noted) {
   region::Region& region = engine.region;
-  const versions::Intents intents(region, engine.session.platform());
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     for (const region::Shared64& word : region.lane(i).notes) {
       const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
@@ -48,7 +49,7 @@ void CollectNotes(const engine::Engine& engine, absl::flat_hash_set<std::uint64_
         noted->insert(note.offset_bytes);
       }
       if (note.kind == NoteKind::kTransaction) {
-        CollectTransaction(intents, note.offset_bytes, noted);
+        CollectTransaction(engine.map.intents(), note.offset_bytes, noted);
       }
     }
   }
@@ -138,20 +139,18 @@ class Walker {
     if (!Reach(NoteKind::kNamespace, object)) {
       return;
     }
-    index::Anchor anchor;
-    anchor.offset = object;
-    anchor.object = engine_.region.At<index::NamespaceObject>(object);
-    if (anchor.object == nullptr) {
+    const absl::StatusOr<engine::NamespaceRef> ns = engine::NamespaceAt(engine_, object);
+    if (!ns.ok()) {
       return;
     }
-    anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    const std::uint64_t order = anchor.object->order.load(std::memory_order_relaxed);
-    if (anchor.id != 0 && order != index::kOrderHash && order != index::kOrderOrdered) {
-      Fault(absl::StrCat("namespace ", anchor.id & index::kIdMask, ": unknown order ", order));
+    if (ns->id != 0 && ns->order != namespaces::kOrderHash &&
+        ns->order != namespaces::kOrderOrdered) {
+      Fault(absl::StrCat("namespace ", ns->id & index::kNamespaceIdMask, ": unknown order ",
+                         ns->order));
       return;
     }
-    const absl::Status walked = engine_.IndexOf(anchor).Walk(
-        anchor, [&](NoteKind kind, std::uint64_t offset) { return Reach(kind, offset); },
+    const absl::Status walked = engine_.map.ForEachEdge(
+        *ns, [&](const index::Edge& edge) { return Reach(edge.kind, edge.offset); },
         [&](const std::string& fault) { Fault(fault); }, &walk_.report.keys);
     if (!walked.ok()) {
       Fault(std::string(walked.message()));

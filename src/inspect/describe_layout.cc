@@ -7,6 +7,7 @@
 #include "index/hash/layout.h"
 #include "index/tree/layout.h"
 #include "namespaces/catalog.h"
+#include "namespaces/object_layout.h"
 #include "region/layout.h"
 #include "versions/record.h"
 #include "versions/transaction_layout.h"
@@ -102,11 +103,11 @@ void DescribeRegion(std::string* text) {
 }
 
 void DescribeIndex(std::string* text) {
-  using index::ChangeDescriptor;
   using index::Directory;
   using index::IndexRoot;
-  using index::NamespaceObject;
+  using index::ReshapeDescriptor;
   using index::Segment;
+  using namespaces::NamespaceObject;
   using versions::Record;
   COMMY_WHOLE(Record);
   COMMY_FIELD(Record, commit);
@@ -141,11 +142,11 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(Segment, bucket_count);
   COMMY_FIELD(Segment, mark);
   COMMY_FIELD(Segment, due);
-  COMMY_WHOLE(ChangeDescriptor);
-  COMMY_FIELD(ChangeDescriptor, kind);
-  COMMY_FIELD(ChangeDescriptor, old);
-  COMMY_FIELD(ChangeDescriptor, target_0);
-  COMMY_FIELD(ChangeDescriptor, target_1);
+  COMMY_WHOLE(ReshapeDescriptor);
+  COMMY_FIELD(ReshapeDescriptor, kind);
+  COMMY_FIELD(ReshapeDescriptor, old);
+  COMMY_FIELD(ReshapeDescriptor, target_0);
+  COMMY_FIELD(ReshapeDescriptor, target_1);
 }
 
 void DescribeOrderedIndex(std::string* text) {
@@ -153,7 +154,7 @@ void DescribeOrderedIndex(std::string* text) {
   using index::Leaf;
   using index::NodeHead;
   using index::Separator;
-  using index::TreeChange;
+  using index::TreeReshape;
   COMMY_WHOLE(NodeHead);
   COMMY_FIELD(NodeHead, level);
   COMMY_FIELD(NodeHead, capacity);
@@ -172,19 +173,19 @@ void DescribeOrderedIndex(std::string* text) {
   COMMY_WHOLE(Separator);
   COMMY_FIELD(Separator, size);
   COMMY_FIELD(Separator, checksum);
-  COMMY_WHOLE(TreeChange);
-  COMMY_FIELD(TreeChange, kind);
-  COMMY_FIELD(TreeChange, fence);
-  COMMY_FIELD(TreeChange, holder);
-  COMMY_FIELD(TreeChange, holder_index);
-  COMMY_FIELD(TreeChange, parent);
-  COMMY_FIELD(TreeChange, index);
-  COMMY_FIELD(TreeChange, old_0);
-  COMMY_FIELD(TreeChange, old_1);
-  COMMY_FIELD(TreeChange, target_0);
-  COMMY_FIELD(TreeChange, target_1);
-  COMMY_FIELD(TreeChange, target_parent);
-  COMMY_FIELD(TreeChange, separator);
+  COMMY_WHOLE(TreeReshape);
+  COMMY_FIELD(TreeReshape, kind);
+  COMMY_FIELD(TreeReshape, fence);
+  COMMY_FIELD(TreeReshape, holder);
+  COMMY_FIELD(TreeReshape, holder_index);
+  COMMY_FIELD(TreeReshape, parent);
+  COMMY_FIELD(TreeReshape, index);
+  COMMY_FIELD(TreeReshape, old_0);
+  COMMY_FIELD(TreeReshape, old_1);
+  COMMY_FIELD(TreeReshape, target_0);
+  COMMY_FIELD(TreeReshape, target_1);
+  COMMY_FIELD(TreeReshape, target_parent);
+  COMMY_FIELD(TreeReshape, separator);
 }
 
 void DescribeTransactions(std::string* text) {
@@ -220,20 +221,20 @@ void DescribeCatalog(std::string* text) {
   using namespaces::CatalogEntry;
   using namespaces::CatalogNode;
   using namespaces::CatalogRoot;
-  COMMY_WHOLE(namespaces::CatalogRoot);
-  COMMY_FIELD(namespaces::CatalogRoot, node);
-  COMMY_FIELD(namespaces::CatalogRoot, count);
-  COMMY_FIELD(namespaces::CatalogRoot, dead_count);
-  COMMY_FIELD(namespaces::CatalogRoot, checksum);
-  COMMY_WHOLE(namespaces::CatalogNode);
-  COMMY_FIELD(namespaces::CatalogNode, level);
-  COMMY_FIELD(namespaces::CatalogNode, count);
-  COMMY_FIELD(namespaces::CatalogNode, bytes);
-  COMMY_FIELD(namespaces::CatalogNode, checksum);
-  COMMY_WHOLE(namespaces::CatalogEntry);
-  COMMY_FIELD(namespaces::CatalogEntry, path_start);
-  COMMY_FIELD(namespaces::CatalogEntry, path_size);
-  COMMY_FIELD(namespaces::CatalogEntry, value);
+  COMMY_WHOLE(CatalogRoot);
+  COMMY_FIELD(CatalogRoot, node);
+  COMMY_FIELD(CatalogRoot, count);
+  COMMY_FIELD(CatalogRoot, dead_count);
+  COMMY_FIELD(CatalogRoot, checksum);
+  COMMY_WHOLE(CatalogNode);
+  COMMY_FIELD(CatalogNode, level);
+  COMMY_FIELD(CatalogNode, count);
+  COMMY_FIELD(CatalogNode, bytes);
+  COMMY_FIELD(CatalogNode, checksum);
+  COMMY_WHOLE(CatalogEntry);
+  COMMY_FIELD(CatalogEntry, path_start);
+  COMMY_FIELD(CatalogEntry, path_size);
+  COMMY_FIELD(CatalogEntry, value);
 }
 
 #undef COMMY_FIELD

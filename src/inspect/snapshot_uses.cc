@@ -19,7 +19,7 @@ struct Holding {
         use.count == 1 ? held.store_ns : std::min(use.oldest_store_ns, held.store_ns);
     times.push_back(held.time);
   }
-  void Add(const index::OldVersion& old) {
+  void Add(const versions::Superseded& old) {
     const auto at = std::lower_bound(times.begin(), times.end(), old.from);
     if (at != times.end() && *at < old.until) {
       use.kept_bytes += old.block_bytes;
@@ -55,10 +55,10 @@ absl::StatusOr<SnapshotUses> UsesOfSnapshots(const engine::Engine& engine) {
       return engine.session.CheckUsable();
     }
     COMMY_RETURN_IF_ERROR(engine.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
-      const absl::StatusOr<index::Anchor> anchor = engine::AnchorAt(engine, object);
-      if (anchor.ok()) {
+      const absl::StatusOr<engine::NamespaceRef> ns = engine::NamespaceAt(engine, object);
+      if (ns.ok()) {
         // One that is being dropped keeps nothing for anybody.
-        (void)engine.IndexOf(*anchor).ForEachOld(*anchor, [&](const index::OldVersion& old) {
+        (void)engine.map.sweeper().ForEachSuperseded(*ns, [&](const versions::Superseded& old) {
           all.Add(old);
           for (Holding& holding : owners) {
             holding.Add(old);

@@ -189,13 +189,13 @@ absl::StatusOr<bool> Catalog::IsReachable(NoteKind kind, std::uint64_t offset) c
   return found;
 }
 
-absl::Status Catalog::Change(Operation& op, alloc::Purpose purpose,
-                             absl::FunctionRef<absl::Status(CatalogEdit&)> change) {
+base::Result Catalog::Change(Operation& op, alloc::Purpose purpose,
+                             absl::FunctionRef<base::Result(CatalogEdit&)> change) {
   const std::uint32_t first_note = op.notes_used();
   while (true) {
     CatalogEdit edit(*this, purpose);
-    COMMY_RETURN_IF_ERROR(edit.Load());
-    COMMY_RETURN_IF_ERROR(change(edit));
+    COMMY_TRY(edit.Load());
+    COMMY_TRY(change(edit));
     const std::uint64_t old_root = edit.root_view_.offset;
     absl::StatusOr<std::uint64_t> made = edit.WriteTree(op);
     bool published = false;
@@ -204,8 +204,7 @@ absl::Status Catalog::Change(Operation& op, alloc::Purpose purpose,
         op.AddNote(BlockNote(NoteKind::kCatalogNode, node));
       }
       op.AddNote(BlockNote(NoteKind::kCatalogRoot, old_root));
-      published =
-          region_.header().catalog_root.CompareAndSet(old_root, *made, std::memory_order_seq_cst);
+      published = publisher_.Catalog(old_root, *made);
     }
     // What lost its place, or never got one.
     for (const std::uint64_t block : published ? edit.replaced_ : edit.written_) {

@@ -19,7 +19,9 @@
 #include "absl/status/statusor.h"
 
 #include "alloc/allocator.h"
+#include "base/result.h"
 #include "namespaces/catalog_node.h"
+#include "namespaces/publish.h"
 #include "process/lane.h"
 
 namespace commy::namespaces {
@@ -28,8 +30,8 @@ class CatalogEdit;
 
 class Catalog {
  public:
-  Catalog(region::Region& region, alloc::Allocator& allocator)
-      : region_(region), allocator_(allocator) {}
+  Catalog(region::Region& region, alloc::Allocator& allocator, const Publisher& publisher)
+      : region_(region), allocator_(allocator), publisher_(publisher) {}
 
   // Offset of the namespace object at `path`; 0: none. Requires: pinned.
   absl::StatusOr<std::uint64_t> Find(std::string_view path) const;
@@ -41,10 +43,10 @@ class Catalog {
   absl::StatusOr<std::vector<std::uint64_t>> Dead() const;
 
   // Changes the catalog: `change` edits what is there and says whether to go on; if somebody else
-  // changed it meanwhile, it is called again on what is there then. Any error of `change` is
+  // changed it meanwhile, it is called again on what is there then. Any other result than kDone is
   // returned, and nothing has changed. `op` notes what is made and unlinked.
-  absl::Status Change(process::Operation& op, alloc::Purpose purpose,
-                      absl::FunctionRef<absl::Status(CatalogEdit&)> change);
+  base::Result Change(process::Operation& op, alloc::Purpose purpose,
+                      absl::FunctionRef<base::Result(CatalogEdit&)> change);
 
   // Whether a block is part of the catalog, or an object that it names.
   absl::StatusOr<bool> IsReachable(process::NoteKind kind, std::uint64_t offset) const;
@@ -69,6 +71,7 @@ class Catalog {
 
   region::Region& region_;
   alloc::Allocator& allocator_;
+  const Publisher& publisher_;
 };
 
 // A change being made, in process memory. Nodes are read when they are first needed; those that

@@ -9,14 +9,15 @@
 #include "absl/strings/str_cat.h"
 
 #include "base/status.h"
-#include "index/index_layout.h"
+#include "index/slots.h"
 #include "namespaces/catalog_node.h"
+#include "namespaces/object_layout.h"
 
 namespace commy::salvage {
 namespace {
 
 using index::IndexRoot;
-using index::NamespaceObject;
+using namespaces::NamespaceObject;
 
 constexpr int kClearsMax = 1000;
 
@@ -121,7 +122,8 @@ class NameFinder {
   std::optional<std::uint64_t> IdOf(std::uint64_t object) const {
     const auto* const at = image_.At<NamespaceObject>(object);
     const std::uint64_t id = at == nullptr ? 0 : at->id.load(std::memory_order_relaxed);
-    return (id & ~index::kIdMask) == index::kIdTag ? std::optional(id) : std::nullopt;
+    return (id & ~index::kNamespaceIdMask) == index::kNamespaceIdTag ? std::optional(id)
+                                                                     : std::nullopt;
   }
 
   void AddNamespace(const std::string& path, std::uint64_t object) {
@@ -139,7 +141,7 @@ class NameFinder {
     SalvagedNamespace found;
     found.id = *id;
     found.path = path;
-    found.ordered = at->order.load(std::memory_order_relaxed) == index::kOrderOrdered;
+    found.ordered = at->order.load(std::memory_order_relaxed) == namespaces::kOrderOrdered;
     if (FindRoot(at->root.load(std::memory_order_relaxed), &found)) {
       names_.namespaces.push_back(std::move(found));
     } else {
@@ -179,7 +181,7 @@ SalvagedNames FindNames(const Image& image) {
 }
 
 std::string MadeUpPath(std::uint64_t id, const absl::flat_hash_set<std::string>& taken) {
-  std::string path = absl::StrCat("recovered/", id & index::kIdMask);
+  std::string path = absl::StrCat("recovered/", id & index::kNamespaceIdMask);
   while (taken.contains(path)) {
     path += '_';
   }

@@ -8,7 +8,8 @@
 
 #include "base/hash.h"
 #include "base/status.h"
-#include "index/index_layout.h"
+#include "index/slots.h"
+#include "namespaces/object_layout.h"
 #include "salvage/slots.h"
 
 namespace commy::salvage {
@@ -27,7 +28,7 @@ std::uint64_t IdOf(const RecordView& view) {
   return view.record->namespace_id;
 }
 bool IsId(std::uint64_t word) {
-  return (word & ~index::kIdMask) == index::kIdTag;
+  return (word & ~index::kNamespaceIdMask) == index::kNamespaceIdTag;
 }
 
 }  // namespace
@@ -224,7 +225,7 @@ void Salvage::ReadSlots(absl::FunctionRef<void(std::uint64_t)> progress) {
 
 Salvage::Candidate* Salvage::NamedBy(std::uint64_t word) {
   const std::uint64_t offset = index::SlotOffset(word);
-  if (index::SlotIsDead(word) || offset < image_.geometry()->data_offset ||
+  if (index::SlotIsClosed(word) || offset < image_.geometry()->data_offset ||
       offset >= image_.size_bytes()) {
     return nullptr;
   }
@@ -233,11 +234,11 @@ Salvage::Candidate* Salvage::NamedBy(std::uint64_t word) {
     return nullptr;
   }
   const std::uint64_t hash = base::HashKey(View(offset).key, image_.geometry()->hash_seed);
-  return index::SlotHasTag(word, hash) ? found : nullptr;
+  return index::SlotHasPrefix(word, hash) ? found : nullptr;
 }
 
 void Salvage::NoteLost(const SalvagedNamespace& ns, std::uint64_t word, std::uint64_t offset) {
-  if (lost_.emplace(ns.id, index::SlotTagOf(word)).second) {
+  if (lost_.emplace(ns.id, index::SlotPrefixOf(word)).second) {
     ++counts_.slots_to_nothing;
     Fault(absl::StrCat("the newest version of a key in ", ns.path, " is lost; it was at ",
                        base::Hex(offset)));
@@ -252,7 +253,7 @@ void Salvage::ReadSlotsOf(const SalvagedNamespace& ns) {
           if (Candidate* const found = NamedBy(word); found != nullptr) {
             *found |= kNamedBySlot;
             MarkBelow(ns, word, View(*found & ~kFlags));
-          } else if (!index::SlotIsEmpty(word) && !index::SlotIsDead(word)) {
+          } else if (!index::SlotIsEmpty(word) && !index::SlotIsClosed(word)) {
             NoteLost(ns, word, index::SlotOffset(word));
           }
         }
@@ -337,7 +338,7 @@ void Salvage::ChooseOlderOnes() {
     }
     const RecordView view = View(candidate & ~kFlags);
     const std::uint64_t hash = base::HashKey(view.key, image_.geometry()->hash_seed);
-    if (lost_.contains({IdOf(view), index::SlotTag(hash)}) &&
+    if (lost_.contains({IdOf(view), index::HashPrefix(hash)}) &&
         !newest.contains({IdOf(view), view.key})) {
       Offer(candidate);
     }

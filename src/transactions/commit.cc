@@ -12,7 +12,9 @@
 namespace commy::transactions {
 namespace {
 
-using index::InstallOutcome;
+using base::Outcome;
+using base::Result;
+using namespaces::InstallOutcome;
 using process::BlockNote;
 using process::NoteKind;
 using process::Operation;
@@ -26,22 +28,28 @@ constexpr std::size_t kDeadlineStride = 64;
 // Between two looks at the one that goes first.
 constexpr std::chrono::microseconds kPause{100};
 
-absl::Status InTheWay() {
-  return absl::AbortedError(
-      "the transaction was aborted: a write, a clear or a drop of somebody else needed one of its "
-      "keys, "
-      "or it made no progress for longer than operation_timeout");
-}
+constexpr const char* kConflictTexts[] = {
+    "the transaction was aborted: another write, a clear or a drop needed one of its keys, or it "
+    "made "
+    "no progress for longer than operation_timeout",
+    "the transaction was aborted: one of its keys was written since it began",
+    "the transaction was aborted: something that it read was written since",
+};
 
 }  // namespace
 
 Commit::Commit(const engine::Engine& engine, const WriteSet& writes, const CommitTerms& terms)
     : engine_(engine),
       region_(engine.region),
-      intents_(engine.region, engine.session.platform()),
+      intents_(engine.map.intents()),
       writes_(writes),
       terms_(terms),
       purpose_(writes.only_deletes() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {}
+
+base::Result Commit::Met(Conflict conflict) {
+  conflict_ = conflict;
+  return Outcome::kConflict;
+}
 
 absl::StatusOr<std::uint64_t> Commit::Run() {
   process::Session& session = engine_.session;
@@ -49,21 +57,21 @@ absl::StatusOr<std::uint64_t> Commit::Run() {
     return base::FailedPrecondition(engine_.path, ": the store was opened read-only");
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, session.ThisLane());
-  absl::StatusOr<std::uint64_t> time = 0;
-  const absl::Status status = engine::WithRoom(engine_, purpose_, [&] {
-    time = Attempt(*lane);
-    return time.status();
-  });
-  if (absl::IsResourceExhausted(status)) {
-    return status;
+  std::uint64_t time = 0;
+  const Result result = engine::WithRoom(engine_, purpose_, [&] { return Attempt(*lane, &time); });
+  switch (result.outcome()) {
+    case Outcome::kDone:
+      return time;
+    case Outcome::kDropped:
+      return engine::AfterDrop(engine_, dropped_->key);
+    case Outcome::kConflict:
+      return absl::AbortedError(kConflictTexts[static_cast<std::size_t>(conflict_)]);
+    default:
+      return result.status();
   }
-  if (absl::IsAborted(time.status()) && dropped_ != nullptr) {
-    return engine::AfterDrop(engine_, dropped_->key);
-  }
-  return time;
 }
 
-absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
+Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
   Operation op(lane, process::OpKind::kTransaction, 0);
   if (!op.entered()) {
     return op.status();
@@ -73,30 +81,29 @@ absl::StatusOr<std::uint64_t> Commit::Attempt(process::Lane& lane) {
   ahead_.reset();
   records_.clear();
   installed_ = 0;
-  absl::Status status = Build(op);
-  if (status.ok()) {
-    status = InstallAll(op);
+  Result result = Build(op);
+  if (result.done()) {
+    result = InstallAll(op);
   }
-  if (status.ok()) {
-    status = Publish();
+  if (result.done()) {
+    result = Publish();
   }
   if (head_ == nullptr) {
-    return status;
+    return result;
   }
   head_->status.CompareAndSet(versions::kStatusActive, versions::kCommitAborted,
                               std::memory_order_seq_cst);
-  const std::uint64_t time = head_->status.load(std::memory_order_seq_cst);
+  *time = head_->status.load(std::memory_order_seq_cst);
+  // Final: nobody gives it another status from here on.
+  COMMY_DCHECK((*time & versions::kStatusOpen) == 0);
   base::Shared64& progress = lane.words().progress;
   progress.store(progress.load(std::memory_order_relaxed) | versions::kProgressDecided,
                  std::memory_order_release);
-  if (status.ok()) {
+  if (result.done()) {
     terms_.committed();
   }
-  Tidy(op);
-  if (!status.ok()) {
-    return status;
-  }
-  return time;
+  Finish(op);
+  return result;
 }
 
 // --- Step 1 ------------------------------------------------------------------------------------
@@ -206,113 +213,101 @@ absl::Status Commit::CheckDeadline() const {
 
 // --- Step 2 ------------------------------------------------------------------------------------
 
-absl::Status Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
-  index::Anchor anchor;
-  dropped_ = writes.ns.get();
-  COMMY_RETURN_IF_ERROR(engine::FindAnchor(engine_, writes.ns->key, &anchor));
-  op.SetObject(anchor.offset);
-  index::Index& index = engine_.IndexFor(writes.ns->order);
+Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
+  engine::NamespaceRef ns;
+  COMMY_TRY(engine::FindNamespace(engine_, writes.ns->key, &ns));
+  op.SetObject(ns.offset);
   const versions::Installing transaction{head_, &op.lane().words().progress, terms_.snapshot_time,
                                          terms_.deadline_ns};
   std::uint64_t root_offset = 0;
   std::int64_t delta = 0;
   for (std::size_t i = 0; i < writes.keys.size(); ++i) {
     const versions::RecordView intent = versions::ViewRecord(region_, records_[installed_]);
-    // Aborted: the namespace is being dropped.
-    COMMY_ASSIGN_OR_RETURN(const InstallOutcome outcome,
-                           index.Install(op, anchor, transaction, intent));
-    dropped_ = nullptr;
-    if (outcome.result == InstallOutcome::Result::kOver) {
-      return InTheWay();
+    InstallOutcome outcome;
+    COMMY_TRY(engine_.map.writer().Install(op, ns, transaction, intent, &outcome));
+    if (outcome.kind == InstallOutcome::Kind::kOver) {
+      return Met(Conflict::kInTheWay);
     }
-    if (outcome.result == InstallOutcome::Result::kBehind) {
-      COMMY_RETURN_IF_ERROR(CheckDeadline());
+    if (outcome.kind == InstallOutcome::Kind::kBehind) {
+      COMMY_TRY(CheckDeadline());
       if (head_->status.load(std::memory_order_seq_cst) == versions::kStatusActive) {
         ahead_ = outcome.ahead;
       }
-      return InTheWay();
+      return Met(Conflict::kInTheWay);
     }
-    const bool elsewhere = root_offset != 0 && outcome.root_offset != root_offset;
-    if (outcome.result == InstallOutcome::Result::kConflict) {
-      return absl::AbortedError(
-          "the transaction was aborted: somebody has written one of its keys since it began");
+    if (outcome.kind == InstallOutcome::Kind::kConflict) {
+      return Met(Conflict::kKeyWritten);
     }
     ++installed_;
-    if (elsewhere) {
-      return InTheWay();  // The namespace was cleared, which aborts it anyway.
+    if (root_offset != 0 && outcome.root_offset != root_offset) {
+      return Met(Conflict::kInTheWay);  // The namespace was cleared, which aborts it anyway.
     }
     root_offset = outcome.root_offset;
     delta += outcome.delta;
     if (installed_ % kDeadlineStride == 0) {
-      COMMY_RETURN_IF_ERROR(CheckDeadline());
+      COMMY_TRY(CheckDeadline());
     }
-    dropped_ = writes.ns.get();
   }
-  dropped_ = nullptr;
   auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
   const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
   if (delta != 0) {
     COMMY_ASSIGN_OR_RETURN(const bool planned,
-                           index.PlanTotal(op, anchor, root_offset, delta, &totals[count]));
+                           engine_.map.PlanTotal(op, ns, root_offset, delta, &totals[count]));
     if (!planned) {
-      return InTheWay();
+      return Met(Conflict::kInTheWay);
     }
   }
   head_->total_count.store(count + 1, std::memory_order_release);
-  return absl::OkStatus();
+  return Outcome::kDone;
 }
 
-absl::Status Commit::InstallAll(Operation& op) {
+Result Commit::InstallAll(Operation& op) {
   for (const auto& [id, writes] : writes_.all()) {
-    COMMY_RETURN_IF_ERROR(InstallIn(op, writes));
+    Result installed = InstallIn(op, writes);
+    if (!installed.done()) {
+      dropped_ = writes.ns.get();
+      return installed;
+    }
   }
   return CheckDeadline();
 }
 
 // --- Steps 3, 4 --------------------------------------------------------------------------------
 
-absl::Status Commit::Publish() {
+Result Commit::Publish() {
   terms_.keep_since();
-  if (!head_->status.CompareAndSet(versions::kStatusActive, versions::kStatusCommitting,
-                                   std::memory_order_seq_cst)) {
-    return InTheWay();
+  const namespaces::Publisher& publisher = engine_.map.publisher();
+  if (!publisher.BeginCommit(*head_)) {
+    return Met(Conflict::kInTheWay);
   }
-  intents_.GiveTime(*head_);
+  Result answer;
   std::uint64_t status = head_->status.load(std::memory_order_seq_cst);
-  absl::Status answer;
   if (versions::IsPrepared(status)) {
-    const std::uint64_t time = versions::PreparedTime(status);
-    const absl::StatusOr<bool> same = terms_.validate(time, versions::IntentOf(head_offset_));
-    if (!same.ok() || !*same) {
-      answer = same.ok() ? absl::AbortedError(
-                               "the transaction was aborted: somebody has written "
-                               "something that it read")
-                         : same.status();
-      head_->status.CompareAndSet(status, versions::kCommitAborted, std::memory_order_seq_cst);
+    answer = terms_.validate(versions::PreparedTime(status), versions::IntentOf(head_offset_));
+    if (answer.done()) {
+      (void)publisher.EndCommit(*head_, status);
     } else {
-      head_->status.CompareAndSet(status, time, std::memory_order_seq_cst);
+      head_->status.CompareAndSet(status, versions::kCommitAborted, std::memory_order_seq_cst);
+      conflict_ = Conflict::kReadChanged;
     }
     status = head_->status.load(std::memory_order_seq_cst);
   }
-  if (status == versions::kCommitAborted && answer.ok()) {
-    return InTheWay();
-  }
-  return answer;
+  return status == versions::kCommitAborted && answer.done() ? Met(Conflict::kInTheWay) : answer;
 }
 
 // --- Step 5 ------------------------------------------------------------------------------------
 
-void Commit::Tidy(Operation& op) {
+void Commit::Finish(Operation& op) {
   op.DropNotes(1);
   if (head_->status.load(std::memory_order_seq_cst) != versions::kCommitAborted) {
     intents_.ApplyTotals(head_offset_);
   }
   std::size_t first = 0;
   for (const auto& [id, writes] : writes_.all()) {
-    TidyIn(op, writes, first);
+    FinishIn(op, writes, first);
     first += writes.keys.size();
   }
-  // Whoever gets this memory next may die before it is overwritten.
+  // The next owner of this memory may die before it is overwritten.
   head_->list_sum.store(0, std::memory_order_release);
   alloc::Allocator& allocator = engine_.allocator;
   (void)intents_.ForEachPage(head_offset_, [&](std::uint64_t page) { allocator.Retire(op, page); });
@@ -320,31 +315,29 @@ void Commit::Tidy(Operation& op) {
   allocator.Retire(op, head_offset_);
 }
 
-void Commit::TidyIn(Operation& op, const NamespaceWrites& writes, std::size_t first) {
-  index::Anchor anchor;
-  const bool there = engine::FindAnchor(engine_, writes.ns->key, &anchor).ok();
+void Commit::FinishIn(Operation& op, const NamespaceWrites& writes, std::size_t first) {
+  engine::NamespaceRef ns;
+  const bool there = engine::FindNamespace(engine_, writes.ns->key, &ns).done();
   const bool aborted = head_->status.load(std::memory_order_seq_cst) == versions::kCommitAborted;
   if (there) {
-    op.SetObject(anchor.offset);
+    op.SetObject(ns.offset);
     if (!aborted) {
-      const index::Index& index = engine_.IndexFor(writes.ns->order);
       for (const auto& [key, write] : writes.keys) {
         if (!write.tombstone) {
-          index.TellKey(anchor, key);
+          engine_.map.publisher().CommittedPut(ns, key);
         }
       }
-      index.TellChange(anchor);
+      engine_.map.publisher().Committed(ns);
     }
   }
   const std::size_t end = std::min(first + writes.keys.size(), records_.size());
   for (std::size_t i = first; i < end; ++i) {
     const bool installed = i < installed_;
     if (installed && there) {
-      // What fails here is left to the sweep, or to who drops the namespace.
-      (void)engine_.IndexFor(writes.ns->order)
-          .TidyIntent(op, anchor, versions::ViewRecord(region_, records_[i]));
+      // What fails here is left to the sweep, or to the dropper of the namespace.
+      (void)engine_.map.writer().FinishIntent(op, ns, versions::ViewRecord(region_, records_[i]));
     } else if (!installed || aborted) {
-      // Nobody has ever seen it; or it was buried with all that the namespace had, unless it had been
+      // No other process has seen it; or it went with all that the namespace had, unless it had been
       // taken out of it before.
       engine_.allocator.Retire(op, records_[i]);
     }

@@ -6,7 +6,7 @@
 //        3  (serializable) what was replaced since the snapshot is kept from here; CAS status active ->
 //           committing
 //        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
-//        5  (from whatever was reached) bring the numbers of keys in; tidy each record; retire the list
+//        5  (from whatever was reached) bring the numbers of keys in; finish each record; retire the list
 //           and the block, which the note does not call a transaction any more by then
 // DEATH  in 1, 2: aborted, and what is listed is taken away. In 3, 4: decided by whoever comes by. In 5:
 //        the recoverer goes on.
@@ -33,9 +33,9 @@ struct CommitTerms {
   std::int64_t deadline_ns = std::numeric_limits<std::int64_t>::max();  // Monotonic.
   // Called before a time is drawn as of which `validate` may be called.
   absl::FunctionRef<void()> keep_since;
-  // Whether what was read is still so as of then. Called under the operation's pin, and takes no
+  // kDone: what was read is still so as of then; kConflict: it is not. Called under the operation's pin, and takes no
   // operation of its own.
-  absl::FunctionRef<absl::StatusOr<bool>(std::uint64_t time, std::uint64_t own_intent)> validate;
+  absl::FunctionRef<base::Result(std::uint64_t time, std::uint64_t own_intent)> validate;
   // Called when it is committed, so that its own snapshot does not keep what it has replaced. If it is
   // not, another attempt may follow, which needs the snapshot.
   absl::FunctionRef<void()> committed;
@@ -57,23 +57,27 @@ class Commit {
   [[nodiscard]] const std::optional<versions::Ahead>& ahead() const { return ahead_; }
 
  private:
-  absl::StatusOr<std::uint64_t> Attempt(process::Lane& lane);
+  // Why a commit met a conflict, for people.
+  enum class Conflict : std::uint8_t { kInTheWay, kKeyWritten, kReadChanged };
+
+  base::Result Attempt(process::Lane& lane, std::uint64_t* time);
   absl::Status Build(process::Operation& op);
   absl::Status BuildHead(process::Operation& op);
   absl::Status AddPage(process::Operation& op);
   absl::Status AddRecord(process::Operation& op, const NamespaceWrites& writes,
                          std::string_view key, const transactions::PendingWrite& write);
-  absl::Status InstallAll(process::Operation& op);
-  absl::Status InstallIn(process::Operation& op, const NamespaceWrites& writes);
+  base::Result InstallAll(process::Operation& op);
+  base::Result InstallIn(process::Operation& op, const NamespaceWrites& writes);
   // Steps 3 and 4.
-  absl::Status Publish();
-  void Tidy(process::Operation& op);
-  void TidyIn(process::Operation& op, const NamespaceWrites& writes, std::size_t first);
+  base::Result Publish();
+  base::Result Met(Conflict conflict);
+  void Finish(process::Operation& op);
+  void FinishIn(process::Operation& op, const NamespaceWrites& writes, std::size_t first);
   [[nodiscard]] absl::Status CheckDeadline() const;
 
   const engine::Engine& engine_;
   region::Region& region_;
-  const versions::Intents intents_;
+  const versions::Intents& intents_;
   const WriteSet& writes_;
   const CommitTerms& terms_;
   const alloc::Purpose purpose_;
@@ -82,9 +86,10 @@ class Commit {
   versions::TransactionHead* head_ = nullptr;
   versions::TransactionPage* page_ = nullptr;
   versions::ListSum list_sum_{0, 0};
-  std::vector<std::uint64_t> records_;  // Offsets, in the order of the writes.
-  std::size_t installed_ = 0;           // Of them.
-  const engine::NamespaceState* dropped_ = nullptr;
+  std::vector<std::uint64_t> records_;               // Offsets, in the order of the writes.
+  std::size_t installed_ = 0;                        // Of them.
+  const engine::NamespaceState* dropped_ = nullptr;  // After kDropped: which.
+  Conflict conflict_ = Conflict::kInTheWay;
   std::optional<versions::Ahead> ahead_;
 };
 

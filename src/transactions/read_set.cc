@@ -8,72 +8,56 @@
 namespace commy::transactions {
 namespace {
 
-using index::Anchor;
+using base::Outcome;
+using base::Result;
+using engine::NamespaceRef;
 using versions::AsOf;
 using versions::RecordView;
 
-absl::StatusOr<std::uint64_t> VersionOf(const engine::Engine& engine,
-                                        const engine::NamespaceState& ns, const Anchor& anchor,
-                                        std::string_view key, const AsOf& as_of) {
+// The offset of the version; 0: the key was not there.
+Result VersionOf(const engine::Engine& engine, const NamespaceRef& ns, std::string_view key,
+                 const AsOf& as_of, std::uint64_t* version) {
   RecordView found;
-  COMMY_RETURN_IF_ERROR(ns.order == Order::kHash
-                            ? engine.hash_index.Find(anchor, key, as_of, &found)
-                            : engine.ordered_index.Find(anchor, key, as_of, &found));
-  return found.offset;
+  const Result result = engine.map.Find(ns, key, as_of, &found);
+  *version = result.done() ? found.offset : 0;
+  return result.is(Outcome::kAbsent) ? Result() : result;
 }
 
-bool Within(const transactions::ReadRange& range, std::string_view key) {
+bool Within(const ReadRange& range, std::string_view key) {
   return key >= range.low && (!range.high.has_value() || key < *range.high);
 }
 
 // The versions of a range, by their offsets.
-absl::Status VersionsInHash(const engine::Engine& engine, const transactions::ReadRange& range,
-                            const Anchor& anchor, const AsOf& as_of, absl::FunctionRef<void()> step,
-                            std::vector<std::uint64_t>* versions) {
-  std::uint64_t cursor = 0;
+Result VersionsOf(const engine::Engine& engine, const ReadRange& range, const NamespaceRef& ns,
+                  const AsOf& as_of, absl::FunctionRef<void()> step,
+                  std::vector<std::uint64_t>* versions) {
+  versions->clear();
+  const bool ordered = range.ns->order == Order::kOrdered;
+  index::ScanCursor cursor;
+  cursor.open = range.low.empty();
+  cursor.bound = range.low;
   bool more = true;
-  while (more && (range.hash_end == 0 || cursor < range.hash_end)) {
+  while (more && (ordered || range.hash_end == 0 || cursor.hash < range.hash_end)) {
     step();
-    COMMY_ASSIGN_OR_RETURN(
-        more, engine.hash_index.ScanSegment(anchor, as_of, &cursor, [&](const RecordView& view) {
+    COMMY_TRY(engine.map.Scan(
+        ns, as_of, false, &cursor,
+        [&](const RecordView& view) {
           const bool seen =
-              range.hash_end == 0 || engine.hash_index.Hash(view.key) < range.hash_end;
+              ordered || range.hash_end == 0 || engine.map.Hash(view.key) < range.hash_end;
           if (seen && Within(range, view.key)) {
             versions->push_back(view.offset);
+          } else if (ordered) {
+            return false;  // Behind the range.
           }
-        }));
+          return true;
+        },
+        &more));
+    more = more && (!ordered || !range.high.has_value() || cursor.bound < *range.high);
   }
-  std::sort(versions->begin(), versions->end());
-  return absl::OkStatus();
-}
-
-absl::Status VersionsInOrder(const engine::Engine& engine, const transactions::ReadRange& range,
-                             const Anchor& anchor, const AsOf& as_of,
-                             absl::FunctionRef<void()> step, std::vector<std::uint64_t>* versions) {
-  index::ScanCursor cursor{range.low.empty(), range.low};
-  bool more = true;
-  while (more) {
-    step();
-    COMMY_ASSIGN_OR_RETURN(more, engine.ordered_index.ScanLeaf(anchor, as_of, false, &cursor,
-                                                               [&](const RecordView& view) {
-                                                                 if (!Within(range, view.key)) {
-                                                                   return false;
-                                                                 }
-                                                                 versions->push_back(view.offset);
-                                                                 return true;
-                                                               }));
-    more = more && (!range.high.has_value() || cursor.bound < *range.high);
+  if (!ordered) {
+    std::sort(versions->begin(), versions->end());
   }
-  return absl::OkStatus();
-}
-
-absl::Status VersionsOf(const engine::Engine& engine, const transactions::ReadRange& range,
-                        const Anchor& anchor, const AsOf& as_of, absl::FunctionRef<void()> step,
-                        std::vector<std::uint64_t>* versions) {
-  versions->clear();
-  return range.ns->order == Order::kHash
-             ? VersionsInHash(engine, range, anchor, as_of, step, versions)
-             : VersionsInOrder(engine, range, anchor, as_of, step, versions);
+  return Outcome::kDone;
 }
 
 }  // namespace
@@ -95,46 +79,45 @@ std::shared_ptr<transactions::ReadRange> ReadSet::AddRange(
   return range;
 }
 
-absl::StatusOr<bool> ReadSet::SameAsOf(const engine::Engine& engine, const AsOf& then,
-                                       std::uint64_t time, std::uint64_t own_intent,
-                                       absl::FunctionRef<void()> step) const {
+Result ReadSet::SameAsOf(const engine::Engine& engine, const AsOf& then, std::uint64_t time,
+                         std::uint64_t own_intent, absl::FunctionRef<void()> step) const {
   // By the same clock on the wall, so that what has merely expired meanwhile is no difference.
   const AsOf now{time, then.store_ns, own_intent};
-  const auto compare = [&]() -> absl::StatusOr<bool> {
-    Anchor anchor;
-    for (const auto& [id, read] : keys_) {
-      COMMY_RETURN_IF_ERROR(engine::FindAnchor(engine, read.ns->key, &anchor));
-      for (const std::string& key : read.keys) {
-        step();
-        COMMY_ASSIGN_OR_RETURN(const std::uint64_t before,
-                               VersionOf(engine, *read.ns, anchor, key, then));
-        COMMY_ASSIGN_OR_RETURN(const std::uint64_t after,
-                               VersionOf(engine, *read.ns, anchor, key, now));
-        if (before != after) {
-          return false;
-        }
-      }
-    }
-    std::vector<std::uint64_t> before;
-    std::vector<std::uint64_t> after;
-    for (const std::shared_ptr<transactions::ReadRange>& range : ranges_) {
-      if (!range->any) {
-        continue;
-      }
-      COMMY_RETURN_IF_ERROR(engine::FindAnchor(engine, range->ns->key, &anchor));
-      COMMY_RETURN_IF_ERROR(VersionsOf(engine, *range, anchor, then, step, &before));
-      COMMY_RETURN_IF_ERROR(VersionsOf(engine, *range, anchor, now, step, &after));
+  const Result same = Compare(engine, then, now, step);
+  // A namespace that was dropped is one that has changed.
+  return same.is(Outcome::kDropped) ? Result(Outcome::kConflict) : same;
+}
+
+Result ReadSet::Compare(const engine::Engine& engine, const AsOf& then, const AsOf& now,
+                        absl::FunctionRef<void()> step) const {
+  NamespaceRef ns;
+  for (const auto& [id, read] : keys_) {
+    COMMY_TRY(engine::FindNamespace(engine, read.ns->key, &ns));
+    for (const std::string& key : read.keys) {
+      step();
+      std::uint64_t before = 0;
+      std::uint64_t after = 0;
+      COMMY_TRY(VersionOf(engine, ns, key, then, &before));
+      COMMY_TRY(VersionOf(engine, ns, key, now, &after));
       if (before != after) {
-        return false;
+        return Outcome::kConflict;
       }
     }
-    return true;
-  };
-  const absl::StatusOr<bool> same = compare();
-  // A foreign transaction that is being validated (Cancelled), or a namespace that was dropped.
-  const bool conflict = absl::IsCancelled(same.status()) || absl::IsNotFound(same.status()) ||
-                        absl::IsAborted(same.status());
-  return conflict ? absl::StatusOr<bool>(false) : same;
+  }
+  std::vector<std::uint64_t> before;
+  std::vector<std::uint64_t> after;
+  for (const std::shared_ptr<ReadRange>& range : ranges_) {
+    if (!range->any) {
+      continue;
+    }
+    COMMY_TRY(engine::FindNamespace(engine, range->ns->key, &ns));
+    COMMY_TRY(VersionsOf(engine, *range, ns, then, step, &before));
+    COMMY_TRY(VersionsOf(engine, *range, ns, now, step, &after));
+    if (before != after) {
+      return Outcome::kConflict;
+    }
+  }
+  return Outcome::kDone;
 }
 
 }  // namespace commy::transactions

@@ -10,8 +10,8 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
-#include "absl/status/statusor.h"
 
+#include "base/result.h"
 #include "engine/namespace_state.h"
 #include "transactions/write_set.h"
 #include "versions/intents.h"
@@ -43,18 +43,21 @@ class ReadSet {
   std::shared_ptr<transactions::ReadRange> AddRange(
       const std::shared_ptr<const engine::NamespaceState>& ns);
 
-  // Whether everything that was read as of `then` is the same as of `time`, the transaction's own
-  // intents aside. Calls `step` from time to time. Requires: the calling thread is in an operation, in
-  // which `then` is held.
-  absl::StatusOr<bool> SameAsOf(const engine::Engine& engine, const versions::AsOf& then,
-                                std::uint64_t time, std::uint64_t own_intent,
-                                absl::FunctionRef<void()> step) const;
+  // kDone: everything that was read as of `then` is the same as of `time`, the transaction's own intents
+  // aside; kConflict: it is not. Calls `step` from time to time. Requires: the calling thread is in an
+  // operation, in which `then` is held.
+  base::Result SameAsOf(const engine::Engine& engine, const versions::AsOf& then,
+                        std::uint64_t time, std::uint64_t own_intent,
+                        absl::FunctionRef<void()> step) const;
 
  private:
   struct Keys {
     std::shared_ptr<const engine::NamespaceState> ns;
     absl::flat_hash_set<std::string> keys;
   };
+
+  base::Result Compare(const engine::Engine& engine, const versions::AsOf& then,
+                       const versions::AsOf& now, absl::FunctionRef<void()> step) const;
 
   absl::flat_hash_map<std::uint64_t, Keys> keys_;  // By namespace id.
   std::vector<std::shared_ptr<transactions::ReadRange>> ranges_;

@@ -22,20 +22,20 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
                           base::Hex(entry.record), ", where there is none");
   }
   COMMY_RETURN_IF_ERROR(intents.Decide(intent.record->commit).status());
-  COMMY_ASSIGN_OR_RETURN(const index::Anchor anchor, engine::AnchorAt(engine, entry.object));
-  const bool there = named && anchor.id == intent.record->namespace_id;
+  COMMY_ASSIGN_OR_RETURN(const engine::NamespaceRef ns, engine::NamespaceAt(engine, entry.object));
+  const bool there = named && ns.id == intent.record->namespace_id;
   bool reachable = false;
   if (there) {
-    COMMY_ASSIGN_OR_RETURN(
-        reachable, engine.IndexOf(anchor).IsReachable(anchor, NoteKind::kRecord, intent.offset));
+    COMMY_ASSIGN_OR_RETURN(reachable,
+                           engine.map.writer().IsReachable(ns, NoteKind::kRecord, intent.offset));
   }
   if (reachable) {
     // What is left to prune, or to take away, is for the sweep.
-    (void)engine.IndexOf(anchor).MarkForSweep(own, anchor, intent.key);  // Aborted: being dropped.
-    engine.IndexOf(anchor).TellKey(anchor, intent.key);
-    engine.IndexOf(anchor).TellChange(anchor);
+    (void)engine.map.sweeper().Mark(ns, intent.key);  // Dropped: there is nothing to sweep.
+    engine.map.publisher().CommittedPut(ns, intent.key);
+    engine.map.publisher().Committed(ns);
     if (intent.record->expiry_ns != 0) {
-      (void)engine.IndexOf(anchor).NoteExpiry(anchor, intent.key, intent.record->expiry_ns);
+      (void)engine.map.expiry().Schedule(ns, intent.key, intent.record->expiry_ns);
     }
   } else {
     // Never installed, or taken away and perhaps not retired any more.
@@ -46,7 +46,7 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
 
 absl::Status RecoverTransaction(const engine::Engine& engine, Operation& own,
                                 std::uint64_t head_offset) {
-  const versions::Intents intents(engine.region, engine.session.platform());
+  const versions::Intents& intents = engine.map.intents();
   COMMY_ASSIGN_OR_RETURN(versions::TransactionHead * head, intents.HeadAt(head_offset));
   const bool committed = intents.Settle(*head) != versions::kCommitAborted;
   if (committed) {
@@ -89,7 +89,7 @@ void SettleStalled(const engine::Engine& engine, std::uint32_t slot) {
     const std::uint64_t owner = lane.owner.load(std::memory_order_acquire);
     return note.kind == NoteKind::kTransaction && owner != 0 && process::OwnerSlot(owner) == slot;
   };
-  const versions::Intents intents(engine.region, engine.session.platform());
+  const versions::Intents& intents = engine.map.intents();
   for (std::uint32_t i = 0; i < engine.region.lanes_ready(); ++i) {
     const region::LaneLayout& lane = engine.region.lane(i);
     for (const region::Shared64& word : lane.notes) {

@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "engine/access.h"
 #include "transactions/commit.h"
+#include "versions/commit_clock.h"
 
 namespace commy::transactions {
 namespace {
@@ -67,7 +68,7 @@ absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> bat
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(const std::int64_t deadline, DeadlineOf(engine, absl::InfiniteDuration()));
-  const auto validate = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
+  const auto validate = [](std::uint64_t, std::uint64_t) { return base::Result(); };
   const auto nothing = [] {};
   CommitTerms terms{versions::kSnapshotIsolation,
                     versions::kCommitTimeMax,
@@ -75,7 +76,7 @@ absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> bat
                     nothing,
                     validate,
                     nothing,
-                    engine.region.header().commit_clock.load(std::memory_order_acquire)};
+                    versions::CommitTimeNow(engine.region)};
   platform::Platform& platform = engine.session.platform();
   for (int attempt = 0;; ++attempt) {
     terms.attempt = static_cast<std::uint32_t>(attempt);
@@ -157,19 +158,17 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
   if (isolation_ == versions::kSerializable) {
     reads_.AddKey(ns, key);
   }
-  std::optional<Value> value;
-  COMMY_RETURN_IF_ERROR(engine::Read(
-      engine_, ns->key, [&](process::Lane&, const index::Anchor& anchor) -> absl::Status {
-        versions::RecordView found;
-        COMMY_RETURN_IF_ERROR(ns->order == Order::kHash
-                                  ? engine_.hash_index.Find(anchor, key, as_of_, &found)
-                                  : engine_.ordered_index.Find(anchor, key, as_of_, &found));
-        if (found.valid()) {
-          value = Value{std::string(found.value), found.record->expiry_ns};
-        }
-        return absl::OkStatus();
-      }));
-  return value;
+  engine::Access at(engine_, ns->key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  versions::RecordView found;
+  const base::Result result = engine_.map.Find(at.ns(), key, as_of_, &found);
+  if (result.done()) {
+    return Value{std::string(found.value), found.record->expiry_ns};
+  }
+  if (!result.is(base::Outcome::kAbsent)) {
+    return at.Finish(result);
+  }
+  return std::nullopt;
 }
 
 absl::StatusOr<ScanWithin> TransactionState::BeginScan(

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "process/notes.h"
+#include "versions/commit_clock.h"
 
 namespace commy::versions {
 namespace {
@@ -42,8 +43,7 @@ absl::StatusOr<TransactionHead*> Intents::HeadAt(std::uint64_t offset) const {
 }
 
 void Intents::GiveTime(TransactionHead& head) const {
-  const std::uint64_t now =
-      region_.header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1;
+  const std::uint64_t now = DrawCommitTime(region_);
   head.status.CompareAndSet(kStatusCommitting,
                             head.isolation == kSerializable ? kStatusPrepared | now : now,
                             std::memory_order_seq_cst);
@@ -151,28 +151,32 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
   return Stand::kAbort;
 }
 
-absl::StatusOr<std::uint64_t> Intents::Read(Shared64& commit, const AsOf& as_of) const {
+base::Result Intents::Read(Shared64& commit, const AsOf& as_of, std::uint64_t* time) const {
   for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
     const std::uint64_t intent = commit.load(std::memory_order_acquire);
     if (!IsIntent(intent)) {
-      return intent;
+      *time = intent;
+      return base::Outcome::kDone;
     }
     if (intent == as_of.own_intent) {
-      return kCommitAborted;
+      *time = kCommitAborted;
+      return base::Outcome::kDone;
     }
     COMMY_ASSIGN_OR_RETURN(TransactionHead * head, HeadAt(TransactionOffset(intent)));
     const std::uint64_t status = head->status.load(std::memory_order_seq_cst);
     if ((status & kStatusOpen) == 0) {
       Stamp(commit, intent, status);
-      return status;
+      *time = status;
+      return base::Outcome::kDone;
     }
     if (status == kStatusActive || (IsPrepared(status) && PreparedTime(status) > as_of.time)) {
-      return kCommitAborted;
+      *time = kCommitAborted;
+      return base::Outcome::kDone;
     }
     if (status == kStatusCommitting) {
       GiveTime(*head);
     } else if (as_of.own_intent != kUndecided) {
-      return absl::CancelledError("a conflict");
+      return base::Outcome::kConflict;
     } else if (WaitAsPut(*head, status) == Stand::kAbort) {
       head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
     }

@@ -75,22 +75,13 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/result.h"
 #include "platform/platform.h"
 #include "region/region.h"
+#include "versions/as_of.h"
 #include "versions/transaction_layout.h"
 
 namespace commy::versions {
-
-// As of when something is read.
-struct AsOf {
-  std::uint64_t time = kCommitTimeMax;  // Commits up to this one count.
-  std::int64_t store_ns = 0;            // What has expired by then is not there; 0: by now.
-  // Of who validates: his own intents, which do not count. A foreign one that is being validated as of
-  // the time or before is a conflict for him.
-  std::uint64_t own_intent = kUndecided;
-
-  [[nodiscard]] bool is_now() const { return time == kCommitTimeMax; }
-};
 
 // How long a put, or a reader, waits for a transaction that is in its way before it aborts it, for the
 // first attempt; and after how many attempts that grows no more.
@@ -157,9 +148,9 @@ class Intents {
   // The block that an intent, or a note, refers to. DataLoss: there is none.
   [[nodiscard]] absl::StatusOr<TransactionHead*> HeadAt(std::uint64_t offset) const;
 
-  // For a reader: the commit time of an intent, or kCommitAborted if it does not count for him. Stamps
-  // it if it is final. Cancelled: a conflict, for who validates.
-  absl::StatusOr<std::uint64_t> Read(Shared64& commit, const AsOf& as_of) const;
+  // For a reader: the commit time of an intent, or kCommitAborted if it does not count for the reader.
+  // Stamps it if it is final. kConflict: for a transaction that is validated.
+  base::Result Read(Shared64& commit, const AsOf& as_of, std::uint64_t* time) const;
   // Makes the intent final, if need be by aborting its transaction, and stamps it. Returns its commit
   // time or kCommitAborted.
   absl::StatusOr<std::uint64_t> Decide(Shared64& commit) const;

@@ -1,6 +1,8 @@
 #include "versions/record.h"
 
 #include "base/hash.h"
+#include "base/status.h"
+#include "versions/commit_clock.h"
 
 namespace commy::versions {
 namespace {
@@ -85,13 +87,17 @@ bool VerifyRecord(const RecordView& view) {
          ChecksumOf(view.record, RecordBytes(view.key.size(), view.value.size()));
 }
 
+absl::Status Damaged(const region::Region& region, std::string_view what, std::uint64_t offset) {
+  return base::DataLoss(region.path(), ": ", base::ToAbsl(what), " at ", base::Hex(offset),
+                        " does not make sense; `commy check` tells more");
+}
+
 std::uint64_t SettleWord(const region::Region& region, Shared64& commit) {
   std::uint64_t seen = commit.load(std::memory_order_acquire);
   if (seen != kUndecided) [[likely]] {
     return seen;
   }
-  const std::uint64_t now =
-      region.header().commit_clock.fetch_add(1, std::memory_order_seq_cst) + 1;
+  const std::uint64_t now = DrawCommitTime(region);
   return commit.compare_exchange(seen, now, std::memory_order_seq_cst) ? now : seen;
 }
 

@@ -119,6 +119,9 @@ void WriteRecord(std::byte* block, const RecordContent& content);
 // Whether the checksum is right.
 bool VerifyRecord(const RecordView& view);
 
+// DataLoss: "<what> at <offset> does not make sense".
+absl::Status Damaged(const region::Region& region, std::string_view what, std::uint64_t offset);
+
 // Makes sure that a commit word (of a record or of an index root) is final and returns it.
 std::uint64_t SettleWord(const region::Region& region, Shared64& commit);
 

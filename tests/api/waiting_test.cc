@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "index/changes.h"
+#include "namespaces/notify.h"
 #include "platform/linux_platform.h"
 #include "support/child_process.h"
 #include "support/fault_platform.h"
@@ -178,9 +178,9 @@ TEST_P(WaitingTest, WaitersForOtherKeysCostAWriterNoSystemCall) {
   const engine::Engine& impl = EngineOf(*store_);
   const std::uint64_t object = *impl.catalog.Find("n");
   const std::uint64_t id =
-      impl.region.At<index::NamespaceObject>(object)->id.load(std::memory_order_acquire);
+      impl.region.At<namespaces::NamespaceObject>(object)->id.load(std::memory_order_acquire);
   const auto word_of = [&](const std::string& key) {
-    return &index::KeyWord(impl.region, id, impl.hash_index.Hash(key));
+    return &namespaces::KeyWord(impl.region, id, impl.map.Hash(key));
   };
   const auto is_awaited = [&](const std::string& key) {
     for (int i = 0; i < kWaiters; ++i) {
@@ -248,21 +248,22 @@ TEST_P(WaitingTest, ADropEndsTheWaitForEveryKey) {
 // A waiter that is woken by each change would be asleep again before the next one.
 TEST_P(WaitingTest, OnlyAFewOfManyWaitersForChangesArePrompt) {
   const ChangeToken seen = *ns_->Changes();
-  index::NamespaceObject* const object =
-      EngineOf(*store_).region.At<index::NamespaceObject>(*EngineOf(*store_).catalog.Find("n"));
-  const std::uint64_t generation = index::AwaitedGeneration(*object);
-  for (std::uint64_t i = 0; i < index::kPromptSleepers; ++i) {
-    EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kMine);
+  namespaces::NamespaceObject* const object =
+      EngineOf(*store_).region.At<namespaces::NamespaceObject>(
+          *EngineOf(*store_).catalog.Find("n"));
+  const std::uint64_t generation = namespaces::AwaitedGeneration(*object);
+  for (std::uint64_t i = 0; i < namespaces::kPromptSleepers; ++i) {
+    EXPECT_EQ(namespaces::ArmSleep(*object, generation, false), namespaces::Sleep::kSleep);
   }
-  EXPECT_EQ(index::GoToBed(*object, generation, false), index::Bed::kTaken);
+  EXPECT_EQ(namespaces::ArmSleep(*object, generation, false), namespaces::Sleep::kNapFirst);
   for (int i = 0; i < 1000; ++i) {  // More than the word can count.
-    EXPECT_EQ(index::GoToBed(*object, generation, true), index::Bed::kMine);
+    EXPECT_EQ(namespaces::ArmSleep(*object, generation, true), namespaces::Sleep::kSleep);
   }
   ASSERT_TRUE(ns_->Put("k", "1").ok());
   EXPECT_EQ(platform_.wakes, 1);
-  EXPECT_EQ(index::GoToBed(*object, generation, true), index::Bed::kGone);
+  EXPECT_EQ(namespaces::ArmSleep(*object, generation, true), namespaces::Sleep::kMoved);
   EXPECT_NE(*ns_->Changes(), seen);
-  EXPECT_EQ(index::GoToBed(*object, generation + 1, false), index::Bed::kMine);
+  EXPECT_EQ(namespaces::ArmSleep(*object, generation + 1, false), namespaces::Sleep::kSleep);
 }
 
 TEST_P(WaitingTest, GetOrWaitReturnsAsSoonAsTheKeyIsThere) {

@@ -9,7 +9,6 @@
 #include "engine/access.h"
 #include "engine/lifecycle.h"
 #include "engine/maintenance.h"
-#include "index/index.h"
 
 namespace commy::test {
 
@@ -140,12 +139,12 @@ Step MarkAll() {
       if (object == 0) {
         return absl::OkStatus();  // Renamed meanwhile.
       }
-      index::Anchor anchor;
-      anchor.offset = object;
-      anchor.object = store.region.At<index::NamespaceObject>(object);
-      anchor.id = anchor.object->id.load(std::memory_order_acquire);
+      COMMY_ASSIGN_OR_RETURN(const engine::NamespaceRef ns, engine::NamespaceAt(store, object));
       op.SetObject(object);
-      COMMY_RETURN_IF_ERROR(store.IndexOf(anchor).MarkForSweep(op, anchor, "k"));
+      const base::Result marked = store.map.sweeper().Mark(ns, "k");
+      if (!marked.done()) {
+        return marked.status().ok() ? absl::AbortedError("dropped") : marked.status();
+      }
     }
     store.maintenance.Background();
     return absl::OkStatus();

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/access.h"
 #include "index/hash/layout.h"
 #include "support/hook_runtime.h"
 #include "support/store_fixture.h"
@@ -44,25 +45,21 @@ class ParkedTest : public StoreFixture {
 
 class ParkedAtAMarkTest : public ParkedTest {
  protected:
-  static index::Anchor AnchorOf(const engine::Engine& store, const std::string& path) {
-    index::Anchor anchor;
-    anchor.offset = store.catalog.Find(path).value_or(0);
-    anchor.object = store.region.At<index::NamespaceObject>(anchor.offset);
-    anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    return anchor;
+  static engine::NamespaceRef RefOf(const engine::Engine& store, const std::string& path) {
+    return *engine::NamespaceAt(store, store.catalog.Find(path).value_or(0));
   }
-  static index::IndexRoot& RootOf(const engine::Engine& store, const index::Anchor& anchor) {
-    return *store.region.At<index::IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
+  static index::IndexRoot& RootOf(const engine::Engine& store, const engine::NamespaceRef& ns_ref) {
+    return *store.region.At<index::IndexRoot>(ns_ref.object->root.load(std::memory_order_acquire));
   }
   // The mark of the segment that a key belongs to.
-  static std::uint64_t MarkOf(const engine::Engine& store, const index::Anchor& anchor,
+  static std::uint64_t MarkOf(const engine::Engine& store, const engine::NamespaceRef& ns_ref,
                               const std::string& key) {
-    const std::uint64_t place = RootOf(store, anchor).directory.load(std::memory_order_acquire);
+    const std::uint64_t place = RootOf(store, ns_ref).directory.load(std::memory_order_acquire);
     auto* const directory = store.region.At<index::Directory>(place);
     auto* const entries = store.region.At<base::Shared64>(place + sizeof(index::Directory));
     return store.region
         .At<index::Segment>(
-            entries[index::DirectoryIndex(store.hash_index.Hash(key), directory->depth)].load(
+            entries[index::DirectoryIndex(store.map.Hash(key), directory->depth)].load(
                 std::memory_order_acquire))
         ->mark.load(std::memory_order_acquire);
   }
@@ -79,12 +76,12 @@ TEST_F(ParkedAtAMarkTest, AMarkSurvivesASplitAtEveryAccess) {
     const Namespace beside = MustOpenNamespace(other, path);
     ASSERT_TRUE(ns.Put("key", "value").ok());
     const engine::Engine& impl = EngineOf(store);
-    const index::Anchor anchor = AnchorOf(impl, path);
+    const engine::NamespaceRef ns_ref = RefOf(impl, path);
     process::Lane& lane = **impl.session.ThisLane();
     {
-      process::Operation op(lane, process::OpKind::kSweep, anchor.offset);
+      process::Operation op(lane, process::OpKind::kSweep, ns_ref.offset);
       reached = Park(
-          at, [&] { ASSERT_TRUE(impl.hash_index.MarkForSweep(op, anchor, "key").ok()); },
+          at, [&] { ASSERT_TRUE(impl.map.sweeper().Mark(ns_ref, "key").done()); },
           [&] {
             // More keys than one segment has room for.
             for (std::uint64_t i = 0; i <= index::kSlotsPerBucket; ++i) {
@@ -92,8 +89,8 @@ TEST_F(ParkedAtAMarkTest, AMarkSurvivesASplitAtEveryAccess) {
             }
           });
     }
-    EXPECT_NE(MarkOf(impl, anchor, "key"), 0U) << "parked at access " << at;
-    EXPECT_NE(RootOf(impl, anchor).marks.load(std::memory_order_acquire), 0U) << at;
+    EXPECT_NE(MarkOf(impl, ns_ref, "key"), 0U) << "parked at access " << at;
+    EXPECT_NE(RootOf(impl, ns_ref).marks.load(std::memory_order_acquire), 0U) << at;
     EXPECT_TRUE(IsSound(store)) << at;
   }
   EXPECT_GT(at, 10U);
@@ -167,14 +164,14 @@ class ParkedThread {
 // the baton before the poster took it back. Meanwhile the old segment's memory is a segment again.
 class LatePostTest : public ParkedAtAMarkTest {
  protected:
-  static std::uint64_t SegmentOf(const engine::Engine& store, const index::Anchor& anchor) {
-    const std::uint64_t place = RootOf(store, anchor).directory.load(std::memory_order_acquire);
+  static std::uint64_t SegmentOf(const engine::Engine& store, const engine::NamespaceRef& ns_ref) {
+    const std::uint64_t place = RootOf(store, ns_ref).directory.load(std::memory_order_acquire);
     return store.region.At<base::Shared64>(place + sizeof(index::Directory))
         ->load(std::memory_order_acquire);
   }
-  static std::uint64_t Taken(const engine::Engine& store, const index::Anchor& anchor) {
+  static std::uint64_t Taken(const engine::Engine& store, const engine::NamespaceRef& ns_ref) {
     const auto* const slots = reinterpret_cast<const base::Shared64*>(
-        store.region.At<index::Segment>(SegmentOf(store, anchor)) + 1);
+        store.region.At<index::Segment>(SegmentOf(store, ns_ref)) + 1);
     std::uint64_t taken = 0;
     for (std::uint64_t i = 0; i < index::kSlotsPerBucket; ++i) {
       taken += index::SlotIsEmpty(slots[i].load(std::memory_order_acquire)) ? 0 : 1;
@@ -182,8 +179,9 @@ class LatePostTest : public ParkedAtAMarkTest {
     return taken;
   }
   // Puts and deletes until the only segment is full, mostly of dead slots.
-  static void Fill(const engine::Engine& store, const index::Anchor& anchor, const Namespace& ns) {
-    while (Taken(store, anchor) < index::kSlotsPerBucket) {
+  static void Fill(const engine::Engine& store, const engine::NamespaceRef& ns_ref,
+                   const Namespace& ns) {
+    while (Taken(store, ns_ref) < index::kSlotsPerBucket) {
       ASSERT_TRUE(ns.Put("gone", "v").ok());
       ASSERT_TRUE(ns.Delete("gone").ok());
     }
@@ -198,23 +196,23 @@ class LatePostTest : public ParkedAtAMarkTest {
     const Namespace post = MustOpenNamespace(poster, "n");
     const engine::Engine& impl = EngineOf(store);
     const engine::Engine& help = EngineOf(helper);
-    const index::Anchor anchor = AnchorOf(impl, "n");
-    const index::Anchor its_anchor = AnchorOf(help, "n");
+    const engine::NamespaceRef ns_ref = RefOf(impl, "n");
+    const engine::NamespaceRef its_ref = RefOf(help, "n");
     process::Session& session = impl.session;
     EXPECT_TRUE(ns.Put("key", "value").ok());
     // An allocation returns to a span only if several of its blocks are free.
     for (int rebuild = 0; rebuild < 8; ++rebuild) {
-      Fill(impl, anchor, ns);
+      Fill(impl, ns_ref, ns);
       EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
     }
-    Fill(impl, anchor, ns);
-    const std::uint64_t old = SegmentOf(impl, anchor);
-    const auto baton = [&] { return RootOf(impl, anchor).baton.load(std::memory_order_acquire); };
+    Fill(impl, ns_ref, ns);
+    const std::uint64_t old = SegmentOf(impl, ns_ref);
+    const auto baton = [&] { return RootOf(impl, ns_ref).baton.load(std::memory_order_acquire); };
     ParkedThread posts([&] { EXPECT_TRUE(post.Put("posted", "v").ok()); },
                        [&](std::uint64_t access) { return access == post_at; });
     *posted = posts.parked();
     EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
-    if (!*posted || SegmentOf(impl, anchor) == old || !session.TryAdvanceEpoch() ||
+    if (!*posted || SegmentOf(impl, ns_ref) == old || !session.TryAdvanceEpoch() ||
         !posts.GoOn([&](std::uint64_t) { return baton() > index::kBatonClosed; }) ||
         baton() <= index::kBatonClosed) {
       return false;
@@ -222,17 +220,17 @@ class LatePostTest : public ParkedAtAMarkTest {
     ParkedThread helps(
         [&] {
           process::Operation op(**help.session.ThisLane(), process::OpKind::kWrite, 0);
-          EXPECT_TRUE(help.hash_index.FinishPosted(op, its_anchor).ok());
+          EXPECT_TRUE(help.map.roots().FinishPosted(its_ref).done());
         },
         [&](std::uint64_t access) { return access == help_at; });
     *helped = helps.parked();
     posts.GoOn([](std::uint64_t) { return false; });
     (void)session.TryAdvanceEpoch();
-    for (int rebuild = 0; rebuild < 60 && SegmentOf(impl, anchor) != old; ++rebuild) {
-      Fill(impl, anchor, ns);
+    for (int rebuild = 0; rebuild < 60 && SegmentOf(impl, ns_ref) != old; ++rebuild) {
+      Fill(impl, ns_ref, ns);
       EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
     }
-    const bool again = SegmentOf(impl, anchor) == old;
+    const bool again = SegmentOf(impl, ns_ref) == old;
     EXPECT_TRUE(again || !*helped) << "the old segment's memory is no segment again, " << help_at;
     helps.GoOn([](std::uint64_t) { return false; });
     EXPECT_EQ(ns.Get("key").value_or(""), "value");

@@ -72,13 +72,13 @@ Prepared Preparer::Finish(const std::string& key) {
 Preparer::Shape Preparer::ShapeFor(const std::string& key) {
   region::Region& region = actor_.inside().region;
   auto& catalog = actor_.inside().catalog;
-  auto* const object = region.At<index::NamespaceObject>(catalog.Find("a").value());
+  auto* const object = region.At<namespaces::NamespaceObject>(catalog.Find("a").value());
   auto* const root = region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
   const std::uint64_t place = root->directory.load(std::memory_order_acquire);
   auto* const directory = region.At<index::Directory>(place);
   Shape shape;
   shape.directory_depth = directory->depth;
-  const std::uint64_t hash = actor_.inside().hash_index.Hash(key);
+  const std::uint64_t hash = actor_.inside().map.Hash(key);
   shape.upper = hash >> 63U != 0;
   auto* const entries = region.At<base::Shared64>(place + sizeof(index::Directory));
   auto* const segment = region.At<index::Segment>(
@@ -90,14 +90,15 @@ Preparer::Shape Preparer::ShapeFor(const std::string& key) {
   for (std::uint64_t i = 0; i < index::kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
     shape.taken += index::SlotIsEmpty(word) ? 0 : 1;
-    shape.dead += index::SlotIsDead(word) ? 1 : 0;
+    shape.dead += index::SlotIsClosed(word) ? 1 : 0;
   }
   return shape;
 }
 
 Preparer::TreeShape Preparer::LastLeaf() {
   region::Region& region = actor_.inside().region;
-  auto* const object = region.At<index::NamespaceObject>(actor_.inside().catalog.Find("a").value());
+  auto* const object =
+      region.At<namespaces::NamespaceObject>(actor_.inside().catalog.Find("a").value());
   auto* const root = region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
   TreeShape shape;
   std::uint64_t offset = root->directory.load(std::memory_order_acquire);
@@ -113,7 +114,7 @@ Preparer::TreeShape Preparer::LastLeaf() {
   for (std::uint64_t i = 0; i < head->capacity + leaf->append; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
     shape.free += i >= head->capacity && index::SlotIsEmpty(word) ? 1 : 0;
-    shape.live += index::SlotIsEmpty(word) || index::SlotIsDead(word) ? 0 : 1;
+    shape.live += index::SlotIsEmpty(word) || index::SlotIsClosed(word) ? 0 : 1;
   }
   return shape;
 }

@@ -390,25 +390,28 @@ TEST_P(ExpiryTest, ASweepMakesAtMostThreeVisitsPerIndexNodeHoweverManyStepsItTak
                                   : blocks.at(process::NoteKind::kSegment);
   Advance(1);
   const engine::Engine& impl = EngineOf(*store_);
-  const index::Anchor anchor = AnchorOf(*store_);
-  const engine::NamespaceKey key{anchor.offset, anchor.id};
+  const engine::NamespaceRef ns = RefOf(*store_);
+  const engine::NamespaceKey key{ns.offset, ns.id};
   const auto in_operation = [&](process::OpKind kind, auto use) {
     ASSERT_TRUE(engine::Write(impl, key, kind, alloc::Purpose::kOrdinary, use).ok());
   };
-  index::ExpiryPass pass;
+  namespaces::ExpiryPass pass;
   std::uint64_t pieces = 0;
   std::uint64_t deleted = 0;
   do {
     std::vector<std::string> keys;
-    in_operation(process::OpKind::kSweep, [&](process::Operation&, const index::Anchor& at) {
-      return impl.IndexOf(at).FindExpired(at, impl.session.clock().NowNs(), &pass, &keys);
+    in_operation(process::OpKind::kSweep, [&](process::Operation&, const engine::NamespaceRef& at) {
+      return impl.map.expiry().FindExpired(at, impl.session.clock().NowNs(), &pass, &keys);
     });
     for (const std::string& each : keys) {
-      in_operation(process::OpKind::kWrite, [&](process::Operation& op, const index::Anchor& at) {
-        const absl::StatusOr<bool> did = impl.IndexOf(at).DeleteExpired(op, at, each);
-        deleted += did.value_or(false) ? 1 : 0;
-        return did.status();
-      });
+      in_operation(
+          process::OpKind::kWrite, [&](process::Operation& op, const engine::NamespaceRef& at) {
+            namespaces::WriteOutcome outcome;
+            base::Result result = impl.map.Write(
+                op, at, {.kind = namespaces::WriteOp::Kind::kDeleteExpired, .key = each}, &outcome);
+            deleted += outcome.changed ? 1 : 0;
+            return result;
+          });
     }
     ++pieces;
     ASSERT_LT(pieces, 100'000U);

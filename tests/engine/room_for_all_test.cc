@@ -10,7 +10,8 @@
 
 #include <gtest/gtest.h>
 
-#include "index/index_layout.h"
+#include "engine/access.h"
+#include "namespaces/object_layout.h"
 #include "support/fault_platform.h"
 #include "support/living_thread.h"
 #include "support/seed.h"
@@ -276,11 +277,8 @@ class PiecesTest : public StoreFixture {
   static void Mark(Store& store, const std::string& path) {
     const engine::Engine& impl = EngineOf(store);
     process::Operation op(**impl.session.ThisLane(), process::OpKind::kDrop, 0);
-    index::Anchor anchor;
-    anchor.offset = *impl.catalog.Find(path);
-    anchor.object = impl.region.At<index::NamespaceObject>(anchor.offset);
-    anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    ASSERT_TRUE(*impl.hash_index.MarkForDrop(op, anchor));
+    ASSERT_TRUE(
+        *impl.map.roots().MarkForDrop(*engine::NamespaceAt(impl, *impl.catalog.Find(path))));
   }
 };
 
@@ -374,15 +372,15 @@ TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
   }
   const engine::Engine& impl = EngineOf(store);
   const auto old_root = [&] {
-    auto* const object = impl.region.At<index::NamespaceObject>(*impl.catalog.Find("n"));
+    auto* const object = impl.region.At<namespaces::NamespaceObject>(*impl.catalog.Find("n"));
     return impl.region.At<index::IndexRoot>(object->root.load(std::memory_order_acquire));
   };
   index::IndexRoot* const root = old_root();
   {
     // A clear after its first step.
     process::Operation op(**impl.session.ThisLane(), process::OpKind::kClear, 0);
-    auto* const object = impl.region.At<index::NamespaceObject>(*impl.catalog.Find("n"));
-    const std::uint64_t made = *impl.hash_index.BuildRoot(
+    auto* const object = impl.region.At<namespaces::NamespaceObject>(*impl.catalog.Find("n"));
+    const std::uint64_t made = *impl.map.hash_shape().BuildRoot(
         op, object->id.load(std::memory_order_acquire),
         object->root.load(std::memory_order_acquire), alloc::Purpose::kClears);
     root->successor.store(made, std::memory_order_seq_cst);

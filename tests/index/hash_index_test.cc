@@ -1,13 +1,12 @@
 // The hash index below the public interface: its reshapes, the dead slots that deletes leave, its
 // depth bound, its words, and damage of each of its parts.
-#include "index/hash/hash_index.h"
-
 #include <map>
 #include <utility>
 #include <vector>
 
 #include <gtest/gtest.h>
 
+#include "index/hash/hash_shape.h"
 #include "process/owner.h"
 #include "support/store_fixture.h"
 
@@ -16,8 +15,8 @@ namespace {
 
 using index::Directory;
 using index::IndexRoot;
-using index::NamespaceObject;
 using index::Segment;
+using namespaces::NamespaceObject;
 using versions::Record;
 
 class HashIndexTest : public StoreFixture {
@@ -52,7 +51,7 @@ class HashIndexTest : public StoreFixture {
   }
   // The first `count` keys whose hash has the same top `bits` as that of `like`.
   std::vector<std::string> KeysLike(const std::string& like, unsigned bits, std::size_t count) {
-    const index::HashIndex& index = EngineOf(store_).hash_index;
+    const index::HashShape& index = EngineOf(store_).map.hash_shape();
     std::vector<std::string> keys;
     for (std::uint64_t i = 0; keys.size() < count; ++i) {
       const std::string key = "k" + std::to_string(i);
@@ -112,7 +111,7 @@ TEST_F(HashIndexTest, KeysThatShareManyBitsOfTheirHashStillFit) {
 
 TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   constexpr std::uint64_t kDepth = 5;
-  EngineOf(store_).hash_index.set_depth_max(kDepth);
+  EngineOf(store_).map.hash_shape().set_depth_max(kDepth);
   const std::vector<std::string> keys = KeysLike("x", kDepth, index::kSlotsPerBucket + 1);
   const std::string& last = keys.back();
   for (const std::string& key : keys) {
@@ -135,8 +134,8 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   int others = 0;
   for (int i = 0; i < 64; ++i) {
     const std::string other = "other" + std::to_string(i);
-    if (EngineOf(store_).hash_index.Hash(other) >> (64U - kDepth) !=
-        EngineOf(store_).hash_index.Hash(last) >> (64U - kDepth)) {
+    if (EngineOf(store_).map.Hash(other) >> (64U - kDepth) !=
+        EngineOf(store_).map.Hash(last) >> (64U - kDepth)) {
       ASSERT_TRUE(ns_.Put(other, "o").ok());
       ++others;
     }
@@ -181,8 +180,7 @@ TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreDistinguished) {
   int pairs = 0;
   for (int i = 100'000; i < 180'000; ++i) {
     const std::string key = std::to_string(i);
-    const auto [at, fresh] =
-        by_tag.emplace(index::SlotTag(EngineOf(store_).hash_index.Hash(key)), key);
+    const auto [at, fresh] = by_tag.emplace(index::HashPrefix(EngineOf(store_).map.Hash(key)), key);
     if (fresh) {
       continue;
     }
@@ -203,10 +201,10 @@ TEST_F(HashIndexTest, SlotWordsHoldAnyOffsetAndAnyTag) {
          {std::uint64_t{0}, std::uint64_t{UINT64_MAX}, std::uint64_t{0x123456789abcdef}}) {
       const std::uint64_t word = index::PackSlot(hash, offset);
       EXPECT_EQ(index::SlotOffset(word), offset);
-      EXPECT_TRUE(index::SlotHasTag(word, hash));
-      EXPECT_FALSE(index::SlotHasTag(word, hash ^ (std::uint64_t{1} << 63)));
-      EXPECT_FALSE(index::SlotHasTag(word, hash ^ (std::uint64_t{1} << 38)));
-      EXPECT_FALSE(index::SlotIsDead(word));
+      EXPECT_TRUE(index::SlotHasPrefix(word, hash));
+      EXPECT_FALSE(index::SlotHasPrefix(word, hash ^ (std::uint64_t{1} << 63)));
+      EXPECT_FALSE(index::SlotHasPrefix(word, hash ^ (std::uint64_t{1} << 38)));
+      EXPECT_FALSE(index::SlotIsClosed(word));
       EXPECT_FALSE(index::SlotIsFrozen(word));
       EXPECT_FALSE(index::SlotIsEmpty(word));
       for (std::uint64_t depth = 0; depth <= index::kDepthMax; ++depth) {
@@ -215,7 +213,7 @@ TEST_F(HashIndexTest, SlotWordsHoldAnyOffsetAndAnyTag) {
     }
   }
   EXPECT_TRUE(index::SlotIsEmpty(index::kSlotFrozen));
-  EXPECT_FALSE(index::SlotIsEmpty(index::kSlotDead));
+  EXPECT_FALSE(index::SlotIsEmpty(index::kSlotClosed));
 }
 
 TEST_F(HashIndexTest, CounterCellsHoldNegativeNumbers) {
@@ -236,7 +234,7 @@ TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
   Segment& segment = *shape.segments.begin()->second;
   auto* const slots = reinterpret_cast<std::uint64_t*>(&segment + 1);
   std::uint64_t* slot = slots;
-  while (index::SlotIsDead(*slot)) {
+  while (index::SlotIsClosed(*slot)) {
     ++slot;
   }
   auto* const record = EngineOf(store_).region.At<Record>(index::SlotOffset(*slot));

@@ -8,7 +8,7 @@
 
 #include <gtest/gtest.h>
 
-#include "index/tree/tree_index.h"
+#include "index/tree/tree_shape.h"
 #include "support/ordered_fixture.h"
 
 namespace commy::test {
@@ -147,24 +147,25 @@ TEST_F(OrderedIndexTest, PrefixesOfAllOnesHaveNoEnd) {
 }
 
 // Steps of at most `limit` records each, to the end.
-std::vector<std::string> KeysInSteps(Store& store, const index::Anchor& anchor, std::uint64_t limit,
-                                     bool reverse) {
+std::vector<std::string> KeysInSteps(Store& store, const engine::NamespaceRef& ns,
+                                     std::uint64_t limit, bool reverse) {
   std::vector<std::string> keys;
   index::ScanCursor cursor;
   cursor.limit = limit;
   bool more = true;
   while (more && !testing::Test::HasFailure()) {
     std::uint64_t seen = 0;
-    const absl::StatusOr<bool> step = EngineOf(store).ordered_index.ScanLeaf(
-        anchor, versions::AsOf(), reverse, &cursor, [&](const versions::RecordView& view) {
+    const base::Result step = EngineOf(store).map.Scan(
+        ns, versions::AsOf(), reverse, &cursor,
+        [&](const versions::RecordView& view) {
           keys.emplace_back(view.key);
           ++seen;
           return true;
-        });
-    EXPECT_TRUE(step.ok()) << step.status();
+        },
+        &more);
+    EXPECT_TRUE(step.done()) << step.status();
     EXPECT_LE(seen, limit + TinyNodes({}).testing.leaf_append);
     EXPECT_LE(keys.size(), 1000U);
-    more = step.ok() && *step;
   }
   return keys;
 }
@@ -181,11 +182,11 @@ TEST_F(OrderedIndexTest, AScanInShortStepsSeesEachKeyOnce) {
     ASSERT_TRUE(ns_.Delete(Number(i)).ok());
     keys.erase(Number(i));
   }
-  const index::Anchor anchor = AnchorOf(store_);
+  const engine::NamespaceRef ns = RefOf(store_);
   for (const std::uint64_t limit : {1U, 2U, 3U, 5U}) {
-    EXPECT_EQ(KeysInSteps(store_, anchor, limit, false),
+    EXPECT_EQ(KeysInSteps(store_, ns, limit, false),
               std::vector<std::string>(keys.begin(), keys.end()));
-    EXPECT_EQ(KeysInSteps(store_, anchor, limit, true),
+    EXPECT_EQ(KeysInSteps(store_, ns, limit, true),
               std::vector<std::string>(keys.rbegin(), keys.rend()));
   }
 }
@@ -315,7 +316,7 @@ TEST_F(OrderedIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash
                            })
                   .ok());
   auto* const root = region.At<index::IndexRoot>(
-      region.At<index::NamespaceObject>(object)->root.load(std::memory_order_relaxed));
+      region.At<namespaces::NamespaceObject>(object)->root.load(std::memory_order_relaxed));
   auto* node = region.At<index::InnerNode>(root->directory.raw);
   std::vector<std::uint64_t*> words = {&root->directory.raw};
   while (node->head.level > 0) {

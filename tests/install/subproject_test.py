@@ -10,7 +10,7 @@ import sys
 import installed
 from installed import BUILD, CONSUMER, SOURCE, call, expect
 
-PARTS = ("include", "src", "tools", "packaging", "meson.build", "meson_options.txt")
+PARTS = ("include", "src", "scripts", "tools", "packaging", "meson.build", "meson_options.txt")
 
 
 def make_project(folder):

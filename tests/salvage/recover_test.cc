@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 #include <gtest/gtest.h>
 
+#include "engine/access.h"
 #include "region/layout.h"
 #include "support/seed.h"
 #include "support/store_fixture.h"
@@ -170,15 +171,9 @@ TEST_F(RecoverTest, ALatePutIntoTheClearedIndexIsNotTakenForTheKeysValue) {
     versions::Record* late = nullptr;
     {
       const process::Pin pin(**impl.session.ThisLane());
-      index::Anchor anchor;
-      anchor.offset = *impl.catalog.Find("n");
-      anchor.object = impl.region.At<index::NamespaceObject>(anchor.offset);
-      anchor.id = anchor.object->id.load(std::memory_order_acquire);
+      const engine::NamespaceRef ref = *engine::NamespaceAt(impl, *impl.catalog.Find("n"));
       versions::RecordView found;
-      ASSERT_TRUE((order == Order::kHash
-                       ? impl.hash_index.Find(anchor, "k", versions::AsOf(), &found)
-                       : impl.ordered_index.Find(anchor, "k", versions::AsOf(), &found))
-                      .ok());
+      ASSERT_TRUE(impl.map.Find(ref, "k", versions::AsOf(), &found).done());
       late = found.record;
     }
     ASSERT_TRUE(ns.Clear().ok());
@@ -198,12 +193,9 @@ TEST_F(RecoverTest, ANamespaceWhoseDropHasBegunIsLeftOut) {
   ASSERT_TRUE(store.OpenNamespace("stays")->Put("k", "v").ok());
   const engine::Engine& impl = EngineOf(store);
   {
-    process::Operation op(**impl.session.ThisLane(), process::OpKind::kDrop, 0);
-    index::Anchor anchor;
-    anchor.offset = *impl.catalog.Find("dropped");
-    anchor.object = impl.region.At<index::NamespaceObject>(anchor.offset);
-    anchor.id = anchor.object->id.load(std::memory_order_acquire);
-    ASSERT_TRUE(*impl.hash_index.MarkForDrop(op, anchor));
+    const process::Operation op(**impl.session.ThisLane(), process::OpKind::kDrop, 0);
+    ASSERT_TRUE(
+        *impl.map.roots().MarkForDrop(*engine::NamespaceAt(impl, *impl.catalog.Find("dropped"))));
   }
   EXPECT_EQ(Recovered(FileBytes(path_)), (Content{{"stays", {{"k", "v"}}}}));
   EXPECT_EQ(report_.fault_count, 0U);

@@ -163,9 +163,9 @@ class RecoverTransactionsTest : public TransactionFixture,
                         .ok());
       }
     }
-    const auto validate = [&](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> {
+    const auto validate = [&](std::uint64_t, std::uint64_t) {
       meanwhile.prepared();
-      return true;
+      return base::Result();
     };
     const transactions::CommitTerms terms{versions::kSerializable,
                                           versions::kCommitTimeMax,

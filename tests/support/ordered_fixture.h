@@ -8,6 +8,7 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/access.h"
 #include "support/store_fixture.h"
 
 namespace commy::test {
@@ -29,31 +30,28 @@ class OrderedFixture : public StoreFixture {
   }
 
   // The only namespace.
-  static index::Anchor AnchorOf(Store& store) {
+  static engine::NamespaceRef RefOf(Store& store) {
     const engine::Engine& impl = EngineOf(store);
-    index::Anchor anchor;
+    engine::NamespaceRef ns;
     EXPECT_TRUE(impl.catalog
                     .ForEach("",
                              [&](std::string_view, std::uint64_t object) {
-                               anchor.offset = object;
-                               anchor.object = impl.region.At<index::NamespaceObject>(object);
-                               anchor.id = anchor.object->id.load(std::memory_order_relaxed);
+                               ns = engine::NamespaceAt(impl, object).value_or(ns);
                                return true;
                              })
                     .ok());
-    return anchor;
+    return ns;
   }
 
   // The number of blocks of each kind in the only namespace.
   static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
     std::map<process::NoteKind, std::uint64_t> blocks;
     const engine::Engine& impl = EngineOf(store);
-    const index::Anchor anchor = AnchorOf(store);
     std::uint64_t keys = 0;
-    const absl::Status walked = impl.IndexOf(anchor).Walk(
-        anchor,
-        [&](process::NoteKind kind, std::uint64_t) {
-          ++blocks[kind];
+    const absl::Status walked = impl.map.ForEachEdge(
+        RefOf(store),
+        [&](const index::Edge& edge) {
+          ++blocks[edge.kind];
           return true;
         },
         [](const std::string& fault) { ADD_FAILURE() << fault; }, &keys);

@@ -312,7 +312,7 @@ TEST_F(TransactionFaultsTest, ACommitAttemptThatFindsNoRoomKeepsTheSnapshotForTh
       engine::NamespaceState{StateOf(store), key, "n", order});
   int committed = 0;
   const auto nothing = [] {};
-  const auto same = [](std::uint64_t, std::uint64_t) -> absl::StatusOr<bool> { return true; };
+  const auto same = [](std::uint64_t, std::uint64_t) { return base::Result(); };
   const auto count = [&] { ++committed; };
   const transactions::CommitTerms terms{
       versions::kSerializable, versions::kCommitTimeMax, INT64_MAX, nothing, same, count};

@@ -1,6 +1,6 @@
-// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of index.h.
+// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of shape.h.
 #include "base/status.h"
-#include "index/hash/hash_index.h"
+#include "index/hash/hash_shape.h"
 
 namespace commy::index {
 namespace {
@@ -14,7 +14,7 @@ constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
 
 }  // namespace
 
-absl::StatusOr<std::uint64_t> HashIndex::BuildSegment(Operation& op, std::uint64_t depth,
+absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64_t depth,
                                                       std::uint64_t prefix,
                                                       alloc::Purpose purpose) {
   const std::uint64_t bytes = SegmentBytes(bucket_count_);
@@ -32,7 +32,7 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildSegment(Operation& op, std::uint64
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint64_t depth,
+absl::StatusOr<std::uint64_t> HashShape::BuildDirectory(Operation& op, std::uint64_t depth,
                                                         alloc::Purpose purpose) {
   const std::uint64_t bytes = DirectoryBytes(depth);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
@@ -46,7 +46,7 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildDirectory(Operation& op, std::uint
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> HashIndex::BuildEmpty(Operation& op, alloc::Purpose purpose) {
+absl::StatusOr<std::uint64_t> HashShape::BuildEmpty(Operation& op, alloc::Purpose purpose) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef entries, DirectoryAt(directory));
@@ -54,8 +54,8 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildEmpty(Operation& op, alloc::Purpos
   return directory;
 }
 
-absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Position& at,
-                                 std::string_view /*key*/, std::uint64_t hash) {
+absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_view /*key*/,
+                                 std::uint64_t hash) {
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
   const Shared64* const slots = Bucket(*segment, BucketIndex(hash, bucket_count_));
   std::uint64_t dead = 0;
@@ -64,42 +64,42 @@ absl::Status HashIndex::MakeRoom(Operation& op, const Anchor& anchor, const Posi
     if (SlotIsFrozen(word)) {
       return absl::OkStatus();  // Somebody is at it.
     }
-    dead += SlotIsDead(word) ? 1 : 0;
+    dead += SlotIsClosed(word) ? 1 : 0;
   }
   if (dead >= kDeadForRebuild) {
-    return PostChange(op, anchor, at, ChangeKind::kRebuild);
+    return PostReshape(op, at, ReshapeKind::kRebuild);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*at.root));
   if (directory.entries == nullptr) {
     return absl::OkStatus();
   }
   if (segment->depth < directory.depth) {
-    return PostChange(op, anchor, at, ChangeKind::kSplit);
+    return PostReshape(op, at, ReshapeKind::kSplit);
   }
   if (directory.depth < depth_max_) {
-    return PostChange(op, anchor, at, ChangeKind::kDouble);
+    return PostReshape(op, at, ReshapeKind::kDouble);
   }
   if (dead > 0) {
-    return PostChange(op, anchor, at, ChangeKind::kRebuild);
+    return PostReshape(op, at, ReshapeKind::kRebuild);
   }
   return base::ResourceExhausted(
       region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
       "its depth bound, ", depth_max_);
 }
 
-absl::Status HashIndex::BuildTargets(Operation& op, const Segment& segment,
-                                     ChangeDescriptor* change) {
-  switch (static_cast<ChangeKind>(change->kind)) {
-    case ChangeKind::kDouble: {
+absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
+                                     ReshapeDescriptor* change) {
+  switch (static_cast<ReshapeKind>(change->kind)) {
+    case ReshapeKind::kDouble: {
       COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
       COMMY_ASSIGN_OR_RETURN(change->target_0, BuildDirectory(op, directory.depth + 1));
       return absl::OkStatus();
     }
-    case ChangeKind::kRebuild: {
+    case ReshapeKind::kRebuild: {
       COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth, segment.prefix));
       return absl::OkStatus();
     }
-    case ChangeKind::kSplit: {
+    case ReshapeKind::kSplit: {
       const std::uint64_t high_bit = std::uint64_t{1} << (63U - segment.depth);
       COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth + 1, segment.prefix));
       COMMY_ASSIGN_OR_RETURN(change->target_1,
@@ -110,11 +110,11 @@ absl::Status HashIndex::BuildTargets(Operation& op, const Segment& segment,
   return base::Internal("unknown change");
 }
 
-absl::StatusOr<std::uint64_t> HashIndex::BuildDescriptor(Operation& op,
-                                                         const ChangeDescriptor& change) {
+absl::StatusOr<std::uint64_t> HashShape::BuildDescriptor(Operation& op,
+                                                         const ReshapeDescriptor& change) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(change)));
-  auto* const words = region_.At<ChangeDescriptor>(offset);
+  auto* const words = region_.At<ReshapeDescriptor>(offset);
   if (words == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
@@ -122,17 +122,15 @@ absl::StatusOr<std::uint64_t> HashIndex::BuildDescriptor(Operation& op,
   return offset;
 }
 
-absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Position& at,
-                                   ChangeKind kind) {
+absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKind kind) {
   IndexRoot& root = *at.root;
   if (root.baton.load(std::memory_order_acquire) != 0) {
-    // Somebody else's change; or closed, and then the clear or drop has to be finished first.
-    return HelpFrozen(anchor, at);
+    return HelpPending(root);  // Or it is closed: the namespace has another root by now.
   }
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
-  ChangeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
+  ReshapeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
   NoteKind note_kind = NoteKind::kSegment;
-  if (kind == ChangeKind::kDouble) {
+  if (kind == ReshapeKind::kDouble) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
     if (directory.entries == nullptr || directory.depth >= depth_max_) {
       return absl::OkStatus();  // Taken back, or doubled by somebody else, since MakeRoom looked.
@@ -141,7 +139,7 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
     note_kind = NoteKind::kDirectory;
   }
   const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
-  // Everything that the change needs is there before it is posted: who helps allocates nothing.
+  // Everything that the change needs is there before it is posted: a helper allocates nothing.
   std::uint64_t descriptor = 0;
   absl::Status built = BuildTargets(op, *segment, &change);
   if (built.ok()) {
@@ -159,19 +157,19 @@ absl::Status HashIndex::PostChange(Operation& op, const Anchor& anchor, const Po
     return built;
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
-  COMMY_RETURN_IF_ERROR(RetireAfterChange(op, root, change, descriptor));
+  COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, descriptor));
   op.DropNotes(first_note);
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::RetireAfterChange(Operation& op, const IndexRoot& root,
-                                          const ChangeDescriptor& change,
-                                          std::uint64_t descriptor_offset) {
+absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
+                                           const ReshapeDescriptor& change,
+                                           std::uint64_t descriptor_offset) {
   // The change is done, by whomever: nobody who pins from now on finds the old one. If the old one
   // had been replaced before this was posted, the change was idle, and its targets are nowhere.
   allocator_.Retire(op, change.old);
   allocator_.Retire(op, descriptor_offset);
-  const bool doubling = change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble);
+  const bool doubling = change.kind == static_cast<std::uint64_t>(ReshapeKind::kDouble);
   for (const std::uint64_t target : {change.target_0, change.target_1}) {
     if (target == 0) {
       continue;
@@ -186,8 +184,8 @@ absl::Status HashIndex::RetireAfterChange(Operation& op, const IndexRoot& root,
   return absl::OkStatus();
 }
 
-absl::StatusOr<ChangeDescriptor> HashIndex::DescriptorAt(std::uint64_t offset) const {
-  const auto* const words = region_.At<ChangeDescriptor>(offset);
+absl::StatusOr<ReshapeDescriptor> HashShape::DescriptorAt(std::uint64_t offset) const {
+  const auto* const words = region_.At<ReshapeDescriptor>(offset);
   if (words == nullptr) {
     return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(offset),
                           " lies outside the file");
@@ -195,29 +193,29 @@ absl::StatusOr<ChangeDescriptor> HashIndex::DescriptorAt(std::uint64_t offset) c
   return *words;
 }
 
-absl::StatusOr<bool> HashIndex::IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const {
-  COMMY_ASSIGN_OR_RETURN(const ChangeDescriptor change, DescriptorAt(descriptor));
-  if (change.kind == static_cast<std::uint64_t>(ChangeKind::kDouble)) {
+absl::StatusOr<bool> HashShape::IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const {
+  COMMY_ASSIGN_OR_RETURN(const ReshapeDescriptor change, DescriptorAt(descriptor));
+  if (change.kind == static_cast<std::uint64_t>(ReshapeKind::kDouble)) {
     return root.directory.load(std::memory_order_seq_cst) == change.old;
   }
   return IsSegmentReachable(root, change.old);
 }
 
-absl::Status HashIndex::Carry(IndexRoot& root, std::uint64_t descriptor) {
-  COMMY_ASSIGN_OR_RETURN(const ChangeDescriptor change, DescriptorAt(descriptor));
-  switch (static_cast<ChangeKind>(change.kind)) {
-    case ChangeKind::kSplit:
-    case ChangeKind::kRebuild:
-      return CarrySegment(root, change);
-    case ChangeKind::kDouble:
-      return CarryDoubling(root, change);
+absl::Status HashShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
+  COMMY_ASSIGN_OR_RETURN(const ReshapeDescriptor change, DescriptorAt(descriptor));
+  switch (static_cast<ReshapeKind>(change.kind)) {
+    case ReshapeKind::kSplit:
+    case ReshapeKind::kRebuild:
+      return ApplySegment(root, change);
+    case ReshapeKind::kDouble:
+      return ApplyDoubling(root, change);
   }
   return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
                         " has the unknown kind ", change.kind);
 }
 
-absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& change) {
-  const bool split = change.kind == static_cast<std::uint64_t>(ChangeKind::kSplit);
+absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& change) {
+  const bool split = change.kind == static_cast<std::uint64_t>(ReshapeKind::kSplit);
   COMMY_ASSIGN_OR_RETURN(Segment * old, SegmentAt(change.old));
   COMMY_ASSIGN_OR_RETURN(Segment * low, SegmentAt(change.target_0));
   Segment* high = low;
@@ -225,15 +223,15 @@ absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& ch
     COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
   }
   Shared64* const slots = Bucket(*old, 0);
-  for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // S2
+  for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // reshape-2
     slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
   }
-  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // S3
+  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // reshape-3
     std::uint64_t used[2] = {0, 0};
     for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
       const std::uint64_t word =
           slots[bucket * kSlotsPerBucket + i].load(std::memory_order_acquire) & ~kSlotFrozen;
-      if (word == 0 || SlotIsDead(word)) {
+      if (word == 0 || SlotIsClosed(word)) {
         continue;
       }
       const std::uint64_t side = split ? SplitSide(word, old->depth) : 0;
@@ -247,7 +245,7 @@ absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& ch
   }
   PassDueOn(old->due, low->due);
   PassDueOn(old->due, high->due);
-  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // S4
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // reshape-4
   if (directory.entries == nullptr) {
     return absl::OkStatus();  // Long done: the whole root has been taken back since.
   }
@@ -264,7 +262,7 @@ absl::Status HashIndex::CarrySegment(IndexRoot& root, const ChangeDescriptor& ch
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::CarryDoubling(IndexRoot& root, const ChangeDescriptor& change) {
+absl::Status HashShape::ApplyDoubling(IndexRoot& root, const ReshapeDescriptor& change) {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef old, DirectoryAt(change.old));
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef wide, DirectoryAt(change.target_0));
   if (wide.depth != old.depth + 1) {

@@ -3,14 +3,16 @@
 #include <array>
 
 #include "base/status.h"
-#include "index/hash/hash_index.h"
+#include "index/hash/hash_shape.h"
 
 namespace commy::index {
 
-HashIndex::HashIndex(process::Session& session, alloc::Allocator& allocator)
-    : Index(session, allocator), bucket_count_(session.region().geometry().segment_buckets) {}
+HashShape::HashShape(process::Session& session, alloc::Allocator& allocator,
+                     const versions::Chains& chains, const versions::Intents& intents)
+    : Shape(session, allocator, chains, intents),
+      bucket_count_(session.region().geometry().segment_buckets) {}
 
-absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryAt(std::uint64_t offset) const {
+absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryAt(std::uint64_t offset) const {
   DirectoryRef found;
   const auto* const directory = region_.At<Directory>(offset);
   if (directory == nullptr) [[unlikely]] {
@@ -26,7 +28,7 @@ absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryAt(std::uint64_t off
   return found;
 }
 
-absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryOf(const IndexRoot& root) const {
+absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryOf(const IndexRoot& root) const {
   const std::uint64_t offset = root.directory.load(std::memory_order_acquire);
   if (offset == 0) {
     return DirectoryRef();  // Taken back.
@@ -34,7 +36,7 @@ absl::StatusOr<HashIndex::DirectoryRef> HashIndex::DirectoryOf(const IndexRoot& 
   return DirectoryAt(offset);
 }
 
-absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
+absl::StatusOr<Segment*> HashShape::SegmentAt(std::uint64_t offset) const {
   auto* const segment =
       reinterpret_cast<Segment*>(region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
   if (segment == nullptr || segment->bucket_count != bucket_count_ || segment->depth > kDepthMax)
@@ -44,7 +46,7 @@ absl::StatusOr<Segment*> HashIndex::SegmentAt(std::uint64_t offset) const {
   return segment;
 }
 
-absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& root,
+absl::StatusOr<HashShape::SegmentRef> HashShape::FindSegment(const IndexRoot& root,
                                                              std::uint64_t hash) const {
   SegmentRef found;
   const std::uint64_t directory_offset = root.directory.load(std::memory_order_acquire);
@@ -74,17 +76,17 @@ absl::StatusOr<HashIndex::SegmentRef> HashIndex::FindSegment(const IndexRoot& ro
   return found;
 }
 
-Shared64* HashIndex::Bucket(Segment& segment, std::uint64_t index) const {
+Shared64* HashShape::Bucket(Segment& segment, std::uint64_t index) const {
   return reinterpret_cast<Shared64*>(reinterpret_cast<std::byte*>(&segment) + sizeof(Segment) +
                                      index * kBucketBytes);
 }
 
-HashIndex::SlotArray HashIndex::Slots(std::uint64_t offset, Segment& segment) const {
+SlotArray HashShape::Slots(std::uint64_t offset, Segment& segment) const {
   return {offset, Bucket(segment, 0), SlotCount(), &segment.mark, &segment.due};
 }
 
-absl::StatusOr<Index::Found> HashIndex::FindPlace(std::string_view key, std::uint64_t hash,
-                                                  Position* at) const {
+absl::StatusOr<Found> HashShape::FindPlace(std::string_view key, std::uint64_t hash,
+                                           Position* at) const {
   COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(*at->root, hash));
   if (found.segment == nullptr) [[unlikely]] {
     return Found::kGone;
@@ -95,13 +97,13 @@ absl::StatusOr<Index::Found> HashIndex::FindPlace(std::string_view key, std::uin
   return WalkSlots(slots, kSlotsPerBucket, key, hash, at);
 }
 
-absl::StatusOr<Index::SlotArray> HashIndex::SlotsOf(const IndexRoot& root, std::string_view /*key*/,
-                                                    std::uint64_t hash) const {
+absl::StatusOr<SlotArray> HashShape::SlotsOf(const IndexRoot& root, std::string_view /*key*/,
+                                             std::uint64_t hash) const {
   COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(root, hash));
   return found.segment == nullptr ? SlotArray() : Slots(found.offset, *found.segment);
 }
 
-absl::StatusOr<bool> HashIndex::ForEachSlotsFrom(
+absl::StatusOr<bool> HashShape::ForEachSlotsFrom(
     const IndexRoot& root, SlotPlace* place,
     absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
@@ -127,48 +129,27 @@ absl::StatusOr<bool> HashIndex::ForEachSlotsFrom(
   return true;
 }
 
-absl::Status HashIndex::Find(const Anchor& anchor, std::string_view key,
-                             const versions::AsOf& as_of, versions::RecordView* found) {
-  const std::uint64_t hash = Hash(key);
-  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
-    if (root == nullptr) [[unlikely]] {
-      return absl::OkStatus();
-    }
-    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, hash));
-    if (at.segment == nullptr) [[unlikely]] {
-      continue;
-    }
-    const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
-    __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
-    versions::RecordView view;
-    const Found seen = ReadSlots(slots, kSlotsPerBucket, key, hash, &view);
-    if (seen == Found::kDamage) [[unlikely]] {
-      return Damaged("a record", view.offset);
-    }
-    if (seen != Found::kKey) {
-      return MissingAsOf(anchor, *root, as_of);
-    }
-    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
-    if (IsLive(view, as_of)) {
-      *found = view;
-      return absl::OkStatus();
-    }
-    return MissingAsOf(anchor, *root, as_of);
+absl::StatusOr<Found> HashShape::FindNewest(const IndexRoot& root, std::string_view key,
+                                            std::uint64_t hash, versions::RecordView* found) const {
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(root, hash));
+  if (at.segment == nullptr) [[unlikely]] {
+    return Found::kGone;
   }
-  return LeadsInACircle(anchor);
+  const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+  __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
+  return ReadSlots(region_, slots, kSlotsPerBucket, key, hash, found);
 }
 
-absl::Status HashIndex::ScanBucket(const Shared64* slots, const versions::AsOf& as_of,
+base::Result HashShape::ScanBucket(const Shared64* slots, const versions::AsOf& as_of,
                                    std::uint64_t cursor,
-                                   absl::FunctionRef<void(const versions::RecordView&)> use) {
+                                   absl::FunctionRef<bool(const versions::RecordView&)> use) const {
   std::array<versions::RecordView, kSlotsPerBucket> found;
   std::size_t count = 0;
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
     // While a split is half done, the old segment still stands for its upper half: what lies below
     // the cursor was seen in the lower one.
-    if (SlotIsEmpty(word) || SlotIsDead(word) || SlotTagOf(word) < SlotTag(cursor)) {
+    if (SlotIsEmpty(word) || SlotIsClosed(word) || SlotPrefixOf(word) < HashPrefix(cursor)) {
       continue;
     }
     const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
@@ -188,42 +169,37 @@ absl::Status HashIndex::ScanBucket(const Shared64* slots, const versions::AsOf& 
       continue;
     }
     versions::RecordView view = found.at(i);
-    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
-    if (IsLive(view, as_of)) {
-      use(view);
+    COMMY_TRY(chains_.ToVersionAsOf(as_of, &view));
+    if (chains_.IsLive(view, as_of) && !use(view)) {
+      return base::Outcome::kAbsent;  // Enough.
     }
   }
-  return absl::OkStatus();
+  return base::Outcome::kDone;
 }
 
-const Shared64* HashIndex::PeekBucket(const Anchor& anchor, std::uint64_t hash) const {
-  const auto* const root =
-      region_.At<IndexRoot>(anchor.object->root.load(std::memory_order_acquire));
-  if (root == nullptr) {
-    return nullptr;
-  }
-  const absl::StatusOr<SegmentRef> at = FindSegment(*root, hash);
+const Shared64* HashShape::PeekBucket(const IndexRoot& root, std::uint64_t hash) const {
+  const absl::StatusOr<SegmentRef> at = FindSegment(root, hash);
   if (!at.ok() || at->segment == nullptr) {
     return nullptr;
   }
   return Bucket(*at->segment, BucketIndex(hash, bucket_count_));
 }
 
-void HashIndex::PrefetchSlots(const Anchor& anchor, std::uint64_t hash) const {
-  if (const Shared64* const slots = PeekBucket(anchor, hash); slots != nullptr) {
+void HashShape::PrefetchSlots(const IndexRoot& root, std::uint64_t hash) const {
+  if (const Shared64* const slots = PeekBucket(root, hash); slots != nullptr) {
     __builtin_prefetch(slots);
     __builtin_prefetch(slots + kSlotsPerBucket / 2);
   }
 }
 
-void HashIndex::PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const {
-  const Shared64* const slots = PeekBucket(anchor, hash);
+void HashShape::PrefetchRecord(const IndexRoot& root, std::uint64_t hash) const {
+  const Shared64* const slots = PeekBucket(root, hash);
   for (std::uint64_t i = 0; slots != nullptr && i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
     if (SlotIsEmpty(word)) {
       return;
     }
-    if (SlotHasTag(word, hash) && !SlotIsDead(word)) {
+    if (SlotHasPrefix(word, hash) && !SlotIsClosed(word)) {
       if (const std::byte* const record = region_.At(SlotOffset(word), sizeof(versions::Record), 1);
           record != nullptr) {
         __builtin_prefetch(record);
@@ -235,35 +211,29 @@ void HashIndex::PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const {
   }
 }
 
-absl::StatusOr<bool> HashIndex::ScanSegment(
-    const Anchor& anchor, const versions::AsOf& as_of, std::uint64_t* cursor,
-    absl::FunctionRef<void(const versions::RecordView&)> use) {
-  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
-    if (root == nullptr) {
-      return false;
-    }
-    COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(*root, *cursor));
-    if (at.segment == nullptr) {
-      continue;
-    }
-    for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
-      COMMY_RETURN_IF_ERROR(ScanBucket(Bucket(*at.segment, bucket), as_of, *cursor, use));
-    }
-    COMMY_RETURN_IF_ERROR(MissingAsOf(anchor, *root, as_of));
-    const std::uint64_t depth = at.segment->depth;
-    if (depth > kDepthMax) {
-      return Damaged("a segment", at.offset);
-    }
-    if (depth == 0) {
-      return false;
-    }
-    const std::uint64_t width = std::uint64_t{1} << (64U - depth);
-    const std::uint64_t next = (*cursor & ~(width - 1)) + width;
-    *cursor = next;
-    return next != 0;
+base::Result HashShape::Scan(const IndexRoot& root, const versions::AsOf& as_of, ScanCursor* cursor,
+                             absl::FunctionRef<bool(const versions::RecordView&)> use,
+                             bool* more) const {
+  COMMY_ASSIGN_OR_RETURN(const SegmentRef at, FindSegment(root, cursor->hash));
+  if (at.segment == nullptr) {
+    return base::Outcome::kAgain;
   }
-  return LeadsInACircle(anchor);
+  bool wants_more = true;
+  for (std::uint64_t bucket = 0; bucket < bucket_count_ && wants_more; ++bucket) {
+    const base::Result scanned = ScanBucket(Bucket(*at.segment, bucket), as_of, cursor->hash, use);
+    wants_more = !scanned.is(base::Outcome::kAbsent);
+    if (wants_more) {
+      COMMY_TRY(scanned);
+    }
+  }
+  const std::uint64_t depth = at.segment->depth;
+  if (depth > kDepthMax) {
+    return Damaged("a segment", at.offset);
+  }
+  const std::uint64_t width = depth == 0 ? 0 : std::uint64_t{1} << (64U - depth);
+  cursor->hash = depth == 0 ? 0 : (cursor->hash & ~(width - 1)) + width;
+  *more = wants_more && cursor->hash != 0;
+  return base::Outcome::kDone;
 }
 
 }  // namespace commy::index

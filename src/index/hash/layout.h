@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "index/index_layout.h"
+#include "index/slots.h"
 
 namespace commy::index {
 
@@ -35,7 +35,7 @@ static_assert(sizeof(Segment) == 0x40);
 inline constexpr std::uint64_t kSlotsPerBucket = 16;
 inline constexpr std::uint64_t kBucketBytes = kSlotsPerBucket * sizeof(Shared64);
 
-enum class ChangeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
+enum class ReshapeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
 
 // A structural change that was posted in a root's baton. Immutable.
 //
@@ -43,19 +43,19 @@ enum class ChangeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
 //   0x08   8  old        segment, or directory, that is replaced
 //   0x10   8  target_0   its replacement; zeroed when it was posted
 //   0x18   8  target_1   second half of a split
-struct ChangeDescriptor {
+struct ReshapeDescriptor {
   std::uint64_t kind;
   std::uint64_t old;
   std::uint64_t target_0;
   std::uint64_t target_1;
 };
-static_assert(sizeof(ChangeDescriptor) == 0x20);
+static_assert(sizeof(ReshapeDescriptor) == 0x20);
 
-inline constexpr std::uint64_t kDepthMax = kTagBits - 1;
+inline constexpr std::uint64_t kDepthMax = kHashPrefixBits - 1;
 
 // Which half of a split of a segment of `depth` a slot goes to.
 constexpr std::uint64_t SplitSide(std::uint64_t word, std::uint64_t depth) {
-  return (word >> (36U + kTagBits - 1U - depth)) & 1U;
+  return (word >> (36U + kHashPrefixBits - 1U - depth)) & 1U;
 }
 
 constexpr std::uint64_t DirectoryIndex(std::uint64_t hash, std::uint64_t depth) {

@@ -1,7 +1,7 @@
 // Walks over the structure of a hash index: can this block be reached, is all as it should be, and
 // taking it back.
 #include "base/status.h"
-#include "index/hash/hash_index.h"
+#include "index/hash/hash_shape.h"
 
 namespace commy::index {
 namespace {
@@ -12,7 +12,7 @@ using process::Operation;
 
 }  // namespace
 
-absl::StatusOr<bool> HashIndex::IsSegmentReachable(const IndexRoot& root,
+absl::StatusOr<bool> HashShape::IsSegmentReachable(const IndexRoot& root,
                                                    std::uint64_t offset) const {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   const auto* const words = region_.At<Segment>(offset);
@@ -34,26 +34,26 @@ absl::StatusOr<bool> HashIndex::IsSegmentReachable(const IndexRoot& root,
   return false;
 }
 
-Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory,
-                                  std::uint64_t index, bool current, FaultVisitor fault) const {
+Segment* HashShape::SegmentToWalk(const IndexRoot& root, const DirectoryRef& directory,
+                                  std::uint64_t index, const EdgeWalk& walk) const {
   const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
   if (offset <= kEntryGone) {
-    if (current) {
-      fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": directory entry ", index,
-                         " is empty"));
+    if (walk.whole) {
+      walk.fault(absl::StrCat("namespace ", root.namespace_id & kNamespaceIdMask,
+                              ": directory entry ", index, " is empty"));
     }
     return nullptr;
   }
   const absl::StatusOr<Segment*> segment = SegmentAt(offset);
   if (!segment.ok()) {
-    fault(std::string(segment.status().message()));
+    walk.fault(std::string(segment.status().message()));
     return nullptr;
   }
   const std::uint64_t depth = (*segment)->depth;
   if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
                                      (depth == 0 ? 0 : index >> (directory.depth - depth))) {
-    fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": the segment at ", base::Hex(offset),
-                       " does not belong at directory entry ", index));
+    walk.fault(absl::StrCat("namespace ", root.namespace_id & kNamespaceIdMask, ": the segment at ",
+                            base::Hex(offset), " does not belong at directory entry ", index));
     return nullptr;
   }
   // Once, at its first entry. That is not the first of its range while a split is half done, or while
@@ -64,7 +64,7 @@ Segment* HashIndex::SegmentToWalk(const Anchor& anchor, const DirectoryRef& dire
   return again ? nullptr : *segment;
 }
 
-absl::StatusOr<bool> HashIndex::IsStructureReachable(const IndexRoot& root, NoteKind kind,
+absl::StatusOr<bool> HashShape::IsStructureReachable(const IndexRoot& root, NoteKind kind,
                                                      std::uint64_t offset) const {
   if (kind == NoteKind::kDirectory) {
     return root.directory.load(std::memory_order_acquire) == offset;
@@ -77,7 +77,7 @@ absl::StatusOr<bool> HashIndex::IsStructureReachable(const IndexRoot& root, Note
 // Before it may stand what a split or rebuild that is half done has put into the segment's place: that
 // has the records of all entries of its own range, those too that are not replaced yet. An entry that
 // a drop has taken back has nobody's records, so what the segment still holds of them is its own.
-std::uint64_t HashIndex::FirstEntryOfItsOwn(const DirectoryRef& directory,
+std::uint64_t HashShape::FirstEntryOfItsOwn(const DirectoryRef& directory,
                                             std::uint64_t index) const {
   if (index == 0) {
     return 0;
@@ -94,39 +94,36 @@ std::uint64_t HashIndex::FirstEntryOfItsOwn(const DirectoryRef& directory,
   return ((index - 1) | (width - 1)) + 1;
 }
 
-absl::Status HashIndex::WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
-                                      BlockVisitor visit, FaultVisitor fault,
-                                      std::uint64_t* keys) const {
+absl::Status HashShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) const {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   if (directory.entries == nullptr) {
     return absl::OkStatus();
   }
-  visit(NoteKind::kDirectory, directory.offset);
+  walk.use({NoteKind::kDirectory, &root.directory, directory.offset});
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
-    Segment* const segment = SegmentToWalk(anchor, directory, i, current, fault);
+    Segment* const segment = SegmentToWalk(root, directory, i, walk);
     if (segment == nullptr) {
       continue;
     }
-    visit(NoteKind::kSegment, region_.OffsetOf(segment));
+    walk.use({NoteKind::kSegment, &directory.entries[i], region_.OffsetOf(segment)});
     const std::uint64_t depth = segment->depth;
     const std::uint64_t prefix = segment->prefix;
     const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
     const std::uint64_t from = FirstEntryOfItsOwn(directory, i);
     for (std::uint64_t k = 0; k < slots.count; ++k) {
       const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
-      if (SlotTagOf(word) >> (kTagBits - directory.depth) < from) {
+      if (SlotPrefixOf(word) >> (kHashPrefixBits - directory.depth) < from) {
         continue;  // What stands before has it.
       }
-      WalkChain(anchor, word, current, visit, fault, keys,
-                [&](std::string_view /*key*/, std::uint64_t hash) {
-                  return depth == 0 || (hash >> (64U - depth)) == (prefix >> (64U - depth));
-                });
+      WalkSlot(root, slots.words[k], walk, [&](std::string_view /*key*/, std::uint64_t hash) {
+        return depth == 0 || (hash >> (64U - depth)) == (prefix >> (64U - depth));
+      });
     }
   }
   return absl::OkStatus();
 }
 
-absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& directory,
+absl::Status HashShape::ReclaimSegment(Operation& op, const DirectoryRef& directory,
                                        std::uint64_t index) {
   const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
   if (offset <= kEntryGone) {
@@ -150,7 +147,7 @@ absl::Status HashIndex::ReclaimSegment(Operation& op, const DirectoryRef& direct
   return absl::OkStatus();
 }
 
-absl::StatusOr<bool> HashIndex::ReclaimStructure(Operation& op, IndexRoot& root,
+absl::StatusOr<bool> HashShape::ReclaimStructure(Operation& op, IndexRoot& root,
                                                  std::int64_t deadline_ns) {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   if (directory.entries != nullptr) {

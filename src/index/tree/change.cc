@@ -1,12 +1,12 @@
 // Changes of an ordered index's shape, as their poster sees them: which is needed, what it is made
-// of, and what is retired afterwards. The steps are those of index.h.
+// of, and what is retired afterwards. The steps are those of shape.h.
 #include <algorithm>
 #include <array>
 #include <cstring>
 
 #include "base/hash.h"
 #include "base/status.h"
-#include "index/tree/tree_index.h"
+#include "index/tree/tree_shape.h"
 
 namespace commy::index {
 namespace {
@@ -19,10 +19,10 @@ using process::Operation;
 // with; what comes of it is at most half full.
 constexpr std::uint64_t kSparseLeaf = 4;
 constexpr std::uint64_t kMergedFill = 2;
-constexpr int kTidyLimit = 64;
-constexpr std::uint32_t kTidySkipsWhenFull = 4096;
+constexpr int kShrinkLimit = 64;
+constexpr std::uint32_t kShrinkSkipsWhenFull = 4096;
 
-std::uint64_t Kind(TreeChangeKind kind) {
+std::uint64_t Kind(TreeReshapeKind kind) {
   return static_cast<std::uint64_t>(kind);
 }
 
@@ -30,9 +30,9 @@ std::uint64_t Kind(TreeChangeKind kind) {
 
 // --- What a change is made of --------------------------------------------------------------------
 
-absl::StatusOr<std::uint64_t> OrderedIndex::BuildLeaf(Operation& op, std::uint64_t capacity,
-                                                      std::uint64_t low,
-                                                      alloc::Purpose purpose) const {
+absl::StatusOr<std::uint64_t> TreeShape::BuildLeaf(Operation& op, std::uint64_t capacity,
+                                                   std::uint64_t low,
+                                                   alloc::Purpose purpose) const {
   const std::uint64_t bytes = LeafBytes(capacity, limits_.leaf_append);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, NoteKind::kLeaf, bytes, purpose));
@@ -47,15 +47,15 @@ absl::StatusOr<std::uint64_t> OrderedIndex::BuildLeaf(Operation& op, std::uint64
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> OrderedIndex::BuildEmpty(Operation& op, alloc::Purpose purpose) {
+absl::StatusOr<std::uint64_t> TreeShape::BuildEmpty(Operation& op, alloc::Purpose purpose) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset, BuildLeaf(op, 0, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
   leaf->count.store(1, std::memory_order_relaxed);
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> OrderedIndex::BuildSeparator(Operation& op,
-                                                           std::string_view text) const {
+absl::StatusOr<std::uint64_t> TreeShape::BuildSeparator(Operation& op,
+                                                        std::string_view text) const {
   const std::uint64_t bytes = sizeof(Separator) + text.size();
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, NoteKind::kSeparator, bytes));
@@ -70,9 +70,9 @@ absl::StatusOr<std::uint64_t> OrderedIndex::BuildSeparator(Operation& op,
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> OrderedIndex::BuildInner(Operation& op, std::uint32_t level,
-                                                       std::uint64_t low,
-                                                       const Offsets& separators) const {
+absl::StatusOr<std::uint64_t> TreeShape::BuildInner(Operation& op, std::uint32_t level,
+                                                    std::uint64_t low,
+                                                    const Offsets& separators) const {
   const std::uint64_t children = separators.size() + 1;
   const std::uint64_t bytes = InnerBytes(children);
   if (children > kChildrenLimit || level > kLevelLimit) {
@@ -105,8 +105,8 @@ absl::StatusOr<std::uint64_t> OrderedIndex::BuildInner(Operation& op, std::uint3
   return offset;
 }
 
-OrderedIndex::Offsets OrderedIndex::SeparatorsOf(InnerNode& node, std::uint64_t begin,
-                                                 std::uint64_t end) {
+TreeShape::Offsets TreeShape::SeparatorsOf(InnerNode& node, std::uint64_t begin,
+                                           std::uint64_t end) {
   Offsets separators;
   for (std::uint64_t i = begin; i < end; ++i) {
     separators.push_back(Separators(node)[i].load(std::memory_order_relaxed));
@@ -114,10 +114,10 @@ OrderedIndex::Offsets OrderedIndex::SeparatorsOf(InnerNode& node, std::uint64_t 
   return separators;
 }
 
-absl::Status OrderedIndex::BuildLeafTargets(Operation& op, Plan* plan) const {
-  TreeChange& change = plan->change;
-  const bool divides =
-      change.kind == Kind(TreeChangeKind::kSplit) || change.kind == Kind(TreeChangeKind::kNewRoot);
+absl::Status TreeShape::BuildLeafTargets(Operation& op, Plan* plan) const {
+  TreeReshape& change = plan->change;
+  const bool divides = change.kind == Kind(TreeReshapeKind::kSplit) ||
+                       change.kind == Kind(TreeReshapeKind::kNewRoot);
   constexpr auto kPurpose = alloc::Purpose::kOrdinary;
   COMMY_ASSIGN_OR_RETURN(change.target_0, BuildLeaf(op, plan->capacity_0, change.fence, kPurpose));
   if (divides) {
@@ -129,11 +129,11 @@ absl::Status OrderedIndex::BuildLeafTargets(Operation& op, Plan* plan) const {
 }
 
 // Returns the separator that goes up.
-absl::StatusOr<std::uint64_t> OrderedIndex::BuildInnerTargets(Operation& op, Plan* plan) const {
-  TreeChange& change = plan->change;
+absl::StatusOr<std::uint64_t> TreeShape::BuildInnerTargets(Operation& op, Plan* plan) const {
+  TreeReshape& change = plan->change;
   COMMY_ASSIGN_OR_RETURN(InnerNode * old, InnerAt(change.old_0));
   const std::uint64_t last = old->head.capacity - std::uint64_t{1};
-  if (change.kind != Kind(TreeChangeKind::kMerge)) {
+  if (change.kind != Kind(TreeReshapeKind::kMerge)) {
     const std::uint64_t middle = plan->split_at - 1;
     const std::uint64_t up = Separators(*old)[middle].load(std::memory_order_relaxed);
     COMMY_ASSIGN_OR_RETURN(change.target_0, BuildInner(op, old->head.level, change.fence,
@@ -153,9 +153,9 @@ absl::StatusOr<std::uint64_t> OrderedIndex::BuildInnerTargets(Operation& op, Pla
   return 0;
 }
 
-absl::Status OrderedIndex::BuildTargets(Operation& op, Plan* plan) const {
-  TreeChange& change = plan->change;
-  if (change.kind == Kind(TreeChangeKind::kLoseRoot)) {
+absl::Status TreeShape::BuildTargets(Operation& op, Plan* plan) const {
+  TreeReshape& change = plan->change;
+  if (change.kind == Kind(TreeReshapeKind::kLoseRoot)) {
     return absl::OkStatus();
   }
   std::uint64_t up = 0;
@@ -168,13 +168,13 @@ absl::Status OrderedIndex::BuildTargets(Operation& op, Plan* plan) const {
     COMMY_ASSIGN_OR_RETURN(const InnerNode* old, InnerAt(change.old_0));
     level = old->head.level;
   }
-  if (change.kind == Kind(TreeChangeKind::kNewRoot)) {
+  if (change.kind == Kind(TreeReshapeKind::kNewRoot)) {
     COMMY_ASSIGN_OR_RETURN(change.target_parent, BuildInner(op, level + 1, 0, Offsets{up}));
   } else if (change.parent != 0) {
     COMMY_ASSIGN_OR_RETURN(InnerNode * parent, InnerAt(change.parent));
     Offsets separators = SeparatorsOf(*parent, 0, parent->head.capacity - 1);
     const auto* const at = separators.begin() + static_cast<std::ptrdiff_t>(change.index);
-    if (change.kind == Kind(TreeChangeKind::kMerge)) {
+    if (change.kind == Kind(TreeReshapeKind::kMerge)) {
       separators.erase(at);
     } else {
       separators.insert(at, up);
@@ -187,22 +187,22 @@ absl::Status OrderedIndex::BuildTargets(Operation& op, Plan* plan) const {
 
 // --- Which change ------------------------------------------------------------------------------
 
-void OrderedIndex::SetHolder(const Path& path, std::size_t depth, TreeChange* change) {
+void TreeShape::SetHolder(const Path& path, std::size_t depth, TreeReshape* change) {
   if (depth > 0) {
     change->holder = path[depth - 1].offset;
     change->holder_index = path[depth - 1].index;
   }
 }
 
-absl::Status OrderedIndex::PlanSplit(const Path& path, const LeafRef& at, const LeafKeys& keys,
-                                     Plan* plan) const {
-  TreeChange& change = plan->change;
+absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const LeafKeys& keys,
+                                  Plan* plan) const {
+  TreeReshape& change = plan->change;
   // The topmost node on the way that has to be split before what is below it can be.
   std::size_t depth = path.size();
   while (depth > 0 && path[depth - 1].node->head.capacity >= limits_.node_children) {
     --depth;
   }
-  change.kind = Kind(depth == 0 ? TreeChangeKind::kNewRoot : TreeChangeKind::kSplit);
+  change.kind = Kind(depth == 0 ? TreeReshapeKind::kNewRoot : TreeReshapeKind::kSplit);
   if (depth > 0) {
     change.parent = path[depth - 1].offset;
     change.index = path[depth - 1].index;
@@ -244,11 +244,10 @@ absl::Status OrderedIndex::PlanSplit(const Path& path, const LeafRef& at, const 
   return absl::OkStatus();
 }
 
-absl::Status OrderedIndex::MakeRoom(Operation& op, const Anchor& anchor, const Position& at,
-                                    std::string_view key, std::uint64_t /*hash*/) {
+absl::Status TreeShape::MakeRoom(Operation& op, const Position& at, std::string_view key,
+                                 std::uint64_t /*hash*/) {
   if (at.root->baton.load(std::memory_order_acquire) != 0) {
-    // Somebody else's change; or closed, and then the clear or drop has to be finished first.
-    return HelpFrozen(anchor, at);
+    return HelpPending(*at.root);  // Or it is closed: the namespace has another root by now.
   }
   Path path;
   COMMY_ASSIGN_OR_RETURN(const LeafRef found, Descend(*at.root, Seek::kAt, key, &path));
@@ -262,7 +261,7 @@ absl::Status OrderedIndex::MakeRoom(Operation& op, const Anchor& anchor, const P
   if (keys.size() > limits_.leaf_keys) {
     COMMY_RETURN_IF_ERROR(PlanSplit(path, found, keys, &plan));
   } else {
-    plan.change.kind = Kind(TreeChangeKind::kRebuild);
+    plan.change.kind = Kind(TreeReshapeKind::kRebuild);
     plan.change.old_0 = found.offset;
     plan.change.fence = found.leaf->head.low;
     plan.capacity_0 = keys.size();
@@ -271,8 +270,8 @@ absl::Status OrderedIndex::MakeRoom(Operation& op, const Anchor& anchor, const P
   return Post(op, *at.root, plan);
 }
 
-absl::StatusOr<bool> OrderedIndex::PlanLeafMerge(const Path& path, const LeafRef& at,
-                                                 Plan* plan) const {
+absl::StatusOr<bool> TreeShape::PlanLeafMerge(const Path& path, const LeafRef& at,
+                                              Plan* plan) const {
   if (path.empty() || LiveSlots(Slots(at)) > limits_.leaf_keys / kSparseLeaf) {
     return false;
   }
@@ -299,8 +298,8 @@ absl::StatusOr<bool> OrderedIndex::PlanLeafMerge(const Path& path, const LeafRef
         (in_left != 0 && in_right != 0 && live > limits_.leaf_keys / kMergedFill)) {
       continue;
     }
-    TreeChange& change = plan->change;
-    change.kind = Kind(TreeChangeKind::kMerge);
+    TreeReshape& change = plan->change;
+    change.kind = Kind(TreeReshapeKind::kMerge);
     change.parent = above.offset;
     change.index = index;
     change.old_0 = left_offset;
@@ -314,8 +313,8 @@ absl::StatusOr<bool> OrderedIndex::PlanLeafMerge(const Path& path, const LeafRef
   return false;
 }
 
-absl::StatusOr<bool> OrderedIndex::PlanInnerMerge(const Path& path, std::size_t depth,
-                                                  Plan* plan) const {
+absl::StatusOr<bool> TreeShape::PlanInnerMerge(const Path& path, std::size_t depth,
+                                               Plan* plan) const {
   const Step& above = path[depth - 1];
   for (const std::uint64_t index : {above.index, above.index - 1}) {
     if (index + 1 >= above.node->head.capacity || index > above.index) {
@@ -335,8 +334,8 @@ absl::StatusOr<bool> OrderedIndex::PlanInnerMerge(const Path& path, std::size_t 
         (!single && sum > limits_.node_children / kMergedFill)) {
       continue;
     }
-    TreeChange& change = plan->change;
-    change.kind = Kind(TreeChangeKind::kMerge);
+    TreeReshape& change = plan->change;
+    change.kind = Kind(TreeReshapeKind::kMerge);
     change.parent = above.offset;
     change.index = index;
     change.old_0 = left_offset;
@@ -349,18 +348,16 @@ absl::StatusOr<bool> OrderedIndex::PlanInnerMerge(const Path& path, std::size_t 
   return false;
 }
 
-absl::StatusOr<bool> OrderedIndex::Tidy(Operation& op, const Anchor& anchor, std::string_view key) {
-  Position at;
-  COMMY_ASSIGN_OR_RETURN(at.root, CurrentRoot(anchor, &at.root_offset));
+absl::StatusOr<bool> TreeShape::ShrinkAround(Operation& op, IndexRoot& root, std::string_view key) {
   Path path;
-  COMMY_ASSIGN_OR_RETURN(const LeafRef leaf, Descend(*at.root, Seek::kAt, key, &path));
+  COMMY_ASSIGN_OR_RETURN(const LeafRef leaf, Descend(root, Seek::kAt, key, &path));
   if (leaf.leaf == nullptr || path.empty()) {
     return false;
   }
   Plan plan;
   bool wanted = path.front().node->head.capacity == 1;
   if (wanted) {
-    plan.change.kind = Kind(TreeChangeKind::kLoseRoot);
+    plan.change.kind = Kind(TreeReshapeKind::kLoseRoot);
     plan.change.parent = path.front().offset;
   } else {
     COMMY_ASSIGN_OR_RETURN(wanted, PlanLeafMerge(path, leaf, &plan));
@@ -371,25 +368,25 @@ absl::StatusOr<bool> OrderedIndex::Tidy(Operation& op, const Anchor& anchor, std
   if (!wanted) {
     return false;
   }
-  if (at.root->baton.load(std::memory_order_acquire) != 0) {
-    COMMY_RETURN_IF_ERROR(HelpFrozen(anchor, at));
-    return true;
+  const std::uint64_t pending = root.baton.load(std::memory_order_acquire);
+  if (pending == kBatonClosed) {
+    return false;  // The root is being reclaimed.
   }
-  COMMY_RETURN_IF_ERROR(Post(op, *at.root, plan));
+  COMMY_RETURN_IF_ERROR(pending != 0 ? HelpPending(root) : Post(op, root, plan));
   return true;
 }
 
-void OrderedIndex::AfterDeath(Operation& op, const Anchor& anchor, std::string_view key) {
+void TreeShape::AfterClose(Operation& op, IndexRoot& root, std::string_view key) {
   // In a full store the search for room costs more than a thousand deletes.
-  if (const std::uint32_t skips = tidy_skips_.load(std::memory_order_relaxed); skips != 0)
+  if (const std::uint32_t skips = shrink_skips_.load(std::memory_order_relaxed); skips != 0)
       [[unlikely]] {
-    tidy_skips_.store(skips - 1, std::memory_order_relaxed);
+    shrink_skips_.store(skips - 1, std::memory_order_relaxed);
     return;
   }
-  for (int step = 0; step < kTidyLimit; ++step) {
-    const absl::StatusOr<bool> more = Tidy(op, anchor, key);
+  for (int step = 0; step < kShrinkLimit; ++step) {
+    const absl::StatusOr<bool> more = ShrinkAround(op, root, key);
     if (absl::IsResourceExhausted(more.status())) {
-      tidy_skips_.store(kTidySkipsWhenFull, std::memory_order_relaxed);
+      shrink_skips_.store(kShrinkSkipsWhenFull, std::memory_order_relaxed);
     }
     if (!more.ok() || !*more) {
       return;  // Done; or the next delete there, or the sweep, has another occasion.
@@ -397,10 +394,10 @@ void OrderedIndex::AfterDeath(Operation& op, const Anchor& anchor, std::string_v
   }
 }
 
-// --- S1 and S6 -----------------------------------------------------------------------------------
+// --- reshape-1 and reshape-6 -----------------------------------------------------------------------------------
 
-absl::Status OrderedIndex::Post(Operation& op, IndexRoot& root, Plan& plan) {
-  TreeChange& change = plan.change;
+absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
+  TreeReshape& change = plan.change;
   const NoteKind kind = plan.leaves ? NoteKind::kLeaf : NoteKind::kInner;
   const std::uint32_t first_note =
       op.AddNote(change.old_0 == 0 ? 0 : BlockNote(kind, change.old_0));
@@ -408,14 +405,14 @@ absl::Status OrderedIndex::Post(Operation& op, IndexRoot& root, Plan& plan) {
   op.AddNote(change.parent == 0 ? 0 : BlockNote(NoteKind::kInner, change.parent));
   op.AddNote(change.separator == 0 ? 0 : BlockNote(NoteKind::kSeparator, change.separator));
   const std::uint32_t made = op.notes_used();
-  // Everything that the change needs is there before it is posted: who helps allocates nothing.
+  // Everything that the change needs is there before it is posted: a helper allocates nothing.
   std::uint64_t descriptor = 0;
   absl::Status built = BuildTargets(op, &plan);
   if (built.ok()) {
     const absl::StatusOr<std::uint64_t> block =
-        allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(TreeChange));
+        allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(TreeReshape));
     built = block.status();
-    if (auto* const words = region_.At<TreeChange>(block.value_or(0)); built.ok()) {
+    if (auto* const words = region_.At<TreeReshape>(block.value_or(0)); built.ok()) {
       base::CopyIn(words, &change, sizeof(change));
       descriptor = *block;
     }
@@ -433,13 +430,13 @@ absl::Status OrderedIndex::Post(Operation& op, IndexRoot& root, Plan& plan) {
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
   allocator_.Retire(op, descriptor);
-  COMMY_RETURN_IF_ERROR(RetireAfterChange(op, root, change, plan.leaves));
+  COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, plan.leaves));
   op.DropNotes(first_note);
   return absl::OkStatus();
 }
 
-absl::Status OrderedIndex::RetireAfterChange(Operation& op, const IndexRoot& root,
-                                             const TreeChange& change, bool leaves) {
+absl::Status TreeShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
+                                           const TreeReshape& change, bool leaves) {
   // The change is done, by whomever; or it was idle, since what it was about had been replaced: then
   // its targets are nowhere, and some of the old ones may be in use.
   const NoteKind kind = leaves ? NoteKind::kLeaf : NoteKind::kInner;

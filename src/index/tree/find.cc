@@ -4,13 +4,14 @@
 #include <utility>
 
 #include "base/status.h"
-#include "index/tree/tree_index.h"
+#include "index/tree/tree_shape.h"
 
 namespace commy::index {
 
-OrderedIndex::OrderedIndex(process::Session& session, alloc::Allocator& allocator,
-                           const OrderedLimits& limits)
-    : Index(session, allocator),
+TreeShape::TreeShape(process::Session& session, alloc::Allocator& allocator,
+                     const versions::Chains& chains, const versions::Intents& intents,
+                     const TreeLimits& limits)
+    : Shape(session, allocator, chains, intents),
       limits_{std::clamp<std::uint32_t>(limits.leaf_keys, 2, 256),
               std::clamp<std::uint32_t>(limits.leaf_append, 1, kLeafAppendLimit),
               std::clamp<std::uint32_t>(limits.node_children, 3, 64)} {}
@@ -34,7 +35,7 @@ std::uint64_t CommonPrefix(std::string_view a, std::string_view b) {
 
 // --- Nodes -------------------------------------------------------------------------------------
 
-absl::StatusOr<Leaf*> OrderedIndex::LeafAt(std::uint64_t offset) const {
+absl::StatusOr<Leaf*> TreeShape::LeafAt(std::uint64_t offset) const {
   auto* const leaf = region_.At<Leaf>(offset);
   if (leaf == nullptr) [[unlikely]] {
     return Damaged("a leaf", offset);
@@ -50,7 +51,7 @@ absl::StatusOr<Leaf*> OrderedIndex::LeafAt(std::uint64_t offset) const {
   return leaf;
 }
 
-absl::StatusOr<InnerNode*> OrderedIndex::InnerAt(std::uint64_t offset) const {
+absl::StatusOr<InnerNode*> TreeShape::InnerAt(std::uint64_t offset) const {
   auto* const node = region_.At<InnerNode>(offset);
   if (node == nullptr) [[unlikely]] {
     return Damaged("an inner node", offset);
@@ -65,7 +66,7 @@ absl::StatusOr<InnerNode*> OrderedIndex::InnerAt(std::uint64_t offset) const {
   return node;
 }
 
-absl::StatusOr<bool> OrderedIndex::SeparatorAt(std::uint64_t offset, std::string_view* key) const {
+absl::StatusOr<bool> TreeShape::SeparatorAt(std::uint64_t offset, std::string_view* key) const {
   if (offset <= kEntryGone) {
     return false;
   }
@@ -79,33 +80,33 @@ absl::StatusOr<bool> OrderedIndex::SeparatorAt(std::uint64_t offset, std::string
   return true;
 }
 
-std::uint64_t* OrderedIndex::Heads(InnerNode& node) {
+std::uint64_t* TreeShape::Heads(InnerNode& node) {
   return reinterpret_cast<std::uint64_t*>(&node + 1);
 }
-Shared64* OrderedIndex::Separators(InnerNode& node) {
+Shared64* TreeShape::Separators(InnerNode& node) {
   return reinterpret_cast<Shared64*>(&node + 1) + node.head.capacity;
 }
-Shared64* OrderedIndex::Children(InnerNode& node) {
+Shared64* TreeShape::Children(InnerNode& node) {
   return Separators(node) + node.head.capacity;
 }
-Shared64* OrderedIndex::Heads(Leaf& leaf) {
+Shared64* TreeShape::Heads(Leaf& leaf) {
   return reinterpret_cast<Shared64*>(&leaf + 1);
 }
-Shared64* OrderedIndex::BaseSlots(Leaf& leaf) {
+Shared64* TreeShape::BaseSlots(Leaf& leaf) {
   return Heads(leaf) + leaf.head.capacity;
 }
-Shared64* OrderedIndex::AppendSlots(Leaf& leaf) {
+Shared64* TreeShape::AppendSlots(Leaf& leaf) {
   return BaseSlots(leaf) + leaf.head.capacity;
 }
-OrderedIndex::SlotArray OrderedIndex::Slots(const LeafRef& at) {
+SlotArray TreeShape::Slots(const LeafRef& at) {
   return {at.offset, BaseSlots(*at.leaf), std::uint64_t{at.leaf->head.capacity} + at.leaf->append,
           &at.leaf->mark, &at.leaf->due};
 }
 
 // --- Descent -----------------------------------------------------------------------------------
 
-absl::StatusOr<std::uint64_t> OrderedIndex::ChildFor(InnerNode& node, Seek seek,
-                                                     std::string_view key) const {
+absl::StatusOr<std::uint64_t> TreeShape::ChildFor(InnerNode& node, Seek seek,
+                                                  std::string_view key) const {
   const std::uint64_t last = node.head.capacity - std::uint64_t{1};
   if (seek == Seek::kFirst || last == 0) {
     return 0;
@@ -156,9 +157,8 @@ absl::StatusOr<std::uint64_t> OrderedIndex::ChildFor(InnerNode& node, Seek seek,
   return begin;
 }
 
-absl::StatusOr<OrderedIndex::LeafRef> OrderedIndex::Descend(const IndexRoot& root, Seek seek,
-                                                            std::string_view key,
-                                                            Path* path) const {
+absl::StatusOr<TreeShape::LeafRef> TreeShape::Descend(const IndexRoot& root, Seek seek,
+                                                      std::string_view key, Path* path) const {
   std::uint64_t offset = root.directory.load(std::memory_order_acquire);
   std::uint32_t level_limit = kLevelLimit;
   while (offset > kEntryGone) {
@@ -184,9 +184,9 @@ absl::StatusOr<OrderedIndex::LeafRef> OrderedIndex::Descend(const IndexRoot& roo
   return LeafRef();
 }
 
-absl::StatusOr<OrderedIndex::LeafRef> OrderedIndex::DescendToFence(const IndexRoot& root,
-                                                                   std::uint64_t fence,
-                                                                   Path* path) const {
+absl::StatusOr<TreeShape::LeafRef> TreeShape::DescendToFence(const IndexRoot& root,
+                                                             std::uint64_t fence,
+                                                             Path* path) const {
   if (fence == 0) {
     return Descend(root, Seek::kFirst, std::string_view(), path);
   }
@@ -200,7 +200,7 @@ absl::StatusOr<OrderedIndex::LeafRef> OrderedIndex::DescendToFence(const IndexRo
 
 // --- Leaves ------------------------------------------------------------------------------------
 
-std::pair<std::uint64_t, std::uint64_t> OrderedIndex::BaseRange(Leaf& leaf, std::string_view key) {
+std::pair<std::uint64_t, std::uint64_t> TreeShape::BaseRange(Leaf& leaf, std::string_view key) {
   const std::uint64_t count_word = leaf.count.load(std::memory_order_relaxed);
   const std::uint64_t prefix = leaf.prefix_size.load(std::memory_order_relaxed);
   if (count_word <= 1 || key.size() < prefix) {
@@ -226,43 +226,24 @@ std::pair<std::uint64_t, std::uint64_t> OrderedIndex::BaseRange(Leaf& leaf, std:
   return {begin, end - begin};
 }
 
-absl::Status OrderedIndex::Find(const Anchor& anchor, std::string_view key,
-                                const versions::AsOf& as_of, versions::RecordView* found) {
-  const std::uint64_t hash = Hash(key);
-  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
-    if (root == nullptr) [[unlikely]] {
-      return absl::OkStatus();
-    }
-    COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(*root, Seek::kAt, key, nullptr));
-    if (at.leaf == nullptr) [[unlikely]] {
-      continue;
-    }
-    __builtin_prefetch(AppendSlots(*at.leaf));
-    const auto [first, count] = BaseRange(*at.leaf, key);
-    versions::RecordView view;
-    Found seen = ReadSlots(BaseSlots(*at.leaf) + first, count, key, hash, &view);
-    if (seen == Found::kNoKey || seen == Found::kRoom) {
-      seen = ReadSlots(AppendSlots(*at.leaf), at.leaf->append, key, hash, &view);
-    }
-    if (seen == Found::kDamage) [[unlikely]] {
-      return Damaged("a record", view.offset);
-    }
-    if (seen != Found::kKey) {
-      return MissingAsOf(anchor, *root, as_of);
-    }
-    COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
-    if (IsLive(view, as_of)) {
-      *found = view;
-      return absl::OkStatus();
-    }
-    return MissingAsOf(anchor, *root, as_of);
+absl::StatusOr<Found> TreeShape::FindNewest(const IndexRoot& root, std::string_view key,
+                                            std::uint64_t hash, versions::RecordView* found) const {
+  COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(root, Seek::kAt, key, nullptr));
+  if (at.leaf == nullptr) [[unlikely]] {
+    return Found::kGone;
   }
-  return LeadsInACircle(anchor);
+  __builtin_prefetch(AppendSlots(*at.leaf));
+  const auto [first, count] = BaseRange(*at.leaf, key);
+  COMMY_ASSIGN_OR_RETURN(const Found seen,
+                         ReadSlots(region_, BaseSlots(*at.leaf) + first, count, key, hash, found));
+  if (seen == Found::kKey) {
+    return seen;
+  }
+  return ReadSlots(region_, AppendSlots(*at.leaf), at.leaf->append, key, hash, found);
 }
 
-absl::StatusOr<Index::Found> OrderedIndex::FindPlace(std::string_view key, std::uint64_t hash,
-                                                     Position* at) const {
+absl::StatusOr<Found> TreeShape::FindPlace(std::string_view key, std::uint64_t hash,
+                                           Position* at) const {
   COMMY_ASSIGN_OR_RETURN(const LeafRef found, Descend(*at->root, Seek::kAt, key, nullptr));
   if (found.leaf == nullptr) [[unlikely]] {
     return Found::kGone;
@@ -281,24 +262,24 @@ absl::StatusOr<Index::Found> OrderedIndex::FindPlace(std::string_view key, std::
   return WalkSlots(AppendSlots(*found.leaf), found.leaf->append, key, hash, at);
 }
 
-absl::StatusOr<Index::SlotArray> OrderedIndex::SlotsOf(const IndexRoot& root, std::string_view key,
-                                                       std::uint64_t /*hash*/) const {
+absl::StatusOr<SlotArray> TreeShape::SlotsOf(const IndexRoot& root, std::string_view key,
+                                             std::uint64_t /*hash*/) const {
   COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(root, Seek::kAt, key, nullptr));
   return at.leaf == nullptr ? SlotArray() : Slots(at);
 }
 
-void OrderedIndex::PrefetchRecord(std::uint64_t word) const {
+void TreeShape::PrefetchRecord(std::uint64_t word) const {
   constexpr std::uint64_t kLine = 64;
   if (const std::byte* const record =
           region_.At(SlotOffset(word), std::uint64_t{3} * kLine, alignof(versions::Record));
-      record != nullptr && !SlotIsDead(word) && !SlotIsEmpty(word)) {
+      record != nullptr && !SlotIsClosed(word) && !SlotIsEmpty(word)) {
     __builtin_prefetch(record);
     __builtin_prefetch(record + kLine);
     __builtin_prefetch(record + 2 * kLine);
   }
 }
 
-void OrderedIndex::KeepLaterOnes(std::size_t start, LeafKeys* keys) {
+void TreeShape::KeepLaterOnes(std::size_t start, LeafKeys* keys) {
   std::size_t kept = start;
   for (std::size_t i = start; i < keys->size(); ++i) {
     if (i + 1 == keys->size() || (*keys)[i].key != (*keys)[i + 1].key) {
@@ -308,7 +289,7 @@ void OrderedIndex::KeepLaterOnes(std::size_t start, LeafKeys* keys) {
   keys->resize(kept);
 }
 
-absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
+absl::Status TreeShape::Collect(Leaf& leaf, LeafKeys* keys) const {
   const std::uint64_t base = std::max<std::uint64_t>(leaf.count.load(std::memory_order_acquire), 1);
   const auto take = [&](const Shared64* slots, std::uint64_t count) -> absl::Status {
     for (std::uint64_t i = 0; i < std::min(kAhead, count); ++i) {
@@ -322,7 +303,7 @@ absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
       if (word == 0) {
         break;
       }
-      if (SlotIsDead(word)) {
+      if (SlotIsClosed(word)) {
         continue;
       }
       const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
@@ -345,16 +326,16 @@ absl::Status OrderedIndex::Collect(Leaf& leaf, LeafKeys* keys) const {
   return absl::OkStatus();
 }
 
-std::uint64_t OrderedIndex::LiveSlots(const SlotArray& slots) {
+std::uint64_t TreeShape::LiveSlots(const SlotArray& slots) {
   std::uint64_t live = 0;
   for (std::uint64_t i = 0; i < slots.count; ++i) {
     const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);
-    live += SlotIsEmpty(word) || SlotIsDead(word) ? 0 : 1;
+    live += SlotIsEmpty(word) || SlotIsClosed(word) ? 0 : 1;
   }
   return live;
 }
 
-std::uint64_t OrderedIndex::FreeAppendSlots(Leaf& leaf) {
+std::uint64_t TreeShape::FreeAppendSlots(Leaf& leaf) {
   std::uint64_t free = 0;
   for (std::uint64_t i = 0; i < leaf.append; ++i) {
     free += SlotIsEmpty(AppendSlots(leaf)[i].load(std::memory_order_acquire)) ? 1 : 0;

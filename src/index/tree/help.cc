@@ -1,13 +1,13 @@
-// Changes of an ordered index's shape, as whoever meets one carries it out: S2 to S4 of index.h.
+// Changes of an ordered index's shape, as whoever meets one carries it out: reshape-2 to reshape-4 of index.h.
 #include <algorithm>
 
 #include "base/status.h"
-#include "index/tree/tree_index.h"
+#include "index/tree/tree_shape.h"
 
 namespace commy::index {
 
-absl::StatusOr<TreeChange> OrderedIndex::ChangeAt(std::uint64_t descriptor) const {
-  const auto* const words = region_.At<TreeChange>(descriptor);
+absl::StatusOr<TreeReshape> TreeShape::ReshapeAt(std::uint64_t descriptor) const {
+  const auto* const words = region_.At<TreeReshape>(descriptor);
   if (words == nullptr) {
     return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
                           " lies outside the file");
@@ -15,9 +15,8 @@ absl::StatusOr<TreeChange> OrderedIndex::ChangeAt(std::uint64_t descriptor) cons
   return *words;
 }
 
-absl::StatusOr<bool> OrderedIndex::IsInPlace(const IndexRoot& root,
-                                             std::uint64_t descriptor) const {
-  COMMY_ASSIGN_OR_RETURN(const TreeChange change, ChangeAt(descriptor));
+absl::StatusOr<bool> TreeShape::IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const {
+  COMMY_ASSIGN_OR_RETURN(const TreeReshape change, ReshapeAt(descriptor));
   const bool swaps_parent = change.parent != 0;
   const std::uint64_t top = swaps_parent ? change.parent : change.old_0;
   Path path;
@@ -42,7 +41,7 @@ absl::StatusOr<bool> OrderedIndex::IsInPlace(const IndexRoot& root,
   if (named(depth) != top) {
     return false;
   }
-  if (!swaps_parent || change.kind == static_cast<std::uint64_t>(TreeChangeKind::kLoseRoot)) {
+  if (!swaps_parent || change.kind == static_cast<std::uint64_t>(TreeReshapeKind::kLoseRoot)) {
     return true;
   }
   if (depth >= path.size() || path[depth].index != change.index ||
@@ -55,14 +54,14 @@ absl::StatusOr<bool> OrderedIndex::IsInPlace(const IndexRoot& root,
           Children(parent)[change.index + 1].load(std::memory_order_acquire) == change.old_1);
 }
 
-absl::Status OrderedIndex::Carry(IndexRoot& root, std::uint64_t descriptor) {
-  COMMY_ASSIGN_OR_RETURN(const TreeChange change, ChangeAt(descriptor));
-  const auto kind = static_cast<TreeChangeKind>(change.kind);
-  if (kind < TreeChangeKind::kRebuild || kind > TreeChangeKind::kLoseRoot) {
+absl::Status TreeShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
+  COMMY_ASSIGN_OR_RETURN(const TreeReshape change, ReshapeAt(descriptor));
+  const auto kind = static_cast<TreeReshapeKind>(change.kind);
+  if (kind < TreeReshapeKind::kRebuild || kind > TreeReshapeKind::kLoseRoot) {
     return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
                           " has the unknown kind ", change.kind);
   }
-  if (kind != TreeChangeKind::kLoseRoot) {
+  if (kind != TreeReshapeKind::kLoseRoot) {
     const auto* const old = region_.At<NodeHead>(change.old_0);
     if (old == nullptr) {
       return Damaged("a node", change.old_0);
@@ -75,9 +74,9 @@ absl::Status OrderedIndex::Carry(IndexRoot& root, std::uint64_t descriptor) {
   return SwapTop(root, change);
 }
 
-// --- S2 and S3 -----------------------------------------------------------------------------------
+// --- reshape-2 and reshape-3 -----------------------------------------------------------------------------------
 
-absl::Status OrderedIndex::FillLeaves(const TreeChange& change) const {
+absl::Status TreeShape::FillLeaves(const TreeReshape& change) const {
   LeafKeys keys;
   const std::uint64_t olds[] = {change.old_0, change.old_1};
   for (const std::uint64_t offset : olds) {
@@ -131,8 +130,8 @@ absl::Status OrderedIndex::FillLeaves(const TreeChange& change) const {
   return absl::OkStatus();
 }
 
-absl::Status OrderedIndex::FillLeaf(std::uint64_t target, const LeafKey* keys,
-                                    std::uint64_t count) const {
+absl::Status TreeShape::FillLeaf(std::uint64_t target, const LeafKey* keys,
+                                 std::uint64_t count) const {
   COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(target));
   if (count > leaf->head.capacity) {
     return Damaged("a leaf", target);
@@ -148,13 +147,13 @@ absl::Status OrderedIndex::FillLeaf(std::uint64_t target, const LeafKey* keys,
   return absl::OkStatus();
 }
 
-void OrderedIndex::FillChildren(InnerNode& target, const Offsets& children, std::uint64_t first) {
+void TreeShape::FillChildren(InnerNode& target, const Offsets& children, std::uint64_t first) {
   for (std::uint64_t i = 0; i < target.head.capacity && first + i < children.size(); ++i) {
     Children(target)[i].CompareAndSet(0, children[first + i], std::memory_order_seq_cst);
   }
 }
 
-absl::Status OrderedIndex::FillInners(const TreeChange& change) const {
+absl::Status TreeShape::FillInners(const TreeReshape& change) const {
   Offsets children;
   for (const std::uint64_t offset : {change.old_0, change.old_1}) {
     if (offset == 0) {
@@ -176,7 +175,7 @@ absl::Status OrderedIndex::FillInners(const TreeChange& change) const {
   return filled == children.size() ? absl::OkStatus() : Damaged("an inner node", change.target_0);
 }
 
-absl::Status OrderedIndex::FillParent(const TreeChange& change) const {
+absl::Status TreeShape::FillParent(const TreeReshape& change) const {
   Offsets children;
   if (change.parent != 0) {
     COMMY_ASSIGN_OR_RETURN(InnerNode * parent, InnerAt(change.parent));
@@ -204,12 +203,12 @@ absl::Status OrderedIndex::FillParent(const TreeChange& change) const {
   return absl::OkStatus();
 }
 
-// --- S4 ------------------------------------------------------------------------------------------
+// --- reshape-4 ------------------------------------------------------------------------------------------
 
-absl::Status OrderedIndex::SwapTop(IndexRoot& root, const TreeChange& change) const {
+absl::Status TreeShape::SwapTop(IndexRoot& root, const TreeReshape& change) const {
   const std::uint64_t old_top = change.parent != 0 ? change.parent : change.old_0;
   std::uint64_t new_top = change.target_parent != 0 ? change.target_parent : change.target_0;
-  if (change.kind == static_cast<std::uint64_t>(TreeChangeKind::kLoseRoot)) {
+  if (change.kind == static_cast<std::uint64_t>(TreeReshapeKind::kLoseRoot)) {
     COMMY_ASSIGN_OR_RETURN(InnerNode * parent, InnerAt(change.parent));
     new_top = Children(*parent)[0].load(std::memory_order_acquire);
   }

@@ -5,7 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 
-#include "index/index_layout.h"
+#include "index/slots.h"
 #include "versions/record.h"
 
 namespace commy::index {
@@ -85,7 +85,7 @@ inline constexpr std::uint32_t kLeafAppendLimit = 64;
 inline constexpr std::uint64_t kChildrenLimit = 256;
 inline constexpr std::uint32_t kLevelLimit = 48;
 
-enum class TreeChangeKind : std::uint64_t {
+enum class TreeReshapeKind : std::uint64_t {
   kRebuild = 16,
   kSplit = 17,
   kMerge = 18,
@@ -97,7 +97,7 @@ enum class TreeChangeKind : std::uint64_t {
 //
 //   0x00   8  kind
 //   0x08   8  fence          lower bound of old_0 (a separator); 0: none
-//   0x10   8  holder         the node with the word that S4 changes; 0: it is the root's
+//   0x10   8  holder         the node with the word that reshape-4 changes; 0: it is the root's
 //   0x18   8  holder_index   of the child
 //   0x20   8  parent         that is replaced along with its children; 0: none
 //   0x28   8  index          of old_0 in it
@@ -107,7 +107,7 @@ enum class TreeChangeKind : std::uint64_t {
 //   0x48   8  target_1       of a split
 //   0x50   8  target_parent
 //   0x58   8  separator      that a split of a leaf made, or that a merge of leaves makes needless
-struct TreeChange {
+struct TreeReshape {
   std::uint64_t kind;
   std::uint64_t fence;
   std::uint64_t holder;
@@ -121,8 +121,8 @@ struct TreeChange {
   std::uint64_t target_parent;
   std::uint64_t separator;
 };
-static_assert(sizeof(TreeChange) == 0x60);
-static_assert(offsetof(TreeChange, target_0) == 0x40);
+static_assert(sizeof(TreeReshape) == 0x60);
+static_assert(offsetof(TreeReshape, target_0) == 0x40);
 
 constexpr std::uint64_t LeafBytes(std::uint64_t capacity, std::uint64_t append) {
   return sizeof(Leaf) + capacity * 16 + append * 8;

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "base/status.h"
-#include "index/tree/tree_index.h"
+#include "index/tree/tree_shape.h"
 
 namespace commy::index {
 namespace {
@@ -16,8 +16,8 @@ bool InScan(std::string_view key, bool reverse, const ScanCursor& cursor) {
 
 // The heads tell, if the bound has the prefix of the base, too. That is seen from any of its records,
 // so from the one that is needed first.
-std::pair<std::uint64_t, std::uint64_t> OrderedIndex::BaseInScan(Leaf& leaf, bool reverse,
-                                                                 const ScanCursor& cursor) const {
+std::pair<std::uint64_t, std::uint64_t> TreeShape::BaseInScan(Leaf& leaf, bool reverse,
+                                                              const ScanCursor& cursor) const {
   const std::uint64_t count =
       std::max<std::uint64_t>(leaf.count.load(std::memory_order_acquire), 1) - 1;
   if (cursor.open || !cursor.inside || count == 0) {
@@ -33,8 +33,9 @@ std::pair<std::uint64_t, std::uint64_t> OrderedIndex::BaseInScan(Leaf& leaf, boo
   }
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t word = BaseSlots(leaf)[(first + i) % count].load(std::memory_order_acquire);
-    const versions::RecordView any =
-        SlotIsDead(word) ? versions::RecordView() : versions::ViewRecord(region_, SlotOffset(word));
+    const versions::RecordView any = SlotIsClosed(word)
+                                         ? versions::RecordView()
+                                         : versions::ViewRecord(region_, SlotOffset(word));
     if (!any.valid() || any.key.size() < prefix) {
       continue;
     }
@@ -48,7 +49,7 @@ std::pair<std::uint64_t, std::uint64_t> OrderedIndex::BaseInScan(Leaf& leaf, boo
   return {0, count};
 }
 
-void OrderedIndex::PrefetchLeaf(std::uint64_t offset) const {
+void TreeShape::PrefetchLeaf(std::uint64_t offset) const {
   constexpr std::uint64_t kLine = 64;
   constexpr std::uint64_t kLines = 16;  // What a leaf of the usual size lies on.
   const std::byte* const leaf = region_.At(offset, kLines * kLine, alignof(Leaf));
@@ -57,7 +58,7 @@ void OrderedIndex::PrefetchLeaf(std::uint64_t offset) const {
   }
 }
 
-void OrderedIndex::PrefetchNext(const Path& path, bool reverse) const {
+void TreeShape::PrefetchNext(const Path& path, bool reverse) const {
   if (path.empty()) {
     return;
   }
@@ -68,14 +69,14 @@ void OrderedIndex::PrefetchNext(const Path& path, bool reverse) const {
   }
 }
 
-absl::Status OrderedIndex::ReadAppended(Leaf& leaf, bool reverse, const ScanCursor& cursor,
-                                        LeafKeys* keys) const {
+absl::Status TreeShape::ReadAppended(Leaf& leaf, bool reverse, const ScanCursor& cursor,
+                                     LeafKeys* keys) const {
   for (std::uint64_t i = 0; i < leaf.append; ++i) {
     const std::uint64_t word = AppendSlots(leaf)[i].load(std::memory_order_acquire) & ~kSlotFrozen;
     if (word == 0) {
       break;
     }
-    if (SlotIsDead(word)) {
+    if (SlotIsClosed(word)) {
       continue;
     }
     const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
@@ -97,12 +98,12 @@ absl::Status OrderedIndex::ReadAppended(Leaf& leaf, bool reverse, const ScanCurs
 
 // The words of the base are read before those of the append area: a key that goes from there to here
 // meanwhile is seen twice, not missed, and the later one counts.
-absl::Status OrderedIndex::ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cursor,
-                                    LeafScan* scan) const {
+absl::Status TreeShape::ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cursor,
+                                 LeafScan* scan) const {
   const auto [first, end] = BaseInScan(leaf, reverse, cursor);
   for (std::uint64_t i = first; i < end; ++i) {
     const std::uint64_t word = BaseSlots(leaf)[i].load(std::memory_order_acquire) & ~kSlotFrozen;
-    if (word != 0 && !SlotIsDead(word)) {
+    if (word != 0 && !SlotIsClosed(word)) {
       scan->base.push_back(word);
     }
   }
@@ -118,18 +119,18 @@ absl::Status OrderedIndex::ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& 
   return ReadAppended(leaf, reverse, cursor, &scan->appended);
 }
 
-absl::Status OrderedIndex::AddLive(versions::RecordView view, const versions::AsOf& as_of,
-                                   Views* views) const {
+base::Result TreeShape::AddLive(versions::RecordView view, const versions::AsOf& as_of,
+                                Views* views) const {
   versions::SettleWord(region_, view.record->commit);
-  COMMY_RETURN_IF_ERROR(ToVersionAsOf(as_of, &view));
-  if (IsLive(view, as_of)) {
+  COMMY_TRY(chains_.ToVersionAsOf(as_of, &view));
+  if (chains_.IsLive(view, as_of)) {
     views->push_back(view);
   }
-  return absl::OkStatus();
+  return base::Outcome::kDone;
 }
 
-absl::Status OrderedIndex::CollectLive(Leaf& leaf, const versions::AsOf& as_of, bool reverse,
-                                       const ScanCursor& cursor, Views* views) const {
+base::Result TreeShape::CollectLive(Leaf& leaf, const versions::AsOf& as_of, bool reverse,
+                                    const ScanCursor& cursor, Views* views) const {
   LeafScan scan;
   COMMY_RETURN_IF_ERROR(ReadLeaf(leaf, reverse, cursor, &scan));
   const LeafKey* added = scan.appended.data();
@@ -151,22 +152,20 @@ absl::Status OrderedIndex::CollectLive(Leaf& leaf, const versions::AsOf& as_of, 
     int order = 1;
     while (added != added_end && (order = added->key.compare(view.key)) != 0 &&
            (order > 0) == reverse) {
-      COMMY_RETURN_IF_ERROR(
-          AddLive(versions::ViewRecord(region_, SlotOffset((added++)->word)), as_of, views));
+      COMMY_TRY(AddLive(versions::ViewRecord(region_, SlotOffset((added++)->word)), as_of, views));
       order = 1;
     }
     if (added == added_end || order != 0) {
-      COMMY_RETURN_IF_ERROR(AddLive(view, as_of, views));
+      COMMY_TRY(AddLive(view, as_of, views));
     }  // Else the later one comes next.
   }
   for (; added != added_end && views->size() < cursor.limit; ++added) {
-    COMMY_RETURN_IF_ERROR(
-        AddLive(versions::ViewRecord(region_, SlotOffset(added->word)), as_of, views));
+    COMMY_TRY(AddLive(versions::ViewRecord(region_, SlotOffset(added->word)), as_of, views));
   }
-  return absl::OkStatus();
+  return base::Outcome::kDone;
 }
 
-std::uint64_t OrderedIndex::UpperBound(const Path& path) {
+std::uint64_t TreeShape::UpperBound(const Path& path) {
   for (std::size_t depth = path.size(); depth > 0; --depth) {
     const Step& step = path[depth - 1];
     if (step.index + 1 < step.node->head.capacity) {
@@ -176,8 +175,8 @@ std::uint64_t OrderedIndex::UpperBound(const Path& path) {
   return 0;
 }
 
-absl::StatusOr<bool> OrderedIndex::MoveBehind(const LeafRef& at, std::string_view key, bool reverse,
-                                              ScanCursor* cursor) const {
+absl::StatusOr<bool> TreeShape::MoveBehind(const LeafRef& at, std::string_view key, bool reverse,
+                                           ScanCursor* cursor) const {
   if (!InScan(key, reverse, *cursor)) {
     return Damaged("a leaf", at.offset);  // A walk over a damaged leaf could go on for ever.
   }
@@ -190,50 +189,46 @@ absl::StatusOr<bool> OrderedIndex::MoveBehind(const LeafRef& at, std::string_vie
   return true;
 }
 
-absl::StatusOr<bool> OrderedIndex::ScanLeaf(
-    const Anchor& anchor, const versions::AsOf& as_of, bool reverse, ScanCursor* cursor,
-    absl::FunctionRef<bool(const versions::RecordView&)> use) {
+base::Result TreeShape::Scan(const IndexRoot& root, const versions::AsOf& as_of, bool reverse,
+                             ScanCursor* cursor,
+                             absl::FunctionRef<bool(const versions::RecordView&)> use,
+                             bool* more) const {
   const Seek to_bound = reverse ? Seek::kBefore : Seek::kAt;
   const Seek to_end = reverse ? Seek::kLast : Seek::kFirst;
   const Seek seek = cursor->open ? to_end : to_bound;
-  for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
-    COMMY_ASSIGN_OR_RETURN(const IndexRoot* root, RootAsOf(anchor, as_of));
-    if (root == nullptr) {
-      return false;
-    }
-    Path path;
-    COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(*root, seek, cursor->bound, &path));
-    if (at.leaf == nullptr) {
-      continue;
-    }
-    if (cursor->inside) {
-      PrefetchLeaf(at.offset);
-    }
-    const std::uint64_t next = reverse ? at.leaf->head.low : UpperBound(path);
-    std::string_view bound;
-    COMMY_ASSIGN_OR_RETURN(const bool more, SeparatorAt(next, &bound));
-    if (!more && next != 0) {
-      continue;  // Being taken back.
-    }
-    if (more && !cursor->open && (reverse ? bound >= cursor->bound : bound <= cursor->bound)) {
-      return Damaged("a separator", next);  // A walk over a damaged tree could go on for ever.
-    }
-    PrefetchNext(path, reverse);
-    Views views;
-    COMMY_RETURN_IF_ERROR(CollectLive(*at.leaf, as_of, reverse, *cursor, &views));
-    COMMY_RETURN_IF_ERROR(MissingAsOf(anchor, *root, as_of));
-    if (!std::all_of(views.begin(), views.end(), use)) {
-      return false;
-    }
-    if (!views.empty() && views.size() >= cursor->limit) {
-      return MoveBehind(at, views.back().key, reverse, cursor);
-    }
-    cursor->open = false;
-    cursor->bound.assign(bound);
-    cursor->inside = false;
-    return more;
+  Path path;
+  COMMY_ASSIGN_OR_RETURN(const LeafRef at, Descend(root, seek, cursor->bound, &path));
+  if (at.leaf == nullptr) {
+    return base::Outcome::kAgain;
   }
-  return LeadsInACircle(anchor);
+  if (cursor->inside) {
+    PrefetchLeaf(at.offset);
+  }
+  const std::uint64_t next = reverse ? at.leaf->head.low : UpperBound(path);
+  std::string_view bound;
+  COMMY_ASSIGN_OR_RETURN(const bool behind, SeparatorAt(next, &bound));
+  if (!behind && next != 0) {
+    return base::Outcome::kAgain;  // Being reclaimed.
+  }
+  if (behind && !cursor->open && (reverse ? bound >= cursor->bound : bound <= cursor->bound)) {
+    return Damaged("a separator", next);  // A walk over a damaged tree could go on for ever.
+  }
+  PrefetchNext(path, reverse);
+  Views views;
+  COMMY_TRY(CollectLive(*at.leaf, as_of, reverse, *cursor, &views));
+  if (!std::all_of(views.begin(), views.end(), use)) {
+    *more = false;
+    return base::Outcome::kDone;
+  }
+  if (!views.empty() && views.size() >= cursor->limit) {
+    COMMY_ASSIGN_OR_RETURN(*more, MoveBehind(at, views.back().key, reverse, cursor));
+    return base::Outcome::kDone;
+  }
+  cursor->open = false;
+  cursor->bound.assign(bound);
+  cursor->inside = false;
+  *more = behind;
+  return base::Outcome::kDone;
 }
 
 }  // namespace commy::index

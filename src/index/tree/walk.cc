@@ -4,7 +4,7 @@
 
 #include "base/hash.h"
 #include "base/status.h"
-#include "index/tree/tree_index.h"
+#include "index/tree/tree_shape.h"
 
 namespace commy::index {
 namespace {
@@ -15,8 +15,8 @@ using process::Operation;
 
 }  // namespace
 
-absl::StatusOr<bool> OrderedIndex::ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
-                                               std::uint64_t behind, LeafWalk* walk) const {
+absl::StatusOr<bool> TreeShape::ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
+                                            std::uint64_t behind, LeafWalk* walk) const {
   if (offset <= kEntryGone) {
     return true;
   }
@@ -54,7 +54,7 @@ absl::StatusOr<bool> OrderedIndex::ForEachLeaf(std::uint64_t offset, std::uint32
   return true;
 }
 
-absl::StatusOr<bool> OrderedIndex::ForEachSlotsFrom(
+absl::StatusOr<bool> TreeShape::ForEachSlotsFrom(
     const IndexRoot& root, SlotPlace* place,
     absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const {
   LeafWalk walk{place->key, use};
@@ -75,8 +75,8 @@ absl::StatusOr<bool> OrderedIndex::ForEachSlotsFrom(
 
 // --- Reachability --------------------------------------------------------------------------------
 
-absl::StatusOr<bool> OrderedIndex::IsStructureReachable(const IndexRoot& root, NoteKind kind,
-                                                        std::uint64_t offset) const {
+absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, NoteKind kind,
+                                                     std::uint64_t offset) const {
   Path path;
   if (kind == NoteKind::kSeparator) {
     // The way to a separator's own key leads through the node that names it.
@@ -102,9 +102,8 @@ absl::StatusOr<bool> OrderedIndex::IsStructureReachable(const IndexRoot& root, N
 
 // --- Taking back -----------------------------------------------------------------------------------
 
-absl::StatusOr<bool> OrderedIndex::ReclaimNode(Operation& op, Shared64& word, std::uint64_t gone,
-                                               std::uint32_t level_limit,
-                                               std::int64_t deadline_ns) {
+absl::StatusOr<bool> TreeShape::ReclaimNode(Operation& op, Shared64& word, std::uint64_t gone,
+                                            std::uint32_t level_limit, std::int64_t deadline_ns) {
   const std::uint64_t offset = word.load(std::memory_order_acquire);
   if (offset <= kEntryGone) {
     return true;
@@ -139,7 +138,7 @@ absl::StatusOr<bool> OrderedIndex::ReclaimNode(Operation& op, Shared64& word, st
 }
 
 // Only when no child is left: what finds its way to one needs them.
-void OrderedIndex::ReclaimSeparators(Operation& op, InnerNode& node) {
+void TreeShape::ReclaimSeparators(Operation& op, InnerNode& node) {
   for (std::uint64_t i = 0; i + 1 < node.head.capacity; ++i) {
     Shared64& separator = Separators(node)[i];
     const std::uint64_t text = separator.load(std::memory_order_acquire);
@@ -154,41 +153,37 @@ void OrderedIndex::ReclaimSeparators(Operation& op, InnerNode& node) {
   }
 }
 
-absl::StatusOr<bool> OrderedIndex::ReclaimStructure(Operation& op, IndexRoot& root,
-                                                    std::int64_t deadline_ns) {
+absl::StatusOr<bool> TreeShape::ReclaimStructure(Operation& op, IndexRoot& root,
+                                                 std::int64_t deadline_ns) {
   return ReclaimNode(op, root.directory, 0, kLevelLimit, deadline_ns);
 }
 
 // --- Check -----------------------------------------------------------------------------------------
 
-struct OrderedIndex::WalkState {
-  const Anchor& anchor;
-  bool current;
-  BlockVisitor visit;
-  FaultVisitor fault;
-  std::uint64_t* keys;
+struct TreeShape::Walk {
+  const IndexRoot& root;
+  const EdgeWalk& edges;
 
   void Fault(std::string_view what, std::uint64_t offset, std::string_view problem) const {
-    fault(absl::StrCat("namespace ", anchor.id & kIdMask, ": the ", base::ToAbsl(what), " at ",
-                       base::Hex(offset), " ", base::ToAbsl(problem)));
+    edges.fault(absl::StrCat("namespace ", root.namespace_id & kNamespaceIdMask, ": the ",
+                             base::ToAbsl(what), " at ", base::Hex(offset), " ",
+                             base::ToAbsl(problem)));
   }
 };
 
-absl::Status OrderedIndex::WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
-                                         BlockVisitor visit, FaultVisitor fault,
-                                         std::uint64_t* keys) const {
+absl::Status TreeShape::WalkStructure(IndexRoot& root, const EdgeWalk& edges) const {
   const std::uint64_t offset = root.directory.load(std::memory_order_acquire);
-  const WalkState walk{anchor, current, visit, fault, keys};
+  const Walk walk{root, edges};
   if (offset != 0) {
-    WalkNode(walk, offset, kLevelLimit, Bounds());
-  } else if (current) {
+    WalkNode(walk, root.directory, offset, kLevelLimit, Bounds());
+  } else if (edges.whole) {
     walk.Fault("root", region_.OffsetOf(&root), "names no node");
   }
   return absl::OkStatus();
 }
 
-void OrderedIndex::WalkNode(const WalkState& walk, std::uint64_t offset, std::uint32_t level_limit,
-                            const Bounds& bounds) const {
+void TreeShape::WalkNode(const Walk& walk, Shared64& word, std::uint64_t offset,
+                         std::uint32_t level_limit, const Bounds& bounds) const {
   const auto* const head = region_.At<NodeHead>(offset);
   if (head == nullptr || head->level > level_limit) {
     walk.Fault("node", offset, "does not make sense");
@@ -203,25 +198,25 @@ void OrderedIndex::WalkNode(const WalkState& walk, std::uint64_t offset, std::ui
   if (head->level == 0) {
     const absl::StatusOr<Leaf*> leaf = LeafAt(offset);
     if (!leaf.ok()) {
-      walk.fault(std::string(leaf.status().message()));
-    } else if (walk.visit(NoteKind::kLeaf, offset)) {
+      walk.edges.fault(std::string(leaf.status().message()));
+    } else if (walk.edges.use({NoteKind::kLeaf, &word, offset})) {
       WalkLeaf(walk, {offset, *leaf}, bounds);
     }
     return;
   }
   const absl::StatusOr<InnerNode*> node = InnerAt(offset);
   if (!node.ok()) {
-    walk.fault(std::string(node.status().message()));
-  } else if (walk.visit(NoteKind::kInner, offset)) {
+    walk.edges.fault(std::string(node.status().message()));
+  } else if (walk.edges.use({NoteKind::kInner, &word, offset})) {
     WalkInner(walk, offset, **node, bounds);
   }
 }
 
 // The separator behind child `index`, whose lower bound and the node's upper one are `bounds`.
-void OrderedIndex::WalkSeparator(const WalkState& walk, InnerNode& node, std::uint64_t index,
-                                 std::string_view text, const Bounds& bounds) const {
+void TreeShape::WalkSeparator(const Walk& walk, InnerNode& node, std::uint64_t index,
+                              std::string_view text, const Bounds& bounds) const {
   const std::uint64_t offset = region_.OffsetOf(text.data()) - sizeof(Separator);
-  walk.visit(NoteKind::kSeparator, offset);
+  walk.edges.use({NoteKind::kSeparator, &Separators(node)[index], offset});
   const auto* const words = region_.At<Separator>(offset);
   if (words->checksum != base::Checksum(text.data(), text.size())) {
     walk.Fault("separator", offset, "has a wrong checksum");
@@ -237,8 +232,8 @@ void OrderedIndex::WalkSeparator(const WalkState& walk, InnerNode& node, std::ui
   }
 }
 
-void OrderedIndex::WalkInner(const WalkState& walk, std::uint64_t offset, InnerNode& node,
-                             const Bounds& bounds) const {
+void TreeShape::WalkInner(const Walk& walk, std::uint64_t offset, InnerNode& node,
+                          const Bounds& bounds) const {
   Bounds part = bounds;
   for (std::uint64_t i = 0; i < node.head.capacity; ++i) {
     const bool is_last = i + 1 == node.head.capacity;
@@ -247,11 +242,11 @@ void OrderedIndex::WalkInner(const WalkState& walk, std::uint64_t offset, InnerN
     if (!is_last) {
       const absl::StatusOr<bool> there = SeparatorAt(separator, &text);
       if (!there.ok()) {
-        walk.fault(std::string(there.status().message()));
+        walk.edges.fault(std::string(there.status().message()));
         return;
       }
       if (!*there) {
-        if (walk.current) {
+        if (walk.edges.whole) {
           walk.Fault("inner node", offset, "has lost a separator");
         }
         continue;  // Then the children are gone too.
@@ -264,8 +259,8 @@ void OrderedIndex::WalkInner(const WalkState& walk, std::uint64_t offset, InnerN
     part.high = text;
     const std::uint64_t child = Children(node)[i].load(std::memory_order_acquire);
     if (child > kEntryGone) {
-      WalkNode(walk, child, node.head.level - 1, part);
-    } else if (walk.current) {
+      WalkNode(walk, Children(node)[i], child, node.head.level - 1, part);
+    } else if (walk.edges.whole) {
       walk.Fault("inner node", offset, "has lost a child");
     }
     part.low_offset = separator;
@@ -273,7 +268,7 @@ void OrderedIndex::WalkInner(const WalkState& walk, std::uint64_t offset, InnerN
   }
 }
 
-void OrderedIndex::WalkLeaf(const WalkState& walk, const LeafRef& at, const Bounds& bounds) const {
+void TreeShape::WalkLeaf(const Walk& walk, const LeafRef& at, const Bounds& bounds) const {
   Leaf& leaf = *at.leaf;
   const std::uint64_t base = std::max<std::uint64_t>(leaf.count.load(std::memory_order_acquire), 1);
   const std::uint64_t prefix = leaf.prefix_size.load(std::memory_order_acquire);
@@ -286,7 +281,7 @@ void OrderedIndex::WalkLeaf(const WalkState& walk, const LeafRef& at, const Boun
     if (in_base && SlotIsEmpty(word) != (i >= base - 1)) {
       walk.Fault("leaf", at.offset, "has an entry where there should be none, or none");
     }
-    if (SlotIsEmpty(word) || SlotIsDead(word)) {
+    if (SlotIsEmpty(word) || SlotIsClosed(word)) {
       continue;
     }
     if (const versions::RecordView view = versions::ViewRecord(region_, SlotOffset(word));
@@ -298,11 +293,11 @@ void OrderedIndex::WalkLeaf(const WalkState& walk, const LeafRef& at, const Boun
       first = false;
       last = view.key;
     }
-    WalkChain(walk.anchor, word, walk.current, walk.visit, walk.fault, walk.keys,
-              [&](std::string_view key, std::uint64_t /*hash*/) {
-                return (bounds.low_offset == 0 || key >= bounds.low) &&
-                       (!bounds.has_high || key < bounds.high);
-              });
+    WalkSlot(walk.root, slots.words[i], walk.edges,
+             [&](std::string_view key, std::uint64_t /*hash*/) {
+               return (bounds.low_offset == 0 || key >= bounds.low) &&
+                      (!bounds.has_high || key < bounds.high);
+             });
   }
 }
 

@@ -1,12 +1,11 @@
-// What every index consists of, whatever its order: the namespace's anchor, the root, slots. The
-// rest is in hash_layout.h and ordered_layout.h.
+// What every index consists of in the file, whatever its order: the root, and the words that a root, a
+// segment and a leaf have for the sweeps. The rest is in hash/layout.h and tree/layout.h.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "base/shared_atomic.h"
-#include "region/layout.h"
 
 namespace commy::index {
 
@@ -14,36 +13,10 @@ using base::Shared64;
 
 inline constexpr std::size_t kCounterGroups = 128;
 
-// The anchor of a namespace: a block that never moves while the namespace lives. A handle that
-// outlived it finds another id there, or something else: ids are never used twice, and their top
-// bits are those of no other kind of block's first word: see kIdTag.
-//
-//   offset  size  field
-//   0x00       8  id             never reused; 0: not a namespace
-//   0x08       8  order          order of the keys: 1 hash, 2 ordered
-//   0x10       8  root           offset of the present IndexRoot
-//   0x18       8  default_ttl_ns
-//   0x20       8  quota_bytes    0: none
-//   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see index/changes.h
-struct NamespaceObject {
-  Shared64 id;
-  Shared64 order;
-  Shared64 root;
-  Shared64 default_ttl_ns;
-  Shared64 quota_bytes;
-  Shared64 change_word;
-  std::uint8_t reserved_0[0x50];
-};
-static_assert(sizeof(NamespaceObject) == 0x80);
-static_assert(offsetof(NamespaceObject, change_word) == 0x28);
-
 // A namespace id has these top bits, which the first word of no other kind of block has: a handle that
 // outlived its namespace finds something else there, never an id by accident. People see the rest.
-inline constexpr std::uint64_t kIdTag = std::uint64_t{0x6e73} << 48U;
-inline constexpr std::uint64_t kIdMask = (std::uint64_t{1} << 48U) - 1;
-
-inline constexpr std::uint64_t kOrderHash = 1;
-inline constexpr std::uint64_t kOrderOrdered = 2;
+inline constexpr std::uint64_t kNamespaceIdTag = std::uint64_t{0x6e73} << 48U;
+inline constexpr std::uint64_t kNamespaceIdMask = (std::uint64_t{1} << 48U) - 1;
 
 // One life of a namespace's content, from creation or a clear to the next one.
 //
@@ -111,36 +84,5 @@ inline constexpr std::uint64_t kBatonClosed = 1;
 
 // In place of a structure that was taken back with a cleared root. Not the 0 that it was filled from.
 inline constexpr std::uint64_t kEntryGone = 1;
-
-// A slot word: {frozen:1, dead:1, tag:26, record offset in 16-byte units:36}. 0: empty. The tag is
-// the top of the hash, so that a segment can be split without a look at its records, and a record of
-// another key is rarely looked at.
-inline constexpr std::uint64_t kSlotFrozen = std::uint64_t{1} << 63U;
-inline constexpr std::uint64_t kSlotDead = std::uint64_t{1} << 62U;
-inline constexpr std::uint32_t kTagBits = 26;
-constexpr std::uint64_t SlotTag(std::uint64_t hash) {
-  return hash >> (64U - kTagBits);
-}
-constexpr std::uint64_t PackSlot(std::uint64_t hash, std::uint64_t offset_bytes) {
-  return (SlotTag(hash) << 36U) | (offset_bytes / region::kBlockAlignBytes);
-}
-constexpr std::uint64_t SlotOffset(std::uint64_t word) {
-  return (word & 0xfffffffffU) * region::kBlockAlignBytes;
-}
-constexpr bool SlotIsEmpty(std::uint64_t word) {
-  return (word & ~kSlotFrozen) == 0;
-}
-constexpr bool SlotIsDead(std::uint64_t word) {
-  return (word & kSlotDead) != 0;
-}
-constexpr bool SlotIsFrozen(std::uint64_t word) {
-  return (word & kSlotFrozen) != 0;
-}
-constexpr std::uint64_t SlotTagOf(std::uint64_t word) {
-  return (word >> 36U) & ((1U << kTagBits) - 1U);
-}
-constexpr bool SlotHasTag(std::uint64_t word, std::uint64_t hash) {
-  return SlotTagOf(word) == SlotTag(hash);
-}
 
 }  // namespace commy::index

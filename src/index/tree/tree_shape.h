@@ -3,13 +3,13 @@
 // A leaf has a base, sorted when the leaf was built, and an append area. The keys of the base are
 // fixed, their slots change like any slot; a new key goes to the first empty word of the append
 // area. An inner node has separators and child words. What a slot is, and how the shape changes, is
-// in index.h; why it is right, in docs/decisions/0007-ordered-index.md.
+// in slots.h and shape.h; why it is right, in docs/decisions/0007-ordered-index.md.
 //
 // SLOTS     The append area is claimed strictly in order, like a bucket: so two inserters of one key
 //           cannot both succeed. A base's slot that went dead is never used again, nor is an unused
 //           one at its end.
 // CHANGES   rebuild or split a leaf, merge two leaves, split an inner node, merge two, new root,
-//           lose the root. At most two siblings and their parent are replaced, and S4 is the CAS of
+//           lose the root. At most two siblings and their parent are replaced, and reshape-4 is the CAS of
 //           the one word that names the topmost of them: a child word, or the root's directory word.
 //           A full parent is split first, from the top down, each a change of its own.
 //           When the append area is full the set of keys in a leaf only shrinks: so the poster of a
@@ -32,41 +32,35 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-#include "index/index.h"
+#include "index/scan_cursor.h"
+#include "index/shape.h"
 #include "index/tree/layout.h"
 
 namespace commy::index {
 
 // How large this process makes what it builds. Nodes say themselves how large they are.
-struct OrderedLimits {
+struct TreeLimits {
   std::uint32_t leaf_keys = 48;      // More live keys, and a full leaf is split. 2 to 256.
   std::uint32_t leaf_append = 16;    // 1 to 64.
   std::uint32_t node_children = 64;  // So many, and it is split before it gets one more. 3 to 64.
 };
 
-// Where a walk over a range is. `open`: at the first key; in reverse, at the last.
-struct ScanCursor {
-  bool open = true;
-  std::string bound;  // Keys from it on; in reverse, before it.
-  // So many records in a step are enough: one step may then stop in the middle of a leaf.
-  std::uint64_t limit = UINT64_MAX;
-  bool inside = true;  // Of a leaf, perhaps; false: the bound was one of a leaf's.
-};
-
-class OrderedIndex final : public Index {
+class TreeShape final : public Shape {
  public:
-  OrderedIndex(process::Session& session, alloc::Allocator& allocator, const OrderedLimits& limits);
+  TreeShape(process::Session& session, alloc::Allocator& allocator, const versions::Chains& chains,
+            const versions::Intents& intents, const TreeLimits& limits);
 
-  // The live record of a key, settled; not valid() if there is none.
-  absl::Status Find(const Anchor& anchor, std::string_view key, const versions::AsOf& as_of,
-                    versions::RecordView* found);
+  // A reader's look for a key: kKey (then `found` is its newest record, resolved), kNoKey, or kGone.
+  absl::StatusOr<Found> FindNewest(const IndexRoot& root, std::string_view key, std::uint64_t hash,
+                                   versions::RecordView* found) const;
 
-  // Calls `use` for the live records of the leaf at the cursor, from there on, in order (in reverse:
-  // in reverse order), until it returns false, and moves the cursor on to the next leaf, or behind
-  // what it called it for. False: it was the last one, or `use` returned false.
-  absl::StatusOr<bool> ScanLeaf(const Anchor& anchor, const versions::AsOf& as_of, bool reverse,
-                                ScanCursor* cursor,
-                                absl::FunctionRef<bool(const versions::RecordView&)> use);
+  // Calls `use` for the records that count, or counted then, in the leaf at the cursor, from there on,
+  // in order (in reverse: in reverse order), until it returns false, and moves the cursor on to the
+  // next leaf, or behind what it called it for. `*more`: there is a further one, and `use` wants it.
+  // kAgain: the structure is being reclaimed. kConflict: see Intents::Read.
+  base::Result Scan(const IndexRoot& root, const versions::AsOf& as_of, bool reverse,
+                    ScanCursor* cursor, absl::FunctionRef<bool(const versions::RecordView&)> use,
+                    bool* more) const;
 
  private:
   // Where a descent goes: to the leaf of a key, of the keys just below it, or to an end.
@@ -90,7 +84,7 @@ class OrderedIndex final : public Index {
   using Offsets = absl::InlinedVector<std::uint64_t, 72>;
   // A change that is being prepared, with what its targets are made from.
   struct Plan {
-    TreeChange change{};
+    TreeReshape change{};
     bool leaves = true;  // It is leaves that are replaced, not inner nodes.
     std::uint64_t capacity_0 = 0;
     std::uint64_t capacity_1 = 0;
@@ -105,19 +99,17 @@ class OrderedIndex final : public Index {
   absl::StatusOr<bool> ForEachSlotsFrom(
       const IndexRoot& root, SlotPlace* place,
       absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const override;
-  absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
-                        std::string_view key, std::uint64_t hash) override;
-  void AfterDeath(process::Operation& op, const Anchor& anchor, std::string_view key) override;
+  absl::Status MakeRoom(process::Operation& op, const Position& at, std::string_view key,
+                        std::uint64_t hash) override;
+  void AfterClose(process::Operation& op, IndexRoot& root, std::string_view key) override;
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const override;
-  absl::Status Carry(IndexRoot& root, std::uint64_t descriptor) override;
+  absl::Status Apply(IndexRoot& root, std::uint64_t descriptor) override;
   absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
                                         std::int64_t deadline_ns) override;
   absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
                                             std::uint64_t offset) const override;
-  absl::Status WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
-                             BlockVisitor visit, FaultVisitor fault,
-                             std::uint64_t* keys) const override;
+  absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const override;
 
   // --- Nodes (ordered_read.cc) ---------------------------------------------------------------
 
@@ -174,9 +166,9 @@ class OrderedIndex final : public Index {
                             LeafKeys* keys) const;
   absl::Status ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cursor, LeafScan* scan) const;
   // Adds the version of a newest record that counts, or counted then, if there is one.
-  absl::Status AddLive(versions::RecordView view, const versions::AsOf& as_of, Views* views) const;
+  base::Result AddLive(versions::RecordView view, const versions::AsOf& as_of, Views* views) const;
   // What counts, or counted then, in a leaf from the bound on, in the order of the scan.
-  absl::Status CollectLive(Leaf& leaf, const versions::AsOf& as_of, bool reverse,
+  base::Result CollectLive(Leaf& leaf, const versions::AsOf& as_of, bool reverse,
                            const ScanCursor& cursor, Views* views) const;
   // Ends a step in the middle of a leaf. True: there may be more.
   absl::StatusOr<bool> MoveBehind(const LeafRef& at, std::string_view key, bool reverse,
@@ -196,27 +188,27 @@ class OrderedIndex final : public Index {
   absl::Status BuildLeafTargets(process::Operation& op, Plan* plan) const;
   absl::StatusOr<std::uint64_t> BuildInnerTargets(process::Operation& op, Plan* plan) const;
   // Names the topmost old one's place, which is the child of path[depth - 1], or the root's.
-  static void SetHolder(const Path& path, std::size_t depth, TreeChange* change);
+  static void SetHolder(const Path& path, std::size_t depth, TreeReshape* change);
   absl::Status PlanSplit(const Path& path, const LeafRef& at, const LeafKeys& keys,
                          Plan* plan) const;
   // False: there is nothing to merge.
   absl::StatusOr<bool> PlanLeafMerge(const Path& path, const LeafRef& at, Plan* plan) const;
   absl::StatusOr<bool> PlanInnerMerge(const Path& path, std::size_t depth, Plan* plan) const;
   // Makes what is needlessly large smaller, around a key, by one change. False: nothing is.
-  absl::StatusOr<bool> Tidy(process::Operation& op, const Anchor& anchor, std::string_view key);
+  absl::StatusOr<bool> ShrinkAround(process::Operation& op, IndexRoot& root, std::string_view key);
   absl::Status Post(process::Operation& op, IndexRoot& root, Plan& plan);
-  absl::Status RetireAfterChange(process::Operation& op, const IndexRoot& root,
-                                 const TreeChange& change, bool leaves);
+  absl::Status RetireAfterReshape(process::Operation& op, const IndexRoot& root,
+                                  const TreeReshape& change, bool leaves);
 
   // --- Changes: helpers (ordered_help.cc) -----------------------------------------------------
 
-  absl::StatusOr<TreeChange> ChangeAt(std::uint64_t descriptor) const;
-  absl::Status FillLeaves(const TreeChange& change) const;
+  absl::StatusOr<TreeReshape> ReshapeAt(std::uint64_t descriptor) const;
+  absl::Status FillLeaves(const TreeReshape& change) const;
   absl::Status FillLeaf(std::uint64_t target, const LeafKey* keys, std::uint64_t count) const;
-  absl::Status FillInners(const TreeChange& change) const;
-  absl::Status FillParent(const TreeChange& change) const;
+  absl::Status FillInners(const TreeReshape& change) const;
+  absl::Status FillParent(const TreeReshape& change) const;
   static void FillChildren(InnerNode& target, const Offsets& children, std::uint64_t first);
-  absl::Status SwapTop(IndexRoot& root, const TreeChange& change) const;
+  absl::Status SwapTop(IndexRoot& root, const TreeReshape& change) const;
 
   // --- Walks (ordered_walk.cc) ----------------------------------------------------------------
 
@@ -226,7 +218,7 @@ class OrderedIndex final : public Index {
     bool has_high = false;
     std::string_view high;
   };
-  struct WalkState;
+  struct Walk;
 
   // A walk over leaves from a key on, to where it stopped.
   struct LeafWalk {
@@ -240,16 +232,16 @@ class OrderedIndex final : public Index {
   absl::StatusOr<bool> ReclaimNode(process::Operation& op, Shared64& word, std::uint64_t gone,
                                    std::uint32_t level_limit, std::int64_t deadline_ns);
   void ReclaimSeparators(process::Operation& op, InnerNode& node);
-  void WalkNode(const WalkState& walk, std::uint64_t offset, std::uint32_t level_limit,
+  void WalkNode(const Walk& walk, Shared64& word, std::uint64_t offset, std::uint32_t level_limit,
                 const Bounds& bounds) const;
-  void WalkInner(const WalkState& walk, std::uint64_t offset, InnerNode& node,
+  void WalkInner(const Walk& walk, std::uint64_t offset, InnerNode& node,
                  const Bounds& bounds) const;
-  void WalkSeparator(const WalkState& walk, InnerNode& node, std::uint64_t index,
-                     std::string_view text, const Bounds& bounds) const;
-  void WalkLeaf(const WalkState& walk, const LeafRef& at, const Bounds& bounds) const;
+  void WalkSeparator(const Walk& walk, InnerNode& node, std::uint64_t index, std::string_view text,
+                     const Bounds& bounds) const;
+  void WalkLeaf(const Walk& walk, const LeafRef& at, const Bounds& bounds) const;
 
-  const OrderedLimits limits_;
-  std::atomic<std::uint32_t> tidy_skips_{0};  // Occasions to let pass, since there was no room.
+  const TreeLimits limits_;
+  std::atomic<std::uint32_t> shrink_skips_{0};  // Occasions to let pass, since there was no room.
 };
 
 // 8 bytes of a key from `start` on, as a number that compares like them; zeros behind its end.

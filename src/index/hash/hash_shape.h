@@ -6,7 +6,7 @@
 // SLOTS     A bucket's slots are claimed strictly in order: an inserter walks from the first one
 //           and CASes the first empty one; who loses looks at that slot again. So two inserters of
 //           one key cannot both succeed. A dead slot is never used again in its segment's life.
-// CHANGES   split of a segment, rebuild (drops dead slots), doubling of the directory. S4 is the CAS
+// CHANGES   split of a segment, rebuild (drops dead slots), doubling of the directory. reshape-4 is the CAS
 //           of the directory's entries, or of the root's directory word.
 #pragma once
 
@@ -18,32 +18,34 @@
 #include "absl/status/statusor.h"
 
 #include "index/hash/layout.h"
-#include "index/index.h"
+#include "index/scan_cursor.h"
+#include "index/shape.h"
 
 namespace commy::index {
 
-class HashIndex final : public Index {
+class HashShape final : public Shape {
  public:
-  HashIndex(process::Session& session, alloc::Allocator& allocator);
+  HashShape(process::Session& session, alloc::Allocator& allocator, const versions::Chains& chains,
+            const versions::Intents& intents);
 
   // How deep this process lets directories grow. Tests set it low, where the real bound is a
   // directory of 256 MiB. Call it before anybody writes.
   void set_depth_max(std::uint64_t depth_max) { depth_max_ = depth_max; }
 
-  // The live record of a key, settled; not valid() if there is none.
-  absl::Status Find(const Anchor& anchor, std::string_view key, const versions::AsOf& as_of,
-                    versions::RecordView* found);
+  // A reader's look for a key: kKey (then `found` is its newest record, resolved), kNoKey, or kGone.
+  absl::StatusOr<Found> FindNewest(const IndexRoot& root, std::string_view key, std::uint64_t hash,
+                                   versions::RecordView* found) const;
 
-  // Asks the processor for what Find() of this key will touch: first for the slots, then, once
+  // Asks the processor for what FindNewest() of this key will touch: first for the slots, then, once
   // these have come, for the record. Advice only.
-  void PrefetchSlots(const Anchor& anchor, std::uint64_t hash) const;
-  void PrefetchRecord(const Anchor& anchor, std::uint64_t hash) const;
+  void PrefetchSlots(const IndexRoot& root, std::uint64_t hash) const;
+  void PrefetchRecord(const IndexRoot& root, std::uint64_t hash) const;
 
-  // Calls `use` for the live records of the segment at `*cursor` (start at 0) and moves the cursor
-  // on. False: that was the last one.
-  absl::StatusOr<bool> ScanSegment(const Anchor& anchor, const versions::AsOf& as_of,
-                                   std::uint64_t* cursor,
-                                   absl::FunctionRef<void(const versions::RecordView&)> use);
+  // Calls `use` for the records that count, or counted then, in the segment at the cursor, until it
+  // returns false, and moves the cursor on. `*more`: there is a further one, and `use` wants it.
+  // kAgain: the structure is being reclaimed. kConflict: see Intents::Read.
+  base::Result Scan(const IndexRoot& root, const versions::AsOf& as_of, ScanCursor* cursor,
+                    absl::FunctionRef<bool(const versions::RecordView&)> use, bool* more) const;
 
  private:
   struct SegmentRef {
@@ -63,18 +65,16 @@ class HashIndex final : public Index {
   absl::StatusOr<bool> ForEachSlotsFrom(
       const IndexRoot& root, SlotPlace* place,
       absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const override;
-  absl::Status MakeRoom(process::Operation& op, const Anchor& anchor, const Position& at,
-                        std::string_view key, std::uint64_t hash) override;
+  absl::Status MakeRoom(process::Operation& op, const Position& at, std::string_view key,
+                        std::uint64_t hash) override;
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const override;
-  absl::Status Carry(IndexRoot& root, std::uint64_t descriptor) override;
+  absl::Status Apply(IndexRoot& root, std::uint64_t descriptor) override;
   absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
                                         std::int64_t deadline_ns) override;
   absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
                                             std::uint64_t offset) const override;
-  absl::Status WalkStructure(const Anchor& anchor, const IndexRoot& root, bool current,
-                             BlockVisitor visit, FaultVisitor fault,
-                             std::uint64_t* keys) const override;
+  absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const override;
 
   absl::StatusOr<DirectoryRef> DirectoryOf(const IndexRoot& root) const;
   absl::StatusOr<DirectoryRef> DirectoryAt(std::uint64_t offset) const;
@@ -82,31 +82,30 @@ class HashIndex final : public Index {
   // Null segment: the root's structure is being taken back; look at the namespace again.
   absl::StatusOr<SegmentRef> FindSegment(const IndexRoot& root, std::uint64_t hash) const;
   // Null: there is none to be found without a closer look.
-  [[nodiscard]] const Shared64* PeekBucket(const Anchor& anchor, std::uint64_t hash) const;
+  [[nodiscard]] const Shared64* PeekBucket(const IndexRoot& root, std::uint64_t hash) const;
   [[nodiscard]] Shared64* Bucket(Segment& segment, std::uint64_t index) const;
   [[nodiscard]] SlotArray Slots(std::uint64_t offset, Segment& segment) const;
   [[nodiscard]] std::uint64_t SlotCount() const { return bucket_count_ * kSlotsPerBucket; }
 
-  absl::Status ScanBucket(const Shared64* slots, const versions::AsOf& as_of, std::uint64_t cursor,
-                          absl::FunctionRef<void(const versions::RecordView&)> use);
+  base::Result ScanBucket(const Shared64* slots, const versions::AsOf& as_of, std::uint64_t cursor,
+                          absl::FunctionRef<bool(const versions::RecordView&)> use) const;
 
-  absl::Status PostChange(process::Operation& op, const Anchor& anchor, const Position& at,
-                          ChangeKind kind);
-  // S1's preparation, and S6.
+  absl::Status PostReshape(process::Operation& op, const Position& at, ReshapeKind kind);
+  // reshape-1's preparation, and reshape-6.
   absl::Status BuildTargets(process::Operation& op, const Segment& segment,
-                            ChangeDescriptor* change);
+                            ReshapeDescriptor* change);
   absl::StatusOr<std::uint64_t> BuildDescriptor(process::Operation& op,
-                                                const ChangeDescriptor& change);
-  absl::Status RetireAfterChange(process::Operation& op, const IndexRoot& root,
-                                 const ChangeDescriptor& change, std::uint64_t descriptor_offset);
+                                                const ReshapeDescriptor& change);
+  absl::Status RetireAfterReshape(process::Operation& op, const IndexRoot& root,
+                                  const ReshapeDescriptor& change, std::uint64_t descriptor_offset);
   absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t depth,
                                              std::uint64_t prefix,
                                              alloc::Purpose purpose = alloc::Purpose::kOrdinary);
   absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t depth,
                                                alloc::Purpose purpose = alloc::Purpose::kOrdinary);
-  absl::StatusOr<ChangeDescriptor> DescriptorAt(std::uint64_t offset) const;
-  absl::Status CarrySegment(IndexRoot& root, const ChangeDescriptor& change);
-  absl::Status CarryDoubling(IndexRoot& root, const ChangeDescriptor& change);
+  absl::StatusOr<ReshapeDescriptor> DescriptorAt(std::uint64_t offset) const;
+  absl::Status ApplySegment(IndexRoot& root, const ReshapeDescriptor& change);
+  absl::Status ApplyDoubling(IndexRoot& root, const ReshapeDescriptor& change);
 
   absl::Status ReclaimSegment(process::Operation& op, const DirectoryRef& directory,
                               std::uint64_t index);
@@ -114,8 +113,8 @@ class HashIndex final : public Index {
   std::uint64_t FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index) const;
   // The segment at a directory entry, if that is the first that names it. Null: nothing more
   // to do there.
-  Segment* SegmentToWalk(const Anchor& anchor, const DirectoryRef& directory, std::uint64_t index,
-                         bool current, FaultVisitor fault) const;
+  Segment* SegmentToWalk(const IndexRoot& root, const DirectoryRef& directory, std::uint64_t index,
+                         const EdgeWalk& walk) const;
 
   const std::uint64_t bucket_count_;
   std::uint64_t depth_max_ = kDepthMax;

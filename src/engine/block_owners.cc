@@ -1,0 +1,59 @@
+#include "engine/block_owners.h"
+
+#include <algorithm>
+#include <array>
+
+namespace commy::engine {
+namespace {
+
+using process::Note;
+using process::NoteKind;
+
+absl::StatusOr<bool> IsInNamespace(const Engine& engine, const NamespaceRef* ns, const Note& note) {
+  if (ns == nullptr) {
+    return false;  // What it hangs on was never published, or is gone.
+  }
+  return engine.map.writer().IsReachable(*ns, note.kind, note.offset_bytes);
+}
+
+absl::StatusOr<bool> IsInCatalog(const Engine& engine, const NamespaceRef* /*ns*/,
+                                 const Note& note) {
+  return engine.catalog.IsReachable(note.kind, note.offset_bytes);
+}
+
+void ForgetNamespace(const Engine& engine, std::uint64_t offset) {
+  auto* const object = engine.region.At<namespaces::NamespaceObject>(offset);
+  if (object != nullptr && engine.allocator.IsUsed(offset)) {
+    object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
+  }
+}
+
+constexpr std::array kOwners = {
+    BlockOwner{NoteKind::kRecord, "record", "the version before it", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kSegment, "segment", "records", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kDirectory, "directory", "segments", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kIndexRoot, "index root",
+               "a directory or node, counters, a descriptor, the root before it", IsInNamespace,
+               nullptr},
+    BlockOwner{NoteKind::kDescriptor, "reshape descriptor", "what it replaces, and by what",
+               IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kCounters, "counters", "nothing", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kLeaf, "leaf", "records, a separator", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kInner, "inner node", "nodes, separators", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kSeparator, "separator", "nothing", IsInNamespace, nullptr},
+    BlockOwner{NoteKind::kNamespace, "namespace", "an index root", IsInCatalog, ForgetNamespace},
+    BlockOwner{NoteKind::kCatalogRoot, "catalog root", "a catalog node, dropped namespaces",
+               IsInCatalog, nullptr},
+    BlockOwner{NoteKind::kCatalogNode, "catalog node", "catalog nodes, or namespaces", IsInCatalog,
+               nullptr},
+};
+
+}  // namespace
+
+const BlockOwner* OwnerOf(NoteKind kind) {
+  const auto* const found = std::find_if(
+      kOwners.begin(), kOwners.end(), [kind](const BlockOwner& each) { return each.kind == kind; });
+  return found == kOwners.end() ? nullptr : found;
+}
+
+}  // namespace commy::engine

@@ -1,0 +1,30 @@
+// The one table of the kinds of blocks that a store consists of: who owns a block, whether it can be
+// reached, and what else is to do before it is retired. Recovery runs over it; so does `commy check`.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/statusor.h"
+
+#include "engine/engine.h"
+#include "process/notes.h"
+
+namespace commy::engine {
+
+struct BlockOwner {
+  process::NoteKind kind;
+  std::string_view name;   // For people.
+  std::string_view names;  // What the block's own words refer to.
+  // Whether a word of the file leads to the block. `ns` is the published namespace that the operation
+  // worked in; null: none. DataLoss.
+  absl::StatusOr<bool> (*is_reachable)(const Engine& engine, const NamespaceRef* ns,
+                                       const process::Note& note);
+  // What else is to do before an unreachable block of the dead is retired; null: nothing.
+  void (*before_reclaim)(const Engine& engine, std::uint64_t offset);
+};
+
+// Null: a block that the allocator or the transactions look after themselves, or none.
+const BlockOwner* OwnerOf(process::NoteKind kind);
+
+}  // namespace commy::engine

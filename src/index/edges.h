@@ -1,0 +1,35 @@
+// Edges: the words of an index that name blocks.
+//
+// One walk goes over all of them, Shape::ForEachEdge, from the root down: what a word names is visited
+// after the word. `commy check` walks so to learn which blocks can be reached; a shrinker that moves
+// blocks has the word to change.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "absl/functional/function_ref.h"
+
+#include "base/shared_atomic.h"
+#include "process/notes.h"
+
+namespace commy::index {
+
+// A word, and the block that it was seen to name.
+struct Edge {
+  process::NoteKind kind = process::NoteKind::kNone;
+  base::Shared64* word = nullptr;
+  std::uint64_t offset = 0;
+};
+
+// What a walk does with each edge, and with what does not make sense.
+struct EdgeWalk {
+  // The root is that of a namespace that is not being dropped, so nothing may be missing.
+  bool whole = false;
+  // Returns whether to go on below it: the block was met for the first time.
+  absl::FunctionRef<bool(const Edge&)> use;
+  absl::FunctionRef<void(const std::string& fault)> fault;
+  std::uint64_t* keys;  // Counts live keys there.
+};
+
+}  // namespace commy::index

@@ -1,0 +1,28 @@
+// Namespaces: an object in the file, a map from keys to chains of versions, and the catalog of names.
+//
+// This floor may touch index/, versions/ and what is below; it knows nothing of transactions but their
+// intents, and nothing of handles. Begin reading in map.h; the life of a root is in roots.h, waiting in
+// notify.h, names in catalog.h.
+#pragma once
+
+#include <cstdint>
+
+#include "namespaces/object_layout.h"
+
+namespace commy::namespaces {
+
+// Which namespace a handle means. The object may be gone; every use looks.
+struct NamespaceKey {
+  std::uint64_t object = 0;
+  std::uint64_t id = 0;
+};
+
+// A namespace as an operation addresses it. Found under a pin, and good under that pin.
+struct NamespaceRef {
+  std::uint64_t offset = 0;
+  NamespaceObject* object = nullptr;
+  std::uint64_t id = 0;
+  std::uint64_t order = kOrderHash;
+};
+
+}  // namespace commy::namespaces

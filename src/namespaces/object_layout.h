@@ -1,0 +1,40 @@
+// A namespace's object in the file, which its handles mean and its catalog entry names.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+#include "base/shared_atomic.h"
+#include "index/root_layout.h"
+
+namespace commy::namespaces {
+
+using base::Shared64;
+
+// The object of a namespace: a block that never moves while the namespace lives. A handle that
+// outlived it finds another id there, or something else: ids are never used twice, and their top
+// bits are those of no other kind of block's first word: see index::kNamespaceIdTag.
+//
+//   offset  size  field
+//   0x00       8  id             never reused; 0: not a namespace
+//   0x08       8  order          order of the keys: 1 hash, 2 ordered
+//   0x10       8  root           offset of the present IndexRoot
+//   0x18       8  default_ttl_ns
+//   0x20       8  quota_bytes    0: none
+//   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see namespaces/notify.h
+struct NamespaceObject {
+  Shared64 id;
+  Shared64 order;
+  Shared64 root;
+  Shared64 default_ttl_ns;
+  Shared64 quota_bytes;
+  Shared64 change_word;
+  std::uint8_t reserved_0[0x50];
+};
+static_assert(sizeof(NamespaceObject) == 0x80);
+static_assert(offsetof(NamespaceObject, change_word) == 0x28);
+
+inline constexpr std::uint64_t kOrderHash = 1;
+inline constexpr std::uint64_t kOrderOrdered = 2;
+
+}  // namespace commy::namespaces

@@ -1,0 +1,84 @@
+#include "namespaces/publish.h"
+
+#include "base/check.h"
+#include "base/hash.h"
+#include "namespaces/notify.h"
+#include "versions/transaction_layout.h"
+
+namespace commy::namespaces {
+
+bool Publisher::Intent(const RecordChange& change) const {
+  // What is being published was written for the word that was seen: it stands on that version.
+  COMMY_DCHECK(change.record->prev.load(std::memory_order_relaxed) == change.at->head.offset);
+  COMMY_DCHECK(!index::SlotIsFrozen(change.at->word) && !index::SlotIsClosed(change.at->word));
+  return change.at->slot->CompareAndSet(
+      change.at->word, index::PackSlot(change.hash, change.offset), std::memory_order_seq_cst);
+}
+
+bool Publisher::Record(const NamespaceRef& ns, const RecordChange& change) const {
+  COMMY_DCHECK(change.record->namespace_id == ns.id);
+  if (!Intent(change)) {
+    return false;
+  }
+  versions::SettleWord(region_, change.record->commit);
+  if (change.is_put) {
+    NotifyPut(platform_, region_, *ns.object, ns.id, change.hash);
+  } else {
+    NotifyChange(platform_, *ns.object);
+  }
+  return true;
+}
+
+bool Publisher::BeginCommit(versions::TransactionHead& head) const {
+  // Complete before it is committed: a recoverer walks the list.
+  COMMY_DCHECK(head.list_sum.load(std::memory_order_relaxed) != 0);
+  if (!head.status.CompareAndSet(versions::kStatusActive, versions::kStatusCommitting,
+                                 std::memory_order_seq_cst)) {
+    return false;
+  }
+  intents_.GiveTime(head);
+  return true;
+}
+
+bool Publisher::EndCommit(versions::TransactionHead& head, std::uint64_t prepared) const {
+  COMMY_DCHECK(versions::IsPrepared(prepared));
+  return head.status.CompareAndSet(prepared, versions::PreparedTime(prepared),
+                                   std::memory_order_seq_cst);
+}
+
+void Publisher::CommittedPut(const NamespaceRef& ns, std::string_view key) const {
+  if (KeysAwaited(*ns.object)) [[unlikely]] {
+    const std::uint64_t hash = base::HashKey(key, region_.geometry().hash_seed);
+    NotifyKeyWord(platform_, KeyWord(region_, ns.id, hash));
+  }
+}
+
+void Publisher::Committed(const NamespaceRef& ns) const {
+  NotifyChange(platform_, *ns.object);
+}
+
+void Publisher::Root(const NamespaceRef& ns, std::uint64_t old, std::uint64_t next,
+                     index::IndexRoot& next_root) const {
+  COMMY_DCHECK(next_root.namespace_id == ns.id);
+  ns.object->root.CompareAndSet(old, next, std::memory_order_seq_cst);
+  versions::SettleWord(region_, next_root.commit);
+  NotifyChange(platform_, *ns.object);
+}
+
+void Publisher::Dropped(const NamespaceRef& ns) const {
+  NotifyAll(platform_, region_, *ns.object);
+}
+
+bool Publisher::Catalog(std::uint64_t old, std::uint64_t next) const {
+  return region_.header().catalog_root.CompareAndSet(old, next, std::memory_order_seq_cst);
+}
+
+void Publisher::DefaultTtl(const NamespaceRef& ns, std::int64_t ttl_ns) const {
+  ns.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns), std::memory_order_seq_cst);
+}
+
+void Publisher::Recovered(const NamespaceRef& ns) const {
+  NotifyAll(platform_, region_, *ns.object);
+}
+
+}  // namespace commy::namespaces

@@ -1,0 +1,63 @@
+// A write of one key, as a value: what is wanted, evaluated against the record that is there each time
+// that it has to be decided anew.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+
+#include "versions/record.h"
+
+namespace commy::namespaces {
+
+// What becomes of the key.
+struct Decision {
+  enum class Kind : std::uint8_t { kKeep, kPut, kDelete };
+  Kind kind = Kind::kKeep;
+  std::string_view value;
+  std::int64_t expiry_ns = 0;
+  bool buffer_reused = false;  // The same bytes may hold another value at the next call.
+};
+
+// Called with the live record, or null, each time that it has to be decided anew. Must not use the
+// store.
+using Compute = absl::FunctionRef<Decision(const versions::RecordView* live)>;
+
+struct WriteOp {
+  enum class Kind : std::uint8_t {
+    kPut,
+    kDelete,
+    kPutIfAbsent,
+    kSwap,           // Put or delete, if the value is `expected` (nullopt: if the key is absent).
+    kIfVersion,      // Put or delete, if the version is the one with `seen_commit` (0: none).
+    kDeleteExpired,  // Delete, if it has expired.
+    kCompute,        // What `compute` says.
+  };
+
+  Kind kind = Kind::kPut;
+  bool deletes = false;  // kSwap and kIfVersion delete, if the condition holds; else they put.
+  std::string_view key{};
+  std::string_view value{};
+  std::int64_t expiry_ns = 0;  // Of what is put; versions::kExpiryByDefault.
+  std::optional<std::string_view> expected{};
+  std::uint64_t seen_commit = 0;
+  const Compute* compute = nullptr;
+
+  // Whether it makes room: it is tried more often in a full store.
+  [[nodiscard]] bool makes_room() const {
+    return kind == Kind::kDelete || kind == Kind::kDeleteExpired;
+  }
+};
+
+struct WriteOutcome {
+  bool changed = false;
+  bool existed = false;  // A live record was there before.
+  bool matched = true;   // The condition held.
+};
+
+// What `op` makes of a key whose newest version is `view`; `live`: it counts.
+Decision Decide(const WriteOp& op, const versions::RecordView& view, bool live, bool* matched);
+
+}  // namespace commy::namespaces

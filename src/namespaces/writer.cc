@@ -1,0 +1,237 @@
+#include "namespaces/writer.h"
+
+#include "absl/cleanup/cleanup.h"
+
+#include "base/status.h"
+
+namespace commy::namespaces {
+namespace {
+
+using base::Outcome;
+using base::Result;
+using base::Shared64;
+using index::Found;
+using index::Position;
+using process::BlockNote;
+using process::NoteKind;
+using process::Operation;
+using versions::Leftover;
+using versions::Record;
+using versions::RecordView;
+
+// Looking again after another writer's change is progress of the whole; more often than this in a row
+// is a file that contradicts itself.
+constexpr int kRetryLimit = 1'000'000;
+constexpr int kRemoveAttempts = 4;
+
+bool SameContent(const Decision& a, const Decision& b) {
+  return a.kind == b.kind && a.value.data() == b.value.data() && a.value.size() == b.value.size() &&
+         a.expiry_ns == b.expiry_ns && !b.buffer_reused;
+}
+
+}  // namespace
+
+absl::Status Writer::CannotBeChanged(const NamespaceRef& ns) const {
+  return base::DataLoss(core_.region.path(), ": a key of namespace ",
+                        ns.id & index::kNamespaceIdMask,
+                        " cannot be changed; `commy check` tells more");
+}
+
+Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_t hash,
+                      Position* at) const {
+  const index::Shape& shape = core_.ShapeOf(ns);
+  for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
+    COMMY_TRY(roots_.Current(ns, &at->root_offset, &at->root));
+    if (const std::uint64_t successor = at->root->successor.load(std::memory_order_seq_cst);
+        successor > index::kDropMark) [[unlikely]] {
+      COMMY_TRY(roots_.CompleteClear(ns, at->root_offset, successor));
+      continue;
+    }
+    COMMY_ASSIGN_OR_RETURN(const Found found, shape.FindPlace(key, hash, at));
+    if (found == Found::kFrozen) [[unlikely]] {
+      COMMY_TRY(roots_.HelpFrozen(ns, at->root_offset, *at->root));
+    } else if (found != Found::kGone) [[likely]] {
+      COMMY_DCHECK(!at->head.valid() ||
+                   at->head.record->commit.load(std::memory_order_relaxed) != versions::kUndecided);
+      return Outcome::kDone;
+    }
+  }
+  return base::DataLoss(core_.region.path(), ": the index of namespace ",
+                        ns.id & index::kNamespaceIdMask,
+                        " stays frozen though nobody changes it; `commy check` tells more");
+}
+
+absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::string_view key,
+                                  const Decision& decision, std::uint32_t first_note,
+                                  Draft* draft) const {
+  if (draft->record != nullptr && SameContent(draft->from, decision)) {
+    return absl::OkStatus();
+  }
+  const bool tombstone = decision.kind == Decision::Kind::kDelete;
+  const std::string_view value = tombstone ? std::string_view() : decision.value;
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size());
+  if (draft->record == nullptr || draft->block_bytes < bytes) {
+    if (draft->record != nullptr) {
+      // Disarmed before another block takes the note's place: what its commit word holds from an
+      // earlier life would be taken for a published change.
+      op.Disarm();
+      core_.allocator.Retire(op, draft->offset);
+      draft->record = nullptr;
+      op.DropNotes(first_note);
+    }
+    COMMY_ASSIGN_OR_RETURN(draft->offset,
+                           core_.allocator.Allocate(
+                               op, NoteKind::kRecord, bytes,
+                               tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
+    draft->block_bytes = bytes;
+  }
+  std::byte* const block = core_.region.At(draft->offset, bytes, alignof(Record));
+  if (block == nullptr) {
+    return base::DataLoss(core_.region.path(), ": no block at ", base::Hex(draft->offset));
+  }
+  versions::WriteRecord(block,
+                        {ns.id, key, value, tombstone ? 0 : expiry_.For(ns, decision.expiry_ns),
+                         tombstone ? versions::kRecordTombstone : std::uint8_t{0}});
+  draft->record = reinterpret_cast<Record*>(block);
+  draft->from = decision;
+  draft->notes_end = op.notes_used();
+  return absl::OkStatus();
+}
+
+Result Writer::Write(Operation& op, const NamespaceRef& ns, const WriteOp& write,
+                     WriteOutcome* outcome) const {
+  const std::uint64_t hash = core_.Hash(write.key);
+  // Notes, in this order: the draft's (the first note of kind record is the new one), then the
+  // record that it replaces; notes of reshapes come behind and go again.
+  const std::uint32_t first_note = op.notes_used();
+  Draft draft;
+  // Also if the caller's `compute` throws.
+  const absl::Cleanup retire_draft = [&] {
+    if (draft.record != nullptr) {
+      op.Disarm();
+      core_.allocator.Retire(op, draft.offset);  // Never published.
+    }
+  };
+  for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
+    Result done = TryWrite(op, ns, write, hash, first_note, &draft, outcome);
+    if (!done.is(Outcome::kAgain)) [[likely]] {
+      return done;
+    }
+  }
+  return CannotBeChanged(ns);
+}
+
+Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& write,
+                        std::uint64_t hash, std::uint32_t first_note, Draft* draft,
+                        WriteOutcome* outcome) const {
+  Position at;
+  COMMY_TRY(Locate(ns, write.key, hash, &at));  // write-1
+  if (at.head.valid() && at.head.record->commit.load(std::memory_order_relaxed) >
+                             versions::kCommitTimeMax) [[unlikely]] {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit,
+                           core_.intents.DecideForPut(at.head.record->commit));
+    COMMY_TRY(ResolveHead(op, ns, at, commit));
+    return Outcome::kAgain;
+  }
+  const bool existed = core_.chains.IsLive(at.head);
+  *outcome = {false, existed, true};
+  const Decision decision = Decide(write, at.head, existed, &outcome->matched);  // write-2
+  // An expired record still counts as a key, and is there to delete, until it is swept.
+  const bool counted = at.head.valid() && !at.head.tombstone();
+  if (decision.kind == Decision::Kind::kKeep ||
+      (decision.kind == Decision::Kind::kDelete && !counted)) {
+    return Outcome::kDone;
+  }
+  if (at.slot == nullptr) {
+    COMMY_TRY(core_.ShapeOf(ns).MakeRoom(op, at, write.key, hash));
+    return Outcome::kAgain;
+  }
+  op.DropNotes(draft->record != nullptr ? draft->notes_end : first_note);
+  COMMY_TRY(PrepareDraft(op, ns, write.key, decision, first_note, draft));
+  const std::uint32_t old_note =
+      op.AddNote(at.head.valid() ? BlockNote(NoteKind::kRecord, at.head.offset) : 0);
+  draft->record->prev.store(at.head.offset, std::memory_order_relaxed);
+  const bool is_put = decision.kind == Decision::Kind::kPut;
+  const int delta = (is_put ? 1 : 0) - (counted ? 1 : 0);
+  Shared64* cell = nullptr;
+  if (delta != 0) {  // write-3
+    COMMY_ASSIGN_OR_RETURN(
+        cell, counters_.Cell(op, *at.root,
+                             delta < 0 ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
+    if (cell == nullptr) [[unlikely]] {
+      return Outcome::kAgain;  // The root was cleared and its memory reclaimed meanwhile.
+    }
+    op.Arm(delta, core_.region.OffsetOf(cell),
+           index::CellSeq(cell->load(std::memory_order_relaxed)));
+  } else {
+    op.Disarm();
+  }
+  if (!core_.publisher.Record(ns, {&at, hash, draft->offset, draft->record, is_put})) {  // write-4
+    return Outcome::kAgain;
+  }
+  if (cell != nullptr) {
+    cell->store(
+        index::PackCell(index::CellValue(cell->load(std::memory_order_relaxed)) + delta, op.seq()),
+        std::memory_order_release);
+  }
+  outcome->changed = true;
+  Finish(op, ns, hash, at, *draft, old_note);  // write-5
+  draft->record = nullptr;                     // Published: no draft any more.
+  return Outcome::kDone;
+}
+
+void Writer::Finish(Operation& op, const NamespaceRef& ns, std::uint64_t hash, const Position& at,
+                    const Draft& draft, std::uint32_t old_note) const {
+  versions::SnapshotTimes times(core_.region);
+  Leftover left = core_.chains.Prune(op, old_note, times, *draft.record, false);
+  const RecordView made = versions::ViewRecord(core_.region, draft.offset);
+  if (left == Leftover::kNothing && draft.from.kind == Decision::Kind::kDelete) {
+    Position now = at;
+    now.word = index::PackSlot(hash, draft.offset);
+    left = RemoveTombstone(op, ns, hash, now, made);
+  }
+  if (left != Leftover::kNothing) {
+    (void)sweeper_.MarkLeft(ns, made.key, left, times.ended());
+  }
+  if (made.record->expiry_ns != 0) [[unlikely]] {
+    (void)expiry_.Schedule(ns, made.key, made.record->expiry_ns);
+  }
+}
+
+Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uint64_t hash,
+                                 Position at, const RecordView& tombstone) const {
+  for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
+    if (tombstone.record->prev.load(std::memory_order_acquire) != 0) {
+      return Leftover::kDirty;
+    }
+    if (at.slot != nullptr &&
+        at.slot->CompareAndSet(at.word, index::kSlotClosed, std::memory_order_seq_cst)) {
+      core_.allocator.Retire(op, tombstone.offset);
+      // Under our pin the record's bytes stay.
+      core_.ShapeOf(ns).AfterClose(op, *at.root, tombstone.key);
+      return Leftover::kNothing;
+    }
+    if (!Locate(ns, tombstone.key, hash, &at).done()) {
+      return Leftover::kNothing;  // The namespace is going, and the tombstone with it.
+    }
+    // Another writer has written the key since: it prunes the tombstone.
+    if (at.slot == nullptr || !at.head.valid() || at.head.offset != tombstone.offset) {
+      return Leftover::kNothing;
+    }
+  }
+  return Leftover::kDirty;
+}
+
+absl::StatusOr<bool> Writer::IsReachable(const NamespaceRef& ns, NoteKind kind,
+                                         std::uint64_t offset) const {
+  bool found = false;
+  COMMY_RETURN_IF_ERROR(roots_.ForEach(
+      ns, [&](std::uint64_t root_offset, index::IndexRoot& root) -> absl::StatusOr<bool> {
+        COMMY_ASSIGN_OR_RETURN(found,
+                               core_.ShapeOf(ns).IsReachable(root, root_offset, kind, offset));
+        return !found;
+      }));
+  return found;
+}
+
+}  // namespace commy::namespaces
