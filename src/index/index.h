@@ -66,7 +66,7 @@
 #include "base/status.h"
 #include "index/changes.h"
 #include "index/index_layout.h"
-#include "process/lane.h"
+#include "process/operation.h"
 #include "process/session.h"
 #include "versions/intents.h"
 #include "versions/record.h"

@@ -20,7 +20,7 @@
 
 #include "alloc/allocator.h"
 #include "namespaces/catalog_node.h"
-#include "process/lane.h"
+#include "process/operation.h"
 
 namespace commy::namespaces {
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "process/lanes.h"
 #include "process/owner.h"
 
 namespace commy::process {
@@ -13,6 +14,21 @@ namespace {
 
 using region::LaneLayout;
 using region::ParticipantSlot;
+
+constexpr std::uint64_t kAttached = 1;
+
+// After a power cut the file may know a lane or a snapshot of an attach that the entry itself does
+// not know, since each page goes to disk by itself. Its generation is not given out again either.
+std::uint64_t NextGeneration(const region::Region& region, std::uint32_t slot) {
+  std::uint64_t last = region.participant(slot).state.load(std::memory_order_acquire) >> 8U;
+  const auto count_in = [&](std::uint64_t owner) {
+    if (owner != 0 && OwnerSlot(owner) == slot) {
+      last = std::max(last, OwnerGeneration(owner));
+    }
+  };
+  ForEachOwner(region, count_in);
+  return last + 1;
+}
 
 // What the participant's lanes say: how many, what they did, and the oldest of their pins.
 void AddLanes(const region::Region& region, ParticipantInfo& info) {
@@ -100,6 +116,60 @@ std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
     all.push_back(std::move(info));
   }
   return all;
+}
+
+// --- This process's own ----------------------------------------------------------------------
+
+Participant::Participant(region::Region& region, std::string name, bool read_only)
+    : region_(region),
+      name_(name.empty() ? region.platform().process_name() : std::move(name)),
+      read_only_(read_only) {}
+
+void Participant::Attach(bool pins_by_store) {
+  ParticipantSlot& words = region_.participant(slot());
+  const std::uint64_t generation = NextGeneration(region_, slot());
+  owner_word_ = PackOwner(slot(), generation);
+  Announce(pins_by_store);
+  words.state.store((generation << 8U) | kAttached, std::memory_order_release);
+}
+
+void Participant::Announce(bool pins_by_store) {
+  ParticipantSlot& words = region_.participant(slot());
+  std::string name = name_;
+  name.resize(sizeof(words.name) - 1);
+  name.push_back('\0');
+  for (std::size_t i = 0; i < std::size(words.name); ++i) {
+    std::uint64_t piece = 0;
+    std::memcpy(&piece, name.data() + i * 8, 8);
+    words.name[i].store(piece, std::memory_order_relaxed);
+  }
+  const auto now = static_cast<std::uint64_t>(region_.platform().WallNs());
+  words.pid.store(region_.platform().process_id(), std::memory_order_relaxed);
+  words.start_wall_ns.store(now, std::memory_order_relaxed);
+  words.heartbeat_wall_ns.store(now, std::memory_order_relaxed);
+  AnnounceFlags(pins_by_store);
+}
+
+void Participant::AnnounceFlags(bool pins_by_store) {
+  const std::uint64_t read_only = read_only_ ? region::kParticipantReadOnly : 0;
+  const std::uint64_t exchanges = pins_by_store ? 0 : region::kParticipantExchanges;
+  region_.participant(slot()).flags.store(read_only | exchanges, std::memory_order_relaxed);
+}
+
+void Participant::Beat() {
+  ParticipantSlot& words = region_.participant(slot());
+  words.heartbeat.store(words.heartbeat.load(std::memory_order_relaxed) + 1,
+                        std::memory_order_release);
+  words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(region_.platform().WallNs()),
+                                std::memory_order_relaxed);
+}
+
+void Participant::Detach() {
+  ParticipantSlot& words = region_.participant(slot());
+  const std::uint64_t state = words.state.load(std::memory_order_acquire);
+  if (PackOwner(slot(), state >> 8U) == owner_word_) {
+    words.state.store(state & ~std::uint64_t{0xff}, std::memory_order_release);
+  }
 }
 
 }  // namespace commy::process

@@ -1,45 +1,10 @@
-#include "process/lane.h"
-
-#include <algorithm>
-#include <bit>
+#include "process/operation.h"
 
 #include "base/check.h"
 #include "base/status.h"
 #include "process/session.h"
 
 namespace commy::process {
-namespace {
-
-constexpr std::uint32_t kViewPinMask = (1U << region::kPinsPerLane) - 2U;  // Not the thread's own.
-
-}  // namespace
-
-int Lane::TakeViewPin(const Lane& pinned) {
-  COMMY_DCHECK(pinned.index_ <= index_);
-  std::uint32_t used = view_pins_.load(std::memory_order_relaxed);
-  while (true) {
-    const std::uint32_t free = ~used & kViewPinMask;
-    if (free == 0) {
-      return -1;
-    }
-    const int pin = std::countr_zero(free);
-    if (view_pins_.compare_exchange_weak(used, used | (1U << static_cast<unsigned>(pin)),
-                                         std::memory_order_acq_rel)) {
-      // The own pin holds the epoch meanwhile, so no fence is needed: it is taken down only
-      // later in program order, and an advancer reads the pins in the opposite order, the own
-      // one first.
-      words_.pins[pin].store(pinned.words_.pins[0].load(std::memory_order_relaxed),
-                             std::memory_order_release);
-      return pin;
-    }
-  }
-}
-
-void Lane::ReleaseViewPin(int pin) {
-  words_.pins[pin].store(0, std::memory_order_release);
-  view_pins_.fetch_and(~(1U << static_cast<unsigned>(pin)), std::memory_order_acq_rel);
-}
-
 Pin::Pin(Lane& lane) : lane_(lane) {
   const std::uint32_t depth = lane.depth_.load(std::memory_order_relaxed);
   Session& session = lane.session_;
@@ -103,7 +68,8 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
   // The count first: Session::Sync tells by it whether the operation that it saw is over.
   words.operations.store(++lane.operations_, std::memory_order_relaxed);
   words.op.store(PackOp({false, 0, kind, seq_}), std::memory_order_release);
-  // Who syncs the store looks at the op word after a barrier; here it is looked whether he began.
+  // A process that syncs the store reads the op word after its barrier. The other half: this
+  // operation looks whether such a sync has begun.
   if (lane.session_.pins_by_store()) [[likely]] {
     base::CompilerFence();
   } else {
