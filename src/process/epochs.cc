@@ -121,7 +121,7 @@ bool Epochs::Move() {
       if (platform_.MonotonicNs() > deadline_ns) {
         return false;
       }
-      std::this_thread::yield();  // Bounded: a stopped participant holds nobody up.
+      std::this_thread::yield();  // Bounded: a stopped participant does not hold this up.
     }
   }
   return true;

@@ -46,9 +46,8 @@ int Lane::TakeViewPin(const Lane& pinned) {
     const int pin = std::countr_zero(free);
     if (view_pins_.compare_exchange_weak(used, used | (1U << static_cast<unsigned>(pin)),
                                          std::memory_order_acq_rel)) {
-      // The own pin holds the epoch meanwhile, so no fence is needed: it is taken down only
-      // later in program order, and an advancer reads the pins in the opposite order, the own
-      // one first.
+      // The thread's own pin holds the epoch meanwhile, so no fence is needed: it is taken down
+      // later in program order, and an advancer reads the own pin first.
       words_.pins[pin].store(pinned.words_.pins[0].load(std::memory_order_relaxed),
                              std::memory_order_release);
       return pin;
@@ -124,7 +123,7 @@ absl::StatusOr<ViewPin> Lanes::TakeViewPin(Lane& lane) {
   lane.CountView();
   absl::StatusOr<ViewPin> taken = FindViewPin(lane);
   if (!taken.ok()) {
-    (void)lane.DropView();  // Its thread is here, and has not ended.
+    (void)lane.DropView();  // The lane's thread is the caller, so it has not ended.
   }
   return taken;
 }
@@ -191,7 +190,7 @@ void Lanes::GiveLaneBack(Lane* lane) {
     return;
   }
   LaneLayout& words = lane->words();
-  lanes_.erase(found);  // The upper floors' share goes first: the next owner may come at once.
+  lanes_.erase(found);  // The upper floors' state goes first: the next owner may come at once.
   words.owner.CompareAndSet(participant_.owner_word(), 0, std::memory_order_seq_cst);
 }
 

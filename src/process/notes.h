@@ -1,7 +1,7 @@
 // Notes: which blocks an operation may leave behind if it dies.
 //
 // A lane notes a block before it allocates it and before it unlinks it, and clears its notes
-// before it unpins. Who recovers a dead lane looks at each noted block: if nothing reachable
+// before it unpins. The recoverer of a dead lane looks at each noted block: if nothing reachable
 // names it, it is retired. A note is one word:
 //
 //   blocks   {kind:6, 0:22, offset in 16-byte units:36}

@@ -11,7 +11,7 @@
 
 namespace commy::process {
 
-// What an operation is, for people and for recovery.
+// The kind of an operation, for people and for recovery.
 enum class OpKind : std::uint8_t {
   kNone = 0,
   kRead = 1,

@@ -12,7 +12,7 @@
 
 namespace commy::process {
 
-// Keeps everything that can be reached from being reused, for the length of a scope. Nests.
+// Keeps every reachable block from reuse for the length of a scope. Nests.
 class Pin {
  public:
   explicit Pin(Lane& lane);
@@ -35,7 +35,7 @@ class Pin {
 // the outer one does, and the inner one may not take notes.
 class Operation {
  public:
-  // `object_bytes` is the offset of what the operation is about, usually a namespace object.
+  // `object_bytes` is the offset of the operation's object, usually a namespace object.
   Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes);
   ~Operation();
   Operation(const Operation&) = delete;
@@ -50,7 +50,7 @@ class Operation {
   [[nodiscard]] Session& session() const { return lane_.session(); }
   [[nodiscard]] region::Region& region() const;
 
-  // What the operation is about, if that was not known when it began.
+  // Sets the operation's object, if that was not known at its begin.
   void SetObject(std::uint64_t object_bytes);
 
   // Adds a note and returns its place. COMMY_CHECKs that there is room.
@@ -65,8 +65,8 @@ class Operation {
   void DropNotes(std::uint32_t place);
   [[nodiscard]] std::uint32_t notes_used() const { return lane_.notes_used_; }
 
-  // Announces the counter change that goes with the CAS that follows: of the cell at
-  // `cell_offset`, which carries `cell_seq` now; the operation's own seq is made to differ.
+  // Announces the counter change that goes with the next CAS: of the cell at `cell_offset`, which
+  // carries `cell_seq` now. Makes the operation's own seq differ from that.
   void Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq);
   void Disarm();
   [[nodiscard]] std::uint64_t seq() const { return seq_; }

@@ -30,7 +30,7 @@ std::uint64_t NextGeneration(const region::Region& region, std::uint32_t slot) {
   return last + 1;
 }
 
-// What the participant's lanes say: how many, what they did, and the oldest of their pins.
+// Adds what the participant's lanes tell: their number, their operations, their oldest pin.
 void AddLanes(const region::Region& region, ParticipantInfo& info) {
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     const LaneLayout& lane = region.lane(i);
@@ -61,9 +61,9 @@ void ForEachOwner(const region::Region& region, absl::FunctionRef<void(std::uint
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     use_word(region.lane(i).owner);
   }
-  const std::uint64_t ready = std::min<std::uint64_t>(
-      region.header().snapshots_ready.load(std::memory_order_seq_cst),
-      region.geometry().snapshot_count);  // What the file says is not trusted.
+  const std::uint64_t ready =
+      std::min<std::uint64_t>(region.header().snapshots_ready.load(std::memory_order_seq_cst),
+                              region.geometry().snapshot_count);  // The file is not trusted.
   for (std::uint32_t i = 0; i < ready; ++i) {
     use_word(region.snapshot(i).owner);
   }
@@ -74,7 +74,7 @@ std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
   std::vector<ParticipantInfo> all;
   const auto stale_after = static_cast<std::int64_t>(region.geometry().stale_after_ns);
   const region::RegionHeader& header = region.header();
-  // In this order: a move in between makes the pins look younger than they are, never older.
+  // In this order, a move in between makes the pins look younger than they are, never older.
   const std::uint64_t epoch = header.epoch.load(std::memory_order_acquire);
   const auto moved_ns =
       static_cast<std::int64_t>(header.epoch_moved_ns.load(std::memory_order_acquire));
@@ -109,7 +109,7 @@ std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
     }
     info.owner = PackOwner(slot, state >> 8U);
     AddLanes(region, info);
-    // The epoch last moved while a pin of before was already there.
+    // The epoch last moved while this pin was already there.
     if (info.oldest_pin_epoch != 0 && info.oldest_pin_epoch < epoch) {
       info.pinned_for_ns = std::max<std::int64_t>(0, clock.NowNs() - moved_ns);
     }

@@ -31,9 +31,9 @@ struct ParticipantInfo {
   std::uint64_t operations = 0;        // Of the lanes that it holds now.
   OpKind doing = OpKind::kNone;        // Of the lane with the oldest pin.
   std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
-  // For how long that pin has kept the epoch from moving, at least; 0: it does not.
+  // That pin has kept the epoch from moving for at least this long; 0: it does not.
   std::int64_t pinned_for_ns = 0;
-  std::uint64_t owner = 0;  // What its lanes and snapshots name.
+  std::uint64_t owner = 0;  // The owner word of its lanes and snapshots.
 };
 
 // Calls `use` for each owner that a lane or a snapshot entry names. After a power cut the file may
