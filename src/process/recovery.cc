@@ -114,20 +114,20 @@ absl::Status Recovery::RecoverLane(std::uint32_t index) {
     return own.status();
   }
   for (const auto& step : hooks_.recover_lane) {
-    COMMY_RETURN_IF_ERROR(step(own, dead));  // R1, R2
+    COMMY_RETURN_IF_ERROR(step(own, dead));  // recover-1, recover-2
   }
   // Disarmed first: the next recoverer must not take another note for the armed one.
   const OpWord op = UnpackOp(dead.op.load(std::memory_order_relaxed));
   dead.op.store(PackOp({false, 0, op.kind, op.seq}), std::memory_order_seq_cst);
-  for (region::Shared64& note : dead.notes) {  // R3
+  for (region::Shared64& note : dead.notes) {  // recover-3
     note.store(0, std::memory_order_release);
   }
   dead.op.store(PackOp({false, 0, OpKind::kNone, op.seq}), std::memory_order_release);
   dead.op_object.store(0, std::memory_order_release);
-  for (region::Shared64& pin : dead.pins) {  // R4
+  for (region::Shared64& pin : dead.pins) {  // recover-4
     pin.store(0, std::memory_order_release);
   }
-  dead.owner.CompareAndSet(owner, 0, std::memory_order_acq_rel);  // R5
+  dead.owner.CompareAndSet(owner, 0, std::memory_order_acq_rel);  // recover-5
   return absl::OkStatus();
 }
 

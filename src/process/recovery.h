@@ -2,13 +2,15 @@
 //
 // RECOVERY  The process that acquires the lock byte of a dead participant's entry recovers it, lane
 //           by lane, under a pin of its own (for each lane, in this order):
-//             R1  finish what the lane posted or began       (steps of the upper floors)
-//             R2  retire every noted block that nothing reachable names, settle the counter
-//             R3  clear the notes   R4  clear the pins   R5  free the lane
-//           It then releases the participant's snapshots, and last frees the entry. Until R4 the
-//           dead lane's pin keeps every block that it noted from being reused, which makes a late
-//           retire impossible. Every step may be repeated: if a recoverer dies, another finds the
-//           byte free again.
+//             recover-1  finish what the lane posted or began       (steps of the upper floors)
+//             recover-2  retire every noted block that nothing reachable names, settle the counter
+//             recover-3  disarm the op word, clear the notes
+//             recover-4  clear the pins
+//             recover-5  free the lane
+//           It then releases the participant's snapshots, and last frees the entry. Until
+//           recover-4 the dead lane's pin keeps every block that it noted from reuse, which makes
+//           a late retire impossible. Every step may be repeated: if a recoverer dies, another
+//           finds the byte free again.
 // WHO       Processes that open the store, heartbeat threads, and callers that are held up (no
 //           memory, no lane). Nobody waits for it.
 #pragma once
@@ -33,7 +35,7 @@ using OwnerPredicate = absl::FunctionRef<bool(std::uint64_t owner)>;
 
 // What an upper floor adds to recovery and to the heartbeat.
 struct Hooks {
-  // R1 and R2 for one dead lane, in the order in which they are added.
+  // recover-1 and recover-2 for one dead lane, in the order in which they are added.
   std::vector<std::function<absl::Status(Operation& own, region::LaneLayout& dead)>> recover_lane;
   // Gives back what owners hold in tables of the file that an upper floor keeps: those of a dead
   // participant, or this session's own when it ends. May be called again for the same ones.

@@ -6,32 +6,32 @@
 //           clock_boot, which names the boot, and clock_seal, which holds for these two alone
 // OWN       In a process, store time is the clock since boot plus a number, its base. So changes of
 //           the wall clock do not affect it.
-// START     S1  the words are of this boot, and its seal fits: base := clock_base_ns. This is the
-//               time of all processes that have had the store open since the machine was started.
-//               Settled. Is wall + skew another time? Then the wall clock was set:
-//               skew := own time - wall
-//           S2  else now := the later of wall + skew and seen, base := now - clock since boot,
-//               which is published. Settled, if the words are of another boot: no process of that
-//               boot is left to know better
-//           S3  the system names no boot: as S2, but nothing is published or settled
-// BEAT      B1  has the wall clock moved against the clock since boot since the last beat? Then it
-//               was set: skew := own time - wall. All processes that notice store the same, within
-//               some microseconds.
-//           B2  unsettled: are the words of this boot now? Take clock_base_ns. Else, is wall + skew
-//               different from the own time? If this is the second beat and skew is what it was at
-//               the start, then `seen` was later, and no other process corrects the skew:
-//               skew := own time - wall. Otherwise another process has corrected it, and this one
-//               started between the setting of the clock and that correction: take wall + skew as
-//               the own time.
-//           B3  settled: take clock_base_ns, if it fits, else publish the own base. Is wall + skew
-//               off by a little? Then small steps have added up: take it as the own time, and
-//               publish that. By much: skew := own time - wall
-//           B4  settled: raise seen to the own time
+// START     clock-1  the words are of this boot, and its seal fits: base := clock_base_ns. This is
+//                    the time of all processes that have had the store open since the machine was
+//                    started. Settled. Is wall + skew another time? Then the wall clock was set:
+//                    skew := own time - wall
+//           clock-2  else now := the later of wall + skew and seen, base := now - clock since boot,
+//                    which is published. Settled, if the words are of another boot: no process of
+//                    that boot is left to know better
+//           clock-3  the system names no boot: as clock-2, but nothing is published or settled
+// BEAT      clock-4  has the wall clock moved against the clock since boot since the last beat?
+//                    Then it was set: skew := own time - wall. All processes that notice store the
+//                    same, within some microseconds.
+//           clock-5  unsettled: are the words of this boot now? Take clock_base_ns. Else, is wall +
+//                    skew different from the own time? If this is the second beat and skew is what
+//                    it was at the start, then `seen` was later, and no other process corrects the
+//                    skew: skew := own time - wall. Otherwise another process has corrected it, and
+//                    this one started between the setting of the clock and that correction: take
+//                    wall + skew as the own time.
+//           clock-6  settled: take clock_base_ns, if it fits, else publish the own base. Is wall +
+//                    skew off by a little? Then small steps have added up: take it as the own time,
+//                    and publish that. By much: skew := own time - wall
+//           clock-7  settled: raise seen to the own time
 // PUBLISH   seal := 0, base, boot, seal. Several processes at once may leave a seal that does not
 //           fit: then the next beat publishes again.
 // SETTLED   as above, or from the second beat on. Before that no process sweeps by it, so that
-//           nothing is deleted for a time that B2 corrects.
-// DEATH     at any step: the next beat of another process does it.
+//           nothing is deleted for a time that clock-5 corrects.
+// DEATH     at any step: the next beat of any process does it.
 // WHY       docs/decisions/0011-expiry.md
 #pragma once
 
@@ -75,13 +75,13 @@ class StoreClock {
   [[nodiscard]] std::int64_t Skew() const;
   void SetSkew(std::int64_t skew_ns);
   void RaiseSeen();
-  // S1 to S3.
+  // clock-1 to clock-3.
   [[nodiscard]] bool IsBootKnown() const { return boot_name_ != 0; }
   [[nodiscard]] std::uint64_t SealOf(std::int64_t base_ns) const;
   // The base that was published in this boot, if its seal fits.
   [[nodiscard]] std::optional<std::int64_t> PublishedBase() const;
   void Publish();
-  // B2, and B3.
+  // clock-5, and clock-6.
   void BeatUnsettled(const Reading& now, bool was_set);
   void BeatSettled(const Reading& now, bool was_set);
 
