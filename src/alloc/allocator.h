@@ -28,7 +28,7 @@
 #include "alloc/room.h"
 #include "alloc/size_classes.h"
 #include "alloc/span_word.h"
-#include "process/lane.h"
+#include "process/operation.h"
 #include "process/session.h"
 
 namespace commy::alloc {

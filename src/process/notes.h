@@ -1,7 +1,7 @@
 // Notes: which blocks an operation may leave behind if it dies.
 //
 // A lane notes a block before it allocates it and before it unlinks it, and clears its notes
-// before it unpins. Who recovers a dead lane looks at each noted block: if nothing reachable
+// before it unpins. The recoverer of a dead lane looks at each noted block: if nothing reachable
 // names it, it is retired. A note is one word:
 //
 //   blocks   {kind:6, 0:22, offset in 16-byte units:36}
@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "base/check.h"
 #include "region/layout.h"
 
 namespace commy::process {
@@ -50,6 +51,8 @@ constexpr std::uint64_t BlockNote(NoteKind kind, std::uint64_t offset_bytes) {
 }
 
 constexpr std::uint64_t RunNote(NoteKind kind, std::uint64_t first_span, std::uint64_t span_count) {
+  COMMY_DCHECK(first_span <= 0xffffffU);
+  COMMY_DCHECK(span_count <= 0xffffffU);
   return (static_cast<std::uint64_t>(kind) << 58U) | (span_count << 24U) | first_span;
 }
 

@@ -1,6 +1,7 @@
-// Owner words: which participant, in which of its slot's lives, holds a lane or a snapshot.
+// Owner words: which participant holds a lane or a snapshot. The generation tells apart the
+// participants that one entry has had.
 //
-//   {generation:48, slot + 1:16}; 0: nobody
+//   {generation:48, slot + 1:16}; 0: no owner
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,8 @@
-// Who is attached, for people.
+// The participants of a store: this process's own entry, and a list of all for people.
+//
+// LIVENESS  A participant is live while its heartbeat moves, as seen on the watcher's own clock;
+//           stalled when it has been silent for stale_after and the lock byte of its entry is held;
+//           dead when the byte is free. A takeover needs the kernel's word on the byte.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +11,7 @@
 
 #include "absl/functional/function_ref.h"
 
-#include "process/lane.h"
+#include "process/op_word.h"
 #include "process/store_clock.h"
 #include "region/region.h"
 
@@ -27,17 +31,47 @@ struct ParticipantInfo {
   std::uint64_t operations = 0;        // Of the lanes that it holds now.
   OpKind doing = OpKind::kNone;        // Of the lane with the oldest pin.
   std::uint64_t oldest_pin_epoch = 0;  // 0: nothing pinned.
-  // For how long that pin has kept the epoch from moving, at least; 0: it does not.
+  // That pin has kept the epoch from moving for at least this long; 0: it does not.
   std::int64_t pinned_for_ns = 0;
-  std::uint64_t owner = 0;  // What its lanes and snapshots name.
+  std::uint64_t owner = 0;  // The owner word of its lanes and snapshots.
 };
 
 // Calls `use` for each owner that a lane or a snapshot entry names. After a power cut the file may
 // know one of an attach that the participant's entry itself does not know.
 void ForEachOwner(const region::Region& region, absl::FunctionRef<void(std::uint64_t owner)> use);
 
-// Every participant. Needs no slot and no lane of its own.
+// Every participant. Needs no entry and no lane of its own.
 std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
                                               const StoreClock& clock);
+
+// This process's own entry, whose lock byte the region holds.
+class Participant {
+ public:
+  // `name` empty: the platform's.
+  Participant(region::Region& region, std::string name, bool read_only);
+  Participant(const Participant&) = delete;
+  Participant& operator=(const Participant&) = delete;
+
+  [[nodiscard]] std::uint32_t slot() const { return region_.slot_index(); }
+  // {generation:48, slot + 1:16}; 0 before Attach().
+  [[nodiscard]] std::uint64_t owner_word() const { return owner_word_; }
+  [[nodiscard]] bool read_only() const { return read_only_; }
+
+  // Announces the participant under the entry's next generation. Called once.
+  void Attach(bool pins_by_store);
+  void AnnounceFlags(bool pins_by_store);
+  // One thread at a time.
+  void Beat();
+  // Frees the entry.
+  void Detach();
+
+ private:
+  void Announce(bool pins_by_store);
+
+  region::Region& region_;
+  const std::string name_;
+  const bool read_only_;
+  std::uint64_t owner_word_ = 0;
+};
 
 }  // namespace commy::process

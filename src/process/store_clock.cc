@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace commy::process {
@@ -13,17 +14,17 @@ using base::Shared64;
 
 namespace {
 
-// What the two clocks may differ by without anybody having set one: the wall clock is slewed as the
-// other is, so this is what lies between two looks at them.
+// The two clocks may differ by this much though neither was set: the wall clock is slewed as the
+// other is, so the difference is the time between two readings.
 constexpr std::int64_t kStepNs = 20'000'000;
-// What small steps can add up to until a beat sees it.
+// The sum that small steps can reach until a beat sees it.
 constexpr std::int64_t kSmallStepsNs = 2 * kStepNs;
 constexpr std::int64_t kSecondNs = 1'000'000'000;
 constexpr std::int64_t kReadNs = 1'000'000;
 constexpr int kReadAttempts = 8;
 
-// What the header says, which may be anything in a damaged file; implausible: 0. A store time later
-// than this would be 130 years away.
+// Bounds for words of the header, which may hold anything in a damaged file; implausible: 0. A
+// store time later than this would be 130 years away.
 constexpr std::int64_t kPlausibleMaxNs = 6'000'000'000'000'000'000;
 constexpr std::int64_t kSkewMaxNs = 2'000'000'000'000'000'000;
 
@@ -40,7 +41,7 @@ StoreClock::Reading StoreClock::Read() const {
     reading.boot_ns = platform_.BootNs();
     reading.wall_ns = platform_.WallNs();
     if (platform_.BootNs() - reading.boot_ns < kReadNs) {
-      break;  // Else it lost the processor between the two.
+      break;  // Else the thread lost its processor between the two.
     }
   }
   return reading;
@@ -58,6 +59,7 @@ void StoreClock::SetSkew(std::int64_t skew_ns) {
 }
 
 void StoreClock::RaiseSeen() {
+  COMMY_DCHECK(settled());  // clock-7
   const std::int64_t now = NowNs();
   while (!read_only_) {
     Shared64& seen = region_.header().clock_seen_ns;
@@ -106,7 +108,7 @@ StoreClock::StoreClock(region::Region& region, platform::Platform& platform, boo
   skew_at_start_ns_ = Skew();
   const std::int64_t seen = ReadWord(region_.header().clock_seen_ns, 0, kPlausibleMaxNs);
   const std::optional<std::int64_t> published = PublishedBase();
-  // A boot that was named twice, or a damaged `seen`: then it is not known what is right.
+  // If not, a boot id was used twice or `seen` is damaged, and the right time is unknown.
   if (published.has_value() && now.boot_ns + *published >= seen - kSecondNs) {
     base_ns_.store(*published, std::memory_order_relaxed);
     settled_.store(true, std::memory_order_relaxed);
@@ -137,6 +139,8 @@ void StoreClock::Beat() {
 }
 
 void StoreClock::BeatUnsettled(const Reading& now, bool was_set) {
+  COMMY_DCHECK(!settled());
+  COMMY_DCHECK(beats_ < 2);  // clock-5: the second beat settles.
   const std::int64_t base = base_ns_.load(std::memory_order_relaxed);
   if (const auto published = PublishedBase(); published.value_or(base) != base) {
     base_ns_.store(*published, std::memory_order_relaxed);
@@ -145,11 +149,11 @@ void StoreClock::BeatUnsettled(const Reading& now, bool was_set) {
   }
   const std::int64_t own = now.boot_ns + base;
   const std::int64_t skew = Skew();
-  const bool nobody_else = beats_ == 1 && skew == skew_at_start_ns_;
+  const bool is_alone = beats_ == 1 && skew == skew_at_start_ns_;
   if (was_set) {
     SetSkew(own - now.wall_ns);
   } else if (std::abs(own - now.wall_ns - skew) > kStepNs) {
-    if (nobody_else) {
+    if (is_alone) {
       SetSkew(own - now.wall_ns);
     } else if (beats_ != 0) {
       base_ns_.store(now.wall_ns + skew - now.boot_ns, std::memory_order_relaxed);

@@ -1,34 +1,37 @@
-// The time that expiry goes by: runs on through a change of the wall clock, a suspend and a reboot,
-// and is the same, but for moments, for all who have the store open.
+// The time that expiry goes by. It continues through a change of the wall clock, a suspend and a
+// reboot. Except for moments, it is the same for all processes that have the store open.
 //
-// WORDS     header: clock_skew_ns, store time less wall clock; clock_seen_ns, a store time that was;
-//           only grows; clock_base_ns, store time less clock since boot, with clock_boot, which names
-//           the boot, and clock_seal, which holds for these two alone
-// OWN       In a process, store time is the clock since boot plus a number, its base: it runs on
-//           whatever happens to the wall clock.
-// START     S1  the words are of this boot, and its seal fits: base := clock_base_ns. This is the time
-//               of all who have had the store open since the machine was started. Settled. Is
-//               wall + skew another time? Then the wall clock was set: skew := own time - wall
-//           S2  else now := the later of wall + skew and seen, base := now - clock since boot, which is
-//               published. Settled, if they are of another boot: nobody is left from then who knows
-//               better
-//           S3  the system names no boot: as S2, but nothing is published or settled
-// BEAT      B1  has the wall clock moved against the clock since boot since the last beat? Then it was
-//               set: skew := own time - wall. All who notice say the same, but for some microseconds.
-//           B2  unsettled: are the words of this boot by now? Take clock_base_ns. Else, is wall + skew
-//               not one's own time? At the second beat, if skew is what it was at the start: what had
-//               been seen was later, and nobody puts it right: skew := own time - wall. Otherwise
-//               somebody has, and this process started between the setting of the clock and his beat:
-//               take wall + skew as one's own time.
-//           B3  settled: take clock_base_ns, if it fits, else publish one's own. Is wall + skew off by
-//               a little? Then small steps have added up: take it as one's own time, and publish that.
-//               By much: skew := own time - wall
-//           B4  settled: raise seen to one's own time
-// PUBLISH   seal := 0, base, boot, seal. Several at once may leave a seal that does not fit: then the
-//           next beat publishes again.
-// SETTLED   or from the second beat on; before that nobody sweeps by it, so that nothing is deleted for
-//           a time that B2 puts right.
-// DEATH     at any step: the next who beats does it.
+// WORDS     header: clock_skew_ns, store time less wall clock; clock_seen_ns, a store time that has
+//           passed, which only grows; clock_base_ns, store time less clock since boot, with
+//           clock_boot, which names the boot, and clock_seal, which holds for these two alone
+// OWN       In a process, store time is the clock since boot plus a number, its base. So changes of
+//           the wall clock do not affect it.
+// START     clock-1  the words are of this boot, and its seal fits: base := clock_base_ns. This is
+//                    the time of all processes that have had the store open since the machine was
+//                    started. Settled. Is wall + skew another time? Then the wall clock was set:
+//                    skew := own time - wall
+//           clock-2  else now := the later of wall + skew and seen, base := now - clock since boot,
+//                    which is published. Settled, if the words are of another boot: no process of
+//                    that boot is left to know better
+//           clock-3  the system names no boot: as clock-2, but nothing is published or settled
+// BEAT      clock-4  has the wall clock moved against the clock since boot since the last beat?
+//                    Then it was set: skew := own time - wall. All processes that notice store the
+//                    same, within some microseconds.
+//           clock-5  unsettled: are the words of this boot now? Take clock_base_ns. Else, is wall +
+//                    skew different from the own time? If this is the second beat and skew is what
+//                    it was at the start, then `seen` was later, and no other process corrects the
+//                    skew: skew := own time - wall. Otherwise another process has corrected it, and
+//                    this one started between the setting of the clock and that correction: take
+//                    wall + skew as the own time.
+//           clock-6  settled: take clock_base_ns, if it fits, else publish the own base. Is wall +
+//                    skew off by a little? Then small steps have added up: take it as the own time,
+//                    and publish that. By much: skew := own time - wall
+//           clock-7  settled: raise seen to the own time
+// PUBLISH   seal := 0, base, boot, seal. Several processes at once may leave a seal that does not
+//           fit: then the next beat publishes again.
+// SETTLED   as above, or from the second beat on. Before that no process sweeps by it, so that
+//           nothing is deleted for a time that clock-5 corrects.
+// DEATH     at any step: the next beat of any process does it.
 // WHY       docs/decisions/0011-expiry.md
 #pragma once
 
@@ -49,11 +52,11 @@ class StoreClock {
   StoreClock& operator=(const StoreClock&) = delete;
 
   // Nanoseconds since 1970, if the wall clock was never set while the store was in use. Any thread.
-  // Cost: a look at the clock.
+  // Cost: one reading of the clock.
   [[nodiscard]] std::int64_t NowNs() const {
     return platform_.BootNs() + base_ns_.load(std::memory_order_relaxed);
   }
-  // What the wall clock shows, or showed, at a store time.
+  // The time that the wall clock shows, or showed, at a store time.
   [[nodiscard]] std::int64_t ToWallNs(std::int64_t store_ns) const {
     return store_ns - NowNs() + platform_.WallNs();
   }
@@ -72,13 +75,13 @@ class StoreClock {
   [[nodiscard]] std::int64_t Skew() const;
   void SetSkew(std::int64_t skew_ns);
   void RaiseSeen();
-  // S1 to S3.
+  // clock-1 to clock-3.
   [[nodiscard]] bool IsBootKnown() const { return boot_name_ != 0; }
   [[nodiscard]] std::uint64_t SealOf(std::int64_t base_ns) const;
-  // What was published in this boot, if it fits.
+  // The base that was published in this boot, if its seal fits.
   [[nodiscard]] std::optional<std::int64_t> PublishedBase() const;
   void Publish();
-  // B2, and B3.
+  // clock-5, and clock-6.
   void BeatUnsettled(const Reading& now, bool was_set);
   void BeatSettled(const Reading& now, bool was_set);
 

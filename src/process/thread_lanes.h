@@ -1,9 +1,10 @@
-// The lanes that the calling thread has, one a session, and their return when it ends.
+// The lanes that the calling thread has, one per session, and their return when it ends.
 //
-// They are kept by a pthread key, not by a thread_local with a destructor: keys are destroyed after
-// all thread_locals, so an older thread_local's destructor may still use the store; and again, some
-// times, if a later destructor of a key has used it once more. The main thread keeps its lanes while
-// static objects and atexit() handlers use the store; the end of the session gives them back.
+// They are kept by a pthread key, not by a thread_local with a destructor. Keys are destroyed after
+// all thread_locals, so the destructor of an older thread_local may still use the store. If the
+// destructor of a later key uses it once more, the key is destroyed again, a few times at most. The
+// main thread keeps its lanes while static objects and atexit() handlers use the store; the end of
+// the session gives them back.
 #pragma once
 
 #include <cstdint>

@@ -182,7 +182,7 @@ inline constexpr std::size_t kNotesPerLane = 64;
 //
 //   0x000    8  owner        {participant generation:48, participant slot + 1:16}; 0: idle
 //   0x040  128  pins         epoch of a pin, 0 none; [0] is the thread's own, others are views'
-//   0x0c0    8  op           {armed:1, delta:2, kind:5, 0:32, seq:24}, see process/lane.h
+//   0x0c0    8  op           {armed:1, delta:2, kind:5, 0:32, seq:24}, see process/op_word.h
 //   0x0c8    8  op_object    offset of the namespace object that the operation is about
 //   0x0d0    8  operations   operations begun, for people
 //   0x0d8    8  op_counter   offset of the counter cell that an armed op changes

@@ -7,11 +7,10 @@
 //                  P6 arm {seq, delta}   P7 CAS head h -> n; lost: drop note[1], on with P1
 //                  P8 settle n   P9 cell = {value + delta, seq}   P10 retire h
 //                  P11 notes = 0, last to first; op = none   P12 unpin
-//          recover R1 n = first note; if reachable: settle n; if armed and n.commit != 0 and
-//                  cell.seq != op.seq: cell = {value + delta, seq}
-//                  R2 each note that head does not name: CAS used -> retired   R3 disarm; notes =
-//                  0, first to last; op = none   R4 pin = 0   R5 free the lane: its next owner
-//                  goes on
+//          recover recover-2 n = first note; if reachable: settle n; if armed and n.commit != 0
+//                  and cell.seq != op.seq: cell = {value + delta, seq}; then each note that head
+//                  does not name: CAS used -> retired   recover-3 disarm; notes = 0, first to last;
+//                  op = none   recover-4 pin = 0   recover-5 free the lane: its next owner goes on
 // HOLDS    I1 the block that head names is used   I2 no block is given out that a live, pinned
 //          process holds, and the publisher of a block owns it   I3 when all is quiet only the
 //          block named by head is used   I4 when all is quiet the cells add up to the present keys
@@ -484,20 +483,20 @@ class RecoveryModel {
         me.pc = kRecReach;
         return;
       case kRecReach:
-        move->what = "looks whether the first noted record is reachable (R1)";
+        move->what = "looks whether the first noted record is reachable (recover-2)";
         me.pc = made == 0 ? kRecTest : (s.head == made ? kRecSettle : kRecCount);
         return;
       case kRecSettle:
-        move->what = "settles it (R1)";
+        move->what = "settles it (recover-2)";
         t.record[made].commit = 1;
         me.pc = kRecCount;
         return;
       case kRecCount:
-        move->what = "looks whether it is to be counted (R1)";
+        move->what = "looks whether it is to be counted (recover-2)";
         me.pc = lane.armed != 0 && s.record[made].commit != 0 ? kRecCell : kRecTest;
         return;
       case kRecCell:
-        move->what = "counts it, if the cell does not carry its seq (R1)";
+        move->what = "counts it, if the cell does not carry its seq (recover-2)";
         if (options_.no_seq_check || lane.cell_seq != lane.seq) {
           lane.value = static_cast<U8>(lane.value + lane.delta);
           lane.cell_seq = lane.seq;
@@ -505,7 +504,7 @@ class RecoveryModel {
         me.pc = kRecTest;
         return;
       case kRecTest: {
-        move->what = "looks whether a noted block is reachable (R2)";
+        move->what = "looks whether a noted block is reachable (recover-2)";
         const U8 noted = lane.note[me.at];
         if (noted != 0 && (options_.no_reach_test || s.head != noted)) {
           me.pc = kRecRetire;
@@ -515,7 +514,7 @@ class RecoveryModel {
         return;
       }
       case kRecRetire:
-        move->what = "retires it, if it is used (R2)";
+        move->what = "retires it, if it is used (recover-2)";
         RetireRecord(t, lane.note[me.at]);
         NextNote(me);
         return;
@@ -539,33 +538,33 @@ class RecoveryModel {
     Lane& lane = t.lane[kMortal];
     switch (me.pc) {
       case kRecDisarm:
-        move->what = "disarms the dead lane (R3)";
+        move->what = "disarms the dead lane (recover-3)";
         lane.armed = lane.delta = 0;
         me.pc = kRecNote0;
         return;
       case kRecNote0:
-        move->what = "clears note 0 of the dead lane (R3)";
+        move->what = "clears note 0 of the dead lane (recover-3)";
         lane.note[0] = 0;
         me.pc = kRecNote1;
         return;
       case kRecNote1:
-        move->what = "clears note 1 of the dead lane (R3)";
+        move->what = "clears note 1 of the dead lane (recover-3)";
         lane.note[1] = 0;
         me.pc = kRecEnd;
         return;
       case kRecEnd:
-        move->what = "clears the dead lane's op word (R3)";
+        move->what = "clears the dead lane's op word (recover-3)";
         lane.armed = lane.delta = 0;
         me.pc = kRecUnpin;
         return;
       case kRecUnpin:
-        move->what = "clears the dead lane's pin (R4)";
+        move->what = "clears the dead lane's pin (recover-4)";
         lane.pinned = 0;
         move->wrong = CollectAll(t);
         me.pc = kRecFree;
         return;
       default:
-        move->what = "frees the lane (R5) and unpins itself";
+        move->what = "frees the lane (recover-5) and unpins itself";
         t.dead = 0;
         t.pinned[r] = 0;
         t.pinned[0] = 0;

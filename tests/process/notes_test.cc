@@ -3,7 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "process/lane.h"
+#include "process/lanes.h"
+#include "process/op_word.h"
 #include "process/owner.h"
 
 namespace commy::process {

@@ -1,6 +1,6 @@
 // Sessions: lanes that are claimed and given back, views, the epoch, recovery of the dead, closing.
 // Two sessions on one file, in one process; a dead one is made by abandoning it, or by words in a
-// slot that nobody holds.
+// participant entry whose lock byte is free.
 #include "process/session.h"
 
 #include <atomic>
@@ -55,7 +55,7 @@ class SessionTest : public testing::Test {
   static LaneLayout& LaneOf(Session& session, std::uint32_t index) {
     return session.region().lane(index);
   }
-  // Makes lane `index` that of an operation of a dead participant in `slot`, which nobody holds.
+  // Makes lane `index` that of an operation of a dead participant, whose entry is `slot`.
   void LeaveDeadLane(std::uint32_t slot, std::uint32_t index) {
     region::ParticipantSlot& words = session_->region().participant(slot);
     words.state.store((kDeadGeneration << 8U) | 1U, std::memory_order_release);
@@ -109,7 +109,7 @@ TEST_F(SessionTest, TwoSessionsOfOneThreadHaveDifferentLanes) {
 }
 
 TEST_F(SessionTest, WithAllLanesTakenThreadsAreRefusedAndRecoveryStillGetsALane) {
-  // The lanes belong to the other session, which lives. Written directly, to need no threads.
+  // The lanes belong to the other session, which is live. Written directly, to need no threads.
   const std::shared_ptr<Session> other = MustOpen();
   ASSERT_TRUE(session_->region().GrowLanes(kLanes).ok());
   for (std::uint32_t i = 0; i < kOrdinaryLanes; ++i) {
@@ -176,7 +176,7 @@ TEST_F(SessionTest, AViewKeepsTheLaneOfAnEndedThreadUntilAnotherThreadReleasesIt
   EXPECT_TRUE(IsIdle(words));
 }
 
-TEST_F(SessionTest, MoreViewsThanALaneHasPinsTakeFurtherLanesAndGiveThemBack) {
+TEST_F(SessionTest, ViewsBeyondOneLanesPinsTakeFurtherLanesAndGiveThemBack) {
   Lane* const lane = *session_->ThisLane();
   std::vector<Session::ViewPin> views;
   {
@@ -284,7 +284,7 @@ TEST_F(SessionTest, TheEpochMovesOnceBesideAPinAndThenWaitsForItsRelease) {
       int blocker = -1;
       EXPECT_FALSE(session_->TryAdvanceEpoch(&blocker));
       EXPECT_EQ(blocker, static_cast<int>(pin.lane().index()));
-      EXPECT_FALSE(session_->PushEpoch()) << "the owner of the pin lives";
+      EXPECT_FALSE(session_->PushEpoch()) << "the owner of the pin is live";
     }
     EXPECT_EQ(Epoch(), before + 1);
     EXPECT_FALSE(session_->MoveEpochs());
@@ -300,7 +300,7 @@ TEST_F(SessionTest, APinOfThePreviousEpochThatTheBarrierMakesVisibleHoldsTheEpoc
   LaneLayout& reader = (*other->ThisLane())->words();
   ASSERT_TRUE(session_->TryAdvanceEpoch());
   const std::uint64_t before = Epoch();
-  // Until the barrier, the pin is in its processor's store buffer. It is of a former epoch.
+  // Until the barrier, the pin is in its processor's store buffer. It has a former epoch.
   platform_.Set([&](auto& faults) {
     faults.in_global_barrier = [&] {
       reader.pins[0].store(PinWord(before - 1), std::memory_order_release);
@@ -344,7 +344,7 @@ TEST_F(SessionTest, AProcessWithoutBarriersNeverMovesTheEpoch) {
 
 // --- Recovery --------------------------------------------------------------------------------
 
-TEST_F(SessionTest, RecoveringADeadSlotMayBeRepeatedAtAnyStep) {
+TEST_F(SessionTest, RecoveryOfADeadParticipantMayBeRepeatedAfterAFailedStep) {
   std::uint64_t seen_pins = 0;
   int calls = 0;
   absl::Status answer = absl::DataLossError("not yet");
@@ -359,7 +359,7 @@ TEST_F(SessionTest, RecoveringADeadSlotMayBeRepeatedAtAnyStep) {
   });
   const std::shared_ptr<Session> recoverer = MustOpen(hooks);
   LeaveDeadLane(5, 9);
-  // A step that fails leaves everything for the next recovery: slot, owner, notes and pins.
+  // A step that fails leaves everything for the next recovery: entry, owner, notes and pins.
   EXPECT_TRUE(absl::IsDataLoss(recoverer->RecoverDead()));
   EXPECT_NE(seen_pins, 0U) << "the lane was unpinned before it was recovered";
   EXPECT_EQ(SlotState(5), 1U);
@@ -387,7 +387,7 @@ TEST_F(SessionTest, ADeadLaneOutsideAnyOperationIsUnpinnedWithoutARecoverersLane
   EXPECT_EQ(SlotState(5), 0U);
 }
 
-TEST_F(SessionTest, ADeadLaneWhoseSlotIsFreeIsRecovered) {
+TEST_F(SessionTest, ADeadLaneOfAFreeParticipantEntryIsRecovered) {
   LeaveDeadLane(5, 9);
   session_->region().participant(5).state.store(kDeadGeneration << 8U, std::memory_order_release);
   EXPECT_TRUE(session_->RecoverDead().ok());
@@ -414,13 +414,13 @@ TEST_F(SessionTest, SyncDoesNotWaitForALaneWithoutAnOwner) {
   EXPECT_TRUE(session_->Sync().ok());
 }
 
-TEST_F(SessionTest, ALaneOfALaterGenerationThanItsSlotIsRecovered) {
+TEST_F(SessionTest, ALaneOfALaterGenerationThanItsEntryIsRecovered) {
   (void)*session_->ThisLane();
   const std::uint32_t slot = OwnerSlot(MustOpen()->owner_word());  // Free again after this line.
   const std::uint64_t state =
       session_->region().participant(slot).state.load(std::memory_order_acquire);
   LeaveDeadLane(slot, 5);
-  // A power cut can leave this: the lane's page went to disk later than the slot's.
+  // A power cut can leave this: the lane's page went to disk later than the entry's.
   session_->region().participant(slot).state.store(state, std::memory_order_release);
   const std::uint64_t of_the_future = PackOwner(slot, (state >> 8U) + 1);
   LaneOf(*session_, 5).owner.store(of_the_future, std::memory_order_release);
@@ -439,7 +439,7 @@ TEST_F(SessionTest, LiveParticipantsAreNotRecovered) {
   EXPECT_NE(pin.lane().words().pins[0].load(std::memory_order_acquire), 0U);
 }
 
-TEST_F(SessionTest, AttachingToASlotRecoversItsDeadFormerHolder) {
+TEST_F(SessionTest, AttachRecoversTheDeadFormerHolderOfTheEntry) {
   const std::uint32_t next = session_->region().slot_index() + 1;
   LeaveDeadLane(next, 9);
   const std::shared_ptr<Session> other = MustOpen();
@@ -451,7 +451,7 @@ TEST_F(SessionTest, AttachingToASlotRecoversItsDeadFormerHolder) {
 
 // --- Watching --------------------------------------------------------------------------------
 
-TEST_F(SessionTest, AHeartbeatProbesParticipantsThatWereSilentForStaleAfter) {
+TEST_F(SessionTest, AHeartbeatProbesParticipantsThatAreSilentForStaleAfter) {
   platform_.FreezeClocks();
   session_->Beat();
   LeaveDeadLane(5, 9);

@@ -6,7 +6,7 @@
 
 #include <gtest/gtest.h>
 
-#include "process/lane.h"
+#include "process/op_word.h"
 #include "region/layout.h"
 
 namespace commy::test {

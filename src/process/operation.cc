@@ -1,7 +1,4 @@
-#include "process/lane.h"
-
-#include <algorithm>
-#include <bit>
+#include "process/operation.h"
 
 #include "base/check.h"
 #include "base/status.h"
@@ -10,35 +7,20 @@
 namespace commy::process {
 namespace {
 
-constexpr std::uint32_t kViewPinMask = (1U << region::kPinsPerLane) - 2U;  // Not the thread's own.
+std::uint64_t Load(const region::Shared64& word) {
+  return word.load(std::memory_order_relaxed);
+}
+
+// What a thread may rely on between its own pin and unpin: the lane is its session's (N1), and the
+// pin is up and not above the epoch, which only grows (E1).
+[[maybe_unused]] bool IsPinned(const Lane& lane) {
+  const region::LaneLayout& words = lane.words();
+  const std::uint64_t pin = Load(words.pins[0]);
+  return Load(words.owner) == lane.session().owner_word() && pin != 0 &&
+         PinEpoch(pin) <= Load(lane.session().region().header().epoch);
+}
 
 }  // namespace
-
-int Lane::TakeViewPin(const Lane& pinned) {
-  COMMY_DCHECK(pinned.index_ <= index_);
-  std::uint32_t used = view_pins_.load(std::memory_order_relaxed);
-  while (true) {
-    const std::uint32_t free = ~used & kViewPinMask;
-    if (free == 0) {
-      return -1;
-    }
-    const int pin = std::countr_zero(free);
-    if (view_pins_.compare_exchange_weak(used, used | (1U << static_cast<unsigned>(pin)),
-                                         std::memory_order_acq_rel)) {
-      // The own pin holds the epoch meanwhile, so no fence is needed: it is taken down only
-      // later in program order, and an advancer reads the pins in the opposite order, the own
-      // one first.
-      words_.pins[pin].store(pinned.words_.pins[0].load(std::memory_order_relaxed),
-                             std::memory_order_release);
-      return pin;
-    }
-  }
-}
-
-void Lane::ReleaseViewPin(int pin) {
-  words_.pins[pin].store(0, std::memory_order_release);
-  view_pins_.fetch_and(~(1U << static_cast<unsigned>(pin)), std::memory_order_acq_rel);
-}
 
 Pin::Pin(Lane& lane) : lane_(lane) {
   const std::uint32_t depth = lane.depth_.load(std::memory_order_relaxed);
@@ -47,6 +29,7 @@ Pin::Pin(Lane& lane) : lane_(lane) {
     if (!session.SameProcess()) [[unlikely]] {
       return;  // Forked inside a callback.
     }
+    COMMY_DCHECK(IsPinned(lane));  // N1, E1
     lane.depth_.store(depth + 1, std::memory_order_relaxed);
     entered_ = true;
     return;
@@ -73,6 +56,9 @@ Pin::Pin(Lane& lane) : lane_(lane) {
                  std::memory_order_seq_cst);
     base::FullFence();
   }
+  COMMY_DCHECK(IsPinned(lane));              // N1, E1
+  COMMY_DCHECK(lane.notes_used_ == 0);       // N2
+  COMMY_DCHECK(lane.operation_depth_ == 0);  // N2
   entered_ = true;
 }
 
@@ -81,7 +67,11 @@ Pin::~Pin() {
     return;  // Forked since: the child does not have the mapping.
   }
   const std::uint32_t depth = lane_.depth_.load(std::memory_order_relaxed);
+  COMMY_DCHECK(depth != 0);
+  COMMY_DCHECK(IsPinned(lane_));  // N1, E1
   if (depth == 1) {
+    COMMY_DCHECK(lane_.notes_used_ == 0);       // O2
+    COMMY_DCHECK(lane_.operation_depth_ == 0);  // O2
     lane_.words_.pins[0].store(0, std::memory_order_release);
   }
   lane_.depth_.store(depth - 1, std::memory_order_release);
@@ -97,13 +87,16 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
   if (!outermost_) {
     return;
   }
+  COMMY_DCHECK(kind != OpKind::kNone);
+  COMMY_DCHECK(lane.notes_used_ == 0);  // N2
   region::LaneLayout& words = lane.words_;
   seq_ = ++lane.next_seq_ & kOpSeqMask;
   words.op_object.store(object_bytes, std::memory_order_relaxed);
   // The count first: Session::Sync tells by it whether the operation that it saw is over.
   words.operations.store(++lane.operations_, std::memory_order_relaxed);
   words.op.store(PackOp({false, 0, kind, seq_}), std::memory_order_release);
-  // Who syncs the store looks at the op word after a barrier; here it is looked whether he began.
+  // A process that syncs the store reads the op word after its barrier. The other half: this
+  // operation looks whether such a sync has begun.
   if (lane.session_.pins_by_store()) [[likely]] {
     base::CompilerFence();
   } else {
@@ -123,10 +116,13 @@ Operation::~Operation() {
   if (!pin_.entered() || !lane_.session().SameProcess()) {
     return;
   }
+  COMMY_DCHECK(lane_.operation_depth_ != 0);
   --lane_.operation_depth_;
   if (!outermost_) {
     return;
   }
+  COMMY_DCHECK(lane_.operation_depth_ == 0);
+  COMMY_DCHECK(UnpackOp(Load(lane_.words_.op)).kind == kind_);  // N1
   DropNotes(0);
   lane_.words_.op.store(PackOp({false, 0, OpKind::kNone, seq_}), std::memory_order_release);
   lane_.words_.op_object.store(0, std::memory_order_release);
@@ -145,17 +141,20 @@ std::uint32_t Operation::AddNote(std::uint64_t note) {
   const std::uint32_t place = lane_.notes_used_;
   COMMY_CHECK(outermost_);
   COMMY_CHECK(place < region::kNotesPerLane);
+  COMMY_DCHECK(IsPinned(lane_));  // O2
   lane_.notes_used_ = place + 1;
   lane_.words_.notes[place].store(note, std::memory_order_release);
   return place;
 }
 
 void Operation::SetNote(std::uint32_t place, std::uint64_t note) {
+  COMMY_DCHECK(outermost_);
   COMMY_DCHECK(place < lane_.notes_used_);
   lane_.words_.notes[place].store(note, std::memory_order_release);
 }
 
 void Operation::ReplaceNote(std::uint32_t place, std::uint64_t note) {
+  COMMY_DCHECK(outermost_);
   COMMY_DCHECK(place < lane_.notes_used_);
   lane_.words_.notes[place].exchange(note, std::memory_order_seq_cst);
   base::FullFence();  // An exchange alone does not keep later loads behind its store on ARM.
@@ -171,11 +170,16 @@ void Operation::Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq
   if (seq_ == cell_seq) [[unlikely]] {
     seq_ = ++lane_.next_seq_ & kOpSeqMask;
   }
+  COMMY_DCHECK(outermost_);
+  COMMY_DCHECK(delta == -1 || delta == 1);
+  COMMY_DCHECK(lane_.notes_used_ != 0);  // O1: recovery judges an armed change by its note.
+  COMMY_DCHECK(seq_ != cell_seq);        // D1: else recovery would not count it.
   lane_.words_.op_counter.store(cell_offset, std::memory_order_relaxed);
   lane_.words_.op.store(PackOp({true, delta, kind_, seq_}), std::memory_order_release);
 }
 
 void Operation::Disarm() {
+  COMMY_DCHECK(outermost_);
   lane_.words_.op.store(PackOp({false, 0, kind_, seq_}), std::memory_order_release);
 }
 
