@@ -12,8 +12,6 @@ namespace {
 using region::LaneLayout;
 
 constexpr std::uint32_t kLaneStep = 16;
-// Kept for recovery, which could otherwise find every lane held by the dead (at most an eighth).
-constexpr std::uint32_t kRecoveryLanes = 8;
 
 }  // namespace
 
@@ -43,8 +41,7 @@ Lane* Session::TryClaimLane(std::uint32_t first, std::uint32_t end) {
 
 absl::StatusOr<Lane*> Session::ClaimLane(std::uint32_t first, LaneUse use) {
   const std::uint32_t all = region_->geometry().lane_count;
-  const std::uint32_t limit =
-      use == LaneUse::kRecovery ? all : all - std::min(all / 8, kRecoveryLanes);
+  const std::uint32_t limit = use == LaneUse::kRecovery ? all : region_->geometry().thread_count;
   bool asked = use == LaneUse::kRecovery;
   while (true) {
     const std::uint32_t ready = region_->lanes_ready();
@@ -59,7 +56,9 @@ absl::StatusOr<Lane*> Session::ClaimLane(std::uint32_t first, LaneUse use) {
       (void)RecoverDead();  // Some may be held by the dead.
     } else {
       return base::ResourceExhausted(region_->path(), ": all ", limit,
-                                     " lanes are taken; a lane goes back when its thread ends");
+                                     " lanes are taken; a lane goes back when its thread ends; or ",
+                                     "create the store with more threads: Options::threads, commy ",
+                                     "init --threads");
     }
   }
 }
