@@ -39,7 +39,7 @@ struct Options {
   // The lanes of a killed process return with its recovery. A thread takes one more lane for each
   // further 15 views that it holds at once. Calls of one more thread fail with ResourceExhausted.
   // 4 to 65,526. Each costs 1,024 bytes of the file, which take disk once the lane is needed, and
-  // 8 bytes in each namespace that many threads write.
+  // 8 bytes in each namespace to which that number of threads write.
   std::uint64_t threads = 4096;
   // How many snapshots all processes together may hold at once, including those of scans and of
   // transactions. Store::TakeSnapshot() of one more fails with ResourceExhausted. 1 to 1,048,576.
