@@ -97,8 +97,13 @@ void WriteStore(const StoreStats& stats, Writer& out) {
   out.Gauge("commy_namespaces", "", "Namespaces.", stats.namespaces);
   out.Gauge("commy_participants", "", "Attached processes, the reporting one included.",
             stats.participants);
+  out.Gauge("commy_max_participants", "", "Processes that may be attached at once.",
+            stats.participants_max);
+  out.Gauge("commy_max_threads", "", "Threads of all processes that may use the store at once.",
+            stats.threads_max);
   out.Gauge("commy_snapshots", "", "Snapshots that are held, those of scans included.",
             stats.snapshots);
+  out.Gauge("commy_max_snapshots", "", "Snapshots that may be held at once.", stats.snapshots_max);
   out.Family("commy_oldest_snapshot_age_seconds", "gauge", "seconds",
              "Age of the oldest snapshot; 0: there is none.");
   out.Sample({}, absl::StrCat(absl::ToDoubleSeconds(stats.oldest_snapshot_age)));

@@ -80,7 +80,10 @@ struct StoreStats {
   // cost of remembering that keys were deleted are left out. While a snapshot is held, finding
   // this out costs a load for each segment of the index.
   std::uint64_t snapshot_kept_bytes = 0;
-  // The options that are fixed at creation, as the file has them.
+  // The options that are fixed at creation, as the file has them; so is max_size_bytes.
+  std::uint64_t participants_max = 0;
+  std::uint64_t threads_max = 0;
+  std::uint64_t snapshots_max = 0;
   absl::Duration stale_after;
   absl::Duration operation_timeout;
   absl::Duration heartbeat_interval;

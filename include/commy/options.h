@@ -15,9 +15,10 @@ namespace commy {
 
 class Snapshot;
 
-// How to open a store. Some options are fixed at creation: max_size, stale_after,
-// operation_timeout, heartbeat_interval and most of testing. For an existing store they are taken
-// from the file; Store::Stats() reports them, and in `differences` those that were overridden.
+// How to open a store. Some options are fixed at creation: max_size, participants, threads,
+// snapshots, stale_after, operation_timeout, heartbeat_interval and most of testing. For an
+// existing store they are taken from the file; Store::Stats() reports them, and in `differences`
+// those that were overridden.
 struct Options {
   // Create the store if there is no file at the path.
   bool create_if_missing = true;
@@ -30,6 +31,20 @@ struct Options {
   // The file never grows past this many bytes. From 10 MiB (with the defaults below) to 1 TiB.
   // Costs address space, not disk.
   std::uint64_t max_size = std::uint64_t{64} << 30;
+  // How many processes may have the store open at once; a process that opens it twice counts twice.
+  // Open() of one more fails with ResourceExhausted. 1 to 65,534. Each costs 256 bytes on disk.
+  std::uint64_t participants = 256;
+  // How many threads, of all processes together, may use the store at once; each occupies a lane.
+  // A thread keeps its lane from its first call until it ends, also while it is idle or stopped.
+  // The lanes of a killed process return with its recovery. A thread takes one more lane for each
+  // further 15 views that it holds at once. Calls of one more thread fail with ResourceExhausted.
+  // 4 to 65,526. Each costs 1,024 bytes of the file, which take disk once the lane is needed, and
+  // 8 bytes in each namespace to which that number of threads write.
+  std::uint64_t threads = 4096;
+  // How many snapshots all processes together may hold at once, including those of scans and of
+  // transactions. Store::TakeSnapshot() of one more fails with ResourceExhausted. 1 to 1,048,576.
+  // Each costs 32 bytes on disk; the values that it keeps are extra.
+  std::uint64_t snapshots = 1024;
   // A participant that has been silent for this long is shown as stalled. 1 ms to 1 day.
   absl::Duration stale_after = absl::Seconds(5);
   // The time limit of a Store::Write(), and of a transaction that sets none itself. It also bounds
@@ -55,10 +70,7 @@ struct Options {
     std::uint32_t leaf_keys = 48;
     std::uint32_t leaf_append = 16;
     std::uint32_t node_children = 64;
-    std::uint32_t participant_count = 256;
-    std::uint32_t lane_count = 4104;      // A few of them are kept for recovery.
-    std::uint32_t snapshot_count = 1024;  // Held at a time.
-    bool background = true;               // Run the heartbeat thread.
+    bool background = true;  // Run the heartbeat thread.
   };
   Testing testing = Testing();
 };

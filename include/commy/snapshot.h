@@ -37,8 +37,8 @@ class SnapshotState;
 //
 // Move-only. Any number of threads may read by it at once, and any thread may destroy it. It keeps
 // the store open. Store::Close() releases it; reads by it then return FailedPrecondition. The
-// snapshots of a killed process are released by another one. A store has room for 1,024 at a time,
-// including those of scans.
+// snapshots of a killed process are released by another one. A store has room for
+// Options::snapshots at a time, including those of scans.
 class COMMY_EXPORT Snapshot {
  public:
   Snapshot(Snapshot&& other) noexcept;

@@ -54,8 +54,9 @@ class COMMY_EXPORT Store {
   //   FailedPrecondition  another format version, a file system without open file description
   //                       locks, or another program holds the store exclusively
   //   DataLoss            damaged, cut short, or in use when the machine went down; see Recover()
-  //   ResourceExhausted   disk full, all participant slots are taken, or a limit of this process:
-  //                       address space for max_size, file size, open files, threads
+  //   ResourceExhausted   disk full, all participant slots are taken (Options::participants), or a
+  //                       limit of this process: address space for max_size, file size, open
+  //                       files, threads
   //
   // Cost: some system calls, and a microsecond for each dead participant that is recovered.
   static absl::StatusOr<Store> Open(const std::string& path, const Options& options = Options());
@@ -85,8 +86,8 @@ class COMMY_EXPORT Store {
   absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix = "") const;
 
   // Takes a snapshot of the whole store as it is now, to read from; see Snapshot. Works in a
-  // read-only store, too. ResourceExhausted: the store has room for no more snapshots, and living
-  // processes hold all of them. Release some, or end scans that were left half way.
+  // read-only store, too. ResourceExhausted: living processes hold as many snapshots as
+  // Options::snapshots allows. Release some, or end scans that were left half way.
   absl::StatusOr<Snapshot> TakeSnapshot() const;
 
   // Begins a transaction; see Transaction. Errors as of TakeSnapshot(), and InvalidArgument: the

@@ -106,6 +106,9 @@ class Recovery {
     options.process_name = "recover";
     if (const auto& geometry = image_->geometry(); geometry.has_value()) {
       options.max_size = geometry->max_size_bytes;
+      options.participants = geometry->participant_count;
+      options.threads = geometry->thread_count;
+      options.snapshots = geometry->snapshot_count;
       options.stale_after = absl::Nanoseconds(geometry->stale_after_ns);
       options.operation_timeout = absl::Nanoseconds(geometry->operation_timeout_ns);
       options.heartbeat_interval = absl::Nanoseconds(geometry->heartbeat_interval_ns);

@@ -22,9 +22,9 @@ region::CreateOptions CreateOptionsOf(const Options& options) {
   create.chunk_bytes = options.testing.chunk_bytes;
   create.span_bytes = options.testing.span_bytes;
   create.segment_buckets = options.testing.segment_buckets;
-  create.participant_count = options.testing.participant_count;
-  create.lane_count = options.testing.lane_count;
-  create.snapshot_count = options.testing.snapshot_count;
+  create.participant_count = options.participants;
+  create.thread_count = options.threads;
+  create.snapshot_count = options.snapshots;
   create.stale_after_ns = Ns(options.stale_after);
   create.operation_timeout_ns = Ns(options.operation_timeout);
   create.heartbeat_interval_ns = Ns(options.heartbeat_interval);
@@ -41,6 +41,9 @@ std::vector<std::string> Differences(const region::CreateOptions& asked,
     }
   };
   compare("max_size", asked.max_size_bytes, found.max_size_bytes);
+  compare("participants", asked.participant_count, found.participant_count);
+  compare("threads", asked.thread_count, found.thread_count);
+  compare("snapshots", asked.snapshot_count, found.snapshot_count);
   compare("stale_after in ns", asked.stale_after_ns, found.stale_after_ns);
   compare("operation_timeout in ns", asked.operation_timeout_ns, found.operation_timeout_ns);
   compare("heartbeat_interval in ns", asked.heartbeat_interval_ns, found.heartbeat_interval_ns);

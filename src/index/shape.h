@@ -48,7 +48,7 @@
 #include "index/marks.h"
 #include "index/root_layout.h"
 #include "index/slots.h"
-#include "process/lane.h"
+#include "process/operation.h"
 #include "process/session.h"
 #include "versions/chain.h"
 

@@ -164,6 +164,9 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
         std::max<std::int64_t>(0, engine.session.clock().NowNs() - uses.all.oldest_store_ns));
   }
   stats.snapshot_kept_bytes = uses.all.kept_bytes;
+  stats.participants_max = geometry.participant_count;
+  stats.threads_max = geometry.thread_count;
+  stats.snapshots_max = geometry.snapshot_count;
   stats.stale_after = absl::Nanoseconds(geometry.stale_after_ns);
   stats.operation_timeout = absl::Nanoseconds(geometry.operation_timeout_ns);
   stats.heartbeat_interval = absl::Nanoseconds(geometry.heartbeat_interval_ns);

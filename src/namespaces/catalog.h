@@ -21,9 +21,8 @@
 #include "alloc/allocator.h"
 #include "base/result.h"
 #include "namespaces/catalog_node.h"
-#include "process/operation.h"
 #include "namespaces/publish.h"
-#include "process/lane.h"
+#include "process/operation.h"
 
 namespace commy::namespaces {
 

@@ -15,8 +15,6 @@ namespace {
 using region::LaneLayout;
 
 constexpr std::uint32_t kLaneStep = 16;
-// Kept for recovery, which could otherwise find every lane held by the dead (at most an eighth).
-constexpr std::uint32_t kRecoveryLanes = 8;
 constexpr std::uint32_t kViewPinMask = (1U << region::kPinsPerLane) - 2U;  // Not the thread's own.
 
 std::uint64_t NextSessionId() {
@@ -103,8 +101,7 @@ Lane* Lanes::TryClaimLane(std::uint32_t first, std::uint32_t end) {
 absl::StatusOr<Lane*> Lanes::ClaimLane(std::uint32_t first, LaneUse use) {
   COMMY_DCHECK(participant_.owner_word() != 0);  // L3
   const std::uint32_t all = region_.geometry().lane_count;
-  const std::uint32_t limit =
-      use == LaneUse::kRecovery ? all : all - std::min(all / 8, kRecoveryLanes);
+  const std::uint32_t limit = use == LaneUse::kRecovery ? all : region_.geometry().thread_count;
   bool asked = use == LaneUse::kRecovery;
   while (true) {
     const std::uint32_t ready = region_.lanes_ready();
@@ -119,7 +116,9 @@ absl::StatusOr<Lane*> Lanes::ClaimLane(std::uint32_t first, LaneUse use) {
       (void)session_.RecoverDead();  // Some may be held by the dead.
     } else {
       return base::ResourceExhausted(region_.path(), ": all ", limit,
-                                     " lanes are taken; a lane goes back when its thread ends");
+                                     " lanes are taken; a lane goes back when its thread ends; or ",
+                                     "create the store with more threads: Options::threads, commy ",
+                                     "init --threads");
     }
   }
 }

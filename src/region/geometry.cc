@@ -1,5 +1,6 @@
 #include "region/geometry.h"
 
+#include <algorithm>
 #include <bit>
 
 #include "base/bytes.h"
@@ -16,6 +17,19 @@ using platform::kLargePageBytes;
 
 constexpr std::uint64_t kPageBytes = 4096;
 constexpr std::uint32_t kSlotLimit = 65534;  // Owners are kept in 16 bits, plus one.
+constexpr std::uint32_t kSnapshotLimit = 1U << 20U;
+// Kept for recovery, which could otherwise find every lane held by the dead (at most an eighth).
+constexpr std::uint32_t kRecoveryLanes = 8;
+
+constexpr std::uint32_t ThreadsOf(std::uint32_t lanes) {
+  return lanes - std::min(lanes / 8, kRecoveryLanes);
+}
+// The most lanes of which `threads` are for threads.
+constexpr std::uint32_t LanesFor(std::uint32_t threads) {
+  return threads + std::min(threads / 7, kRecoveryLanes);
+}
+static_assert(ThreadsOf(LanesFor(4)) == 4 && ThreadsOf(LanesFor(55)) == 55);
+static_assert(ThreadsOf(LanesFor(56)) == 56 && LanesFor(ThreadsOf(kSlotLimit)) == kSlotLimit);
 
 struct Places {
   std::uint64_t participants;
@@ -75,8 +89,15 @@ absl::Status CheckSizes(const RegionHeader& header) {
   }
   COMMY_RETURN_IF_ERROR(CheckRange("participant_count", header.participant_count, 1, kSlotLimit));
   COMMY_RETURN_IF_ERROR(CheckRange("lane_count", header.lane_count, 4, kSlotLimit));
-  COMMY_RETURN_IF_ERROR(CheckRange("snapshot_count", header.snapshot_count, 1, 1U << 20U));
+  COMMY_RETURN_IF_ERROR(CheckRange("snapshot_count", header.snapshot_count, 1, kSnapshotLimit));
   return CheckRange("segment_buckets", header.segment_buckets, 1, 255);
+}
+
+// By the names that they have in Options, before they are cut to the width of the header's fields.
+absl::Status CheckCounts(const CreateOptions& options) {
+  COMMY_RETURN_IF_ERROR(CheckRange("participants", options.participant_count, 1, kSlotLimit));
+  COMMY_RETURN_IF_ERROR(CheckRange("threads", options.thread_count, 4, ThreadsOf(kSlotLimit)));
+  return CheckRange("snapshots", options.snapshot_count, 1, kSnapshotLimit);
 }
 
 absl::Status CheckTimes(const RegionHeader& header) {
@@ -101,9 +122,10 @@ absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header) {
   header.max_size_bytes = options.max_size_bytes;
   header.chunk_bytes = options.chunk_bytes;
   header.span_bytes = options.span_bytes;
-  header.participant_count = options.participant_count;
-  header.lane_count = options.lane_count;
-  header.snapshot_count = options.snapshot_count;
+  COMMY_RETURN_IF_ERROR(CheckCounts(options));
+  header.participant_count = static_cast<std::uint32_t>(options.participant_count);
+  header.lane_count = LanesFor(static_cast<std::uint32_t>(options.thread_count));
+  header.snapshot_count = static_cast<std::uint32_t>(options.snapshot_count);
   header.segment_buckets = options.segment_buckets;
   header.stale_after_ns = options.stale_after_ns;
   header.operation_timeout_ns = options.operation_timeout_ns;
@@ -157,6 +179,7 @@ absl::StatusOr<Geometry> ReadConstantHeader(const RegionHeader& header) {
   geometry.participant_count = header.participant_count;
   geometry.lanes_offset = at.lanes;
   geometry.lane_count = header.lane_count;
+  geometry.thread_count = ThreadsOf(header.lane_count);
   geometry.snapshots_offset = at.snapshots;
   geometry.snapshot_count = header.snapshot_count;
   geometry.span_words_offset = at.span_words;

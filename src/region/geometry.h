@@ -13,15 +13,15 @@
 
 namespace commy::region {
 
-// The choices at creation. The defaults are right for every store; small values are for
-// tests, where rare paths (full spans, splits, growth) should happen often.
+// The choices at creation. Small chunks, spans and segments are for tests, where rare paths (full
+// spans, splits, growth) should happen often.
 struct CreateOptions {
   std::uint64_t max_size_bytes = std::uint64_t{64} << 30;
   std::uint64_t chunk_bytes = std::uint64_t{2} << 20;
   std::uint64_t span_bytes = std::uint64_t{64} << 10;
-  std::uint32_t participant_count = 256;
-  std::uint32_t lane_count = 4104;  // 4,096, and a few for recovery.
-  std::uint32_t snapshot_count = 1024;
+  std::uint64_t participant_count = 256;
+  std::uint64_t thread_count = 4096;
+  std::uint64_t snapshot_count = 1024;
   std::uint32_t segment_buckets = 31;
   std::uint64_t stale_after_ns = 5'000'000'000;
   std::uint64_t operation_timeout_ns = 60'000'000'000;
@@ -37,6 +37,7 @@ struct Geometry {
   std::uint32_t participant_count = 0;
   std::uint64_t lanes_offset = 0;
   std::uint32_t lane_count = 0;
+  std::uint32_t thread_count = 0;  // The lanes but those that only recovery may take.
   std::uint64_t snapshots_offset = 0;
   std::uint32_t snapshot_count = 0;
   std::uint64_t span_words_offset = 0;

@@ -199,7 +199,8 @@ absl::Status Region::TakeSlot(int lock_fd) {
   }
   return base::ResourceExhausted(
       "all ", geometry_.participant_count,
-      " participant slots are taken; end a process that has it open, `commy ps` lists ", "them");
+      " participant slots are taken; end a process that has it open, `commy ps` lists them, or ",
+      "create the store with more participants: Options::participants, commy init --participants");
 }
 
 Region::~Region() {

@@ -75,7 +75,9 @@ absl::StatusOr<HeldSnapshot> TakeSnapshot(process::Session& session) {
   }
   return base::ResourceExhausted(
       region.path(), ": all ", region.geometry().snapshot_count,
-      " snapshots are held; release some that are not needed any more, `commy ps` says by whom");
+      " snapshots are held; release some that are not needed any more (`commy ps` says by whom), "
+      "or "
+      "create the store with more snapshots: Options::snapshots, commy init --snapshots");
 }
 
 void ReleaseSnapshot(process::Session& session, const HeldSnapshot& held) {

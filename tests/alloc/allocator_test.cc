@@ -37,7 +37,7 @@ struct Party {
     options.create.span_bytes = 4096;
     options.create.chunk_bytes = 16384;
     options.create.participant_count = 8;
-    options.create.lane_count = 64;
+    options.create.thread_count = 56;
     auto region = region::Region::Open(platform::Platform::Real(), path, options);
     EXPECT_TRUE(region.ok()) << region.status();
     process::SessionOptions quiet;

@@ -37,7 +37,7 @@ struct Party {
     options.create.span_bytes = kSpan;
     options.create.chunk_bytes = kChunkSpans * kSpan;
     options.create.participant_count = 8;
-    options.create.lane_count = 64;
+    options.create.thread_count = 56;
     options.create.heartbeat_interval_ns = 3'600'000'000'000;
     auto region = region::Region::Open(platform, path, options);
     EXPECT_TRUE(region.ok()) << region.status();

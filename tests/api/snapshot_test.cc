@@ -296,7 +296,7 @@ TEST_F(SnapshotTest, ASnapshotOfAnotherOpenIsRefused) {
 
 TEST_F(SnapshotTest, TakeSnapshotIsResourceExhaustedOnceAllSlotsAreTaken) {
   Options options = QuietOptions();
-  options.testing.snapshot_count = 5;
+  options.snapshots = 5;
   Store store = MustOpen(options);
   const Namespace ns = MustOpenNamespace(store, "n");
   std::vector<Snapshot> held;
@@ -310,6 +310,21 @@ TEST_F(SnapshotTest, TakeSnapshotIsResourceExhaustedOnceAllSlotsAreTaken) {
   EXPECT_TRUE(ns.Count({.consistent = false}).ok());
   held.pop_back();
   EXPECT_TRUE(store.TakeSnapshot().ok());
+}
+
+TEST_F(SnapshotTest, AStoreHoldsAsManySnapshotsAsItWasCreatedWith) {
+  Options options = QuietOptions();
+  options.snapshots = Options().snapshots + 76;
+  Store store = MustOpen(options);
+  const Namespace ns = MustOpenNamespace(store, "n");
+  std::vector<Snapshot> held;
+  for (std::uint64_t i = 0; i < options.snapshots; ++i) {
+    ASSERT_TRUE(ns.Put("k", std::to_string(i)).ok());
+    held.push_back(MustTake(store));
+  }
+  EXPECT_TRUE(Says(store.TakeSnapshot().status(), Code::kResourceExhausted, "all 1100 snapshots"));
+  EXPECT_EQ(*ns.Get("k", {.snapshot = &held.front()}), "0");
+  EXPECT_EQ(*ns.Get("k", {.snapshot = &held.back()}), "1099");
 }
 
 TEST_F(SnapshotTest, CloseReleasesTheSnapshotsOfItsStore) {

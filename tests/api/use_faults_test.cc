@@ -1,6 +1,8 @@
 // Bad arguments, and handles used when they must not be: each gives its own status and changes
 // nothing. Files that cannot be opened are in open_faults_test.cc, full stores in
 // full_store_test.cc.
+#include <condition_variable>
+#include <mutex>
 #include <optional>
 #include <thread>
 #include <vector>
@@ -276,7 +278,7 @@ TEST_F(UseFaultsTest, AReadOnlyStoreReadsAndRefusesEveryWrite) {
 
 TEST_F(UseFaultsTest, WritesAreResourceExhaustedWhileAllLanesAreTaken) {
   Options options = QuietOptions();
-  options.testing.lane_count = 4;
+  options.threads = 4;
   Store store = MustOpen(temp_.File("few"), options);
   const Namespace ns = MustOpenNamespace(store, "n");
   ASSERT_TRUE(ns.Put("k", "v").ok());
@@ -292,6 +294,8 @@ TEST_F(UseFaultsTest, WritesAreResourceExhaustedWhileAllLanesAreTaken) {
     ASSERT_LE(views.size(), 1000U);
   }
   EXPECT_TRUE(Says(status, Code::kResourceExhausted, "lanes are taken"));
+  EXPECT_TRUE(Says(status, Code::kResourceExhausted,
+                   "create the store with more threads: Options::threads, commy init --threads"));
   std::thread([&] {
     EXPECT_TRUE(Says(ns.Put("x", "y"), Code::kResourceExhausted, "all 4 lanes are taken"));
     EXPECT_TRUE(Says(ns.Get("k").status(), Code::kResourceExhausted, "all 4 lanes are taken"));
@@ -302,6 +306,45 @@ TEST_F(UseFaultsTest, WritesAreResourceExhaustedWhileAllLanesAreTaken) {
   }
   views.clear();
   EXPECT_TRUE(ns.GetView("k").ok());
+  EXPECT_TRUE(IsSound(store));
+}
+
+TEST_F(UseFaultsTest, AStoreServesAsManyThreadsAsItWasCreatedWith) {
+  Options options = QuietOptions();
+  options.threads = 20;
+  Store store = MustOpen(temp_.File("threads"), options);
+  const Namespace ns = MustOpenNamespace(store, "n");  // This thread has the first lane.
+  std::mutex mutex;
+  std::condition_variable changed;
+  std::uint64_t arrived = 1;
+  bool done = false;
+  std::vector<std::thread> threads;
+  for (std::uint64_t i = 1; i < options.threads; ++i) {
+    threads.emplace_back([&, key = std::to_string(i)] {
+      EXPECT_TRUE(ns.Put(key, "v").ok());
+      std::unique_lock<std::mutex> lock(mutex);
+      ++arrived;
+      changed.notify_all();
+      changed.wait(lock, [&] { return done; });
+    });
+  }
+  {
+    std::unique_lock<std::mutex> lock(mutex);
+    changed.wait(lock, [&] { return arrived == options.threads; });
+  }
+  std::thread([&] {
+    EXPECT_TRUE(Says(ns.Put("x", "y"), Code::kResourceExhausted, "all 20 lanes are taken"));
+  }).join();
+  {
+    const std::lock_guard<std::mutex> lock(mutex);
+    done = true;
+  }
+  changed.notify_all();
+  for (std::thread& thread : threads) {
+    thread.join();
+  }
+  std::thread([&] { EXPECT_TRUE(ns.Put("x", "y").ok()); }).join();
+  EXPECT_EQ(*ns.Size(), options.threads);
   EXPECT_TRUE(IsSound(store));
 }
 
@@ -342,12 +385,21 @@ TEST_F(UseFaultsTest, OneProcessMayOpenAStoreTwice) {
 TEST_F(UseFaultsTest, StatsNameTheOptionsThatTheFileOverrides) {
   Options options = SmallOptions();
   options.max_size *= 2;
+  options.participants += 1;
+  options.threads += 1;
+  options.snapshots += 1;
   options.stale_after = absl::Seconds(99);
   const StoreStats stats = *MustOpen(options).Stats();
   EXPECT_EQ(stats.max_size_bytes, SmallOptions().max_size);
-  ASSERT_EQ(stats.differences.size(), 2U);
+  EXPECT_EQ(stats.participants_max, SmallOptions().participants);
+  EXPECT_EQ(stats.threads_max, SmallOptions().threads);
+  EXPECT_EQ(stats.snapshots_max, SmallOptions().snapshots);
+  ASSERT_EQ(stats.differences.size(), 5U);
   EXPECT_EQ(stats.differences[0].substr(0, 8), "max_size");
-  EXPECT_EQ(stats.differences[1].substr(0, 11), "stale_after");
+  EXPECT_EQ(stats.differences[1], "participants: 33 was asked for, the store was created with 32");
+  EXPECT_EQ(stats.differences[2], "threads: 121 was asked for, the store was created with 120");
+  EXPECT_EQ(stats.differences[3], "snapshots: 1025 was asked for, the store was created with 1024");
+  EXPECT_EQ(stats.differences[4].substr(0, 11), "stale_after");
 }
 
 }  // namespace

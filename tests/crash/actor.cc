@@ -16,8 +16,8 @@ Options CrashOptions() {
   options.testing.leaf_keys = 4;
   options.testing.leaf_append = 2;
   options.testing.node_children = 3;
-  options.testing.participant_count = 12;
-  options.testing.lane_count = 32;
+  options.participants = 12;
+  options.threads = 28;
   options.testing.background = false;
   return options;
 }

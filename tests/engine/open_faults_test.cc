@@ -203,8 +203,14 @@ TEST_F(OpenFaultsTest, OptionsOutOfRangeAreNamedAndMakeNoFile) {
       {[](Options& options) { options.heartbeat_interval = absl::InfiniteDuration(); },
        "heartbeat_interval"},
       {[](Options& options) { options.testing.span_bytes = 5000; }, "span_bytes"},
-      {[](Options& options) { options.testing.lane_count = 1; }, "lane_count"},
-      {[](Options& options) { options.testing.participant_count = 0; }, "participant_count"},
+      {[](Options& options) { options.threads = 3; }, "threads is 3; it must be from 4 to 65526"},
+      {[](Options& options) { options.participants = 0; },
+       "participants is 0; it must be from 1 to 65534"},
+      {[](Options& options) { options.participants = 65535; },
+       "participants is 65535; it must be from 1 to 65534"},
+      {[](Options& options) { options.threads = UINT64_MAX; }, "threads"},
+      {[](Options& options) { options.snapshots = 0; },
+       "snapshots is 0; it must be from 1 to 1048576"},
       {[](Options& options) { options.testing.segment_buckets = 0; }, "segment_buckets"},
   };
   for (const auto& [change, name] : bad) {
@@ -230,17 +236,33 @@ TEST_F(OpenFaultsTest, AFileSystemWithoutTheLocksIsRefused) {
 TEST_F(OpenFaultsTest, OpenIsResourceExhaustedWhileAllParticipantSlotsAreTaken) {
   const std::string path = temp_.File("two");
   Options options = QuietOptions();
-  options.testing.participant_count = 2;
+  options.participants = 2;
   Store first = MustOpen(path, options);
   Store second = MustOpen(path, options);
   const std::string before = FileBytes(path);
   EXPECT_TRUE(Says(Store::Open(path, options).status(), Code::kResourceExhausted,
                    "all 2 participant slots are taken"));
+  EXPECT_TRUE(Says(Store::Open(path, options).status(), Code::kResourceExhausted,
+                   "create the store with more participants: Options::participants, "
+                   "commy init --participants"));
   EXPECT_TRUE(Says(Store::Open(path, options).status(), Code::kResourceExhausted, path));
   EXPECT_TRUE(FileBytes(path) == before);
   ASSERT_TRUE(first.Close().ok());
   Store third = MustOpen(path, options);
   EXPECT_TRUE(IsSound(third));
+}
+
+TEST_F(OpenFaultsTest, AStoreOpensAsOftenAsItWasCreatedWithParticipants) {
+  const std::string path = temp_.File("many");
+  Options options = QuietOptions();
+  options.participants = Options().participants + 44;
+  std::vector<Store> all;
+  for (std::uint64_t i = 0; i < options.participants; ++i) {
+    all.push_back(MustOpen(path, i % 2 == 0 ? options : QuietOptions()));
+  }
+  EXPECT_TRUE(Says(Store::Open(path).status(), Code::kResourceExhausted, "all 300 participant"));
+  EXPECT_EQ(all.front().Participants()->size(), options.participants);
+  EXPECT_TRUE(IsSound(all.back()));
 }
 
 TEST_F(OpenFaultsTest, ACopyOfAStoreInUseIsRefusedAndTheOriginalStillWorks) {

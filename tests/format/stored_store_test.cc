@@ -22,8 +22,8 @@ Options StoredOptions() {
   options.max_size = std::uint64_t{512} << 10;
   options.testing.span_bytes = 4096;
   options.testing.chunk_bytes = 4096;
-  options.testing.participant_count = 8;
-  options.testing.lane_count = 16;
+  options.participants = 8;
+  options.threads = 14;
   options.testing.leaf_keys = 4;
   options.testing.leaf_append = 2;
   options.testing.node_children = 4;

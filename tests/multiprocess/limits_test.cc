@@ -126,7 +126,7 @@ TEST_F(LimitsTest, APathWithANulByteIsRefusedAndNotCut) {
 TEST_F(LimitsTest, ParticipantsAreListedWhenAllSlotsAreTaken) {
   Options options = SmallOptions();
   std::vector<Store> all;
-  for (std::uint32_t i = 0; i < options.testing.participant_count; ++i) {
+  for (std::uint64_t i = 0; i < options.participants; ++i) {
     all.push_back(MustOpen(options));
   }
   EXPECT_TRUE(

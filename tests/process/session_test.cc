@@ -38,7 +38,7 @@ class SessionTest : public testing::Test {
     options.create.span_bytes = 4096;
     options.create.chunk_bytes = 16384;
     options.create.participant_count = 6;
-    options.create.lane_count = kLanes;
+    options.create.thread_count = kOrdinaryLanes;
     options.create.stale_after_ns = kStaleAfterNs;
     auto region = region::Region::Open(platform_, temp_.File("store"), options);
     EXPECT_TRUE(region.ok()) << region.status();

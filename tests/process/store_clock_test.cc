@@ -28,7 +28,7 @@ class StoreClockTest : public testing::Test {
     options.create.span_bytes = 4096;
     options.create.chunk_bytes = 16384;
     options.create.participant_count = 6;
-    options.create.lane_count = 32;
+    options.create.thread_count = 28;
     auto region = region::Region::Open(platform_, temp_.File("store"), options);
     EXPECT_TRUE(region.ok()) << region.status();
     region_ = *std::move(region);

@@ -37,7 +37,7 @@ class CleanWordTest : public testing::Test {
     options.create.span_bytes = 4096;
     options.create.chunk_bytes = 16384;
     options.create.participant_count = 8;
-    options.create.lane_count = 16;
+    options.create.thread_count = 14;
     return Region::Open(platform, path_, options);
   }
   bool IsDirty() {

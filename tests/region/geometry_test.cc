@@ -1,6 +1,8 @@
 // The places of the parts of a file, and the limits of the options.
 #include "region/geometry.h"
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "base/bytes.h"
@@ -14,7 +16,7 @@ CreateOptions Small() {
   options.chunk_bytes = std::uint64_t{64} << 10;
   options.span_bytes = std::uint64_t{4} << 10;
   options.participant_count = 8;
-  options.lane_count = 16;
+  options.thread_count = 14;
   return options;
 }
 
@@ -67,12 +69,9 @@ TEST(GeometryTest, OptionsAtTheirLimitsAreAllowedAndBeyondThemRefused) {
     void (*set)(CreateOptions&, std::uint64_t);
   };
   const Case cases[] = {
-      {"participant_count", 1, 65534,
-       [](auto& o, std::uint64_t v) { o.participant_count = static_cast<std::uint32_t>(v); }},
-      {"lane_count", 4, 65534,
-       [](auto& o, std::uint64_t v) { o.lane_count = static_cast<std::uint32_t>(v); }},
-      {"snapshot_count", 1, 1U << 20U,
-       [](auto& o, std::uint64_t v) { o.snapshot_count = static_cast<std::uint32_t>(v); }},
+      {"participants", 1, 65534, [](auto& o, std::uint64_t v) { o.participant_count = v; }},
+      {"threads", 4, 65526, [](auto& o, std::uint64_t v) { o.thread_count = v; }},
+      {"snapshots", 1, 1U << 20U, [](auto& o, std::uint64_t v) { o.snapshot_count = v; }},
       {"segment_buckets", 1, 255,
        [](auto& o, std::uint64_t v) { o.segment_buckets = static_cast<std::uint32_t>(v); }},
       {"stale_after", 1'000'000, 86'400'000'000'000,
@@ -93,6 +92,29 @@ TEST(GeometryTest, OptionsAtTheirLimitsAreAllowedAndBeyondThemRefused) {
         EXPECT_TRUE(inside || status.ToString().find(each.name) != std::string::npos) << status;
       }
     }
+  }
+}
+
+TEST(GeometryTest, CountsBeyond32BitsAreRefusedAndNotCut) {
+  const std::uint64_t beyond = (std::uint64_t{1} << 32) + 16;
+  for (std::uint64_t CreateOptions::*const count :
+       {&CreateOptions::participant_count, &CreateOptions::thread_count,
+        &CreateOptions::snapshot_count}) {
+    CreateOptions options;
+    options.*count = beyond;
+    const absl::Status status = GeometryOf(options).status();
+    EXPECT_NE(status.ToString().find(std::to_string(beyond)), std::string::npos) << status;
+  }
+}
+
+TEST(GeometryTest, AllThreadsGetALaneBesideThoseKeptForRecovery) {
+  for (std::uint64_t threads = 4; threads <= 65526; threads += threads < 200 ? 1 : 311) {
+    CreateOptions options;
+    options.thread_count = threads;
+    const absl::StatusOr<Geometry> geometry = GeometryOf(options);
+    ASSERT_TRUE(geometry.ok()) << geometry.status();
+    ASSERT_EQ(geometry->thread_count, threads);
+    ASSERT_GE(geometry->lane_count - threads, std::min<std::uint64_t>(threads / 8, 8)) << threads;
   }
 }
 

@@ -20,7 +20,7 @@ class RegionTest : public testing::Test {
     options.create.span_bytes = 4096;
     options.create.chunk_bytes = 16384;
     options.create.participant_count = 4;
-    options.create.lane_count = 64;
+    options.create.thread_count = 56;
     auto region = Region::Open(platform_, temp_.File("store"), options);
     EXPECT_TRUE(region.ok()) << region.status();
     return region.ok() ? *std::move(region) : nullptr;

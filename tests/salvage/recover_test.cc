@@ -423,6 +423,19 @@ TEST_F(RecoverTest, RecoverNeedsNeitherTheHeaderNorTheCatalog) {
   EXPECT_EQ(saved.begin()->second, content.begin()->second);
 }
 
+TEST_F(RecoverTest, TheNewStoreHasTheCapacityOfTheOldOne) {
+  Options options = QuietOptions();
+  options.participants = 7;
+  options.threads = 21;
+  options.snapshots = 99;
+  (void)MustOpen(options).OpenNamespace("n");
+  ASSERT_TRUE(Recover(path_, temp_.File("saved")).ok());
+  const StoreStats stats = *MustOpen(temp_.File("saved"), QuietOptions()).Stats();
+  EXPECT_EQ(stats.participants_max, 7U);
+  EXPECT_EQ(stats.threads_max, 21U);
+  EXPECT_EQ(stats.snapshots_max, 99U);
+}
+
 TEST_F(RecoverTest, RecoveringATruncatedFileSavesThePartThatIsLeft) {
   Content content;
   {

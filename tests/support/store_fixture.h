@@ -30,8 +30,8 @@ inline Options SmallOptions() {
   options.testing.chunk_bytes = std::uint64_t{64} << 10;
   options.testing.span_bytes = std::uint64_t{4} << 10;
   options.testing.segment_buckets = 1;
-  options.testing.participant_count = 32;
-  options.testing.lane_count = 128;
+  options.participants = 32;
+  options.threads = 120;
   return options;
 }
 

@@ -35,6 +35,8 @@ TEST_F(CliFaultsTest, WrongUsageHasExitStatus2) {
   Fails(2, {"put", store_, "ns", "key", "value", "--ttl", "0"}, {"--ttl"});
   Fails(2, {"init", store_, "--max-size", "7x"}, {"--max-size", "7x"});
   Fails(2, {"init", store_, "--max-size", "99999999TiB"}, {"--max-size"});
+  Fails(2, {"init", store_, "--participants", "many"}, {"--participants", "many"});
+  Fails(2, {"init", store_, "--threads", "-4"}, {"--threads", "-4"});
   Fails(2, {"add", store_, "ns", "key", "one"}, {"DELTA"});
   Fails(2, {"add", store_, "ns", "key", "9223372036854775808"}, {"DELTA"});
   Fails(2, {"scan", store_, "ns", "--limit", "-1"}, {"--limit"});
@@ -160,6 +162,12 @@ TEST_F(CliFaultsTest, ACommandFailsIfItsOutputIsFull) {
 
 TEST_F(CliFaultsTest, OptionsOutOfRangeAreRefusedAndMakeNoFile) {
   Fails(3, {"init", store_, "--max-size", "1MiB"}, {store_});
+  Fails(3, {"init", store_, "--participants", "65535"},
+        {store_, "participants is 65535; it must be from 1 to 65534"});
+  Fails(3, {"init", store_, "--threads", "3"},
+        {store_, "threads is 3; it must be from 4 to 65526"});
+  Fails(3, {"init", store_, "--snapshots", "0"},
+        {store_, "snapshots is 0; it must be from 1 to 1048576"});
   Fails(3, {"init", store_, "--stale-after", "25h"}, {store_});
   Fails(3, {"init", store_, "--operation-timeout", "1us"}, {store_});
   EXPECT_FALSE(std::filesystem::exists(store_));
@@ -216,13 +224,13 @@ TEST_F(CliFaultsTest, TheErrorForAMissingStoreNamesTheRemedy) {
 }
 
 TEST_F(CliFaultsTest, PsListsTheParticipantsWhenAllSlotsAreTaken) {
-  Options options;
-  options.testing.participant_count = 4;
+  Done({"init", store_, "--participants", "4"});
   std::vector<Store> all;
   for (int i = 0; i < 4; ++i) {
-    all.push_back(*Store::Open(store_, options));
+    all.push_back(*Store::Open(store_));
   }
-  Fails(3, {"get", store_, "ns", "key"}, {"all 4 participant slots are taken", "commy ps"});
+  Fails(3, {"get", store_, "ns", "key"},
+        {"all 4 participant slots are taken", "commy ps", "commy init --participants"});
   const ProgramEnd end = RunCommy({"ps", store_, "--json"});
   ExpectLine(end, 0, {"warning", "all 4 participant slots are taken"});
   EXPECT_EQ(nlohmann::json::parse(end.out).size(), 4U);

@@ -169,6 +169,23 @@ TEST_F(CliKeysTest, InitCreatesAStoreOnce) {
   EXPECT_EQ(stat["uuid"], made["uuid"]);
 }
 
+TEST_F(CliKeysTest, InitSetsTheCapacity) {
+  const json made = json::parse(Done({"init", store_, "--participants", "300", "--threads", "5000",
+                                      "--snapshots", "2000", "--json"}));
+  const json stat = json::parse(Done({"stat", store_, "--json"}));
+  for (const json& shown : {made, stat}) {
+    EXPECT_EQ(shown["participants_max"], 300);
+    EXPECT_EQ(shown["threads_max"], 5000);
+    EXPECT_EQ(shown["snapshots_max"], 2000);
+  }
+  EXPECT_NE(Done({"stat", store_}).find("threads max        5,000\n"), std::string::npos);
+  const std::string metrics = Done({"stat", store_, "--format", "openmetrics"});
+  for (const char* const line :
+       {"commy_max_participants 300", "commy_max_threads 5000", "commy_max_snapshots 2000"}) {
+    EXPECT_NE(metrics.find(line), std::string::npos) << metrics;
+  }
+}
+
 TEST_F(CliKeysTest, InitSetsTheTimeouts) {
   Done({"init", store_, "--stale-after", "250ms", "--operation-timeout", "2m"});
   const json stat = json::parse(Done({"stat", store_, "--json"}));

@@ -64,7 +64,10 @@ absl::StatusOr<Exit> RunInit(const InitArguments& arguments, Output& out) {
     out.Report(Json{{"path", path},
                     {"uuid", stats->uuid},
                     {"format_version", stats->format_version},
-                    {"max_size_bytes", stats->max_size_bytes}});
+                    {"max_size_bytes", stats->max_size_bytes},
+                    {"participants_max", stats->participants_max},
+                    {"threads_max", stats->threads_max},
+                    {"snapshots_max", stats->snapshots_max}});
   } else {
     out.Line(absl::StrCat(path, ": new store, may grow to ", ShowSize(stats->max_size_bytes)));
   }
@@ -78,12 +81,21 @@ void AddInit(CLI::App& app, Action& action) {
   Options& options = arguments->options;
   AddSize(command, "--max-size", options.max_size,
           "The file never grows past this; costs address space, not disk (unless given: 64GiB)");
+  AddCount(command, "--participants", options.participants,
+           "Processes that may have the store open at once, 1 to 65534 (unless given: 256)");
+  AddCount(command, "--threads", options.threads,
+           "Threads, of all processes together, that may use the store at once, 4 to 65526 (unless "
+           "given: 4096)");
+  AddCount(command, "--snapshots", options.snapshots,
+           "Snapshots that may be held at once, those of scans included, 1 to 1048576 (unless "
+           "given: 1024)");
   AddDuration(command, "--stale-after", options.stale_after,
               "Silent participants are shown as stalled after this time (unless given: 5s)");
   AddDuration(command, "--operation-timeout", options.operation_timeout,
               "A stalled participant's transactions end after this time (unless given: 60s)");
   AddJson(command, arguments->store.json);
-  SetExamples(command, {"commy init fleet.commy", "commy init small.commy --max-size 512MiB"});
+  SetExamples(command, {"commy init fleet.commy", "commy init small.commy --max-size 512MiB",
+                        "commy init busy.commy --participants 1000 --threads 16000"});
   SetAction(command, arguments, action, RunInit);
 }
 
@@ -104,7 +116,10 @@ Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
                {"commit_clock", stats.commit_clock},
                {"epoch", stats.epoch},
                {"participants", stats.participants},
+               {"participants_max", stats.participants_max},
+               {"threads_max", stats.threads_max},
                {"snapshots", stats.snapshots},
+               {"snapshots_max", stats.snapshots_max},
                {"oldest_snapshot_age_ms", absl::ToInt64Milliseconds(stats.oldest_snapshot_age)},
                {"snapshot_kept_bytes", stats.snapshot_kept_bytes},
                {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
@@ -145,6 +160,9 @@ std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& me
       {"may grow to", ShowSize(stats.max_size_bytes)},
       {"commits", ShowCount(stats.commit_clock)},
       {"epoch", ShowCount(stats.epoch)},
+      {"participants max", ShowCount(stats.participants_max)},
+      {"threads max", ShowCount(stats.threads_max)},
+      {"snapshots max", ShowCount(stats.snapshots_max)},
       {"heartbeat", absl::FormatDuration(stats.heartbeat_interval)},
       {"stale after", absl::FormatDuration(stats.stale_after)},
       {"operation timeout", absl::FormatDuration(stats.operation_timeout)},
