@@ -5,6 +5,7 @@
 #include <system_error>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::process {
@@ -134,6 +135,7 @@ void Heartbeat::Loop(platform::BackgroundWork beginning) {
 void Heartbeat::Rest(std::unique_lock<std::mutex>& lock,
                      std::chrono::steady_clock::time_point began, bool more) {
   using Clock = std::chrono::steady_clock;
+  COMMY_DCHECK(lock.owns_lock());
   const auto interval = std::chrono::nanoseconds(region_.geometry().heartbeat_interval_ns);
   const auto is_called = [this]() ABSL_NO_THREAD_SAFETY_ANALYSIS {
     return thread_.stop || thread_.nudged;
@@ -165,6 +167,7 @@ void Heartbeat::Rest(std::unique_lock<std::mutex>& lock,
 }
 
 absl::Status Heartbeat::Start() {
+  COMMY_DCHECK(!thread_.thread.joinable());
   try {
     thread_.thread =
         std::thread([this, work = platform::BackgroundWork()]() mutable { Loop(std::move(work)); });

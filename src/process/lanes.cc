@@ -37,6 +37,7 @@ Lane::Lane(Session& session, std::uint32_t index, region::LaneLayout& words)
 
 int Lane::TakeViewPin(const Lane& pinned) {
   COMMY_DCHECK(pinned.index_ <= index_);
+  COMMY_DCHECK(pinned.active());  // E1: the own pin holds the epoch for the view's.
   std::uint32_t used = view_pins_.load(std::memory_order_relaxed);
   while (true) {
     const std::uint32_t free = ~used & kViewPinMask;
@@ -56,6 +57,9 @@ int Lane::TakeViewPin(const Lane& pinned) {
 }
 
 void Lane::ReleaseViewPin(int pin) {
+  COMMY_DCHECK(pin > 0 && pin < static_cast<int>(region::kPinsPerLane));
+  COMMY_DCHECK((view_pins_.load(std::memory_order_relaxed) >> static_cast<unsigned>(pin) & 1U) !=
+               0);
   words_.pins[pin].store(0, std::memory_order_release);
   view_pins_.fetch_and(~(1U << static_cast<unsigned>(pin)), std::memory_order_acq_rel);
 }
@@ -87,6 +91,8 @@ Lane* Lanes::TryClaimLane(std::uint32_t first, std::uint32_t end) {
     if (words.owner.load(std::memory_order_relaxed) == 0 &&
         words.owner.CompareAndSet(0, participant_.owner_word(), std::memory_order_seq_cst)) {
       const std::lock_guard<std::mutex> lock(mutex_);
+      COMMY_DCHECK(std::none_of(lanes_.begin(), lanes_.end(),  // N1: one `Lane` per lane.
+                                [i](const auto& each) { return each->index() == i; }));
       lanes_.push_back(std::make_unique<Lane>(session_, i, words));
       return lanes_.back().get();
     }
@@ -95,6 +101,7 @@ Lane* Lanes::TryClaimLane(std::uint32_t first, std::uint32_t end) {
 }
 
 absl::StatusOr<Lane*> Lanes::ClaimLane(std::uint32_t first, LaneUse use) {
+  COMMY_DCHECK(participant_.owner_word() != 0);  // L3
   const std::uint32_t all = region_.geometry().lane_count;
   const std::uint32_t limit =
       use == LaneUse::kRecovery ? all : all - std::min(all / 8, kRecoveryLanes);
@@ -142,7 +149,9 @@ absl::StatusOr<ViewPin> Lanes::FindViewPin(Lane& lane) {
     const std::lock_guard<std::mutex> lock(mutex_);
     lane.view_lanes().push_back(further);
   }
-  return ViewPin{&lane, further, further->TakeViewPin(lane)};
+  const int pin = further->TakeViewPin(lane);
+  COMMY_DCHECK(pin >= 0);  // A lane that was just claimed has no views.
+  return ViewPin{&lane, further, pin};
 }
 
 void Lanes::ReleaseView(const ViewPin& view) {
@@ -190,6 +199,8 @@ void Lanes::GiveLaneBack(Lane* lane) {
     return;
   }
   LaneLayout& words = lane->words();
+  COMMY_DCHECK(lane->IsIdle());                                                            // N2
+  COMMY_DCHECK(words.owner.load(std::memory_order_relaxed) == participant_.owner_word());  // N1
   lanes_.erase(found);  // The upper floors' state goes first: the next owner may come at once.
   words.owner.CompareAndSet(participant_.owner_word(), 0, std::memory_order_seq_cst);
 }
@@ -218,6 +229,7 @@ bool Lanes::HasViews() {
 }
 
 void Lanes::GiveAllBack() {
+  COMMY_DCHECK(open_.closed());
   const std::lock_guard<std::mutex> lock(mutex_);
   for (const auto& lane : lanes_) {
     LaneLayout& words = lane->words();

@@ -53,6 +53,12 @@ class Lane {
   // Whether the thread is inside an operation; Close reads it from another thread.
   [[nodiscard]] bool active() const { return depth_.load(std::memory_order_seq_cst) != 0; }
 
+  // N2, as far as this process knows: no operation, note or view is left.
+  [[nodiscard]] bool IsIdle() const {
+    return !active() && notes_used_ == 0 && operation_depth_ == 0 && !has_views() &&
+           view_pins_.load(std::memory_order_relaxed) == 0;
+  }
+
   // Takes one of the lane's view pins and gives it the epoch of `pinned`'s pin, which is this lane
   // or one with a lower index: an advancer reads the pins in that order, so that it sees one of
   // the two. -1: none free. Requires: `pinned` is pinned by the caller.

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 
+#include "base/check.h"
 #include "region/layout.h"
 
 namespace commy::process {
@@ -50,6 +51,8 @@ constexpr std::uint64_t BlockNote(NoteKind kind, std::uint64_t offset_bytes) {
 }
 
 constexpr std::uint64_t RunNote(NoteKind kind, std::uint64_t first_span, std::uint64_t span_count) {
+  COMMY_DCHECK(first_span <= 0xffffffU);
+  COMMY_DCHECK(span_count <= 0xffffffU);
   return (static_cast<std::uint64_t>(kind) << 58U) | (span_count << 24U) | first_span;
 }
 

@@ -9,6 +9,8 @@
 
 #include <cstdint>
 
+#include "base/check.h"
+
 namespace commy::process {
 
 // The kind of an operation, for people and for recovery.
@@ -37,6 +39,7 @@ struct OpWord {
 inline constexpr std::uint64_t kOpSeqMask = 0xffffff;
 
 constexpr std::uint64_t PackOp(const OpWord& op) {
+  COMMY_DCHECK(op.delta >= -1 && op.delta <= 1);
   return (std::uint64_t{op.armed} << 63U) | (static_cast<std::uint64_t>(op.delta + 1) << 61U) |
          (static_cast<std::uint64_t>(op.kind) << 56U) | (op.seq & kOpSeqMask);
 }

@@ -5,6 +5,23 @@
 #include "process/session.h"
 
 namespace commy::process {
+namespace {
+
+std::uint64_t Load(const region::Shared64& word) {
+  return word.load(std::memory_order_relaxed);
+}
+
+// What a thread may rely on between its own pin and unpin: the lane is its session's (N1), and the
+// pin is up and not above the epoch, which only grows (E1).
+[[maybe_unused]] bool IsPinned(const Lane& lane) {
+  const region::LaneLayout& words = lane.words();
+  const std::uint64_t pin = Load(words.pins[0]);
+  return Load(words.owner) == lane.session().owner_word() && pin != 0 &&
+         PinEpoch(pin) <= Load(lane.session().region().header().epoch);
+}
+
+}  // namespace
+
 Pin::Pin(Lane& lane) : lane_(lane) {
   const std::uint32_t depth = lane.depth_.load(std::memory_order_relaxed);
   Session& session = lane.session_;
@@ -12,6 +29,7 @@ Pin::Pin(Lane& lane) : lane_(lane) {
     if (!session.SameProcess()) [[unlikely]] {
       return;  // Forked inside a callback.
     }
+    COMMY_DCHECK(IsPinned(lane));  // N1, E1
     lane.depth_.store(depth + 1, std::memory_order_relaxed);
     entered_ = true;
     return;
@@ -38,6 +56,9 @@ Pin::Pin(Lane& lane) : lane_(lane) {
                  std::memory_order_seq_cst);
     base::FullFence();
   }
+  COMMY_DCHECK(IsPinned(lane));              // N1, E1
+  COMMY_DCHECK(lane.notes_used_ == 0);       // N2
+  COMMY_DCHECK(lane.operation_depth_ == 0);  // N2
   entered_ = true;
 }
 
@@ -46,7 +67,11 @@ Pin::~Pin() {
     return;  // Forked since: the child does not have the mapping.
   }
   const std::uint32_t depth = lane_.depth_.load(std::memory_order_relaxed);
+  COMMY_DCHECK(depth != 0);
+  COMMY_DCHECK(IsPinned(lane_));  // N1, E1
   if (depth == 1) {
+    COMMY_DCHECK(lane_.notes_used_ == 0);       // O2
+    COMMY_DCHECK(lane_.operation_depth_ == 0);  // O2
     lane_.words_.pins[0].store(0, std::memory_order_release);
   }
   lane_.depth_.store(depth - 1, std::memory_order_release);
@@ -62,6 +87,8 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
   if (!outermost_) {
     return;
   }
+  COMMY_DCHECK(kind != OpKind::kNone);
+  COMMY_DCHECK(lane.notes_used_ == 0);  // N2
   region::LaneLayout& words = lane.words_;
   seq_ = ++lane.next_seq_ & kOpSeqMask;
   words.op_object.store(object_bytes, std::memory_order_relaxed);
@@ -89,10 +116,13 @@ Operation::~Operation() {
   if (!pin_.entered() || !lane_.session().SameProcess()) {
     return;
   }
+  COMMY_DCHECK(lane_.operation_depth_ != 0);
   --lane_.operation_depth_;
   if (!outermost_) {
     return;
   }
+  COMMY_DCHECK(lane_.operation_depth_ == 0);
+  COMMY_DCHECK(UnpackOp(Load(lane_.words_.op)).kind == kind_);  // N1
   DropNotes(0);
   lane_.words_.op.store(PackOp({false, 0, OpKind::kNone, seq_}), std::memory_order_release);
   lane_.words_.op_object.store(0, std::memory_order_release);
@@ -111,17 +141,20 @@ std::uint32_t Operation::AddNote(std::uint64_t note) {
   const std::uint32_t place = lane_.notes_used_;
   COMMY_CHECK(outermost_);
   COMMY_CHECK(place < region::kNotesPerLane);
+  COMMY_DCHECK(IsPinned(lane_));  // O2
   lane_.notes_used_ = place + 1;
   lane_.words_.notes[place].store(note, std::memory_order_release);
   return place;
 }
 
 void Operation::SetNote(std::uint32_t place, std::uint64_t note) {
+  COMMY_DCHECK(outermost_);
   COMMY_DCHECK(place < lane_.notes_used_);
   lane_.words_.notes[place].store(note, std::memory_order_release);
 }
 
 void Operation::ReplaceNote(std::uint32_t place, std::uint64_t note) {
+  COMMY_DCHECK(outermost_);
   COMMY_DCHECK(place < lane_.notes_used_);
   lane_.words_.notes[place].exchange(note, std::memory_order_seq_cst);
   base::FullFence();  // An exchange alone does not keep later loads behind its store on ARM.
@@ -137,11 +170,16 @@ void Operation::Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq
   if (seq_ == cell_seq) [[unlikely]] {
     seq_ = ++lane_.next_seq_ & kOpSeqMask;
   }
+  COMMY_DCHECK(outermost_);
+  COMMY_DCHECK(delta == -1 || delta == 1);
+  COMMY_DCHECK(lane_.notes_used_ != 0);  // O1: recovery judges an armed change by its note.
+  COMMY_DCHECK(seq_ != cell_seq);        // D1: else recovery would not count it.
   lane_.words_.op_counter.store(cell_offset, std::memory_order_relaxed);
   lane_.words_.op.store(PackOp({true, delta, kind_, seq_}), std::memory_order_release);
 }
 
 void Operation::Disarm() {
+  COMMY_DCHECK(outermost_);
   lane_.words_.op.store(PackOp({false, 0, kind_, seq_}), std::memory_order_release);
 }
 

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "base/check.h"
 #include "process/lanes.h"
 #include "process/owner.h"
 
@@ -126,9 +127,11 @@ Participant::Participant(region::Region& region, std::string name, bool read_onl
       read_only_(read_only) {}
 
 void Participant::Attach(bool pins_by_store) {
+  COMMY_DCHECK(owner_word_ == 0);
   ParticipantSlot& words = region_.participant(slot());
   const std::uint64_t generation = NextGeneration(region_, slot());
   owner_word_ = PackOwner(slot(), generation);
+  COMMY_DCHECK(OwnerSlot(owner_word_) == slot());
   Announce(pins_by_store);
   words.state.store((generation << 8U) | kAttached, std::memory_order_release);
 }
@@ -158,6 +161,8 @@ void Participant::AnnounceFlags(bool pins_by_store) {
 
 void Participant::Beat() {
   ParticipantSlot& words = region_.participant(slot());
+  COMMY_DCHECK(PackOwner(slot(), words.state.load(std::memory_order_relaxed) >> 8U) ==
+               owner_word_);  // L1
   words.heartbeat.store(words.heartbeat.load(std::memory_order_relaxed) + 1,
                         std::memory_order_release);
   words.heartbeat_wall_ns.store(static_cast<std::uint64_t>(region_.platform().WallNs()),

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "process/owner.h"
 
@@ -39,6 +40,8 @@ absl::Status Recovery::RecoverDead() {
 }
 
 absl::Status Recovery::RecoverIfDead(std::uint32_t slot) {
+  COMMY_DCHECK(slot < region_.geometry().participant_count);
+  COMMY_DCHECK(slot != participant_.slot());  // L2: this process is not dead.
   const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
   if (!lock.owns_lock()) {
     return absl::OkStatus();  // Another thread of this process recovers.
@@ -109,13 +112,19 @@ absl::Status Recovery::RecoverLane(std::uint32_t index) {
   }
   COMMY_ASSIGN_OR_RETURN(Lane * mine, lanes_.OfThisThread(LaneUse::kRecovery));
   const std::uint64_t owner = dead.owner.load(std::memory_order_acquire);
+  COMMY_DCHECK(owner != 0 && owner != participant_.owner_word());  // L3
   Operation own(*mine, OpKind::kRecover, 0);
   if (!own.entered()) {
     return own.status();
   }
+  [[maybe_unused]] const std::uint32_t notes_before = own.notes_used();
+  [[maybe_unused]] const std::uint64_t pin = dead.pins[0].load(std::memory_order_relaxed);
   for (const auto& step : hooks_.recover_lane) {
     COMMY_RETURN_IF_ERROR(step(own, dead));  // recover-1, recover-2
   }
+  COMMY_DCHECK(own.notes_used() == notes_before);                     // The steps need none.
+  COMMY_DCHECK(dead.owner.load(std::memory_order_relaxed) == owner);  // N1
+  COMMY_DCHECK(dead.pins[0].load(std::memory_order_relaxed) == pin);  // N1, up to recover-4
   // Disarmed first: the next recoverer must not take another note for the armed one.
   const OpWord op = UnpackOp(dead.op.load(std::memory_order_relaxed));
   dead.op.store(PackOp({false, 0, op.kind, op.seq}), std::memory_order_seq_cst);

@@ -4,6 +4,7 @@
 #include <thread>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "process/sync.h"
 
@@ -94,6 +95,7 @@ void Session::WaitForCalls() {
 }
 
 void Session::GiveEverythingBack() {
+  COMMY_DCHECK(open_.closed());
   lanes_.GiveAllBack();
   recovery_.ReleaseOwn();
   participant_.Detach();

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/hash.h"
 
 namespace commy::process {
@@ -58,6 +59,7 @@ void StoreClock::SetSkew(std::int64_t skew_ns) {
 }
 
 void StoreClock::RaiseSeen() {
+  COMMY_DCHECK(settled());  // clock-7
   const std::int64_t now = NowNs();
   while (!read_only_) {
     Shared64& seen = region_.header().clock_seen_ns;
@@ -137,6 +139,8 @@ void StoreClock::Beat() {
 }
 
 void StoreClock::BeatUnsettled(const Reading& now, bool was_set) {
+  COMMY_DCHECK(!settled());
+  COMMY_DCHECK(beats_ < 2);  // clock-5: the second beat settles.
   const std::int64_t base = base_ns_.load(std::memory_order_relaxed);
   if (const auto published = PublishedBase(); published.value_or(base) != base) {
     base_ns_.store(*published, std::memory_order_relaxed);

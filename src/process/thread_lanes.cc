@@ -51,6 +51,7 @@ void ThreadLanes::Add(std::uint64_t session_id, std::weak_ptr<Session> session, 
     entries_ = new Entries;
     COMMY_CHECK(::pthread_setspecific(key, entries_) == 0);
   }
+  COMMY_DCHECK(lane != nullptr);
   std::erase_if(*entries_, [](const Entry& entry) { return entry.session.expired(); });
   entries_->push_back({session_id, std::move(session), lane});
   last_id_ = session_id;
