@@ -7,10 +7,10 @@
 
 namespace commy::engine {
 
-// R1: finishes what the lane had posted in its namespace, and wakes all that may wait for what it did.
+// recover-1: finishes what the lane had posted in its namespace, and wakes all that may wait for what it did.
 absl::Status FinishOperation(const Engine& engine, process::Operation& own,
                              region::LaneLayout& dead);
-// R2: brings in the counter that goes with what it published, and retires every noted block that
+// recover-2: brings in the counter that goes with what it published, and retires every noted block that
 // cannot be reached.
 absl::Status ReclaimNotes(const Engine& engine, process::Operation& own, region::LaneLayout& dead);
 

@@ -68,7 +68,7 @@ constexpr bool IsDue(std::uint64_t due, std::int64_t now_ns) {
   return due != 0 && (IsDueClaim(due) || static_cast<std::int64_t>(due) <= now_ns);
 }
 
-// A counter cell: {value:40 signed, seq:24}; see process/lane.h.
+// A counter cell: {value:40 signed, seq:24}; see process/op_word.h.
 constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {
   return (static_cast<std::uint64_t>(value) << 24U) | (seq & 0xffffffU);
 }
