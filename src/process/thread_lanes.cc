@@ -52,10 +52,6 @@ void ThreadLanes::Add(std::uint64_t session_id, std::weak_ptr<Session> session, 
     COMMY_CHECK(::pthread_setspecific(key, entries_) == 0);
   }
   COMMY_DCHECK(lane != nullptr);
-<<<<<<< HEAD
-  COMMY_DCHECK(FindSlow(session_id) == nullptr);  // One lane per thread and session.
-=======
->>>>>>> process
   std::erase_if(*entries_, [](const Entry& entry) { return entry.session.expired(); });
   entries_->push_back({session_id, std::move(session), lane});
   last_id_ = session_id;
