@@ -118,7 +118,7 @@ class Attachment {
       absl::Status status;
       {
         Operation op(*lane_, process::OpKind::kAllocate, 0);
-        const auto made = allocator_->Allocate(op, process::NoteKind::kRaw, kBlockBytes);
+        const auto made = allocator_->Allocate(op, region::BlockKind::kRaw, kBlockBytes);
         if (made.ok()) {
           const Pattern pattern = PatternOf({*made, mark});
           std::memcpy(session_->region().At(*made, kBlockBytes, 16), pattern.data(), kBlockBytes);

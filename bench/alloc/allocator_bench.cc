@@ -52,7 +52,7 @@ class Arena {
   // Allocates a block, marks it, stores it in `block`, and retires the previous one.
   bool Replace(std::uint64_t size_bytes, std::uint64_t mark, std::uint64_t* block) {
     Operation op(*lane_, process::OpKind::kAllocate, 0);
-    const auto made = allocator_->Allocate(op, process::NoteKind::kRaw, size_bytes);
+    const auto made = allocator_->Allocate(op, region::BlockKind::kRaw, size_bytes);
     if (!made.ok()) {
       return false;
     }
@@ -67,7 +67,7 @@ class Arena {
 
   std::uint64_t Allocate(std::uint64_t size_bytes, std::uint64_t mark) {
     Operation op(*lane_, process::OpKind::kAllocate, 0);
-    const auto made = allocator_->Allocate(op, process::NoteKind::kRaw, size_bytes);
+    const auto made = allocator_->Allocate(op, region::BlockKind::kRaw, size_bytes);
     if (!made.ok()) {
       Die("allocate", made.status().ToString());
     }

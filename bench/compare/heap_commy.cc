@@ -39,7 +39,7 @@ class CommyBlocks : public Heap {
   // Each call is an operation of its own, with its pin and its notes.
   char* Allocate(std::uint64_t size_bytes) override {
     process::Operation op(*lane_, process::OpKind::kAllocate, 0);
-    const auto made = allocator_->Allocate(op, process::NoteKind::kRaw, size_bytes);
+    const auto made = allocator_->Allocate(op, region::BlockKind::kRaw, size_bytes);
     if (!made.ok()) [[unlikely]] {
       bench::Die("allocate", made.status().ToString());
     }

@@ -13,8 +13,8 @@ namespace {
 using base::Shared64;
 using base::Shared8;
 using process::Note;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 // For a retired span or run. Its tag is read before the CAS that gives it up, so it may be one
 // behind: one epoch more than for a block.
@@ -38,7 +38,7 @@ LaneSpans& Allocator::SpansOf(process::Lane& lane) {
   return static_cast<LaneSpans&>(*extension);
 }
 
-absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, NoteKind kind,
+absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, BlockKind kind,
                                                   std::uint64_t size_bytes, Purpose purpose) {
   COMMY_DCHECK(op.entered());
   COMMY_DCHECK(size_bytes != 0);
@@ -235,14 +235,14 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
   for (const region::Shared64& word : dead.notes) {
     // Pairs with the release of the dead lane's SetNote().
     const Note note = process::ReadNote(word.load(std::memory_order_acquire));
-    if (note.kind == NoteKind::kRaw) {
+    if (note.kind == BlockKind::kRaw) {
       Retire(own, note.offset_bytes);
-    } else if (note.kind == NoteKind::kEmptying) {
+    } else if (note.kind == BlockKind::kEmptying) {
       FinishTaking(lane, note.first_span);
       PutBack(lane, note.first_span);
-    } else if (note.kind == NoteKind::kRunFree) {
+    } else if (note.kind == BlockKind::kRunFree) {
       FinishRunFree(lane, note.first_span, note.span_count);
-    } else if (note.kind == NoteKind::kRunClaim) {
+    } else if (note.kind == BlockKind::kRunClaim) {
       UndoRunClaim(lane, note.first_span, note.span_count);
       // Committed, but the note had not become the block's: it was never published.
       const std::uint64_t offset = region_.SpanOffset(note.first_span);

@@ -77,7 +77,7 @@ class Allocator {
   // ResourceExhausted: no room in the file, and it cannot grow; nothing has changed then.
   // Cost: a CAS and a few loads; now and then a walk over a few spans' state bytes, and rarely the
   // system calls that make the file grow.
-  absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, process::NoteKind kind,
+  absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, region::BlockKind kind,
                                          std::uint64_t size_bytes,
                                          Purpose purpose = Purpose::kOrdinary);
 
@@ -157,10 +157,10 @@ class Allocator {
   };
 
   LaneSpans& SpansOf(process::Lane& lane);
-  absl::StatusOr<std::uint64_t> AllocateRun(process::Operation& op, process::NoteKind kind,
+  absl::StatusOr<std::uint64_t> AllocateRun(process::Operation& op, region::BlockKind kind,
                                             std::uint64_t size_bytes, Purpose purpose);
   // A run of free spans, claimed; 0: none without growing.
-  std::uint64_t FindRun(process::Operation& op, process::NoteKind kind, std::uint64_t count,
+  std::uint64_t FindRun(process::Operation& op, region::BlockKind kind, std::uint64_t count,
                         std::uint64_t spare);
   struct RunSearch {
     std::uint64_t count = 0;  // Spans in a row.
@@ -170,9 +170,9 @@ class Allocator {
     std::uint64_t place = 0;  // Where to begin.
   };
   // One pass over the span words. `*waiting`: the spans that were retired too recently to be used.
-  std::uint64_t TryClaimRun(process::Operation& op, process::NoteKind kind, const RunSearch& search,
+  std::uint64_t TryClaimRun(process::Operation& op, region::BlockKind kind, const RunSearch& search,
                             std::uint64_t* waiting);
-  bool ClaimRunAt(process::Operation& op, process::NoteKind kind, std::uint64_t first,
+  bool ClaimRunAt(process::Operation& op, region::BlockKind kind, std::uint64_t first,
                   std::uint64_t count);
   // Claims one free span of `size_class` for `op`'s lane, but none of the last `spare`; leaves it
   // kClaimed. ResourceExhausted: there is none; or a span of another lane was taken over instead,

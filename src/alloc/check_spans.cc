@@ -11,7 +11,7 @@ namespace commy::alloc {
 namespace {
 
 using process::Note;
-using process::NoteKind;
+using region::BlockKind;
 
 // What lanes note about spans.
 struct SpanNotes {
@@ -33,9 +33,9 @@ SpanNotes CollectNotes(const region::Region& region) {
   for (std::uint32_t lane = 0; lane < region.lanes_ready(); ++lane) {
     for (const region::Shared64& word : region.lane(lane).notes) {
       const Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
-      if (note.kind == NoteKind::kRunClaim || note.kind == NoteKind::kRunFree) {
+      if (note.kind == BlockKind::kRunClaim || note.kind == BlockKind::kRunFree) {
         notes.runs.emplace(note.first_span, note.span_count);
-      } else if (note.kind == NoteKind::kEmptying) {
+      } else if (note.kind == BlockKind::kEmptying) {
         notes.emptying.emplace(note.first_span, lane);
       }
     }

@@ -47,7 +47,7 @@ void LaneSpans::Reload() {
 }
 
 absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t size_class,
-                                                  process::NoteKind kind, Purpose purpose) {
+                                                  region::BlockKind kind, Purpose purpose) {
   COMMY_DCHECK(&op.lane() == &lane_);  // N1
   COMMY_DCHECK(size_class < by_class_.size());
   Spans& spans = by_class_[size_class];
@@ -75,7 +75,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t s
 absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
                                                              std::uint32_t size_class,
                                                              std::uint32_t note_place,
-                                                             process::NoteKind kind,
+                                                             region::BlockKind kind,
                                                              Purpose purpose) {
   for (std::uint32_t larger = size_class; larger < by_class_.size(); ++larger) {
     Spans& spans = by_class_[larger];
@@ -120,7 +120,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
 }
 
 std::uint64_t LaneSpans::TakeBlock(Operation& op, std::uint32_t size_class, Spans& spans,
-                                   std::uint32_t note_place, process::NoteKind kind) {
+                                   std::uint32_t note_place, region::BlockKind kind) {
   if (spans.free.empty()) {
     return 0;
   }

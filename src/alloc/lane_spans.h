@@ -25,7 +25,7 @@ class LaneSpans final : public process::LaneExtension {
 
   // A block of the class, now used, noted as `kind`. ResourceExhausted: no room.
   absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
-                                         process::NoteKind kind, Purpose purpose);
+                                         region::BlockKind kind, Purpose purpose);
   // Gives every empty span of the lane back. Whether there was one.
   bool TidyAll();
   // The lane has one span more.
@@ -46,7 +46,7 @@ class LaneSpans final : public process::LaneExtension {
 
   // Takes the next block of the current span; 0: it has none left.
   std::uint64_t TakeBlock(process::Operation& op, std::uint32_t size_class, Spans& spans,
-                          std::uint32_t note_place, process::NoteKind kind);
+                          std::uint32_t note_place, region::BlockKind kind);
   // Makes a span current that has blocks to hand out.
   absl::Status Refill(process::Operation& op, std::uint32_t size_class, Spans& spans);
   // Walks at most `span_limit` of the class's spans for one with `wanted` blocks.
@@ -59,7 +59,7 @@ class LaneSpans final : public process::LaneExtension {
   absl::StatusOr<std::uint64_t> AllocateFromReserve(process::Operation& op,
                                                     std::uint32_t size_class,
                                                     std::uint32_t note_place,
-                                                    process::NoteKind kind, Purpose purpose);
+                                                    region::BlockKind kind, Purpose purpose);
   // Whether the span is the lane's, and of the class.
   [[nodiscard]] bool IsMine(std::uint32_t size_class, std::uint64_t span) const;
   // Drops the span at `index` of the list from it.

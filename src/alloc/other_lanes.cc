@@ -36,8 +36,8 @@ namespace {
 
 using base::Shared64;
 using base::Shared8;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 // Spans of idle lanes that are taken over by one look.
 constexpr int kIdleSpansAtOnce = 32;
@@ -143,7 +143,7 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
   const SizeClass& sizes = classes_.at(word.size_class);
   const auto mine = static_cast<std::uint16_t>(op.lane().index());
   const std::uint32_t place =
-      op.AddNote(process::RunNote(NoteKind::kEmptying, span, 1));  // emptying-0
+      op.AddNote(process::RunNote(BlockKind::kEmptying, span, 1));  // emptying-0
   TakeOver result = TakeOver::kNothing;
   word.number = mine + 1U;
   if (region_.span_word(span).CompareAndSet(raw, Pack(word),

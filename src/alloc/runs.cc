@@ -10,8 +10,8 @@
 namespace commy::alloc {
 namespace {
 
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 // When this many retired spans wait for the epoch, it is moved on for them.
 constexpr std::uint64_t kWaitingSpans = 16;
@@ -32,7 +32,7 @@ std::uint64_t WaitingIn(const SpanWord& word) {
 
 }  // namespace
 
-absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kind,
+absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, BlockKind kind,
                                                      std::uint64_t size_bytes, Purpose purpose) {
   if (size_bytes > kBlockBytesMax) {
     return base::ResourceExhausted("a block of ", size_bytes, " bytes was asked for; ",
@@ -68,7 +68,7 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, NoteKind kin
   }
 }
 
-std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t count,
+std::uint64_t Allocator::FindRun(Operation& op, BlockKind kind, std::uint64_t count,
                                  std::uint64_t spare) {
   const std::uint64_t total = region_.span_count();
   const std::uint64_t reserve = room_.ReserveStart(total);
@@ -102,7 +102,7 @@ std::uint64_t Allocator::FindRun(Operation& op, NoteKind kind, std::uint64_t cou
   return TryClaimRun(op, kind, {count, spare, 0, total, reserve}, &waiting);
 }
 
-std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSearch& search,
+std::uint64_t Allocator::TryClaimRun(Operation& op, BlockKind kind, const RunSearch& search,
                                      std::uint64_t* waiting) {
   COMMY_DCHECK(search.count != 0 && search.begin <= search.end);
   const std::uint64_t size = search.end - search.begin;
@@ -144,13 +144,14 @@ std::uint64_t Allocator::TryClaimRun(Operation& op, NoteKind kind, const RunSear
   return 0;
 }
 
-bool Allocator::ClaimRunAt(Operation& op, NoteKind kind, std::uint64_t first, std::uint64_t count) {
+bool Allocator::ClaimRunAt(Operation& op, BlockKind kind, std::uint64_t first,
+                           std::uint64_t count) {
   COMMY_DCHECK(op.entered());
   COMMY_DCHECK(first + count <= region_.geometry().span_count_max);
   const auto lane = static_cast<std::uint16_t>(op.lane().index());
   const std::uint64_t body = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
   const std::uint64_t head = Pack({SpanKind::kRunHead, 0, lane, static_cast<std::uint32_t>(count)});
-  const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunClaim, first, count));
+  const std::uint32_t place = op.AddNote(process::RunNote(BlockKind::kRunClaim, first, count));
   bool won = true;
   for (std::uint64_t i = 1; won && i < count; ++i) {
     // run-1. Pairs with the CAS that set the span free.
@@ -195,7 +196,7 @@ void Allocator::GiveRunBack(Operation& op, std::uint64_t first, std::uint64_t re
   COMMY_DCHECK(op.entered());
   COMMY_DCHECK(Unpack(retired_word).kind == SpanKind::kRunRetired);
   const std::uint64_t count = Unpack(retired_word).number;
-  const std::uint32_t place = op.AddNote(process::RunNote(NoteKind::kRunFree, first, count));
+  const std::uint32_t place = op.AddNote(process::RunNote(BlockKind::kRunFree, first, count));
   const std::uint64_t mine = Pack({SpanKind::kRunBody, 0, lane, static_cast<std::uint32_t>(first)});
   // run-5. From exactly the word that was found old enough: another run may have come and gone.
   if (region_.span_word(first).CompareAndSet(retired_word, mine, std::memory_order_seq_cst)) {

@@ -50,7 +50,7 @@ absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key) {
   if (!pin.entered()) {
     return engine.session.CheckUsable();
   }
-  engine.map.intents().SettleWriters(key.object);
+  engine.map.intents().ResolveWriters(key.object);
   return DroppedStatus(key.id);
 }
 

@@ -7,7 +7,7 @@ namespace commy::engine {
 namespace {
 
 using process::Note;
-using process::NoteKind;
+using region::BlockKind;
 
 absl::StatusOr<bool> IsInNamespace(const Engine& engine, const NamespaceRef* ns, const Note& note) {
   if (ns == nullptr) {
@@ -29,28 +29,28 @@ void ForgetNamespace(const Engine& engine, std::uint64_t offset) {
 }
 
 constexpr std::array kOwners = {
-    BlockOwner{NoteKind::kRecord, "record", "the version before it", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kSegment, "segment", "records", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kDirectory, "directory", "segments", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kIndexRoot, "index root",
+    BlockOwner{BlockKind::kRecord, "record", "the version before it", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kSegment, "segment", "records", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kDirectory, "directory", "segments", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kIndexRoot, "index root",
                "a directory or node, counters, a descriptor, the root before it", IsInNamespace,
                nullptr},
-    BlockOwner{NoteKind::kDescriptor, "reshape descriptor", "what it replaces, and by what",
+    BlockOwner{BlockKind::kDescriptor, "reshape descriptor", "what it replaces, and by what",
                IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kCounters, "counters", "nothing", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kLeaf, "leaf", "records, a separator", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kInner, "inner node", "nodes, separators", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kSeparator, "separator", "nothing", IsInNamespace, nullptr},
-    BlockOwner{NoteKind::kNamespace, "namespace", "an index root", IsInCatalog, ForgetNamespace},
-    BlockOwner{NoteKind::kCatalogRoot, "catalog root", "a catalog node, dropped namespaces",
+    BlockOwner{BlockKind::kCounters, "counters", "nothing", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kLeaf, "leaf", "records, a separator", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kInner, "inner node", "nodes, separators", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kSeparator, "separator", "nothing", IsInNamespace, nullptr},
+    BlockOwner{BlockKind::kNamespace, "namespace", "an index root", IsInCatalog, ForgetNamespace},
+    BlockOwner{BlockKind::kCatalogRoot, "catalog root", "a catalog node, dropped namespaces",
                IsInCatalog, nullptr},
-    BlockOwner{NoteKind::kCatalogNode, "catalog node", "catalog nodes, or namespaces", IsInCatalog,
+    BlockOwner{BlockKind::kCatalogNode, "catalog node", "catalog nodes, or namespaces", IsInCatalog,
                nullptr},
 };
 
 }  // namespace
 
-const BlockOwner* OwnerOf(NoteKind kind) {
+const BlockOwner* OwnerOf(BlockKind kind) {
   const auto* const found = std::find_if(
       kOwners.begin(), kOwners.end(), [kind](const BlockOwner& each) { return each.kind == kind; });
   return found == kOwners.end() ? nullptr : found;

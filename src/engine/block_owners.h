@@ -13,7 +13,7 @@
 namespace commy::engine {
 
 struct BlockOwner {
-  process::NoteKind kind;
+  region::BlockKind kind;
   std::string_view name;   // For people.
   std::string_view names;  // What the block's own words refer to.
   // Whether a word of the file leads to the block. `ns` is the published namespace that the operation
@@ -25,6 +25,6 @@ struct BlockOwner {
 };
 
 // Null: a block that the allocator or the transactions look after themselves, or none.
-const BlockOwner* OwnerOf(process::NoteKind kind);
+const BlockOwner* OwnerOf(region::BlockKind kind);
 
 }  // namespace commy::engine

@@ -14,10 +14,10 @@ namespace {
 using base::ToAbsl;
 using process::BlockNote;
 using process::Lane;
-using process::NoteKind;
 using process::Operation;
 using process::OpKind;
 using process::Pin;
+using region::BlockKind;
 
 base::Result TakeOutDropped(const Engine& engine, const NamespaceKey& key,
                             std::string_view path_hint) {
@@ -30,7 +30,7 @@ base::Result TakeOutDropped(const Engine& engine, const NamespaceKey& key,
   if (ns.id != key.id) {
     return base::Outcome::kDone;  // Gone.
   }
-  engine.map.intents().SettleWriters(key.object);  // Before another namespace can have the name.
+  engine.map.intents().ResolveWriters(key.object);  // Before another namespace can have the name.
   const auto take_out = [&](namespaces::CatalogEdit& edit) -> base::Result {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t hinted,
                            path_hint.empty() ? 0 : edit.Find(path_hint));
@@ -49,7 +49,7 @@ base::Result TakeOutDropped(const Engine& engine, const NamespaceKey& key,
       return base::DataLoss(engine.path, ": namespace \"", path,
                             "\" has lost its root; `commy recover` ", "saves what verifies");
     }
-    edit.dead().push_back(key.object);
+    edit.dropped().push_back(key.object);
     return edit.Erase(path);
   };
   const base::Result changed = engine.catalog.Change(op, alloc::Purpose::kClears, take_out);
@@ -63,7 +63,7 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
   if (!op.entered()) {
     return op.status();
   }
-  COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, engine.catalog.Dead());
+  COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, engine.catalog.Dropped());
   if (std::find(dead.begin(), dead.end(), object) == dead.end()) {
     return true;  // Somebody else was faster.
   }
@@ -74,13 +74,13 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
     return false;
   }
   engine.map.roots().ReclaimDroppedRoot(op, ns);
-  op.AddNote(BlockNote(NoteKind::kNamespace, object));
+  op.AddNote(BlockNote(BlockKind::kNamespace, object));
   const base::Result changed = engine.catalog.Change(
       op, alloc::Purpose::kClears, [&](namespaces::CatalogEdit& edit) -> base::Result {
-        const std::size_t before = edit.dead().size();
-        std::erase(edit.dead(), object);
+        const std::size_t before = edit.dropped().size();
+        std::erase(edit.dropped(), object);
         // Absent: another process has removed it.
-        return edit.dead().size() == before ? base::Outcome::kAbsent : base::Outcome::kDone;
+        return edit.dropped().size() == before ? base::Outcome::kAbsent : base::Outcome::kDone;
       });
   if (!changed.done()) {
     return changed.is(base::Outcome::kAbsent) ? absl::StatusOr<bool>(true) : changed.status();
@@ -164,7 +164,7 @@ absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns) {
     if (!pin.entered()) {
       return engine.session.CheckUsable();
     }
-    COMMY_ASSIGN_OR_RETURN(dead, engine.catalog.Dead());
+    COMMY_ASSIGN_OR_RETURN(dead, engine.catalog.Dropped());
   }
   absl::Status first;
   for (const std::uint64_t object : dead) {

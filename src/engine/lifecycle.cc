@@ -13,10 +13,10 @@ namespace {
 
 using base::ToAbsl;
 using process::Lane;
-using process::NoteKind;
 using process::Operation;
 using process::OpKind;
 using process::Pin;
+using region::BlockKind;
 
 constexpr std::size_t kPathBytesMax = 1024;
 std::string_view OrderName(Order order) {
@@ -41,7 +41,7 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   }
   COMMY_ASSIGN_OR_RETURN(
       const std::uint64_t offset,
-      engine.allocator.Allocate(op, NoteKind::kNamespace, sizeof(namespaces::NamespaceObject)));
+      engine.allocator.Allocate(op, BlockKind::kNamespace, sizeof(namespaces::NamespaceObject)));
   // Everything that is noted from here on hangs on this object. While it is not in the catalog,
   // none of it can be reached.
   op.SetObject(offset);
@@ -130,7 +130,7 @@ absl::StatusOr<bool> IsMarkedForDrop(const Engine& engine, std::uint64_t object,
   *key = {object, ns.id};
   const auto* const root =
       engine.region.At<index::IndexRoot>(ns.object->root.load(std::memory_order_acquire));
-  return root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
+  return root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropped;
 }
 
 absl::Status ListOnce(const Engine& engine, std::string_view prefix,
@@ -216,7 +216,7 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
       const auto* const root =
           engine.region.At<index::IndexRoot>(ns.object->root.load(std::memory_order_acquire));
       dropping =
-          root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropMark;
+          root == nullptr || root->successor.load(std::memory_order_acquire) == index::kDropped;
     }
     if (dropping) {
       COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kClears, [&] {

@@ -53,11 +53,11 @@ void Maintenance::BeforeTheEnd() {
   MaintainNamespaces(engine_.session.platform().MonotonicNs() + kWorkAtEndNs);
 }
 
-std::vector<NamespaceKey> Maintenance::ListUntended(Lane& lane, bool waiting) {
-  std::vector<NamespaceKey> untended;
+std::vector<NamespaceKey> Maintenance::ListToMaintain(Lane& lane, bool waiting) {
+  std::vector<NamespaceKey> to_maintain;
   const Pin pin(lane);
   if (!pin.entered()) {
-    return untended;
+    return to_maintain;
   }
   (void)engine_.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
     const auto* const words = engine_.region.At<namespaces::NamespaceObject>(object);
@@ -69,14 +69,14 @@ std::vector<NamespaceKey> Maintenance::ListUntended(Lane& lane, bool waiting) {
       return true;
     }
     const std::uint64_t marks = root->marks.load(std::memory_order_relaxed);
-    if ((marks != 0 && (waiting || marks != index::kWaiting)) ||
+    if ((marks != 0 && (waiting || marks != index::kSweepAfterSnapshot)) ||
         root->prev.load(std::memory_order_relaxed) != 0 ||
         root->successor.load(std::memory_order_relaxed) != 0) {
-      untended.push_back({object, words->id.load(std::memory_order_acquire)});
+      to_maintain.push_back({object, words->id.load(std::memory_order_acquire)});
     }
     return true;
   });
-  return untended;
+  return to_maintain;
 }
 
 void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
@@ -88,27 +88,27 @@ void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
       engine_.region.header().snapshots_ended.load(std::memory_order_seq_cst);
   // Also what waited for a snapshot, since one has ended.
   const bool waiting = ended != swept_ended_.load(std::memory_order_relaxed);
-  std::vector<NamespaceKey> untended = ListUntended(**lane, waiting);
-  if (untended.empty()) {
+  std::vector<NamespaceKey> to_maintain = ListToMaintain(**lane, waiting);
+  if (to_maintain.empty()) {
     swept_ended_.store(ended, std::memory_order_relaxed);
     return;
   }
   // Each in its turn, whether the others were finished or not.
-  const std::uint64_t turn = turn_.load(std::memory_order_relaxed) % untended.size();
-  std::rotate(untended.begin(), untended.begin() + static_cast<std::ptrdiff_t>(turn),
-              untended.end());
+  const std::uint64_t turn = turn_.load(std::memory_order_relaxed) % to_maintain.size();
+  std::rotate(to_maintain.begin(), to_maintain.begin() + static_cast<std::ptrdiff_t>(turn),
+              to_maintain.end());
   // At least a piece of one.
   const auto is_late = [&] {
     return engine_.session.platform().MonotonicNs() >= deadline_ns || engine_.session.ending();
   };
   bool all = true;
   std::uint64_t seen = 0;
-  for (bool late = false; seen < untended.size() && !late; late = is_late()) {
-    const absl::StatusOr<bool> done = MaintainNamespace(**lane, untended[seen], waiting);
+  for (bool late = false; seen < to_maintain.size() && !late; late = is_late()) {
+    const absl::StatusOr<bool> done = MaintainNamespace(**lane, to_maintain[seen], waiting);
     all = all && done.ok();
     seen += done.value_or(true) ? 1 : 0;
   }
-  all = all && seen == untended.size();
+  all = all && seen == to_maintain.size();
   turn_.store(turn + seen, std::memory_order_relaxed);
   if (all) {
     swept_ended_.store(ended, std::memory_order_relaxed);

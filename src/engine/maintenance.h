@@ -38,7 +38,7 @@ class Maintenance {
 
  private:
   // Those that have something to do.
-  std::vector<NamespaceKey> ListUntended(process::Lane& lane, bool waiting);
+  std::vector<NamespaceKey> ListToMaintain(process::Lane& lane, bool waiting);
   // A piece. True: nothing is left.
   absl::StatusOr<bool> MaintainNamespace(process::Lane& lane, const NamespaceKey& key,
                                          bool waiting);

@@ -7,9 +7,9 @@
 namespace commy::engine {
 namespace {
 
-using process::NoteKind;
 using process::Operation;
 using process::OpKind;
+using region::BlockKind;
 
 // Whether the namespace that the dead lane was working in is published; then `ns` names it.
 absl::StatusOr<bool> FindPublished(const Engine& engine, const region::LaneLayout& dead,
@@ -19,7 +19,7 @@ absl::StatusOr<bool> FindPublished(const Engine& engine, const region::LaneLayou
     return false;
   }
   COMMY_ASSIGN_OR_RETURN(const bool named,
-                         engine.catalog.IsReachable(NoteKind::kNamespace, object));
+                         engine.catalog.IsReachable(BlockKind::kNamespace, object));
   COMMY_ASSIGN_OR_RETURN(*ns, NamespaceAt(engine, object));
   return named && ns->id != 0;
 }
@@ -28,7 +28,7 @@ absl::StatusOr<bool> FindPublished(const Engine& engine, const region::LaneLayou
 versions::RecordView MadeRecord(const Engine& engine, const region::LaneLayout& dead) {
   for (const region::Shared64& word : dead.notes) {
     const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));
-    if (note.kind == NoteKind::kRecord) {
+    if (note.kind == BlockKind::kRecord) {
       return versions::ViewRecord(engine.region, note.offset_bytes);
     }
   }
@@ -44,9 +44,9 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(const bool reachable,
-                         engine.map.writer().IsReachable(ns, NoteKind::kRecord, made.offset));
+                         engine.map.writer().IsReachable(ns, BlockKind::kRecord, made.offset));
   if (reachable) {
-    versions::SettleWord(engine.region, made.record->commit);
+    versions::ResolveCommit(engine.region, made.record->commit);
     // What it left to prune is for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
     if (made.record->expiry_ns != 0) {

@@ -17,7 +17,7 @@ namespace commy::index {
 
 // A word, and the block that it was seen to name.
 struct Edge {
-  process::NoteKind kind = process::NoteKind::kNone;
+  region::BlockKind kind = region::BlockKind::kNone;
   base::Shared64* word = nullptr;
   std::uint64_t offset = 0;
 };

@@ -9,12 +9,12 @@ constexpr int kClaimAttempts = 4;
 }  // namespace
 
 void SetMark(Shared64& word, std::uint64_t mark) {
-  if (mark != kWaiting) {
-    word.store(kMarked, std::memory_order_seq_cst);
+  if (mark != kSweepAfterSnapshot) {
+    word.store(kSweepNeeded, std::memory_order_seq_cst);
     return;
   }
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
-  while ((seen == 0 || seen == kSweeping) &&
+  while ((seen == 0 || seen == kSweepRunning) &&
          !word.compare_exchange(seen, mark, std::memory_order_seq_cst)) {
   }
 }

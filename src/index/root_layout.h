@@ -27,8 +27,8 @@ inline constexpr std::uint64_t kNamespaceIdMask = (std::uint64_t{1} << 48U) - 1;
 //   0x010      8  namespace_id
 //   0x018      8  successor      0; the root of the clear that ends this one; 1: being dropped
 //   0x020      8  directory      of an ordered namespace: the topmost node
-//   0x028      8  baton          0; the structural change that is under way; 1: closed
-//   0x030      8  marks          0, or some segment or leaf is marked for sweeping: see kMarked
+//   0x028      8  pending_reshape          0; the structural change that is under way; 1: closed
+//   0x030      8  marks          0, or some segment or leaf is marked for sweeping: see kSweepNeeded
 //   0x038      8  due            of the earliest segment or leaf: see kDueClaim
 //   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
 //                                block i % 128 at cell i / 128, so that neighbours do not share a
@@ -39,7 +39,7 @@ struct IndexRoot {
   std::uint64_t namespace_id;
   Shared64 successor;
   Shared64 directory;
-  Shared64 baton;
+  Shared64 pending_reshape;
   Shared64 marks;
   Shared64 due;
   Shared64 counters[kCounterGroups];
@@ -52,9 +52,9 @@ inline constexpr std::uint64_t kCountersClosed = 1;
 
 // Marks for the sweep: there is something to do; it is being done; there will be something to do when
 // a snapshot ends.
-inline constexpr std::uint64_t kMarked = 1;
-inline constexpr std::uint64_t kSweeping = 2;
-inline constexpr std::uint64_t kWaiting = 3;
+inline constexpr std::uint64_t kSweepNeeded = 1;
+inline constexpr std::uint64_t kSweepRunning = 2;
+inline constexpr std::uint64_t kSweepAfterSnapshot = 3;
 
 // When something in a segment, a leaf or a root expires, in store time: 0: nothing does; a time: nothing
 // does before it; with this bit: somebody looks, and knows that by the number in the rest.
@@ -79,8 +79,8 @@ constexpr std::uint64_t CellSeq(std::uint64_t cell) {
   return cell & 0xffffffU;
 }
 
-inline constexpr std::uint64_t kDropMark = 1;
-inline constexpr std::uint64_t kBatonClosed = 1;
+inline constexpr std::uint64_t kDropped = 1;
+inline constexpr std::uint64_t kReshapeClosed = 1;
 
 // In place of a structure that was taken back with a cleared root. Not the 0 that it was filled from.
 inline constexpr std::uint64_t kEntryGone = 1;

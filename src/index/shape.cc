@@ -5,8 +5,8 @@
 namespace commy::index {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 Shape::Shape(process::Session& session, alloc::Allocator& allocator, const versions::Chains& chains,
              const versions::Intents& intents)
@@ -18,8 +18,9 @@ Shape::Shape(process::Session& session, alloc::Allocator& allocator, const versi
 
 absl::StatusOr<std::uint64_t> Shape::BuildRoot(Operation& op, std::uint64_t namespace_id,
                                                std::uint64_t prev, alloc::Purpose purpose) {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kIndexRoot, sizeof(IndexRoot), purpose));
+  COMMY_ASSIGN_OR_RETURN(
+      const std::uint64_t offset,
+      allocator_.Allocate(op, BlockKind::kIndexRoot, sizeof(IndexRoot), purpose));
   auto* const root = region_.At<IndexRoot>(offset);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t structure, BuildEmpty(op, purpose));
   if (root == nullptr) {
@@ -50,34 +51,34 @@ absl::Status Shape::Help(IndexRoot& root, std::uint64_t descriptor) {
   // one's memory from being reused: so the first test looked at the genuine old one if the second
   // holds. If it was in place then, our own pin keeps it from here on.
   COMMY_ASSIGN_OR_RETURN(const bool in_place, IsInPlace(root, descriptor));
-  if (root.baton.load(std::memory_order_seq_cst) != descriptor) {
+  if (root.pending_reshape.load(std::memory_order_seq_cst) != descriptor) {
     return absl::OkStatus();  // Done, by others.
   }
   if (in_place) {  // Else reshape-1 came too late, or reshape-4 is done.
     COMMY_RETURN_IF_ERROR(Apply(root, descriptor));
   }
-  root.baton.CompareAndSet(descriptor, 0, std::memory_order_seq_cst);  // reshape-5
+  root.pending_reshape.CompareAndSet(descriptor, 0, std::memory_order_seq_cst);  // reshape-5
   return absl::OkStatus();
 }
 
 absl::Status Shape::HelpPending(IndexRoot& root) {
-  const std::uint64_t pending = root.baton.load(std::memory_order_acquire);
-  return pending > kBatonClosed ? Help(root, pending) : absl::OkStatus();
+  const std::uint64_t pending = root.pending_reshape.load(std::memory_order_acquire);
+  return pending > kReshapeClosed ? Help(root, pending) : absl::OkStatus();
 }
 
 void Shape::AfterClose(Operation& /*op*/, IndexRoot& /*root*/, std::string_view /*key*/) {}
 
 absl::Status Shape::ClosePending(IndexRoot& root) {
   while (true) {
-    std::uint64_t pending = root.baton.load(std::memory_order_acquire);
-    if (pending == kBatonClosed) {
+    std::uint64_t pending = root.pending_reshape.load(std::memory_order_acquire);
+    if (pending == kReshapeClosed) {
       return absl::OkStatus();
     }
     if (pending != 0) {
       COMMY_RETURN_IF_ERROR(Help(root, pending));
       continue;
     }
-    root.baton.compare_exchange(pending, kBatonClosed, std::memory_order_seq_cst);
+    root.pending_reshape.compare_exchange(pending, kReshapeClosed, std::memory_order_seq_cst);
   }
 }
 
@@ -89,7 +90,7 @@ void Shape::ReclaimSlot(Operation& op, Shared64& slot, std::uint64_t word,
   if (record == nullptr) {
     return;
   }
-  op.SetNote(first_note, BlockNote(NoteKind::kRecord, SlotOffset(word)));
+  op.SetNote(first_note, BlockNote(BlockKind::kRecord, SlotOffset(word)));
   // No snapshot needs this structure, so the whole past goes.
   if (chains_.PruneAll(op, first_note + 1, *record) &&
       slot.CompareAndSet(word, kSlotFrozen | kSlotClosed, std::memory_order_seq_cst)) {
@@ -110,8 +111,8 @@ absl::Status Shape::ReclaimSlots(Operation& op, const SlotArray& slots) {
       return base::DataLoss(region_.path(), ": a record at ", base::Hex(SlotOffset(word)),
                             " lies outside the file");
     }
-    if (versions::IsIntent(versions::SettleWord(region_, record->commit))) {
-      COMMY_RETURN_IF_ERROR(intents_.Decide(record->commit).status());
+    if (versions::IsIntent(versions::ResolveCommit(region_, record->commit))) {
+      COMMY_RETURN_IF_ERROR(intents_.Resolve(record->commit).status());
     }
   }
   const std::uint32_t records = op.AddNote(0);
@@ -133,7 +134,7 @@ void Shape::CloseCounters(Operation& op, IndexRoot& root) {
     std::uint64_t offset = group.load(std::memory_order_acquire);
     while (offset != kCountersClosed) {
       const std::uint32_t place =
-          op.AddNote(offset == 0 ? 0 : BlockNote(NoteKind::kCounters, offset));
+          op.AddNote(offset == 0 ? 0 : BlockNote(BlockKind::kCounters, offset));
       const std::uint64_t block = offset;
       if (group.compare_exchange(offset, kCountersClosed, std::memory_order_seq_cst)) {
         if (block != 0) {
@@ -148,7 +149,8 @@ void Shape::CloseCounters(Operation& op, IndexRoot& root) {
 
 absl::StatusOr<bool> Shape::Reclaim(Operation& op, IndexRoot& root, std::int64_t deadline_ns) {
   COMMY_RETURN_IF_ERROR(ClosePending(root));
-  COMMY_DCHECK(root.baton.load(std::memory_order_relaxed) == kBatonClosed);  // For good.
+  COMMY_DCHECK(root.pending_reshape.load(std::memory_order_relaxed) ==
+               kReshapeClosed);  // For good.
   COMMY_ASSIGN_OR_RETURN(const bool done, ReclaimStructure(op, root, deadline_ns));
   if (done) {
     CloseCounters(op, root);
@@ -159,20 +161,20 @@ absl::StatusOr<bool> Shape::Reclaim(Operation& op, IndexRoot& root, std::int64_t
 // --- Which blocks there are ----------------------------------------------------------------------
 
 absl::StatusOr<bool> Shape::IsReachable(const IndexRoot& root, std::uint64_t root_offset,
-                                        NoteKind kind, std::uint64_t offset) const {
+                                        BlockKind kind, std::uint64_t offset) const {
   switch (kind) {
-    case NoteKind::kIndexRoot:
+    case BlockKind::kIndexRoot:
       return root_offset == offset;
-    case NoteKind::kDescriptor:
-      return root.baton.load(std::memory_order_acquire) == offset;
-    case NoteKind::kCounters:
+    case BlockKind::kDescriptor:
+      return root.pending_reshape.load(std::memory_order_acquire) == offset;
+    case BlockKind::kCounters:
       for (const Shared64& group : root.counters) {
         if (group.load(std::memory_order_acquire) == offset) {
           return true;
         }
       }
       return false;
-    case NoteKind::kRecord: {
+    case BlockKind::kRecord: {
       const versions::RecordView wanted = versions::ViewRecord(region_, offset);
       if (!wanted.valid()) {
         return false;  // Never finished, so never published.
@@ -197,12 +199,12 @@ absl::Status Shape::ForEachEdge(IndexRoot& root, const EdgeWalk& walk) const {
   for (Shared64& group : root.counters) {
     if (const std::uint64_t block = group.load(std::memory_order_acquire);
         block > kCountersClosed) {
-      walk.use({NoteKind::kCounters, &group, block});
+      walk.use({BlockKind::kCounters, &group, block});
     }
   }
-  if (const std::uint64_t pending = root.baton.load(std::memory_order_acquire);
-      pending > kBatonClosed) {
-    walk.use({NoteKind::kDescriptor, &root.baton, pending});
+  if (const std::uint64_t pending = root.pending_reshape.load(std::memory_order_acquire);
+      pending > kReshapeClosed) {
+    walk.use({BlockKind::kDescriptor, &root.pending_reshape, pending});
   }
   return WalkStructure(root, walk);
 }
@@ -227,7 +229,7 @@ void Shape::WalkSlot(
       walk.fault(absl::StrCat(where, ": its sizes do not fit into its block"));
       return;
     }
-    if (!walk.use({NoteKind::kRecord, from, offset})) {
+    if (!walk.use({BlockKind::kRecord, from, offset})) {
       return;  // Seen before: two chains that meet, or one that leads in a circle.
     }
     if (!versions::VerifyRecord(view)) {

@@ -107,7 +107,7 @@ class Shape {
   absl::StatusOr<bool> Reclaim(process::Operation& op, IndexRoot& root, std::int64_t deadline_ns);
   // Whether the root, or something below it, names the block.
   absl::StatusOr<bool> IsReachable(const IndexRoot& root, std::uint64_t root_offset,
-                                   process::NoteKind kind, std::uint64_t offset) const;
+                                   region::BlockKind kind, std::uint64_t offset) const;
   // The one walk over a root: see edges.h.
   absl::Status ForEachEdge(IndexRoot& root, const EdgeWalk& walk) const;
 
@@ -123,7 +123,7 @@ class Shape {
   // reclaim-2 for everything below the root's directory word. False: the time was over before.
   virtual absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
                                                 std::int64_t deadline_ns) = 0;
-  virtual absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
+  virtual absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, region::BlockKind kind,
                                                     std::uint64_t offset) const = 0;
   // ForEachEdge below the root's directory word.
   virtual absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const = 0;

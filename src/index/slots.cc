@@ -28,7 +28,7 @@ absl::StatusOr<Found> WalkSlots(const region::Region& region, alloc::Allocator& 
       return versions::Damaged(region, "a record", SlotOffset(word));
     }
     if (view.key == key) {
-      versions::SettleWord(region, view.record->commit);
+      versions::ResolveCommit(region, view.record->commit);
       at->slot = &slots[i];
       at->word = word;
       at->head = view;

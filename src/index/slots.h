@@ -105,7 +105,7 @@ inline absl::StatusOr<Found> ReadSlots(const region::Region& region, const Share
       return versions::Damaged(region, "a record", SlotOffset(word));
     }
     if (view.key == key) {
-      versions::SettleWord(region, view.record->commit);
+      versions::ResolveCommit(region, view.record->commit);
       *found = view;
       return Found::kKey;
     }

@@ -15,7 +15,7 @@
 namespace commy::inspect {
 namespace {
 
-using process::NoteKind;
+using region::BlockKind;
 
 constexpr std::size_t kFaultsListed = 100;
 constexpr std::size_t kFaultsKept = 10'000;
@@ -43,12 +43,12 @@ void CollectNotes(const engine::Engine& engine, absl::flat_hash_set<std::uint64_
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     for (const region::Shared64& word : region.lane(i).notes) {
       const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
-      if (note.kind == NoteKind::kRunClaim) {
+      if (note.kind == BlockKind::kRunClaim) {
         noted->insert(region.SpanOffset(note.first_span));
       } else if (note.offset_bytes != 0) {
         noted->insert(note.offset_bytes);
       }
-      if (note.kind == NoteKind::kTransaction) {
+      if (note.kind == BlockKind::kTransaction) {
         CollectTransaction(engine.map.intents(), note.offset_bytes, noted);
       }
     }
@@ -99,7 +99,7 @@ class Walker {
     }
   }
 
-  bool Reach(NoteKind kind, std::uint64_t offset) {
+  bool Reach(BlockKind kind, std::uint64_t offset) {
     if (!reached_.insert(offset).second) {
       Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable twice"));
       return false;
@@ -107,21 +107,21 @@ class Walker {
     if (!engine_.allocator.IsUsed(offset)) {
       Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable but not in use"));
     }
-    walk_.report.records += kind == NoteKind::kRecord ? 1 : 0;
+    walk_.report.records += kind == BlockKind::kRecord ? 1 : 0;
     return true;
   }
 
   absl::Status WalkCatalog() {
     const namespaces::Catalog& catalog = engine_.catalog;
     const absl::Status blocks =
-        catalog.WalkBlocks([&](NoteKind kind, std::uint64_t offset) { Reach(kind, offset); });
+        catalog.WalkBlocks([&](BlockKind kind, std::uint64_t offset) { Reach(kind, offset); });
     std::vector<std::uint64_t> objects;
     const absl::Status named = catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
       ++walk_.report.namespaces;
       objects.push_back(object);
       return true;
     });
-    const absl::StatusOr<std::vector<std::uint64_t>> dead = catalog.Dead();
+    const absl::StatusOr<std::vector<std::uint64_t>> dead = catalog.Dropped();
     for (const absl::Status& status : {blocks, named, dead.status()}) {
       if (!status.ok()) {
         Fault(std::string(status.message()));
@@ -136,7 +136,7 @@ class Walker {
   }
 
   void WalkNamespace(std::uint64_t object) {
-    if (!Reach(NoteKind::kNamespace, object)) {
+    if (!Reach(BlockKind::kNamespace, object)) {
       return;
     }
     const absl::StatusOr<engine::NamespaceRef> ns = engine::NamespaceAt(engine_, object);

@@ -71,17 +71,17 @@ void DescribeHeader(std::string* text) {
 
 void DescribeRegion(std::string* text) {
   using region::LaneLayout;
-  using region::ParticipantSlot;
-  using region::SnapshotSlot;
+  using region::ParticipantEntry;
+  using region::SnapshotEntry;
   using region::SpanHeader;
-  COMMY_WHOLE(ParticipantSlot);
-  COMMY_FIELD(ParticipantSlot, state);
-  COMMY_FIELD(ParticipantSlot, pid);
-  COMMY_FIELD(ParticipantSlot, start_wall_ns);
-  COMMY_FIELD(ParticipantSlot, heartbeat);
-  COMMY_FIELD(ParticipantSlot, heartbeat_wall_ns);
-  COMMY_FIELD(ParticipantSlot, flags);
-  COMMY_FIELD(ParticipantSlot, name);
+  COMMY_WHOLE(ParticipantEntry);
+  COMMY_FIELD(ParticipantEntry, state);
+  COMMY_FIELD(ParticipantEntry, pid);
+  COMMY_FIELD(ParticipantEntry, start_wall_ns);
+  COMMY_FIELD(ParticipantEntry, heartbeat);
+  COMMY_FIELD(ParticipantEntry, heartbeat_wall_ns);
+  COMMY_FIELD(ParticipantEntry, flags);
+  COMMY_FIELD(ParticipantEntry, name);
   COMMY_WHOLE(LaneLayout);
   COMMY_FIELD(LaneLayout, owner);
   COMMY_FIELD(LaneLayout, pins);
@@ -91,11 +91,11 @@ void DescribeRegion(std::string* text) {
   COMMY_FIELD(LaneLayout, op_counter);
   COMMY_FIELD(LaneLayout, progress);
   COMMY_FIELD(LaneLayout, notes);
-  COMMY_WHOLE(SnapshotSlot);
-  COMMY_FIELD(SnapshotSlot, word);
-  COMMY_FIELD(SnapshotSlot, owner);
-  COMMY_FIELD(SnapshotSlot, store_ns);
-  COMMY_FIELD(SnapshotSlot, keeps);
+  COMMY_WHOLE(SnapshotEntry);
+  COMMY_FIELD(SnapshotEntry, word);
+  COMMY_FIELD(SnapshotEntry, owner);
+  COMMY_FIELD(SnapshotEntry, store_ns);
+  COMMY_FIELD(SnapshotEntry, keeps);
   COMMY_WHOLE(SpanHeader);
   COMMY_FIELD(SpanHeader, size_class);
   COMMY_FIELD(SpanHeader, block_count);
@@ -130,7 +130,7 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(IndexRoot, namespace_id);
   COMMY_FIELD(IndexRoot, successor);
   COMMY_FIELD(IndexRoot, directory);
-  COMMY_FIELD(IndexRoot, baton);
+  COMMY_FIELD(IndexRoot, pending_reshape);
   COMMY_FIELD(IndexRoot, marks);
   COMMY_FIELD(IndexRoot, due);
   COMMY_FIELD(IndexRoot, counters);
@@ -224,7 +224,7 @@ void DescribeCatalog(std::string* text) {
   COMMY_WHOLE(CatalogRoot);
   COMMY_FIELD(CatalogRoot, node);
   COMMY_FIELD(CatalogRoot, count);
-  COMMY_FIELD(CatalogRoot, dead_count);
+  COMMY_FIELD(CatalogRoot, dropped_count);
   COMMY_FIELD(CatalogRoot, checksum);
   COMMY_WHOLE(CatalogNode);
   COMMY_FIELD(CatalogNode, level);

@@ -11,8 +11,8 @@ namespace commy::namespaces {
 namespace {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 bool StartsWith(std::string_view text, std::string_view prefix) {
   return text.substr(0, prefix.size()) == prefix;
@@ -127,7 +127,7 @@ absl::Status Catalog::VisitAll(
   return order;
 }
 
-absl::StatusOr<std::vector<std::uint64_t>> Catalog::Dead() const {
+absl::StatusOr<std::vector<std::uint64_t>> Catalog::Dropped() const {
   COMMY_ASSIGN_OR_RETURN(RootView root, ReadRoot());
   return std::move(root.dead);
 }
@@ -154,28 +154,28 @@ absl::Status Catalog::WalkNodes(std::uint64_t offset, std::uint64_t level_limit,
   return absl::OkStatus();
 }
 
-absl::Status Catalog::WalkBlocks(absl::FunctionRef<void(NoteKind, std::uint64_t)> visit) const {
+absl::Status Catalog::WalkBlocks(absl::FunctionRef<void(BlockKind, std::uint64_t)> visit) const {
   COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
   if (root.offset != 0) {
-    visit(NoteKind::kCatalogRoot, root.offset);
+    visit(BlockKind::kCatalogRoot, root.offset);
   }
   if (root.node == 0) {
     return absl::OkStatus();
   }
   std::string last_path;
   return WalkNodes(root.node, kCatalogLevelMax, &last_path,
-                   [&](std::uint64_t offset) { visit(NoteKind::kCatalogNode, offset); });
+                   [&](std::uint64_t offset) { visit(BlockKind::kCatalogNode, offset); });
 }
 
-absl::StatusOr<bool> Catalog::IsReachable(NoteKind kind, std::uint64_t offset) const {
+absl::StatusOr<bool> Catalog::IsReachable(BlockKind kind, std::uint64_t offset) const {
   COMMY_ASSIGN_OR_RETURN(const RootView root, ReadRoot());
-  if (kind == NoteKind::kCatalogRoot) {
+  if (kind == BlockKind::kCatalogRoot) {
     return root.offset == offset;
   }
   bool found = false;
-  if (kind == NoteKind::kCatalogNode) {
+  if (kind == BlockKind::kCatalogNode) {
     COMMY_RETURN_IF_ERROR(
-        WalkBlocks([&](NoteKind, std::uint64_t block) { found |= block == offset; }));
+        WalkBlocks([&](BlockKind, std::uint64_t block) { found |= block == offset; }));
     return found;
   }
   if (std::find(root.dead.begin(), root.dead.end(), offset) != root.dead.end()) {
@@ -201,9 +201,9 @@ base::Result Catalog::Change(Operation& op, alloc::Purpose purpose,
     bool published = false;
     if (made.ok()) {
       for (const std::uint64_t node : edit.replaced_) {
-        op.AddNote(BlockNote(NoteKind::kCatalogNode, node));
+        op.AddNote(BlockNote(BlockKind::kCatalogNode, node));
       }
-      op.AddNote(BlockNote(NoteKind::kCatalogRoot, old_root));
+      op.AddNote(BlockNote(BlockKind::kCatalogRoot, old_root));
       published = publisher_.Catalog(old_root, *made);
     }
     // What lost its place, or never got one.

@@ -40,7 +40,7 @@ class Catalog {
   absl::Status ForEach(std::string_view prefix,
                        absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const;
   // Objects of dropped namespaces that are not buried yet. Requires: pinned.
-  absl::StatusOr<std::vector<std::uint64_t>> Dead() const;
+  absl::StatusOr<std::vector<std::uint64_t>> Dropped() const;
 
   // Changes the catalog: `change` edits what is there and says whether to go on; if somebody else
   // changed it meanwhile, it is called again on what is there then. Any other result than kDone is
@@ -49,9 +49,9 @@ class Catalog {
                       absl::FunctionRef<base::Result(CatalogEdit&)> change);
 
   // Whether a block is part of the catalog, or an object that it names.
-  absl::StatusOr<bool> IsReachable(process::NoteKind kind, std::uint64_t offset) const;
+  absl::StatusOr<bool> IsReachable(region::BlockKind kind, std::uint64_t offset) const;
   // Visits the root block and every node.
-  absl::Status WalkBlocks(absl::FunctionRef<void(process::NoteKind, std::uint64_t)> visit) const;
+  absl::Status WalkBlocks(absl::FunctionRef<void(region::BlockKind, std::uint64_t)> visit) const;
 
  private:
   friend class CatalogEdit;
@@ -87,7 +87,7 @@ class CatalogEdit {
   // The path of an object; empty: it has none. Linear in the number of namespaces.
   absl::StatusOr<std::string> PathOf(std::uint64_t object) const;
 
-  std::vector<std::uint64_t>& dead() { return dead_; }
+  std::vector<std::uint64_t>& dropped() { return dropped_; }
 
  private:
   friend class Catalog;
@@ -125,7 +125,7 @@ class CatalogEdit {
   std::unique_ptr<Node> root_;  // Null: empty, or not read yet (then root_view_.node is set).
   bool loaded_ = false;
   std::uint64_t count_ = 0;
-  std::vector<std::uint64_t> dead_;
+  std::vector<std::uint64_t> dropped_;
   std::vector<std::uint64_t> replaced_;  // Nodes that the change leaves behind.
   std::vector<std::uint64_t> written_;
 };

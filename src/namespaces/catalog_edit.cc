@@ -9,8 +9,8 @@
 namespace commy::namespaces {
 namespace {
 
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 constexpr std::size_t kNodeBytesWanted = 8192;
 
@@ -19,7 +19,7 @@ constexpr std::size_t kNodeBytesWanted = 8192;
 absl::Status CatalogEdit::Load() {
   COMMY_ASSIGN_OR_RETURN(root_view_, catalog_.ReadRoot());
   count_ = root_view_.count;
-  dead_ = root_view_.dead;
+  dropped_ = root_view_.dead;
   if (root_view_.node != 0) {
     COMMY_ASSIGN_OR_RETURN(root_, ReadNode(root_view_.node, kCatalogLevelMax));
   }
@@ -146,7 +146,7 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteBlock(Operation& op, std::uint64
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
   COMMY_ASSIGN_OR_RETURN(
       const std::uint64_t offset,
-      catalog_.allocator_.Allocate(op, NoteKind::kCatalogNode, bytes.size(), purpose_));
+      catalog_.allocator_.Allocate(op, BlockKind::kCatalogNode, bytes.size(), purpose_));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {
@@ -208,16 +208,16 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteTree(Operation& op) {
     top = made.front().second;
   }
   std::string bytes(sizeof(CatalogRoot), '\0');
-  for (const std::uint64_t dead : dead_) {
+  for (const std::uint64_t dead : dropped_) {
     bytes.append(reinterpret_cast<const char*>(&dead), sizeof(dead));
   }
-  CatalogRoot head{top, count_, dead_.size(), 0};
+  CatalogRoot head{top, count_, dropped_.size(), 0};
   head.checksum = base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^
                   base::Checksum(&head, offsetof(CatalogRoot, checksum));
   bytes.replace(0, sizeof(head), reinterpret_cast<const char*>(&head), sizeof(head));
   COMMY_ASSIGN_OR_RETURN(
       const std::uint64_t offset,
-      catalog_.allocator_.Allocate(op, NoteKind::kCatalogRoot, bytes.size(), purpose_));
+      catalog_.allocator_.Allocate(op, BlockKind::kCatalogRoot, bytes.size(), purpose_));
   written_.push_back(offset);
   std::byte* const block = catalog_.region_.At(offset, bytes.size(), 8);
   if (block == nullptr) {

@@ -20,11 +20,11 @@ bool Verifies(const Head* head, std::uint64_t bytes) {
 
 std::optional<CatalogRootView> ReadCatalogRoot(std::uint64_t offset, BytesAt at) {
   const auto* const root = reinterpret_cast<const CatalogRoot*>(at(offset, sizeof(CatalogRoot)));
-  if (root == nullptr || root->dead_count > kDeadMax) {
+  if (root == nullptr || root->dropped_count > kDeadMax) {
     return std::nullopt;
   }
-  const std::uint64_t dead_count = root->dead_count;
-  const std::uint64_t bytes = sizeof(CatalogRoot) + dead_count * sizeof(std::uint64_t);
+  const std::uint64_t dropped_count = root->dropped_count;
+  const std::uint64_t bytes = sizeof(CatalogRoot) + dropped_count * sizeof(std::uint64_t);
   if (at(offset, bytes) == nullptr || !Verifies(root, bytes)) {
     return std::nullopt;
   }
@@ -33,7 +33,7 @@ std::optional<CatalogRootView> ReadCatalogRoot(std::uint64_t offset, BytesAt at)
   view.node = root->node;
   view.count = root->count;
   const auto* const dead = reinterpret_cast<const std::uint64_t*>(root + 1);
-  view.dead.assign(dead, dead + dead_count);
+  view.dead.assign(dead, dead + dropped_count);
   return view;
 }
 

@@ -14,13 +14,13 @@ namespace commy::namespaces {
 
 //   0x00   8  node         offset of the tree's root; 0: no namespace
 //   0x08   8  count        namespaces
-//   0x10   8  dead_count
+//   0x10   8  dropped_count
 //   0x18   8  checksum     XXH3-64 of the rest
 //   0x20      dead         offsets of namespace objects
 struct CatalogRoot {
   std::uint64_t node;
   std::uint64_t count;
-  std::uint64_t dead_count;
+  std::uint64_t dropped_count;
   std::uint64_t checksum;
 };
 static_assert(sizeof(CatalogRoot) == 0x20);

@@ -5,8 +5,8 @@
 namespace commy::namespaces {
 
 using base::Shared64;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 absl::StatusOr<Shared64*> Counters::Cell(Operation& op, index::IndexRoot& root,
                                          alloc::Purpose purpose) const {
@@ -16,7 +16,7 @@ absl::StatusOr<Shared64*> Counters::Cell(Operation& op, index::IndexRoot& root,
   std::uint64_t offset = group.load(std::memory_order_acquire);
   if (offset == 0) [[unlikely]] {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t made,
-                           core_.allocator.Allocate(op, NoteKind::kCounters, cells * 8, purpose));
+                           core_.allocator.Allocate(op, BlockKind::kCounters, cells * 8, purpose));
     std::byte* const block = core_.region.At(made, cells * 8, alignof(Shared64));
     if (block == nullptr) {
       return base::DataLoss(core_.region.path(), ": no block at ", base::Hex(made));

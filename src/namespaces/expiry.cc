@@ -63,7 +63,7 @@ std::uint64_t Expiry::ListExpired(const index::SlotArray& slots, std::int64_t no
     if (!view.valid()) {
       continue;  // Damaged; for `check` to report.
     }
-    if (versions::SettleWord(core_.region, view.record->commit) > versions::kCommitTimeMax) {
+    if (versions::ResolveCommit(core_.region, view.record->commit) > versions::kCommitTimeMax) {
       // What is below may come back, and expires, too.
       next = Earlier(next, static_cast<std::uint64_t>(now_ns + kUndecidedAgainNs));
     } else if (view.record->expiry_ns != 0 && !view.tombstone()) {

@@ -10,8 +10,8 @@ using base::Outcome;
 using base::Result;
 using index::Position;
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 using versions::Leftover;
 using versions::RecordView;
 
@@ -56,7 +56,7 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
     if (newest > versions::kCommitTimeMax) {
       COMMY_ASSIGN_OR_RETURN(
           const std::uint64_t commit,
-          core_.intents.DecideFor(transaction, at.head.record->commit, &outcome->ahead));
+          core_.intents.ResolveFor(transaction, at.head.record->commit, &outcome->ahead));
       if (commit == versions::kUndecided) {
         outcome->kind = InstallOutcome::Kind::kBehind;
         return Outcome::kDone;
@@ -88,7 +88,7 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
 }
 
 Result Writer::FinishIntent(Operation& op, const NamespaceRef& ns, const RecordView& intent) const {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, core_.intents.Decide(intent.record->commit));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, core_.intents.Resolve(intent.record->commit));
   if (commit == versions::kCommitAborted) {
     return FinishAborted(op, ns, intent);
   }
@@ -96,7 +96,7 @@ Result Writer::FinishIntent(Operation& op, const NamespaceRef& ns, const RecordV
   const std::uint32_t place = op.AddNote(0);
   Leftover left = core_.chains.Prune(op, place, times, *intent.record, false);
   if (left == Leftover::kNothing && intent.tombstone()) {
-    op.SetNote(place, BlockNote(NoteKind::kRecord, intent.offset));
+    op.SetNote(place, BlockNote(BlockKind::kRecord, intent.offset));
     left = RemoveTombstone(op, ns, core_.Hash(intent.key), Position(), intent);
   }
   op.DropNotes(place);
@@ -132,7 +132,8 @@ Result Writer::FinishAborted(Operation& op, const NamespaceRef& ns,
     op.DropNotes(place);
     // Never installed, or taken away by another process; or in a root that was cleared, with which it
     // goes.
-    COMMY_ASSIGN_OR_RETURN(const bool reachable, IsReachable(ns, NoteKind::kRecord, intent.offset));
+    COMMY_ASSIGN_OR_RETURN(const bool reachable,
+                           IsReachable(ns, BlockKind::kRecord, intent.offset));
     if (!reachable) {
       core_.allocator.Retire(op, intent.offset);
     }

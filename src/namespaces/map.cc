@@ -8,7 +8,7 @@ namespace {
 using base::Outcome;
 using base::Result;
 using index::IndexRoot;
-using process::NoteKind;
+using region::BlockKind;
 
 }  // namespace
 
@@ -73,10 +73,9 @@ absl::Status Map::ForEachEdge(const NamespaceRef& ns,
   bool present = true;
   base::Shared64* word = &ns.object->root;
   return roots_.ForEach(ns, [&](std::uint64_t offset, IndexRoot& root) -> absl::StatusOr<bool> {
-    use({NoteKind::kIndexRoot, word, offset});
+    use({BlockKind::kIndexRoot, word, offset});
     // A dropped one has no keys, and its structure goes as its memory is reclaimed.
-    const bool whole =
-        present && root.successor.load(std::memory_order_acquire) != index::kDropMark;
+    const bool whole = present && root.successor.load(std::memory_order_acquire) != index::kDropped;
     COMMY_RETURN_IF_ERROR(core_.ShapeOf(ns).ForEachEdge(root, {whole, use, fault, keys}));
     present = false;
     word = &root.prev;

@@ -20,7 +20,7 @@ bool Publisher::Record(const NamespaceRef& ns, const RecordChange& change) const
   if (!Intent(change)) {
     return false;
   }
-  versions::SettleWord(region_, change.record->commit);
+  versions::ResolveCommit(region_, change.record->commit);
   if (change.is_put) {
     NotifyPut(platform_, region_, *ns.object, ns.id, change.hash);
   } else {
@@ -61,7 +61,7 @@ void Publisher::Root(const NamespaceRef& ns, std::uint64_t old, std::uint64_t ne
                      index::IndexRoot& next_root) const {
   COMMY_DCHECK(next_root.namespace_id == ns.id);
   ns.object->root.CompareAndSet(old, next, std::memory_order_seq_cst);
-  versions::SettleWord(region_, next_root.commit);
+  versions::ResolveCommit(region_, next_root.commit);
   NotifyChange(platform_, *ns.object);
 }
 

@@ -9,8 +9,8 @@ using base::Outcome;
 using base::Result;
 using index::IndexRoot;
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 }  // namespace
 
@@ -55,8 +55,8 @@ Result Roots::MissingThen(const NamespaceRef& ns) const {
 
 Result Roots::CompleteClear(const NamespaceRef& ns, std::uint64_t root_offset,
                             std::uint64_t successor) const {
-  COMMY_DCHECK(successor > index::kDropMark);
-  core_.intents.SettleWriters(ns.offset);  // clear-2
+  COMMY_DCHECK(successor > index::kDropped);
+  core_.intents.ResolveWriters(ns.offset);  // clear-2
   COMMY_ASSIGN_OR_RETURN(IndexRoot * next, At(ns, successor));
   core_.publisher.Root(ns, root_offset, successor, *next);  // clear-3
   return Outcome::kDone;
@@ -64,7 +64,7 @@ Result Roots::CompleteClear(const NamespaceRef& ns, std::uint64_t root_offset,
 
 Result Roots::HelpFrozen(const NamespaceRef& ns, std::uint64_t root_offset, IndexRoot& root) const {
   const std::uint64_t successor = root.successor.load(std::memory_order_acquire);
-  if (successor == index::kDropMark) {
+  if (successor == index::kDropped) {
     return Outcome::kDropped;
   }
   if (successor != 0) {
@@ -89,7 +89,7 @@ Result Roots::Clear(Operation& op, const NamespaceRef& ns) const {
     successor = *made;
   } else {
     RetireNoted(op, core_.allocator, first_note);
-    if (successor == index::kDropMark) {
+    if (successor == index::kDropped) {
       return Outcome::kDropped;
     }
   }
@@ -105,11 +105,11 @@ absl::StatusOr<bool> Roots::MarkForDrop(const NamespaceRef& ns) const {
       return false;
     }
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, At(ns, offset));
-    versions::SettleWord(core_.region, root->commit);
+    versions::ResolveCommit(core_.region, root->commit);
     std::uint64_t successor = 0;
     const bool marked =
-        root->successor.compare_exchange(successor, index::kDropMark, std::memory_order_seq_cst);
-    if (marked || successor == index::kDropMark) {
+        root->successor.compare_exchange(successor, index::kDropped, std::memory_order_seq_cst);
+    if (marked || successor == index::kDropped) {
       return marked;
     }
     COMMY_RETURN_IF_ERROR(CompleteClear(ns, offset, successor).status());
@@ -131,7 +131,7 @@ absl::StatusOr<bool> Roots::ReclaimOlder(Operation& op, const NamespaceRef& ns,
     return true;
   }
   COMMY_ASSIGN_OR_RETURN(IndexRoot * newer, At(ns, offset));
-  versions::SettleWord(core_.region, newer->commit);
+  versions::ResolveCommit(core_.region, newer->commit);
   for (int step = 0; step < versions::kChainLimit; ++step) {
     const std::uint64_t victim = newer->prev.load(std::memory_order_acquire);
     if (victim == 0 || (victim & versions::kPrevFrozen) != 0) {
@@ -147,7 +147,7 @@ absl::StatusOr<bool> Roots::ReclaimOlder(Operation& op, const NamespaceRef& ns,
     if (!done) {
       return false;
     }
-    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, victim));
+    const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kIndexRoot, victim));
     (void)core_.chains.Unlink(op, newer->prev, victim, old->prev);
     op.DropNotes(place);
   }
@@ -162,7 +162,7 @@ absl::StatusOr<bool> Roots::ReclaimDropped(Operation& op, const NamespaceRef& ns
     return older;
   }
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, At(ns, offset));
-  COMMY_DCHECK(root->successor.load(std::memory_order_relaxed) == index::kDropMark);
+  COMMY_DCHECK(root->successor.load(std::memory_order_relaxed) == index::kDropped);
   return core_.ShapeOf(ns).Reclaim(op, *root, deadline_ns);
 }
 
@@ -171,7 +171,7 @@ void Roots::ReclaimDroppedRoot(Operation& op, const NamespaceRef& ns) const {
   if (offset == 0) {
     return;
   }
-  const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kIndexRoot, offset));
+  const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kIndexRoot, offset));
   if (ns.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {
     core_.allocator.Retire(op, offset);
   }
@@ -189,7 +189,7 @@ Result Roots::FinishPosted(const NamespaceRef& ns) const {
   IndexRoot* root = nullptr;
   COMMY_TRY(Current(ns, &root_offset, &root));
   const std::uint64_t successor = root->successor.load(std::memory_order_acquire);
-  if (successor == index::kDropMark) {
+  if (successor == index::kDropped) {
     return Outcome::kDropped;
   }
   return successor == 0 ? Result(Outcome::kDone) : CompleteClear(ns, root_offset, successor);

@@ -56,8 +56,8 @@ class Roots {
       return base::Outcome::kDropped;
     }
     COMMY_ASSIGN_OR_RETURN(*root, At(ns, *offset));
-    versions::SettleWord(core_.region, (*root)->commit);
-    if ((*root)->successor.load(std::memory_order_acquire) == index::kDropMark) [[unlikely]] {
+    versions::ResolveCommit(core_.region, (*root)->commit);
+    if ((*root)->successor.load(std::memory_order_acquire) == index::kDropped) [[unlikely]] {
       return base::Outcome::kDropped;
     }
     return base::Outcome::kDone;
@@ -79,7 +79,7 @@ class Roots {
     if (!as_of.is_now()) [[unlikely]] {
       return MissingThen(ns);
     }
-    return root.successor.load(std::memory_order_acquire) == index::kDropMark
+    return root.successor.load(std::memory_order_acquire) == index::kDropped
                ? base::Outcome::kDropped
                : base::Outcome::kAbsent;
   }

@@ -13,8 +13,8 @@ using base::Shared64;
 using index::IndexRoot;
 using index::SlotArray;
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 using versions::Leftover;
 using versions::RecordView;
 
@@ -46,20 +46,20 @@ Result Sweeper::Mark(const NamespaceRef& ns, std::string_view key, std::uint64_t
 Result Sweeper::MarkLeft(const NamespaceRef& ns, std::string_view key, Leftover left,
                          std::uint64_t ended) const {
   if (left == Leftover::kDirty) {
-    return Mark(ns, key, index::kMarked);
+    return Mark(ns, key, index::kSweepNeeded);
   }
-  COMMY_TRY(Mark(ns, key, index::kWaiting));
+  COMMY_TRY(Mark(ns, key, index::kSweepAfterSnapshot));
   // What it waits for may have ended before the mark could be seen.
   return core_.region.header().snapshots_ended.load(std::memory_order_seq_cst) == ended
              ? Result(Outcome::kDone)
-             : Mark(ns, key, index::kMarked);
+             : Mark(ns, key, index::kSweepNeeded);
 }
 
 Result Sweeper::Resume(const NamespaceRef& ns) const {
   std::uint64_t root_offset = 0;
   IndexRoot* root = nullptr;
   COMMY_TRY(roots_.Current(ns, &root_offset, &root));
-  index::SetMark(root->marks, index::kMarked);
+  index::SetMark(root->marks, index::kSweepNeeded);
   // The mark that says "waiting" may be older than what it was to wait for.
   versions::AnnounceSnapshotsEnded(core_.region);
   return Outcome::kDone;
@@ -72,7 +72,7 @@ bool Sweeper::UnlinkAborted(Operation& op, Shared64& slot, std::uint64_t word, s
   const std::uint64_t offset_bits = index::SlotOffset(word) / region::kBlockAlignBytes;
   const std::uint64_t next =
       below == 0 ? index::kSlotClosed : (word - offset_bits) | (below / region::kBlockAlignBytes);
-  op.SetNote(place, BlockNote(NoteKind::kRecord, intent.offset));
+  op.SetNote(place, BlockNote(BlockKind::kRecord, intent.offset));
   if (!slot.CompareAndSet(word, next, std::memory_order_seq_cst)) {
     return false;
   }
@@ -87,7 +87,7 @@ Leftover Sweeper::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, s
   if (!view.valid()) {
     return Leftover::kNothing;
   }
-  versions::SettleWord(core_.region, view.record->commit);
+  versions::ResolveCommit(core_.region, view.record->commit);
   if (index::SlotIsFrozen(word)) {
     return Leftover::kDirty;
   }
@@ -99,7 +99,7 @@ Leftover Sweeper::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, s
       view.record->prev.load(std::memory_order_acquire) != 0) {
     return left;
   }
-  op.SetNote(place, BlockNote(NoteKind::kRecord, view.offset));
+  op.SetNote(place, BlockNote(BlockKind::kRecord, view.offset));
   if (!slot.CompareAndSet(word, index::kSlotClosed, std::memory_order_seq_cst)) {
     return Leftover::kDirty;
   }
@@ -118,7 +118,7 @@ Leftover Sweeper::SweepIntent(Operation& op, Shared64& slot, std::uint64_t word,
   if ((*status & versions::kStatusOpen) != 0) {
     return Leftover::kDirty;  // Its owner, or its recoverer, looks after it.
   }
-  if (!core_.intents.Decide(intent.record->commit).ok() || *status != versions::kCommitAborted) {
+  if (!core_.intents.Resolve(intent.record->commit).ok() || *status != versions::kCommitAborted) {
     return Leftover::kDirty;
   }
   const std::string key(intent.key);
@@ -162,13 +162,13 @@ Result Sweeper::Sweep(Operation& op, const NamespaceRef& ns, bool waiting, std::
   COMMY_TRY(roots_.Current(ns, &root_offset, &root));
   const auto wanted = [waiting](const Shared64& mark) {
     const std::uint64_t seen = mark.load(std::memory_order_acquire);
-    return seen != 0 && (waiting || seen != index::kWaiting);
+    return seen != 0 && (waiting || seen != index::kSweepAfterSnapshot);
   };
   *done = true;
   if (!wanted(root->marks)) {
     return Outcome::kDone;
   }
-  root->marks.store(index::kSweeping, std::memory_order_seq_cst);  // sweep-2
+  root->marks.store(index::kSweepRunning, std::memory_order_seq_cst);  // sweep-2
   index::Shape& shape = core_.ShapeOf(ns);
   std::vector<std::string> closed;
   versions::SnapshotTimes times(core_.region);
@@ -180,13 +180,13 @@ Result Sweeper::Sweep(Operation& op, const NamespaceRef& ns, bool waiting, std::
       passed_by = passed_by || slots.mark->load(std::memory_order_acquire) != 0;
       return absl::OkStatus();
     }
-    slots.mark->store(index::kSweeping, std::memory_order_seq_cst);
+    slots.mark->store(index::kSweepRunning, std::memory_order_seq_cst);
     std::optional<std::string> key;
     swept = SweepSlots(op, ns, slots, times, &key);  // sweep-3
     if (!swept.done()) {
       return swept.status();
     }
-    slots.mark->CompareAndSet(index::kSweeping, 0, std::memory_order_seq_cst);  // sweep-4
+    slots.mark->CompareAndSet(index::kSweepRunning, 0, std::memory_order_seq_cst);  // sweep-4
     if (key.has_value()) {
       closed.push_back(*std::move(key));
     }
@@ -195,9 +195,9 @@ Result Sweeper::Sweep(Operation& op, const NamespaceRef& ns, bool waiting, std::
   }));
   COMMY_TRY(swept);
   if (late) {
-    index::SetMark(root->marks, index::kMarked);  // For the next piece.
+    index::SetMark(root->marks, index::kSweepNeeded);  // For the next piece.
   } else {
-    root->marks.CompareAndSet(index::kSweeping, passed_by ? index::kWaiting : 0,
+    root->marks.CompareAndSet(index::kSweepRunning, passed_by ? index::kSweepAfterSnapshot : 0,
                               std::memory_order_seq_cst);
   }
   for (const std::string& key : closed) {

@@ -1,12 +1,12 @@
 // The sweep: old versions and tombstones that were left behind, and the marks that tell of them.
 //
-// WORDS     mark, of a segment or leaf; marks, of the root: 0, kMarked, kSweeping, kWaiting (root_layout.h)
+// WORDS     mark, of a segment or leaf; marks, of the root: 0, kSweepNeeded, kSweepRunning, kSweepAfterSnapshot (root_layout.h)
 // STEPS     sweep-1  a process that leaves something behind marks its segment or leaf, then the root
-//           sweep-2  a sweeper takes the root's marks to kSweeping, and then each mark that it finds
+//           sweep-2  a sweeper takes the root's marks to kSweepRunning, and then each mark that it finds
 //           sweep-3  it prunes every slot there, and takes tombstones away that nothing is below
-//           sweep-4  CAS each mark, and last the root's, kSweeping -> 0
+//           sweep-4  CAS each mark, and last the root's, kSweepRunning -> 0
 //           A new mark that comes meanwhile stays, and a sweeper's death loses none.
-// WAITING   what only a snapshot keeps is marked kWaiting, and is swept when one has ended.
+// WAITING   what only a snapshot keeps is marked kSweepAfterSnapshot, and is swept when one has ended.
 // DEATH     of a sweeper: its recoverer marks the root again.
 // TESTED    tests/model/snapshot_model_test.cc, tests/model/version_model_test.cc, tests/crash/
 #pragma once
@@ -36,7 +36,7 @@ class Sweeper {
                      std::int64_t deadline_ns, bool* done) const;
   // sweep-1, for the slots among which the key is.
   base::Result Mark(const NamespaceRef& ns, std::string_view key,
-                    std::uint64_t mark = index::kMarked) const;
+                    std::uint64_t mark = index::kSweepNeeded) const;
   // Marks what was left. `ended`: snapshots_ended before anything was left.
   base::Result MarkLeft(const NamespaceRef& ns, std::string_view key, versions::Leftover left,
                         std::uint64_t ended) const;

@@ -13,8 +13,8 @@ using base::Shared64;
 using index::Found;
 using index::Position;
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 using versions::Leftover;
 using versions::Record;
 using versions::RecordView;
@@ -43,7 +43,7 @@ Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_
   for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
     COMMY_TRY(roots_.Current(ns, &at->root_offset, &at->root));
     if (const std::uint64_t successor = at->root->successor.load(std::memory_order_seq_cst);
-        successor > index::kDropMark) [[unlikely]] {
+        successor > index::kDropped) [[unlikely]] {
       COMMY_TRY(roots_.CompleteClear(ns, at->root_offset, successor));
       continue;
     }
@@ -81,7 +81,7 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
     }
     COMMY_ASSIGN_OR_RETURN(draft->offset,
                            core_.allocator.Allocate(
-                               op, NoteKind::kRecord, bytes,
+                               op, BlockKind::kRecord, bytes,
                                tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
     draft->block_bytes = bytes;
   }
@@ -129,7 +129,7 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
   if (at.head.valid() && at.head.record->commit.load(std::memory_order_relaxed) >
                              versions::kCommitTimeMax) [[unlikely]] {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit,
-                           core_.intents.DecideForPut(at.head.record->commit));
+                           core_.intents.ResolveForPut(at.head.record->commit));
     COMMY_TRY(ResolveHead(op, ns, at, commit));
     return Outcome::kAgain;
   }
@@ -149,7 +149,7 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
   op.DropNotes(draft->record != nullptr ? draft->notes_end : first_note);
   COMMY_TRY(PrepareDraft(op, ns, write.key, decision, first_note, draft));
   const std::uint32_t old_note =
-      op.AddNote(at.head.valid() ? BlockNote(NoteKind::kRecord, at.head.offset) : 0);
+      op.AddNote(at.head.valid() ? BlockNote(BlockKind::kRecord, at.head.offset) : 0);
   draft->record->prev.store(at.head.offset, std::memory_order_relaxed);
   const bool is_put = decision.kind == Decision::Kind::kPut;
   const int delta = (is_put ? 1 : 0) - (counted ? 1 : 0);
@@ -222,7 +222,7 @@ Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uin
   return Leftover::kDirty;
 }
 
-absl::StatusOr<bool> Writer::IsReachable(const NamespaceRef& ns, NoteKind kind,
+absl::StatusOr<bool> Writer::IsReachable(const NamespaceRef& ns, BlockKind kind,
                                          std::uint64_t offset) const {
   bool found = false;
   COMMY_RETURN_IF_ERROR(roots_.ForEach(

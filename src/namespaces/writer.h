@@ -58,7 +58,7 @@ class Writer {
   base::Result FinishIntent(process::Operation& op, const NamespaceRef& ns,
                             const versions::RecordView& intent) const;
   // Whether any root of the namespace names the block, or something below it does.
-  absl::StatusOr<bool> IsReachable(const NamespaceRef& ns, process::NoteKind kind,
+  absl::StatusOr<bool> IsReachable(const NamespaceRef& ns, region::BlockKind kind,
                                    std::uint64_t offset) const;
 
  private:

@@ -88,7 +88,7 @@ Heartbeat::Suspects Heartbeat::FindSuspects() {
   const bool was_asleep = last_look_ns_ != 0 && now - last_look_ns_ > stale_after;
   last_look_ns_ = now;
   for (std::uint32_t slot = 0; slot < observations_.size(); ++slot) {
-    const region::ParticipantSlot& words = region_.participant(slot);
+    const region::ParticipantEntry& words = region_.participant(slot);
     const std::uint64_t state = words.state.load(std::memory_order_acquire);
     if (slot == participant_.slot() || (state & 0xffU) == 0) {
       continue;

@@ -14,43 +14,26 @@
 #include <cstdint>
 
 #include "base/check.h"
+#include "region/block_kinds.h"
 #include "region/layout.h"
 
 namespace commy::process {
 
-enum class NoteKind : std::uint8_t {
-  kNone = 0,
-  kRaw = 1,        // A block of the allocator's own tests and benchmarks: never reachable.
-  kRecord = 2,     // One version of a key.
-  kSegment = 3,    // Of a hash index.
-  kDirectory = 4,  // Of a hash index.
-  kIndexRoot = 5,
-  kDescriptor = 6,  // Of a structural change.
-  kNamespace = 7,
-  kCounters = 8,
-  kCatalogRoot = 9,
-  kCatalogNode = 10,
-  kLeaf = 11,  // Of an ordered index, as the next two.
-  kInner = 12,
-  kSeparator = 13,
-  kTransaction = 14,  // A transaction block, with all that its list names.
-  kRunClaim = 32,     // A run of spans being claimed.
-  kRunFree = 33,      // A run of spans being given back.
-  kEmptying = 34,     // A span of another lane that is being emptied, as a run of one.
-};
+using region::BlockKind;
 
 struct Note {
-  NoteKind kind = NoteKind::kNone;
+  BlockKind kind = BlockKind::kNone;
   std::uint64_t offset_bytes = 0;  // For blocks.
   std::uint64_t first_span = 0;    // For runs.
   std::uint64_t span_count = 0;    // For runs.
 };
 
-constexpr std::uint64_t BlockNote(NoteKind kind, std::uint64_t offset_bytes) {
+constexpr std::uint64_t BlockNote(BlockKind kind, std::uint64_t offset_bytes) {
   return (static_cast<std::uint64_t>(kind) << 58U) | (offset_bytes / region::kBlockAlignBytes);
 }
 
-constexpr std::uint64_t RunNote(NoteKind kind, std::uint64_t first_span, std::uint64_t span_count) {
+constexpr std::uint64_t RunNote(BlockKind kind, std::uint64_t first_span,
+                                std::uint64_t span_count) {
   COMMY_DCHECK(first_span <= 0xffffffU);
   COMMY_DCHECK(span_count <= 0xffffffU);
   return (static_cast<std::uint64_t>(kind) << 58U) | (span_count << 24U) | first_span;
@@ -58,9 +41,9 @@ constexpr std::uint64_t RunNote(NoteKind kind, std::uint64_t first_span, std::ui
 
 constexpr Note ReadNote(std::uint64_t word) {
   Note note;
-  note.kind = static_cast<NoteKind>(word >> 58U);
-  if (note.kind == NoteKind::kRunClaim || note.kind == NoteKind::kRunFree ||
-      note.kind == NoteKind::kEmptying) {
+  note.kind = static_cast<BlockKind>(word >> 58U);
+  if (note.kind == BlockKind::kRunClaim || note.kind == BlockKind::kRunFree ||
+      note.kind == BlockKind::kEmptying) {
     note.first_span = word & 0xffffffU;
     note.span_count = (word >> 24U) & 0xffffffU;
   } else {

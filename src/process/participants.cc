@@ -14,7 +14,7 @@ namespace commy::process {
 namespace {
 
 using region::LaneLayout;
-using region::ParticipantSlot;
+using region::ParticipantEntry;
 
 constexpr std::uint64_t kAttached = 1;
 
@@ -80,7 +80,7 @@ std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
   const auto moved_ns =
       static_cast<std::int64_t>(header.epoch_moved_ns.load(std::memory_order_acquire));
   for (std::uint32_t slot = 0; slot < region.geometry().participant_count; ++slot) {
-    const ParticipantSlot& words = region.participant(slot);
+    const ParticipantEntry& words = region.participant(slot);
     const std::uint64_t state = words.state.load(std::memory_order_acquire);
     if ((state & 0xffU) == 0) {
       continue;
@@ -128,7 +128,7 @@ Participant::Participant(region::Region& region, std::string name, bool read_onl
 
 void Participant::Attach(bool pins_by_store) {
   COMMY_DCHECK(owner_word_ == 0);
-  ParticipantSlot& words = region_.participant(slot());
+  ParticipantEntry& words = region_.participant(slot());
   const std::uint64_t generation = NextGeneration(region_, slot());
   owner_word_ = PackOwner(slot(), generation);
   COMMY_DCHECK(OwnerSlot(owner_word_) == slot());
@@ -137,7 +137,7 @@ void Participant::Attach(bool pins_by_store) {
 }
 
 void Participant::Announce(bool pins_by_store) {
-  ParticipantSlot& words = region_.participant(slot());
+  ParticipantEntry& words = region_.participant(slot());
   std::string name = name_;
   name.resize(sizeof(words.name) - 1);
   name.push_back('\0');
@@ -160,7 +160,7 @@ void Participant::AnnounceFlags(bool pins_by_store) {
 }
 
 void Participant::Beat() {
-  ParticipantSlot& words = region_.participant(slot());
+  ParticipantEntry& words = region_.participant(slot());
   COMMY_DCHECK(PackOwner(slot(), words.state.load(std::memory_order_relaxed) >> 8U) ==
                owner_word_);  // L1
   words.heartbeat.store(words.heartbeat.load(std::memory_order_relaxed) + 1,
@@ -170,7 +170,7 @@ void Participant::Beat() {
 }
 
 void Participant::Detach() {
-  ParticipantSlot& words = region_.participant(slot());
+  ParticipantEntry& words = region_.participant(slot());
   const std::uint64_t state = words.state.load(std::memory_order_acquire);
   if (PackOwner(slot(), state >> 8U) == owner_word_) {
     words.state.store(state & ~std::uint64_t{0xff}, std::memory_order_release);

@@ -10,7 +10,7 @@ namespace commy::process {
 namespace {
 
 using region::LaneLayout;
-using region::ParticipantSlot;
+using region::ParticipantEntry;
 
 }  // namespace
 
@@ -50,7 +50,7 @@ absl::Status Recovery::RecoverIfDead(std::uint32_t slot) {
   if (!held.valid()) {
     return absl::OkStatus();  // Alive, stopped, or being recovered.
   }
-  ParticipantSlot& words = region_.participant(slot);
+  ParticipantEntry& words = region_.participant(slot);
   const std::uint64_t state = words.state.load(std::memory_order_acquire);
   COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   words.state.CompareAndSet(state, state & ~std::uint64_t{0xff}, std::memory_order_acq_rel);

@@ -45,12 +45,12 @@ Places Place(const RegionHeader& header) {
   Places at{};
   at.participants = kKeyWaitWordsOffset + kKeyWaitWordCount * sizeof(Shared32);
   at.lanes =
-      AlignUp(at.participants + std::uint64_t{header.participant_count} * sizeof(ParticipantSlot),
+      AlignUp(at.participants + std::uint64_t{header.participant_count} * sizeof(ParticipantEntry),
               kPageBytes);
   at.snapshots =
       AlignUp(at.lanes + std::uint64_t{header.lane_count} * sizeof(LaneLayout), kPageBytes);
   at.span_words = AlignUp(
-      at.snapshots + std::uint64_t{header.snapshot_count} * sizeof(SnapshotSlot), kPageBytes);
+      at.snapshots + std::uint64_t{header.snapshot_count} * sizeof(SnapshotEntry), kPageBytes);
   const std::uint64_t span_words = header.max_size_bytes / header.span_bytes;
   // Growth by whole large pages, from such a place on, lets all of the data lie in large pages.
   const std::uint64_t alignment =

@@ -2,9 +2,9 @@
 //
 //   0              RegionHeader
 //   4096           4 bytes x kKeyWaitWordCount      see index/changes.h
-//   participants   ParticipantSlot x participant_count
+//   participants   ParticipantEntry x participant_count
 //   lanes          LaneLayout x lane_count          (pages come into being with the lanes)
-//   snapshots      SnapshotSlot x snapshot_count
+//   snapshots      SnapshotEntry x snapshot_count
 //   span words     8 bytes a span, for max_size     (pages come into being with the spans)
 //   data           spans
 //
@@ -160,7 +160,7 @@ inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // What `checksum` c
 //   0x20   8  heartbeat_wall_ns
 //   0x28   8  flags         kParticipant...
 //   0x40  64  name          NUL-padded
-struct ParticipantSlot {
+struct ParticipantEntry {
   Shared64 state;
   Shared64 pid;
   Shared64 start_wall_ns;
@@ -208,7 +208,7 @@ struct LaneLayout {
 //   0x08   8  owner    as LaneLayout::owner
 //   0x10   8  store_ns when it was taken, in store time
 //   0x18   8  keeps    1: something was kept for it
-struct SnapshotSlot {
+struct SnapshotEntry {
   Shared64 word;
   Shared64 owner;
   Shared64 store_ns;
@@ -266,16 +266,16 @@ static_assert(offsetof(RegionHeader, due_claims) == 0x350);
 static_assert(offsetof(RegionHeader, epoch_moved_ns) == 0x358);
 static_assert(offsetof(RegionHeader, clock_boot) == 0x360);
 static_assert(offsetof(RegionHeader, clock_seal) == 0x370);
-static_assert(sizeof(ParticipantSlot) == 256);
-static_assert(offsetof(ParticipantSlot, name) == 0x40);
-static_assert(std::has_unique_object_representations_v<ParticipantSlot>);
+static_assert(sizeof(ParticipantEntry) == 256);
+static_assert(offsetof(ParticipantEntry, name) == 0x40);
+static_assert(std::has_unique_object_representations_v<ParticipantEntry>);
 static_assert(sizeof(LaneLayout) == 1024);
 static_assert(offsetof(LaneLayout, pins) == 0x040);
 static_assert(offsetof(LaneLayout, op) == 0x0c0);
 static_assert(offsetof(LaneLayout, progress) == 0x0e0);
 static_assert(offsetof(LaneLayout, notes) == 0x100);
 static_assert(std::has_unique_object_representations_v<LaneLayout>);
-static_assert(sizeof(SnapshotSlot) == 32);
+static_assert(sizeof(SnapshotEntry) == 32);
 static_assert(sizeof(SpanHeader) == 64);
 
 }  // namespace commy::region

@@ -98,14 +98,14 @@ class Region {
     return reinterpret_cast<Shared32*>(base_ + kKeyWaitWordsOffset)[index];
   }
   // Requires: index < geometry().snapshot_count.
-  [[nodiscard]] SnapshotSlot& snapshot(std::uint32_t index) const {
+  [[nodiscard]] SnapshotEntry& snapshot(std::uint32_t index) const {
     COMMY_DCHECK(index < geometry_.snapshot_count);
-    return reinterpret_cast<SnapshotSlot*>(base_ + geometry_.snapshots_offset)[index];
+    return reinterpret_cast<SnapshotEntry*>(base_ + geometry_.snapshots_offset)[index];
   }
   // Requires: index < geometry().participant_count.
-  [[nodiscard]] ParticipantSlot& participant(std::uint32_t index) const {
+  [[nodiscard]] ParticipantEntry& participant(std::uint32_t index) const {
     COMMY_DCHECK(index < geometry_.participant_count);
-    return reinterpret_cast<ParticipantSlot*>(base_ + geometry_.participants_offset)[index];
+    return reinterpret_cast<ParticipantEntry*>(base_ + geometry_.participants_offset)[index];
   }
   // Requires: index < lanes_ready().
   [[nodiscard]] LaneLayout& lane(std::uint32_t index) const {

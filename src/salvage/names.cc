@@ -159,7 +159,7 @@ class NameFinder {
       ns->root_offset = offset;
       ns->since_commit = std::max(ns->since_commit, root->commit.load(std::memory_order_relaxed));
       offset = root->successor.load(std::memory_order_relaxed);
-      if (offset == index::kDropMark) {
+      if (offset == index::kDropped) {
         return false;
       }
     }

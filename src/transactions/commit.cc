@@ -16,8 +16,8 @@ using base::Outcome;
 using base::Result;
 using namespaces::InstallOutcome;
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 using versions::TransactionEntry;
 using versions::TransactionHead;
 using versions::TransactionPage;
@@ -114,7 +114,7 @@ absl::Status Commit::BuildHead(Operation& op) {
   const std::uint64_t bytes = versions::FirstPageStart(totals) + versions::PageBytes(capacity);
   // Until it says what it is, a recoverer has nothing to do with it but give it back.
   COMMY_ASSIGN_OR_RETURN(head_offset_,
-                         engine_.allocator.Allocate(op, NoteKind::kRaw, bytes, purpose_));
+                         engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   auto* const head = reinterpret_cast<TransactionHead*>(region_.At(head_offset_, bytes, 16));
   if (head == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(head_offset_));
@@ -137,7 +137,7 @@ absl::Status Commit::BuildHead(Operation& op) {
   page_ = region_.At<TransactionPage>(head_offset_ + versions::FirstPageStart(totals));
   page_->capacity = static_cast<std::uint32_t>(capacity);
   head->status.store(versions::kStatusActive, std::memory_order_release);
-  op.SetNote(0, BlockNote(NoteKind::kTransaction, head_offset_));
+  op.SetNote(0, BlockNote(BlockKind::kTransaction, head_offset_));
   head_ = head;
   return absl::OkStatus();
 }
@@ -147,7 +147,7 @@ absl::Status Commit::AddPage(Operation& op) {
       std::min<std::uint64_t>(writes_.size() - records_.size(), versions::kEntriesPerPage);
   const std::uint64_t bytes = versions::PageBytes(capacity);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         engine_.allocator.Allocate(op, NoteKind::kRaw, bytes, purpose_));
+                         engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   auto* const page = reinterpret_cast<TransactionPage*>(region_.At(offset, bytes, 16));
   if (page == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -164,7 +164,7 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
                                const transactions::PendingWrite& write) {
   const std::uint64_t bytes = versions::RecordBytes(key.size(), write.value.size());
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         engine_.allocator.Allocate(op, NoteKind::kRaw, bytes, purpose_));
+                         engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   std::byte* const block = region_.At(offset, bytes, alignof(versions::Record));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -311,7 +311,7 @@ void Commit::Finish(Operation& op) {
   head_->list_sum.store(0, std::memory_order_release);
   alloc::Allocator& allocator = engine_.allocator;
   (void)intents_.ForEachPage(head_offset_, [&](std::uint64_t page) { allocator.Retire(op, page); });
-  op.ReplaceNote(0, BlockNote(NoteKind::kRaw, head_offset_));
+  op.ReplaceNote(0, BlockNote(BlockKind::kRaw, head_offset_));
   allocator.Retire(op, head_offset_);
 }
 

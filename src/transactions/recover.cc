@@ -9,8 +9,8 @@
 namespace commy::transactions {
 namespace {
 
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 using versions::TransactionEntry;
 
 absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
@@ -21,13 +21,13 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
     return base::DataLoss(engine.path, ": a transaction names a record at ",
                           base::Hex(entry.record), ", where there is none");
   }
-  COMMY_RETURN_IF_ERROR(intents.Decide(intent.record->commit).status());
+  COMMY_RETURN_IF_ERROR(intents.Resolve(intent.record->commit).status());
   COMMY_ASSIGN_OR_RETURN(const engine::NamespaceRef ns, engine::NamespaceAt(engine, entry.object));
   const bool there = named && ns.id == intent.record->namespace_id;
   bool reachable = false;
   if (there) {
     COMMY_ASSIGN_OR_RETURN(reachable,
-                           engine.map.writer().IsReachable(ns, NoteKind::kRecord, intent.offset));
+                           engine.map.writer().IsReachable(ns, BlockKind::kRecord, intent.offset));
   }
   if (reachable) {
     // What is left to prune, or to take away, is for the sweep.
@@ -48,7 +48,7 @@ absl::Status RecoverTransaction(const engine::Engine& engine, Operation& own,
                                 std::uint64_t head_offset) {
   const versions::Intents& intents = engine.map.intents();
   COMMY_ASSIGN_OR_RETURN(versions::TransactionHead * head, intents.HeadAt(head_offset));
-  const bool committed = intents.Settle(*head) != versions::kCommitAborted;
+  const bool committed = intents.ResolveNow(*head) != versions::kCommitAborted;
   if (committed) {
     intents.ApplyTotals(head_offset);
   }
@@ -58,7 +58,7 @@ absl::Status RecoverTransaction(const engine::Engine& engine, Operation& own,
         const auto [at, is_new] = named.try_emplace(entry.object, false);
         if (is_new) {
           COMMY_ASSIGN_OR_RETURN(at->second,
-                                 engine.catalog.IsReachable(NoteKind::kNamespace, entry.object));
+                                 engine.catalog.IsReachable(BlockKind::kNamespace, entry.object));
         }
         return RecoverIntent(engine, own, intents, entry, at->second);
       }));
@@ -73,9 +73,9 @@ absl::Status RecoverTransactions(const engine::Engine& engine, Operation& own,
                                  region::LaneLayout& dead) {
   for (region::Shared64& word : dead.notes) {
     const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));
-    if (note.kind == NoteKind::kTransaction) {
+    if (note.kind == BlockKind::kTransaction) {
       COMMY_RETURN_IF_ERROR(RecoverTransaction(engine, own, note.offset_bytes));
-      word.exchange(process::BlockNote(NoteKind::kRaw, note.offset_bytes),
+      word.exchange(process::BlockNote(BlockKind::kRaw, note.offset_bytes),
                     std::memory_order_seq_cst);
       base::FullFence();
       engine.allocator.Retire(own, note.offset_bytes);
@@ -84,10 +84,10 @@ absl::Status RecoverTransactions(const engine::Engine& engine, Operation& own,
   return absl::OkStatus();
 }
 
-void SettleStalled(const engine::Engine& engine, std::uint32_t slot) {
+void ResolveStalled(const engine::Engine& engine, std::uint32_t slot) {
   const auto is_its_transaction = [&](const region::LaneLayout& lane, const process::Note& note) {
     const std::uint64_t owner = lane.owner.load(std::memory_order_acquire);
-    return note.kind == NoteKind::kTransaction && owner != 0 && process::OwnerSlot(owner) == slot;
+    return note.kind == BlockKind::kTransaction && owner != 0 && process::OwnerSlot(owner) == slot;
   };
   const versions::Intents& intents = engine.map.intents();
   for (std::uint32_t i = 0; i < engine.region.lanes_ready(); ++i) {
@@ -112,7 +112,7 @@ void SettleStalled(const engine::Engine& engine, std::uint32_t slot) {
       }
       const absl::StatusOr<versions::TransactionHead*> head = intents.HeadAt(note.offset_bytes);
       if (head.ok()) {
-        (void)intents.Settle(**head);
+        (void)intents.ResolveNow(**head);
       }
     }
   }
@@ -121,7 +121,7 @@ void SettleStalled(const engine::Engine& engine, std::uint32_t slot) {
 }  // namespace
 
 engine::UpperHooks Hooks() {
-  return {RecoverTransactions, SettleStalled};
+  return {RecoverTransactions, ResolveStalled};
 }
 
 }  // namespace commy::transactions

@@ -5,8 +5,8 @@
 namespace commy::versions {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 base::Result Chains::ToOlderVersion(const AsOf& as_of, RecordView* view) const {
   const RecordView newest = *view;
@@ -103,7 +103,7 @@ Leftover Chains::Prune(Operation& op, std::uint32_t place, SnapshotTimes& times,
       newer = old;
       continue;
     }
-    op.SetNote(place, BlockNote(NoteKind::kRecord, prev));  // unlink-1
+    op.SetNote(place, BlockNote(BlockKind::kRecord, prev));  // unlink-1
     (void)Unlink(op, newer->prev, prev, old->prev);
   }
   return Leftover::kDirty;
@@ -116,7 +116,7 @@ bool Chains::PruneAll(Operation& op, std::uint32_t place, Record& head) const {
     if (old == nullptr) {
       return true;
     }
-    op.SetNote(place, BlockNote(NoteKind::kRecord, prev));
+    op.SetNote(place, BlockNote(BlockKind::kRecord, prev));
     if (!Unlink(op, head.prev, prev, old->prev) &&
         (head.prev.load(std::memory_order_acquire) & kPrevFrozen) != 0) {
       return false;

@@ -49,13 +49,13 @@ void Intents::GiveTime(TransactionHead& head) const {
                             std::memory_order_seq_cst);
 }
 
-void Intents::SettleWriters(std::uint64_t object_offset) const {
+void Intents::ResolveWriters(std::uint64_t object_offset) const {
   for (std::uint32_t i = 0; i < region_.lanes_ready(); ++i) {
     // The note of a transaction is the first of its lane. The pin was there before it is read, so the
     // block stays what it is: see STALLED.
     const process::Note note =
         process::ReadNote(region_.lane(i).notes[0].load(std::memory_order_seq_cst));
-    if (note.kind != process::NoteKind::kTransaction) {
+    if (note.kind != region::BlockKind::kTransaction) {
       continue;
     }
     const absl::StatusOr<TransactionHead*> head = HeadAt(note.offset_bytes);
@@ -184,7 +184,7 @@ base::Result Intents::Read(Shared64& commit, const AsOf& as_of, std::uint64_t* t
   return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
 }
 
-absl::StatusOr<std::uint64_t> Intents::DecideAfter(Shared64& commit, Waiter wait) const {
+absl::StatusOr<std::uint64_t> Intents::ResolveAfter(Shared64& commit, Waiter wait) const {
   for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
     const std::uint64_t intent = commit.load(std::memory_order_acquire);
     if (!IsIntent(intent)) {
@@ -213,24 +213,24 @@ absl::StatusOr<std::uint64_t> Intents::DecideAfter(Shared64& commit, Waiter wait
   return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
 }
 
-absl::StatusOr<std::uint64_t> Intents::Decide(Shared64& commit) const {
-  return DecideAfter(commit, [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
+absl::StatusOr<std::uint64_t> Intents::Resolve(Shared64& commit) const {
+  return ResolveAfter(commit, [](const TransactionHead&, std::uint64_t) { return Stand::kAbort; });
 }
 
-absl::StatusOr<std::uint64_t> Intents::DecideForPut(Shared64& commit) const {
-  return DecideAfter(commit, [this](const TransactionHead& head, std::uint64_t status) {
+absl::StatusOr<std::uint64_t> Intents::ResolveForPut(Shared64& commit) const {
+  return ResolveAfter(commit, [this](const TransactionHead& head, std::uint64_t status) {
     return WaitAsPut(head, status);
   });
 }
 
-absl::StatusOr<std::uint64_t> Intents::DecideFor(const Installing& own, Shared64& commit,
-                                                 Ahead* ahead) const {
-  return DecideAfter(commit, [&](const TransactionHead& head, std::uint64_t status) {
+absl::StatusOr<std::uint64_t> Intents::ResolveFor(const Installing& own, Shared64& commit,
+                                                  Ahead* ahead) const {
+  return ResolveAfter(commit, [&](const TransactionHead& head, std::uint64_t status) {
     return WaitAs(own, head, status, ahead);
   });
 }
 
-std::uint64_t Intents::Settle(TransactionHead& head) const {
+std::uint64_t Intents::ResolveNow(TransactionHead& head) const {
   for (int attempt = 0; attempt < kStatusLimit; ++attempt) {
     const std::uint64_t status = head.status.load(std::memory_order_seq_cst);
     if ((status & kStatusOpen) == 0) {

@@ -153,18 +153,18 @@ class Intents {
   base::Result Read(Shared64& commit, const AsOf& as_of, std::uint64_t* time) const;
   // Makes the intent final, if need be by aborting its transaction, and stamps it. Returns its commit
   // time or kCommitAborted.
-  absl::StatusOr<std::uint64_t> Decide(Shared64& commit) const;
+  absl::StatusOr<std::uint64_t> Resolve(Shared64& commit) const;
   // The same for a put, which waits before it aborts one.
-  absl::StatusOr<std::uint64_t> DecideForPut(Shared64& commit) const;
+  absl::StatusOr<std::uint64_t> ResolveForPut(Shared64& commit) const;
   // The same for a transaction. kUndecided: it is to look at its own status and deadline, and else to
   // give up its attempt and to wait for `ahead`.
-  absl::StatusOr<std::uint64_t> DecideFor(const Installing& own, Shared64& commit,
-                                          Ahead* ahead) const;
+  absl::StatusOr<std::uint64_t> ResolveFor(const Installing& own, Shared64& commit,
+                                           Ahead* ahead) const;
   // Makes a transaction final at once, whose owner is dead or stalled. Returns the final status.
-  std::uint64_t Settle(TransactionHead& head) const;
+  std::uint64_t ResolveNow(TransactionHead& head) const;
   // Step C2 of a clear (index.h): what every lane has noted that is active and writes in the namespace
   // whose object that is, is aborted; what is committing gets its time. Requires: pinned.
-  void SettleWriters(std::uint64_t object_offset) const;
+  void ResolveWriters(std::uint64_t object_offset) const;
   // For who only looks: what a commit word says, or the status of the transaction that it refers to.
   [[nodiscard]] absl::StatusOr<std::uint64_t> StatusOf(const Shared64& commit) const;
 
@@ -187,7 +187,7 @@ class Intents {
   enum class Stand : std::uint8_t { kAbort, kLookAgain, kYield };
   using Waiter = absl::FunctionRef<Stand(const TransactionHead& head, std::uint64_t status)>;
 
-  absl::StatusOr<std::uint64_t> DecideAfter(Shared64& commit, Waiter wait) const;
+  absl::StatusOr<std::uint64_t> ResolveAfter(Shared64& commit, Waiter wait) const;
   [[nodiscard]] Stand WaitAsPut(const TransactionHead& head, std::uint64_t seen) const;
   Stand WaitAs(const Installing& own, const TransactionHead& head, std::uint64_t seen,
                Ahead* ahead) const;

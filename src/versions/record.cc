@@ -92,7 +92,7 @@ absl::Status Damaged(const region::Region& region, std::string_view what, std::u
                         " does not make sense; `commy check` tells more");
 }
 
-std::uint64_t SettleWord(const region::Region& region, Shared64& commit) {
+std::uint64_t ResolveCommit(const region::Region& region, Shared64& commit) {
   std::uint64_t seen = commit.load(std::memory_order_acquire);
   if (seen != kUndecided) [[likely]] {
     return seen;

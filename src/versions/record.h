@@ -123,6 +123,6 @@ bool VerifyRecord(const RecordView& view);
 absl::Status Damaged(const region::Region& region, std::string_view what, std::uint64_t offset);
 
 // Makes sure that a commit word (of a record or of an index root) is final and returns it.
-std::uint64_t SettleWord(const region::Region& region, Shared64& commit);
+std::uint64_t ResolveCommit(const region::Region& region, Shared64& commit);
 
 }  // namespace commy::versions

@@ -9,7 +9,7 @@ namespace {
 
 using region::Region;
 using region::Shared64;
-using region::SnapshotSlot;
+using region::SnapshotEntry;
 
 constexpr std::uint64_t kReadyStep = 16;
 
@@ -32,7 +32,7 @@ void RaiseReady(Region& region, std::uint32_t slot) {  // T0
 
 bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t store_ns, HeldSnapshot* taken) {
   for (std::uint32_t i = 0; i < region.geometry().snapshot_count; ++i) {
-    SnapshotSlot& slot = region.snapshot(i);
+    SnapshotEntry& slot = region.snapshot(i);
     if (slot.owner.load(std::memory_order_relaxed) != 0) {
       continue;
     }
@@ -90,7 +90,7 @@ void ReleaseSnapshot(process::Session& session, const HeldSnapshot& held) {
 void AddSnapshotHooks(Region& region, process::Session::Hooks* hooks) {
   hooks->release_held_by.emplace_back(
       [&region](process::OwnerPredicate owners) { ReleaseSnapshots(region, owners); });
-  hooks->each_beat.emplace_back([&region] { SettleSnapshotsHeld(region); });
+  hooks->each_beat.emplace_back([&region] { RefreshSnapshotsHeld(region); });
 }
 
 void KeepSince(Region& region, const HeldSnapshot& held) {
@@ -98,7 +98,7 @@ void KeepSince(Region& region, const HeldSnapshot& held) {
 }
 
 void ReleaseSnapshot(Region& region, std::uint32_t slot, std::uint64_t owner) {
-  SnapshotSlot& words = region.snapshot(slot);
+  SnapshotEntry& words = region.snapshot(slot);
   if (words.owner.load(std::memory_order_acquire) != owner) {
     return;
   }
@@ -107,12 +107,12 @@ void ReleaseSnapshot(Region& region, std::uint32_t slot, std::uint64_t owner) {
     AnnounceSnapshotsEnded(region);
   }
   words.owner.CompareAndSet(owner, 0, std::memory_order_seq_cst);
-  SettleSnapshotsHeld(region);
+  RefreshSnapshotsHeld(region);
 }
 
 void ReleaseSnapshots(Region& region, absl::FunctionRef<bool(std::uint64_t owner)> of) {
   for (std::uint32_t i = 0; i < Ready(region); ++i) {
-    SnapshotSlot& slot = region.snapshot(i);
+    SnapshotEntry& slot = region.snapshot(i);
     const std::uint64_t owner = slot.owner.load(std::memory_order_acquire);
     if (owner != 0 && of(owner)) {
       slot.keeps.store(1, std::memory_order_seq_cst);  // He may have died before he announced it.
@@ -125,7 +125,7 @@ void AnnounceSnapshotsEnded(Region& region) {
   region.header().snapshots_ended.fetch_add(1, std::memory_order_seq_cst);
 }
 
-void SettleSnapshotsHeld(Region& region) {
+void RefreshSnapshotsHeld(Region& region) {
   Shared64& held = region.header().snapshots_held;
   const std::uint64_t seen = held.load(std::memory_order_seq_cst);
   if ((seen & kSnapshotsSome) == 0) {
@@ -144,7 +144,7 @@ std::vector<SnapshotInfo> ListSnapshots(const Region& region) {
   std::vector<SnapshotInfo> all;
   const std::uint32_t ready = Ready(region);
   for (std::uint32_t i = 0; i < ready; ++i) {
-    const SnapshotSlot& slot = region.snapshot(i);
+    const SnapshotEntry& slot = region.snapshot(i);
     const std::uint64_t owner = slot.owner.load(std::memory_order_acquire);
     const std::uint64_t word = slot.word.load(std::memory_order_acquire);
     if (owner != 0) {
@@ -175,7 +175,7 @@ bool SnapshotTimes::IsAnyHeld(HeldList& list, std::uint64_t from, std::uint64_t 
     if (found == list.end() || found->time >= until) {
       return false;
     }
-    SnapshotSlot& slot = region_.snapshot(found->slot);
+    SnapshotEntry& slot = region_.snapshot(found->slot);
     if (slot.keeps.load(std::memory_order_seq_cst) == 0) {
       slot.keeps.fetch_or(1, std::memory_order_seq_cst);
     }

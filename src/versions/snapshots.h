@@ -89,7 +89,7 @@ void ReleaseSnapshot(region::Region& region, std::uint32_t slot, std::uint64_t o
 // Gives back all slots whose owner is one of these, who are dead or going.
 void ReleaseSnapshots(region::Region& region, absl::FunctionRef<bool(std::uint64_t owner)> of);
 // Says none if there is none.
-void SettleSnapshotsHeld(region::Region& region);
+void RefreshSnapshotsHeld(region::Region& region);
 
 // Snapshots that are held now, the oldest first.
 std::vector<SnapshotInfo> ListSnapshots(const region::Region& region);

@@ -23,11 +23,11 @@ namespace commy::alloc {
 namespace {
 
 using process::Lane;
-using process::NoteKind;
 using process::Operation;
 using process::OpKind;
 using process::Pin;
 using process::Session;
+using region::BlockKind;
 
 // A session without the upper floors.
 struct Party {
@@ -61,7 +61,7 @@ class AllocatorTest : public testing::Test {
   std::uint64_t MustAllocate(std::uint64_t size_bytes) { return MustAllocate(party_, size_bytes); }
   static std::uint64_t MustAllocate(Party& party, std::uint64_t size_bytes) {
     Operation op(party.lane(), OpKind::kAllocate, 0);
-    const auto made = party.allocator->Allocate(op, NoteKind::kRaw, size_bytes);
+    const auto made = party.allocator->Allocate(op, BlockKind::kRaw, size_bytes);
     EXPECT_TRUE(made.ok()) << made.status();
     return made.value_or(0);
   }
@@ -151,7 +151,7 @@ TEST_F(AllocatorTest, ABlockIsReusedAfterTwoEpochsAndNotBefore) {
     bool again = false;
     for (int i = 0; i < 200 && !again; ++i) {
       Operation op(party_.lane(), OpKind::kAllocate, 0);
-      const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, size);
+      const auto made = party_.allocator->Allocate(op, BlockKind::kRaw, size);
       if (!made.ok()) {
         break;
       }
@@ -189,7 +189,7 @@ TEST_F(AllocatorTest, ASpanIsReusedAfterThreeEpochsAndNotBefore) {
   const auto look_at_every_span = [&] {
     Operation op(party_.lane(), OpKind::kAllocate, 0);
     EXPECT_TRUE(absl::IsResourceExhausted(
-        party_.allocator->Allocate(op, NoteKind::kRaw, 4'190'000).status()));
+        party_.allocator->Allocate(op, BlockKind::kRaw, 4'190'000).status()));
   };
   holds.emplace(other.lane());
   PassEpochs(1);
@@ -275,13 +275,13 @@ TEST_F(AllocatorTest, AFullStoreKeepsAReserveForOperationsThatMakeRoom) {
   absl::Status full;
   for (int i = 0; i < 100'000 && full.ok(); ++i) {
     Operation op(party_.lane(), OpKind::kAllocate, 0);
-    full = party_.allocator->Allocate(op, NoteKind::kRaw, 1000).status();
+    full = party_.allocator->Allocate(op, BlockKind::kRaw, 1000).status();
   }
   ASSERT_TRUE(absl::IsResourceExhausted(full)) << full;
   EXPECT_NE(full.ToString().find(path_), std::string::npos) << full;
   Operation op(party_.lane(), OpKind::kAllocate, 0);
-  EXPECT_TRUE(party_.allocator->Allocate(op, NoteKind::kRaw, 500, Purpose::kMakesRoom).ok());
-  EXPECT_FALSE(party_.allocator->Allocate(op, NoteKind::kRaw, 5000).ok());
+  EXPECT_TRUE(party_.allocator->Allocate(op, BlockKind::kRaw, 500, Purpose::kMakesRoom).ok());
+  EXPECT_FALSE(party_.allocator->Allocate(op, BlockKind::kRaw, 5000).ok());
   EXPECT_EQ(op.notes_used(), 1U) << "a failed allocation left a note";
 }
 
@@ -290,7 +290,7 @@ TEST_F(AllocatorTest, BlocksTooLargeForAnyStoreAreRefused) {
   for (const std::uint64_t size :
        {Allocator::kBlockBytesMax + 1, std::uint64_t{UINT64_MAX}, std::uint64_t{1} << 30}) {
     EXPECT_TRUE(
-        absl::IsResourceExhausted(party_.allocator->Allocate(op, NoteKind::kRaw, size).status()));
+        absl::IsResourceExhausted(party_.allocator->Allocate(op, BlockKind::kRaw, size).status()));
   }
 }
 
@@ -319,7 +319,7 @@ TEST_F(AllocatorTest, EmptySpansOfALivingThreadServeAllThreads) {
     for (int tries = 0; tries < 2; ++tries) {
       while (true) {
         Operation op(party_.lane(), OpKind::kAllocate, 0);
-        const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, size_bytes);
+        const auto made = party_.allocator->Allocate(op, BlockKind::kRaw, size_bytes);
         if (!made.ok()) {
           break;
         }
@@ -349,7 +349,7 @@ TEST_F(AllocatorTest, InAFullStoreFreeBlocksInSpansOfALivingThreadServeOthers) {
   std::thread owner([&] {
     while (true) {
       Operation op(party_.lane(), OpKind::kAllocate, 0);
-      const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
+      const auto made = party_.allocator->Allocate(op, BlockKind::kRaw, 900);
       if (!made.ok()) {
         break;
       }
@@ -358,7 +358,7 @@ TEST_F(AllocatorTest, InAFullStoreFreeBlocksInSpansOfALivingThreadServeOthers) {
     gone_on.set_value();
     go_on.get_future().wait();
     Operation op(party_.lane(), OpKind::kAllocate, 0);
-    const auto made = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
+    const auto made = party_.allocator->Allocate(op, BlockKind::kRaw, 900);
     after = made.ok() ? *made : 0;
   });
   gone_on.get_future().wait();
@@ -373,7 +373,7 @@ TEST_F(AllocatorTest, InAFullStoreFreeBlocksInSpansOfALivingThreadServeOthers) {
   for (std::size_t tries = 0; tries < 4 * blocks.size() && made < goal; ++tries) {
     {
       Operation op(party_.lane(), OpKind::kAllocate, 0);
-      const auto block = party_.allocator->Allocate(op, NoteKind::kRaw, 900);
+      const auto block = party_.allocator->Allocate(op, BlockKind::kRaw, 900);
       if (block.ok()) {
         EXPECT_EQ(freed.erase(*block), 1U) << "the block was in use";
         ++made;
@@ -469,7 +469,7 @@ TEST_F(AllocatorTest, ASpanThatADeadLaneWasEmptyingGoesBackToItsOwner) {
       region.At<base::Shared8>(region.SpanOffset(span) + sizeof(region::SpanHeader));
   const std::uint64_t before = region.span_word(span).load(std::memory_order_relaxed);
   region::LaneLayout& dead = region.lane(7);
-  dead.notes[0].store(process::RunNote(NoteKind::kEmptying, span, 1), std::memory_order_relaxed);
+  dead.notes[0].store(process::RunNote(BlockKind::kEmptying, span, 1), std::memory_order_relaxed);
   const auto recover = [&] {
     Operation own(party_.lane(), OpKind::kRecover, 0);
     ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
@@ -497,7 +497,7 @@ TEST_F(AllocatorTest, ASpanThatADeadLaneHadTakenStaysItsOwnAndItsBlocksWaitForTh
   auto* const states =
       region.At<base::Shared8>(region.SpanOffset(span) + sizeof(region::SpanHeader));
   region::LaneLayout& dead = region.lane(7);
-  dead.notes[0].store(process::RunNote(NoteKind::kEmptying, span, 1), std::memory_order_relaxed);
+  dead.notes[0].store(process::RunNote(BlockKind::kEmptying, span, 1), std::memory_order_relaxed);
   SpanWord word = Unpack(region.span_word(span).load(std::memory_order_relaxed));
   word.lane = 7;
   word.number = 8;
@@ -542,7 +542,7 @@ TEST_F(AllocatorTest, BlocksAndRunsOfAKilledProcessAreReclaimed) {
     Party mine(path_);
     Operation op(mine.lane(), OpKind::kAllocate, 0);
     for (const std::uint64_t size : {100, 1000, 10'000, 100'000}) {
-      if (!mine.allocator->Allocate(op, NoteKind::kRaw, size).ok()) {
+      if (!mine.allocator->Allocate(op, BlockKind::kRaw, size).ok()) {
         return 1;
       }
     }
@@ -570,7 +570,7 @@ TEST_F(AllocatorTest, TheRecovererFinishesAFreeOfARunOfADeadLane) {
   const std::uint64_t first = (run - region.geometry().data_offset) / 4096;
   region::LaneLayout& dead = region.lane(7);
   const std::uint64_t body = Pack({SpanKind::kRunBody, 0, 7, static_cast<std::uint32_t>(first)});
-  dead.notes[0].store(process::RunNote(NoteKind::kRunFree, first, 5), std::memory_order_relaxed);
+  dead.notes[0].store(process::RunNote(BlockKind::kRunFree, first, 5), std::memory_order_relaxed);
   const auto recover = [&] {
     Operation own(party_.lane(), OpKind::kRecover, 0);
     ASSERT_TRUE(party_.allocator->RecoverLane(own, dead).ok());
@@ -593,7 +593,7 @@ TEST_F(AllocatorTest, TheRecovererUndoesAnIncompleteClaimOfARunOfADeadLane) {
   const std::uint64_t first = region.span_count() - 4;
   ASSERT_EQ(region.span_word(first).load(std::memory_order_relaxed), 0U);
   region::LaneLayout& dead = region.lane(7);
-  dead.notes[0].store(process::RunNote(NoteKind::kRunClaim, first, 4), std::memory_order_relaxed);
+  dead.notes[0].store(process::RunNote(BlockKind::kRunClaim, first, 4), std::memory_order_relaxed);
   const std::uint64_t body = Pack({SpanKind::kRunBody, 0, 7, static_cast<std::uint32_t>(first)});
   region.span_word(first + 1).store(body, std::memory_order_relaxed);
   region.span_word(first + 2).store(body, std::memory_order_relaxed);
@@ -613,7 +613,7 @@ TEST_F(AllocatorTest, ARunThatADeadLaneHadClaimedIsRetiredOnceByTwoRecoverers) {
   const std::uint64_t first = (run - region.geometry().data_offset) / 4096;
   const std::uint32_t lane = party_.lane().index();
   region::LaneLayout& dead = region.lane(lane);
-  dead.notes[5].store(process::RunNote(NoteKind::kRunClaim, first, 5), std::memory_order_relaxed);
+  dead.notes[5].store(process::RunNote(BlockKind::kRunClaim, first, 5), std::memory_order_relaxed);
   for (int recoverer = 0; recoverer < 2; ++recoverer) {
     std::thread([&] {
       Operation own(party_.lane(), OpKind::kRecover, 0);

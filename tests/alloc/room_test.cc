@@ -19,10 +19,10 @@
 namespace commy::alloc {
 namespace {
 
-using process::NoteKind;
 using process::Operation;
 using process::OpKind;
 using process::Session;
+using region::BlockKind;
 using test::FaultPlatform;
 
 constexpr std::uint64_t kSpan = 4096;
@@ -58,7 +58,7 @@ struct Party {
 
   [[nodiscard]] absl::StatusOr<std::uint64_t> Allocate(std::uint64_t size_bytes) const {
     Operation op(**session->ThisLane(), OpKind::kAllocate, 0);
-    return allocator->Allocate(op, NoteKind::kRaw, size_bytes);
+    return allocator->Allocate(op, BlockKind::kRaw, size_bytes);
   }
   // Fills whole spans, one after the other.
   void Fill(std::uint64_t spans) const {

@@ -188,9 +188,9 @@ class OrderedOpsTest : public OrderedFixture {
     ops.DeleteAll();
     // Nothing is left but an empty leaf.
     const auto blocks = BlocksOf(ops.store());
-    EXPECT_EQ(blocks.at(process::NoteKind::kLeaf), 1U);
-    EXPECT_EQ(blocks.count(process::NoteKind::kInner), 0U);
-    EXPECT_EQ(blocks.count(process::NoteKind::kSeparator), 0U);
+    EXPECT_EQ(blocks.at(region::BlockKind::kLeaf), 1U);
+    EXPECT_EQ(blocks.count(region::BlockKind::kInner), 0U);
+    EXPECT_EQ(blocks.count(region::BlockKind::kSeparator), 0U);
     ops.Run(operations / 10);
   }
   static Options Quiet(const Options& options) {

@@ -44,7 +44,7 @@ Step GrowAhead() {
     for (int i = 0; i < 3; ++i) {
       process::Operation op(*lane, process::OpKind::kAllocate, 0);
       COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                             actor.inside().allocator.Allocate(op, process::NoteKind::kRaw,
+                             actor.inside().allocator.Allocate(op, region::BlockKind::kRaw,
                                                                12 * region.geometry().span_bytes));
       actor.inside().allocator.KeepRoom();
       actor.inside().allocator.Retire(op, offset);
@@ -63,7 +63,7 @@ Step RawBlocks() {
     process::Operation op(*lane, process::OpKind::kAllocate, 0);
     for (const std::uint64_t bytes : {40, 700, 9000}) {
       COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                             actor.inside().allocator.Allocate(op, process::NoteKind::kRaw, bytes));
+                             actor.inside().allocator.Allocate(op, region::BlockKind::kRaw, bytes));
       actor.inside().allocator.Retire(op, offset);
     }
     return absl::OkStatus();
@@ -79,7 +79,7 @@ Step RunsBack() {
         process::Operation op(*lane, process::OpKind::kAllocate, 0);
         COMMY_ASSIGN_OR_RETURN(
             const std::uint64_t offset,
-            store.allocator.Allocate(op, process::NoteKind::kRaw,
+            store.allocator.Allocate(op, region::BlockKind::kRaw,
                                      (3 + round) * store.region.geometry().span_bytes));
         store.allocator.Retire(op, offset);
       }

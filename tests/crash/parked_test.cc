@@ -207,14 +207,16 @@ class LatePostTest : public ParkedAtAMarkTest {
     }
     Fill(impl, ns_ref, ns);
     const std::uint64_t old = SegmentOf(impl, ns_ref);
-    const auto baton = [&] { return RootOf(impl, ns_ref).baton.load(std::memory_order_acquire); };
+    const auto baton = [&] {
+      return RootOf(impl, ns_ref).pending_reshape.load(std::memory_order_acquire);
+    };
     ParkedThread posts([&] { EXPECT_TRUE(post.Put("posted", "v").ok()); },
                        [&](std::uint64_t access) { return access == post_at; });
     *posted = posts.parked();
     EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
     if (!*posted || SegmentOf(impl, ns_ref) == old || !session.TryAdvanceEpoch() ||
-        !posts.GoOn([&](std::uint64_t) { return baton() > index::kBatonClosed; }) ||
-        baton() <= index::kBatonClosed) {
+        !posts.GoOn([&](std::uint64_t) { return baton() > index::kReshapeClosed; }) ||
+        baton() <= index::kReshapeClosed) {
       return false;
     }
     ParkedThread helps(

@@ -384,10 +384,10 @@ TEST_P(ExpiryTest, ASweepMakesAtMostThreeVisitsPerIndexNodeHoweverManyStepsItTak
   for (int i = 0; i < kKeys; ++i) {
     Put("k" + std::to_string(i), i % 3 == 0 ? absl::Seconds(100) : absl::Seconds(1));
   }
-  const std::map<process::NoteKind, std::uint64_t> blocks = BlocksOf(*store_);
+  const std::map<region::BlockKind, std::uint64_t> blocks = BlocksOf(*store_);
   const std::uint64_t parts = GetParam() == Order::kOrdered
-                                  ? blocks.at(process::NoteKind::kLeaf)
-                                  : blocks.at(process::NoteKind::kSegment);
+                                  ? blocks.at(region::BlockKind::kLeaf)
+                                  : blocks.at(region::BlockKind::kSegment);
   Advance(1);
   const engine::Engine& impl = EngineOf(*store_);
   const engine::NamespaceRef ns = RefOf(*store_);

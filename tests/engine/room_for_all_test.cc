@@ -388,7 +388,7 @@ TEST_F(PiecesTest, APutIntoANamespaceThatIsBeingClearedDoesNotWaitForItsKeys) {
   EXPECT_EQ(*ns.Get("k1"), "v") << "the clear has not ended";
   EXPECT_TRUE(ns.Put("k1", "w").ok());
   EXPECT_NE(old_root(), root);
-  EXPECT_EQ(root->baton.load(std::memory_order_acquire), 0U)
+  EXPECT_EQ(root->pending_reshape.load(std::memory_order_acquire), 0U)
       << "the put froze part of the old index";
   EXPECT_EQ(*ns.Size(), 1U);
   EXPECT_EQ(*ns.Get("k1"), "w");

@@ -80,7 +80,7 @@ TEST_F(HashIndexTest, TheDirectoryAndItsSegmentsCoverEveryHashOnce) {
     ASSERT_EQ(segment.depth == 0 ? 0 : first >> (64U - segment.depth) << (64U - segment.depth),
               segment.prefix);
   }
-  EXPECT_EQ(shape.root->baton.load(std::memory_order_relaxed), 0U);
+  EXPECT_EQ(shape.root->pending_reshape.load(std::memory_order_relaxed), 0U);
 }
 
 TEST_F(HashIndexTest, DeletesLeaveDeadSlotsWhichARebuildDropsWithoutGrowth) {
@@ -166,7 +166,7 @@ TEST_F(HashIndexTest, ASegmentWhoseFirstEntryADropHasRemovedIsNoLeak) {
   const Shape shape = Look();
   base::Shared64& first = shape.entries[wide(shape)];
   const std::uint64_t segment = first.load(std::memory_order_relaxed);
-  shape.root->successor.store(index::kDropMark, std::memory_order_seq_cst);
+  shape.root->successor.store(index::kDropped, std::memory_order_seq_cst);
   EXPECT_TRUE(IsSound(store_));
   first.store(index::kEntryGone, std::memory_order_seq_cst);
   EXPECT_TRUE(IsSound(store_));
@@ -287,7 +287,7 @@ TEST_F(HashIndexTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRec
                 std::memory_order_relaxed);
   dead.op_object.store(object, std::memory_order_relaxed);
   dead.op_counter.store(cells, std::memory_order_relaxed);
-  dead.notes[0].store(process::BlockNote(process::NoteKind::kRecord, offset),
+  dead.notes[0].store(process::BlockNote(region::BlockKind::kRecord, offset),
                       std::memory_order_relaxed);
   for (int again = 0; again < 3; ++again) {
     ASSERT_TRUE(EngineOf(store_).session.RecoverDead().ok());

@@ -14,7 +14,7 @@
 namespace commy::test {
 namespace {
 
-using process::NoteKind;
+using region::BlockKind;
 
 std::string Number(int i) {
   std::string digits = std::to_string(i);
@@ -54,9 +54,9 @@ TEST_F(DefaultNodesTest, AscendingPutsLeaveFullLeavesAndNodes) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }
   auto blocks = BlocksOf(store_);
-  EXPECT_LE(blocks[NoteKind::kLeaf], static_cast<unsigned>(kCount / 48 + 2));
-  EXPECT_LE(blocks[NoteKind::kInner], static_cast<unsigned>(kCount / 48 / 63 + 4));
-  EXPECT_EQ(blocks[NoteKind::kSeparator], blocks[NoteKind::kLeaf] - 1);
+  EXPECT_LE(blocks[BlockKind::kLeaf], static_cast<unsigned>(kCount / 48 + 2));
+  EXPECT_LE(blocks[BlockKind::kInner], static_cast<unsigned>(kCount / 48 / 63 + 4));
+  EXPECT_EQ(blocks[BlockKind::kSeparator], blocks[BlockKind::kLeaf] - 1);
   EXPECT_EQ(*ns_.Count(), static_cast<unsigned>(kCount));
 }
 
@@ -65,7 +65,7 @@ TEST_F(DefaultNodesTest, DescendingPutsLeaveFullLeaves) {
   for (int i = kCount; i > 0; --i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }
-  EXPECT_LE(BlocksOf(store_)[NoteKind::kLeaf], static_cast<unsigned>(kCount / 48 + 2));
+  EXPECT_LE(BlocksOf(store_)[BlockKind::kLeaf], static_cast<unsigned>(kCount / 48 + 2));
   EXPECT_EQ(*ns_.Count(), static_cast<unsigned>(kCount));
 }
 
@@ -74,7 +74,7 @@ TEST_F(DefaultNodesTest, PutsInRandomOrderFillLeavesByMoreThanHalf) {
   for (int i = 0; i < kCount; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i * 7919LL % 50'021), "v").ok());
   }
-  EXPECT_LE(BlocksOf(store_)[NoteKind::kLeaf], static_cast<unsigned>(kCount / 26));
+  EXPECT_LE(BlocksOf(store_)[BlockKind::kLeaf], static_cast<unsigned>(kCount / 26));
 }
 
 TEST_F(DefaultNodesTest, LongKeysWithALongCommonPrefixAreFoundInOrder) {
@@ -98,8 +98,8 @@ TEST_F(OrderedIndexTest, PutsOfDeletedKeysDoNotGrowTheIndex) {
     ASSERT_TRUE(*ns_.Delete(Number(i)));
   }
   auto blocks = BlocksOf(store_);
-  EXPECT_EQ(blocks[NoteKind::kLeaf], 1U);
-  EXPECT_EQ(blocks[NoteKind::kInner], 0U);
+  EXPECT_EQ(blocks[BlockKind::kLeaf], 1U);
+  EXPECT_EQ(blocks[BlockKind::kInner], 0U);
 }
 
 TEST_F(OrderedIndexTest, AnEmptiedRangeLeavesNoEmptyLeaves) {
@@ -109,7 +109,7 @@ TEST_F(OrderedIndexTest, AnEmptiedRangeLeavesNoEmptyLeaves) {
   for (int i = 100; i < 1900; ++i) {
     ASSERT_TRUE(*ns_.Delete(Number(i)));
   }
-  EXPECT_LE(BlocksOf(store_)[NoteKind::kLeaf], 100U);
+  EXPECT_LE(BlocksOf(store_)[BlockKind::kLeaf], 100U);
   EXPECT_EQ(*ns_.Count(), 200U);
 }
 

@@ -130,7 +130,7 @@ std::uint64_t StatusOfTransaction(Store& store) {
   for (std::uint32_t i = 0; i < region.lanes_ready(); ++i) {
     const process::Note note =
         process::ReadNote(region.lane(i).notes[0].load(std::memory_order_acquire));
-    if (note.kind != process::NoteKind::kTransaction) continue;
+    if (note.kind != region::BlockKind::kTransaction) continue;
     const auto* const head = region.At<versions::TransactionHead>(note.offset_bytes);
     if (head->list_sum.load(std::memory_order_acquire) != 0) {
       return head->status.load(std::memory_order_seq_cst);

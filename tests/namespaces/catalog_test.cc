@@ -128,7 +128,7 @@ TEST_F(CatalogTest, DamagedNodesAndRootsAreReportedByPlace) {
   const std::uint64_t root = region.header().catalog_root.load(std::memory_order_relaxed);
   auto* const words = region.At<namespaces::CatalogRoot>(root);
   auto* const node = region.At<namespaces::CatalogNode>(words->node);
-  for (std::uint64_t* const word : {&words->node, &words->dead_count, &words->checksum,
+  for (std::uint64_t* const word : {&words->node, &words->dropped_count, &words->checksum,
                                     &node->count, &node->bytes, &node->checksum, &node->level}) {
     for (const std::uint64_t bad : {*word ^ 1U, std::uint64_t{UINT64_MAX}, *word + 4096}) {
       const std::uint64_t good = std::exchange(*word, bad);

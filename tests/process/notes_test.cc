@@ -11,7 +11,7 @@ namespace commy::process {
 namespace {
 
 TEST(NotesTest, BlockNotesHoldAnyOffsetOfTheLargestStore) {
-  for (const NoteKind kind : {NoteKind::kRaw, NoteKind::kRecord, NoteKind::kCatalogNode}) {
+  for (const BlockKind kind : {BlockKind::kRaw, BlockKind::kRecord, BlockKind::kCatalogNode}) {
     for (const std::uint64_t offset :
          {std::uint64_t{16}, std::uint64_t{4096}, region::kMaxSizeLimitBytes - 16}) {
       const Note note = ReadNote(BlockNote(kind, offset));
@@ -20,12 +20,12 @@ TEST(NotesTest, BlockNotesHoldAnyOffsetOfTheLargestStore) {
       EXPECT_EQ(note.span_count, 0U);
     }
   }
-  EXPECT_EQ(ReadNote(0).kind, NoteKind::kNone);
+  EXPECT_EQ(ReadNote(0).kind, BlockKind::kNone);
   EXPECT_EQ(ReadNote(0).offset_bytes, 0U);
 }
 
 TEST(NotesTest, RunNotesHoldAnySpan) {
-  for (const NoteKind kind : {NoteKind::kRunClaim, NoteKind::kRunFree}) {
+  for (const BlockKind kind : {BlockKind::kRunClaim, BlockKind::kRunFree}) {
     for (const std::uint64_t number :
          {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{0xffffff}}) {
       const Note note = ReadNote(RunNote(kind, number, 0xffffff - number));

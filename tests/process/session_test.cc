@@ -57,14 +57,14 @@ class SessionTest : public testing::Test {
   }
   // Makes lane `index` that of an operation of a dead participant, whose entry is `slot`.
   void LeaveDeadLane(std::uint32_t slot, std::uint32_t index) {
-    region::ParticipantSlot& words = session_->region().participant(slot);
+    region::ParticipantEntry& words = session_->region().participant(slot);
     words.state.store((kDeadGeneration << 8U) | 1U, std::memory_order_release);
     LaneLayout& lane = LaneOf(*session_, index);
     lane.owner.store(PackOwner(slot, kDeadGeneration), std::memory_order_release);
     lane.op.store(PackOp({true, 1, OpKind::kWrite, 5}), std::memory_order_release);
     lane.op_object.store(0x40, std::memory_order_release);
-    lane.notes[0].store(BlockNote(NoteKind::kRecord, 0x100), std::memory_order_release);
-    lane.notes[63].store(BlockNote(NoteKind::kRaw, 0x200), std::memory_order_release);
+    lane.notes[0].store(BlockNote(BlockKind::kRecord, 0x100), std::memory_order_release);
+    lane.notes[63].store(BlockNote(BlockKind::kRaw, 0x200), std::memory_order_release);
     for (region::Shared64& pin : lane.pins) {
       pin.store(PinWord(Epoch()), std::memory_order_release);
     }

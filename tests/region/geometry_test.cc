@@ -37,11 +37,11 @@ TEST(GeometryTest, PartsOfTheFileAreInOrderAndLargeEnough) {
     EXPECT_GE(geometry->participants_offset,
               kKeyWaitWordsOffset + kKeyWaitWordCount * sizeof(Shared32));
     EXPECT_GE(geometry->lanes_offset, geometry->participants_offset +
-                                          geometry->participant_count * sizeof(ParticipantSlot));
+                                          geometry->participant_count * sizeof(ParticipantEntry));
     EXPECT_GE(geometry->snapshots_offset,
               geometry->lanes_offset + geometry->lane_count * sizeof(LaneLayout));
     EXPECT_GE(geometry->span_words_offset,
-              geometry->snapshots_offset + geometry->snapshot_count * sizeof(SnapshotSlot));
+              geometry->snapshots_offset + geometry->snapshot_count * sizeof(SnapshotEntry));
     EXPECT_GE(geometry->data_offset, geometry->span_words_offset + geometry->span_count_max * 8);
     EXPECT_TRUE(base::IsAligned(geometry->data_offset, geometry->span_bytes));
     EXPECT_EQ(std::uint64_t{1} << geometry->span_shift, geometry->span_bytes);

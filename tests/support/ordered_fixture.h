@@ -44,8 +44,8 @@ class OrderedFixture : public StoreFixture {
   }
 
   // The number of blocks of each kind in the only namespace.
-  static std::map<process::NoteKind, std::uint64_t> BlocksOf(Store& store) {
-    std::map<process::NoteKind, std::uint64_t> blocks;
+  static std::map<region::BlockKind, std::uint64_t> BlocksOf(Store& store) {
+    std::map<region::BlockKind, std::uint64_t> blocks;
     const engine::Engine& impl = EngineOf(store);
     std::uint64_t keys = 0;
     const absl::Status walked = impl.map.ForEachEdge(

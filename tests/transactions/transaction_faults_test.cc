@@ -338,7 +338,7 @@ TEST_F(TransactionFaultsTest, ACircularWriteListIsDataLoss) {
   ASSERT_TRUE(op.entered());
   const auto allocate = [&](std::uint64_t bytes) {
     const std::uint64_t offset =
-        *impl.allocator.Allocate(op, process::NoteKind::kRaw, bytes, alloc::Purpose::kOrdinary);
+        *impl.allocator.Allocate(op, region::BlockKind::kRaw, bytes, alloc::Purpose::kOrdinary);
     base::ZeroIn(region.At(offset, bytes, 16), bytes);
     return offset;
   };

@@ -6,8 +6,8 @@ namespace commy::index {
 namespace {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 // With this many dead slots in a full bucket, its segment is rebuilt and not split.
 constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
@@ -19,7 +19,7 @@ absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64
                                                       alloc::Purpose purpose) {
   const std::uint64_t bytes = SegmentBytes(bucket_count_);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kSegment, bytes, purpose));
+                         allocator_.Allocate(op, BlockKind::kSegment, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Segment));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -36,7 +36,7 @@ absl::StatusOr<std::uint64_t> HashShape::BuildDirectory(Operation& op, std::uint
                                                         alloc::Purpose purpose) {
   const std::uint64_t bytes = DirectoryBytes(depth);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kDirectory, bytes, purpose));
+                         allocator_.Allocate(op, BlockKind::kDirectory, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Directory));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -113,7 +113,7 @@ absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
 absl::StatusOr<std::uint64_t> HashShape::BuildDescriptor(Operation& op,
                                                          const ReshapeDescriptor& change) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(change)));
+                         allocator_.Allocate(op, BlockKind::kDescriptor, sizeof(change)));
   auto* const words = region_.At<ReshapeDescriptor>(offset);
   if (words == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -124,19 +124,19 @@ absl::StatusOr<std::uint64_t> HashShape::BuildDescriptor(Operation& op,
 
 absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKind kind) {
   IndexRoot& root = *at.root;
-  if (root.baton.load(std::memory_order_acquire) != 0) {
+  if (root.pending_reshape.load(std::memory_order_acquire) != 0) {
     return HelpPending(root);  // Or it is closed: the namespace has another root by now.
   }
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
   ReshapeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
-  NoteKind note_kind = NoteKind::kSegment;
+  BlockKind note_kind = BlockKind::kSegment;
   if (kind == ReshapeKind::kDouble) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
     if (directory.entries == nullptr || directory.depth >= depth_max_) {
       return absl::OkStatus();  // Taken back, or doubled by somebody else, since MakeRoom looked.
     }
     change.old = directory.offset;
-    note_kind = NoteKind::kDirectory;
+    note_kind = BlockKind::kDirectory;
   }
   const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
   // Everything that the change needs is there before it is posted: a helper allocates nothing.
@@ -147,7 +147,8 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
     built = made.status();
     descriptor = made.value_or(0);
   }
-  if (!built.ok() || !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+  if (!built.ok() ||
+      !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
     for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
       if (made != 0) {
         allocator_.Retire(op, made);

@@ -156,7 +156,7 @@ base::Result HashShape::ScanBucket(const Shared64* slots, const versions::AsOf& 
     if (!view.valid()) {
       return Damaged("a record", SlotOffset(word));
     }
-    versions::SettleWord(region_, view.record->commit);
+    versions::ResolveCommit(region_, view.record->commit);
     found.at(count++) = view;
   }
   for (std::size_t i = 0; i < count; ++i) {

@@ -19,7 +19,7 @@ static_assert(sizeof(Directory) == 0x40);
 //   0x00   8  depth         how many top bits of the hash all its keys share
 //   0x08   8  prefix        these bits, at the top
 //   0x10   8  bucket_count
-//   0x18   8  mark          0, or there are versions or tombstones to sweep: see kMarked
+//   0x18   8  mark          0, or there are versions or tombstones to sweep: see kSweepNeeded
 //   0x20   8  due           when something in it expires: see kDueClaim
 //   0x40      buckets of 16 slots
 struct Segment {

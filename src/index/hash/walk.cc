@@ -7,8 +7,8 @@ namespace commy::index {
 namespace {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 }  // namespace
 
@@ -64,13 +64,13 @@ Segment* HashShape::SegmentToWalk(const IndexRoot& root, const DirectoryRef& dir
   return again ? nullptr : *segment;
 }
 
-absl::StatusOr<bool> HashShape::IsStructureReachable(const IndexRoot& root, NoteKind kind,
+absl::StatusOr<bool> HashShape::IsStructureReachable(const IndexRoot& root, BlockKind kind,
                                                      std::uint64_t offset) const {
-  if (kind == NoteKind::kDirectory) {
+  if (kind == BlockKind::kDirectory) {
     return root.directory.load(std::memory_order_acquire) == offset;
   }
-  return kind == NoteKind::kSegment ? IsSegmentReachable(root, offset)
-                                    : absl::StatusOr<bool>(false);
+  return kind == BlockKind::kSegment ? IsSegmentReachable(root, offset)
+                                     : absl::StatusOr<bool>(false);
 }
 
 // The first directory entry whose records are the segment's own, where it is named at `index` first.
@@ -99,13 +99,13 @@ absl::Status HashShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) con
   if (directory.entries == nullptr) {
     return absl::OkStatus();
   }
-  walk.use({NoteKind::kDirectory, &root.directory, directory.offset});
+  walk.use({BlockKind::kDirectory, &root.directory, directory.offset});
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {
     Segment* const segment = SegmentToWalk(root, directory, i, walk);
     if (segment == nullptr) {
       continue;
     }
-    walk.use({NoteKind::kSegment, &directory.entries[i], region_.OffsetOf(segment)});
+    walk.use({BlockKind::kSegment, &directory.entries[i], region_.OffsetOf(segment)});
     const std::uint64_t depth = segment->depth;
     const std::uint64_t prefix = segment->prefix;
     const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
@@ -130,7 +130,7 @@ absl::Status HashShape::ReclaimSegment(Operation& op, const DirectoryRef& direct
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-  const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSegment, offset));
+  const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kSegment, offset));
   COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots(offset, *segment)));
   // Every entry that may name it, not only those that are left: then none does.
   if (segment->depth > directory.depth) {
@@ -160,7 +160,7 @@ absl::StatusOr<bool> HashShape::ReclaimStructure(Operation& op, IndexRoot& root,
         return false;
       }
     }
-    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kDirectory, directory.offset));
+    const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kDirectory, directory.offset));
     if (root.directory.CompareAndSet(directory.offset, 0, std::memory_order_seq_cst)) {
       allocator_.Retire(op, directory.offset);
     }

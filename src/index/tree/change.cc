@@ -12,8 +12,8 @@ namespace commy::index {
 namespace {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 // A delete that leaves a leaf this much emptier than it may be looks for a neighbour to merge it
 // with; what comes of it is at most half full.
@@ -35,7 +35,7 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildLeaf(Operation& op, std::uint64_t 
                                                    alloc::Purpose purpose) const {
   const std::uint64_t bytes = LeafBytes(capacity, limits_.leaf_append);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kLeaf, bytes, purpose));
+                         allocator_.Allocate(op, BlockKind::kLeaf, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Leaf));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -58,7 +58,7 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildSeparator(Operation& op,
                                                         std::string_view text) const {
   const std::uint64_t bytes = sizeof(Separator) + text.size();
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kSeparator, bytes));
+                         allocator_.Allocate(op, BlockKind::kSeparator, bytes));
   auto* const separator =
       reinterpret_cast<Separator*>(region_.At(offset, bytes, alignof(Separator)));
   if (separator == nullptr) {
@@ -79,7 +79,7 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildInner(Operation& op, std::uint32_t
     return base::Internal("an inner node of ", children, " children at level ", level);
   }
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, NoteKind::kInner, bytes));
+                         allocator_.Allocate(op, BlockKind::kInner, bytes));
   std::byte* const block = region_.At(offset, bytes, alignof(InnerNode));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -246,7 +246,7 @@ absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const Lea
 
 absl::Status TreeShape::MakeRoom(Operation& op, const Position& at, std::string_view key,
                                  std::uint64_t /*hash*/) {
-  if (at.root->baton.load(std::memory_order_acquire) != 0) {
+  if (at.root->pending_reshape.load(std::memory_order_acquire) != 0) {
     return HelpPending(*at.root);  // Or it is closed: the namespace has another root by now.
   }
   Path path;
@@ -368,8 +368,8 @@ absl::StatusOr<bool> TreeShape::ShrinkAround(Operation& op, IndexRoot& root, std
   if (!wanted) {
     return false;
   }
-  const std::uint64_t pending = root.baton.load(std::memory_order_acquire);
-  if (pending == kBatonClosed) {
+  const std::uint64_t pending = root.pending_reshape.load(std::memory_order_acquire);
+  if (pending == kReshapeClosed) {
     return false;  // The root is being reclaimed.
   }
   COMMY_RETURN_IF_ERROR(pending != 0 ? HelpPending(root) : Post(op, root, plan));
@@ -398,26 +398,27 @@ void TreeShape::AfterClose(Operation& op, IndexRoot& root, std::string_view key)
 
 absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
   TreeReshape& change = plan.change;
-  const NoteKind kind = plan.leaves ? NoteKind::kLeaf : NoteKind::kInner;
+  const BlockKind kind = plan.leaves ? BlockKind::kLeaf : BlockKind::kInner;
   const std::uint32_t first_note =
       op.AddNote(change.old_0 == 0 ? 0 : BlockNote(kind, change.old_0));
   op.AddNote(change.old_1 == 0 ? 0 : BlockNote(kind, change.old_1));
-  op.AddNote(change.parent == 0 ? 0 : BlockNote(NoteKind::kInner, change.parent));
-  op.AddNote(change.separator == 0 ? 0 : BlockNote(NoteKind::kSeparator, change.separator));
+  op.AddNote(change.parent == 0 ? 0 : BlockNote(BlockKind::kInner, change.parent));
+  op.AddNote(change.separator == 0 ? 0 : BlockNote(BlockKind::kSeparator, change.separator));
   const std::uint32_t made = op.notes_used();
   // Everything that the change needs is there before it is posted: a helper allocates nothing.
   std::uint64_t descriptor = 0;
   absl::Status built = BuildTargets(op, &plan);
   if (built.ok()) {
     const absl::StatusOr<std::uint64_t> block =
-        allocator_.Allocate(op, NoteKind::kDescriptor, sizeof(TreeReshape));
+        allocator_.Allocate(op, BlockKind::kDescriptor, sizeof(TreeReshape));
     built = block.status();
     if (auto* const words = region_.At<TreeReshape>(block.value_or(0)); built.ok()) {
       base::CopyIn(words, &change, sizeof(change));
       descriptor = *block;
     }
   }
-  if (!built.ok() || !root.baton.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+  if (!built.ok() ||
+      !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
     for (std::uint32_t place = made; place < op.notes_used(); ++place) {
       const process::Note note =
           process::ReadNote(op.lane().words().notes[place].load(std::memory_order_relaxed));
@@ -439,14 +440,14 @@ absl::Status TreeShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
                                            const TreeReshape& change, bool leaves) {
   // The change is done, by whomever; or it was idle, since what it was about had been replaced: then
   // its targets are nowhere, and some of the old ones may be in use.
-  const NoteKind kind = leaves ? NoteKind::kLeaf : NoteKind::kInner;
-  const std::pair<NoteKind, std::uint64_t> blocks[] = {{kind, change.old_0},
-                                                       {kind, change.old_1},
-                                                       {kind, change.target_0},
-                                                       {kind, change.target_1},
-                                                       {NoteKind::kInner, change.parent},
-                                                       {NoteKind::kInner, change.target_parent},
-                                                       {NoteKind::kSeparator, change.separator}};
+  const BlockKind kind = leaves ? BlockKind::kLeaf : BlockKind::kInner;
+  const std::pair<BlockKind, std::uint64_t> blocks[] = {{kind, change.old_0},
+                                                        {kind, change.old_1},
+                                                        {kind, change.target_0},
+                                                        {kind, change.target_1},
+                                                        {BlockKind::kInner, change.parent},
+                                                        {BlockKind::kInner, change.target_parent},
+                                                        {BlockKind::kSeparator, change.separator}};
   std::array<std::uint64_t, std::size(blocks)> unreachable{};
   std::size_t count = 0;
   for (const auto& [block_kind, offset] : blocks) {

@@ -95,7 +95,7 @@ absl::Status TreeShape::FillLeaves(const TreeReshape& change) const {
       COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
       COMMY_RETURN_IF_ERROR(Collect(*leaf, &keys));
       const std::uint64_t seen = leaf->mark.load(std::memory_order_seq_cst);
-      mark = mark == 0 || seen == kMarked || seen == kSweeping ? seen : mark;
+      mark = mark == 0 || seen == kSweepNeeded || seen == kSweepRunning ? seen : mark;
     }
   }
   std::uint64_t left = keys.size();

@@ -43,7 +43,7 @@ static_assert(sizeof(NodeHead) == 0x10);
 //   0x10   4  append        words of the append area
 //   0x18   8  count         entries in use of the base, plus one
 //   0x20   8  prefix_size   of what the keys of the base share
-//   0x28   8  mark          0, or there are versions or tombstones to sweep: see kMarked
+//   0x28   8  mark          0, or there are versions or tombstones to sweep: see kSweepNeeded
 //   0x30   8  due           when something in it expires: see kDueClaim
 //   0x40      heads         8 bytes for each entry of the base
 //             slots         of the base

@@ -121,7 +121,7 @@ absl::Status TreeShape::ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cur
 
 base::Result TreeShape::AddLive(versions::RecordView view, const versions::AsOf& as_of,
                                 Views* views) const {
-  versions::SettleWord(region_, view.record->commit);
+  versions::ResolveCommit(region_, view.record->commit);
   COMMY_TRY(chains_.ToVersionAsOf(as_of, &view));
   if (chains_.IsLive(view, as_of)) {
     views->push_back(view);

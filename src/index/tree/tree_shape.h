@@ -107,7 +107,7 @@ class TreeShape final : public Shape {
   absl::Status Apply(IndexRoot& root, std::uint64_t descriptor) override;
   absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
                                         std::int64_t deadline_ns) override;
-  absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, process::NoteKind kind,
+  absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, region::BlockKind kind,
                                             std::uint64_t offset) const override;
   absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const override;
 

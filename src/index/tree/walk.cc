@@ -10,8 +10,8 @@ namespace commy::index {
 namespace {
 
 using process::BlockNote;
-using process::NoteKind;
 using process::Operation;
+using region::BlockKind;
 
 }  // namespace
 
@@ -75,10 +75,10 @@ absl::StatusOr<bool> TreeShape::ForEachSlotsFrom(
 
 // --- Reachability --------------------------------------------------------------------------------
 
-absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, NoteKind kind,
+absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, BlockKind kind,
                                                      std::uint64_t offset) const {
   Path path;
-  if (kind == NoteKind::kSeparator) {
+  if (kind == BlockKind::kSeparator) {
     // The way to a separator's own key leads through the node that names it.
     COMMY_RETURN_IF_ERROR(DescendToFence(root, offset, &path).status());
     return std::any_of(path.begin(), path.end(), [offset](const Step& step) {
@@ -89,7 +89,7 @@ absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, Note
     });
   }
   const auto* const head = region_.At<NodeHead>(offset);
-  if ((kind != NoteKind::kLeaf && kind != NoteKind::kInner) || head == nullptr) {
+  if ((kind != BlockKind::kLeaf && kind != BlockKind::kInner) || head == nullptr) {
     return false;
   }
   // Read once: the memory may be somebody else's by now, or never have been finished.
@@ -125,7 +125,7 @@ absl::StatusOr<bool> TreeShape::ReclaimNode(Operation& op, Shared64& word, std::
     ReclaimSeparators(op, *node);
   }
   const std::uint32_t place =
-      op.AddNote(BlockNote(is_leaf ? NoteKind::kLeaf : NoteKind::kInner, offset));
+      op.AddNote(BlockNote(is_leaf ? BlockKind::kLeaf : BlockKind::kInner, offset));
   if (is_leaf) {
     COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
     COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots({offset, leaf})));
@@ -145,7 +145,7 @@ void TreeShape::ReclaimSeparators(Operation& op, InnerNode& node) {
     if (text <= kEntryGone) {
       continue;
     }
-    const std::uint32_t place = op.AddNote(BlockNote(NoteKind::kSeparator, text));
+    const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kSeparator, text));
     if (separator.CompareAndSet(text, kEntryGone, std::memory_order_seq_cst)) {
       allocator_.Retire(op, text);
     }
@@ -199,7 +199,7 @@ void TreeShape::WalkNode(const Walk& walk, Shared64& word, std::uint64_t offset,
     const absl::StatusOr<Leaf*> leaf = LeafAt(offset);
     if (!leaf.ok()) {
       walk.edges.fault(std::string(leaf.status().message()));
-    } else if (walk.edges.use({NoteKind::kLeaf, &word, offset})) {
+    } else if (walk.edges.use({BlockKind::kLeaf, &word, offset})) {
       WalkLeaf(walk, {offset, *leaf}, bounds);
     }
     return;
@@ -207,7 +207,7 @@ void TreeShape::WalkNode(const Walk& walk, Shared64& word, std::uint64_t offset,
   const absl::StatusOr<InnerNode*> node = InnerAt(offset);
   if (!node.ok()) {
     walk.edges.fault(std::string(node.status().message()));
-  } else if (walk.edges.use({NoteKind::kInner, &word, offset})) {
+  } else if (walk.edges.use({BlockKind::kInner, &word, offset})) {
     WalkInner(walk, offset, **node, bounds);
   }
 }
@@ -216,7 +216,7 @@ void TreeShape::WalkNode(const Walk& walk, Shared64& word, std::uint64_t offset,
 void TreeShape::WalkSeparator(const Walk& walk, InnerNode& node, std::uint64_t index,
                               std::string_view text, const Bounds& bounds) const {
   const std::uint64_t offset = region_.OffsetOf(text.data()) - sizeof(Separator);
-  walk.edges.use({NoteKind::kSeparator, &Separators(node)[index], offset});
+  walk.edges.use({BlockKind::kSeparator, &Separators(node)[index], offset});
   const auto* const words = region_.At<Separator>(offset);
   if (words->checksum != base::Checksum(text.data(), text.size())) {
     walk.Fault("separator", offset, "has a wrong checksum");

@@ -1,0 +1,32 @@
+// The one list of the kinds of blocks that a store consists of. What each is for recovery and for
+// `commy check` is the table in engine/block_owners.cc.
+#pragma once
+
+#include <cstdint>
+
+namespace commy::region {
+
+// As it stands in a lane's notes (process/notes.h). Those from kRunClaim on are no blocks, but what a lane
+// does with a run of spans.
+enum class BlockKind : std::uint8_t {
+  kNone = 0,
+  kRaw = 1,        // A block of the allocator's own tests and benchmarks: never reachable.
+  kRecord = 2,     // One version of a key.
+  kSegment = 3,    // Of a hash index.
+  kDirectory = 4,  // Of a hash index.
+  kIndexRoot = 5,
+  kDescriptor = 6,  // Of a structural change.
+  kNamespace = 7,
+  kCounters = 8,
+  kCatalogRoot = 9,
+  kCatalogNode = 10,
+  kLeaf = 11,  // Of an ordered index, as the next two.
+  kInner = 12,
+  kSeparator = 13,
+  kTransaction = 14,  // A transaction block, with all that its list names.
+  kRunClaim = 32,     // A run of spans being claimed.
+  kRunFree = 33,      // A run of spans being given back.
+  kEmptying = 34,     // A span of another lane that is being emptied, as a run of one.
+};
+
+}  // namespace commy::region
