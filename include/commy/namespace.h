@@ -161,10 +161,9 @@ class ChangeToken {
 // the middle, the effect has happened as a whole or not at all.
 //
 // Errors that any method may return:
-//   NotFound            with "namespace" in its text: the namespace was dropped. (A key that is not
-//                       there is NotFound with "key".)
-//   FailedPrecondition  the handle is used after fork() or Close(), or for a write through a
-//                       read-only store
+//   NotFound            the key is not there; this and nothing else
+//   FailedPrecondition  the namespace was dropped (see IsNamespaceDropped); or the handle is used
+//                       after fork() or Close(), or for a write through a read-only store
 //   InvalidArgument     a key, value, time to live or option is out of its range
 //   ResourceExhausted   a write found no room, and nothing has changed; or all lanes are taken (one
 //                       for each thread that uses the store)
@@ -292,5 +291,12 @@ class COMMY_EXPORT Namespace {
 
   std::shared_ptr<const engine::NamespaceState> state_;
 };
+
+// Whether `status`, of any call with a namespace, says that the namespace was dropped. Such a handle
+// stays of no use: open the path again, which makes a new namespace. Any thread; cost: a look.
+//
+//   absl::StatusOr<std::string> value = ns->Get("key");
+//   if (commy::IsNamespaceDropped(value.status())) { ns = store->OpenNamespace("path"); }
+COMMY_EXPORT bool IsNamespaceDropped(const absl::Status& status);
 
 }  // namespace commy

@@ -106,7 +106,7 @@ class COMMY_EXPORT Transaction {
   //   Aborted            a conflict; begin again
   //   DeadlineExceeded   the timeout is over
   //   ResourceExhausted  no room
-  //   NotFound           a namespace was dropped
+  //   FailedPrecondition  a namespace was dropped (IsNamespaceDropped), or the store was closed
   // Cost: per key about that of two puts.
   absl::Status Commit();
   // Ends the transaction and drops its writes.

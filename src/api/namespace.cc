@@ -322,4 +322,8 @@ View& View::operator=(View&& other) noexcept {
 }
 View::~View() = default;
 
+bool IsNamespaceDropped(const absl::Status& status) {
+  return engine::IsDroppedStatus(status);
+}
+
 }  // namespace commy

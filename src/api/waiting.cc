@@ -152,16 +152,14 @@ absl::StatusOr<std::string> Namespace::GetOrWait(std::string_view key,
     if (value.ok() || !absl::IsNotFound(value.status())) {
       return value;
     }
-    // Which of the two is not there, the key or the namespace, the next look at that one tells.
     const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
     if (left_ns <= 0) {
-      COMMY_RETURN_IF_ERROR(WithObject(*state_, [](namespaces::NamespaceObject&) {}));
       return absl::DeadlineExceededError("the key did not come in this time");
     }
     COMMY_ASSIGN_OR_RETURN(const bool told, waiter.Sleep(left_ns));
     if (told) {
-      value =
-          Get(key);  // Before the pause, which is for waiters that were notified of another key.
+      // Before the pause, which is for waiters that were notified of another key.
+      value = Get(key);
       if (value.ok() || !absl::IsNotFound(value.status())) {
         return value;
       }

@@ -1,5 +1,7 @@
 #include "engine/access.h"
 
+#include "absl/strings/cord.h"
+
 #include "base/status.h"
 #include "engine/room.h"
 
@@ -13,10 +15,21 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
+// What tells the status of a dropped namespace from every other.
+constexpr char kDroppedUrl[] = "commy/namespace";
+constexpr char kDroppedValue[] = "dropped";
+
 }  // namespace
 
 absl::Status DroppedStatus(std::uint64_t id) {
-  return base::NotFound("namespace ", id & index::kNamespaceIdMask, " was dropped");
+  absl::Status status = base::FailedPrecondition("namespace ", id & index::kNamespaceIdMask,
+                                                 " was dropped; open it again to make a new one");
+  status.SetPayload(kDroppedUrl, absl::Cord(kDroppedValue));
+  return status;
+}
+
+bool IsDroppedStatus(const absl::Status& status) {
+  return !status.ok() && status.GetPayload(kDroppedUrl).has_value();
 }
 
 absl::StatusOr<NamespaceRef> NamespaceAt(const Engine& engine, std::uint64_t object) {

@@ -62,7 +62,8 @@ absl::StatusOr<NamespaceRef> NamespaceAt(const Engine& engine, std::uint64_t obj
 absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key);
 // What a result is for the caller. Requires: as AfterDrop; it is not kAbsent.
 absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const base::Result& result);
-// "namespace <id> was dropped".
+// "namespace <id> was dropped", and whether a status is that one.
 absl::Status DroppedStatus(std::uint64_t id);
+bool IsDroppedStatus(const absl::Status& status);
 
 }  // namespace commy::engine

@@ -189,10 +189,11 @@ TEST_P(SnapshotOfEachOrderTest, ADroppedNamespaceIsGoneForSnapshots) {
   const Snapshot then = MustTake(store_);
   ASSERT_TRUE(ns_.Clear().ok());
   ASSERT_TRUE(store_.DropNamespace("n").ok());
-  EXPECT_TRUE(Says(ns_.Get("a", {.snapshot = &then}).status(), Code::kNotFound, "dropped"));
+  EXPECT_TRUE(
+      Says(ns_.Get("a", {.snapshot = &then}).status(), Code::kFailedPrecondition, "dropped"));
   ScanRange scan = ns_.Scan({.snapshot = &then});
   EXPECT_EQ(scan.begin(), scan.end());
-  EXPECT_TRUE(Says(scan.status(), Code::kNotFound, "dropped"));
+  EXPECT_TRUE(Says(scan.status(), Code::kFailedPrecondition, "dropped"));
   Beat(store_);
   EXPECT_EQ(Records(store_), 0U);
 }

@@ -212,8 +212,8 @@ class TransactionOps : public ModelStore {
       return;
     }
     ++aborted_;
-    ASSERT_TRUE(absl::IsAborted(done) || (open.wrote_dropped && absl::IsNotFound(done)) ||
-                ((open.deleted_dropped || open.read_dropped) && absl::IsNotFound(done)))
+    ASSERT_TRUE(absl::IsAborted(done) || (open.wrote_dropped && IsNamespaceDropped(done)) ||
+                ((open.deleted_dropped || open.read_dropped) && IsNamespaceDropped(done)))
         << done;
     ASSERT_TRUE(conflict != false) << done << ", but there is no conflict";
   }

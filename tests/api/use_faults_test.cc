@@ -131,11 +131,11 @@ TEST_F(UseFaultsTest, MissingTakenAndDroppedNamespacesAreNamed) {
   for (const absl::Status& status :
        {ns_.Put("k", "v"), ns_.Get("k").status(), ns_.Size().status(), ns_.Clear(),
         ns_.Add("k", 1).status(), ns_.Delete("k").status()}) {
-    EXPECT_TRUE(Says(status, Code::kNotFound, "namespace"));
+    EXPECT_TRUE(Says(status, Code::kFailedPrecondition, "namespace"));
   }
   // A new namespace of that path is another one.
   ASSERT_TRUE(store_.OpenNamespace("n")->Put("k", "new").ok());
-  EXPECT_TRUE(Says(ns_.Get("k").status(), Code::kNotFound, "namespace"));
+  EXPECT_TRUE(Says(ns_.Get("k").status(), Code::kFailedPrecondition, "namespace"));
 }
 
 TEST_F(UseFaultsTest, AddRefusesValuesThatAreNoNumberAndSumsThatOverflow) {

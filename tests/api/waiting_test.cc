@@ -111,9 +111,10 @@ TEST_P(WaitingTest, EveryKindOfChangeEndsAWait) {
 
 TEST_P(WaitingTest, ADropEndsAWait) {
   EXPECT_FALSE(EndsAWait([&] { ASSERT_TRUE(store_->DropNamespace("n").ok()); }));
-  EXPECT_TRUE(Says(ns_->Changes().status(), Code::kNotFound, "dropped"));
-  EXPECT_TRUE(Says(ns_->WaitForChange(ChangeToken(), kNever).status(), Code::kNotFound, "dropped"));
-  EXPECT_TRUE(Says(ns_->GetOrWait("k", kNever).status(), Code::kNotFound, "dropped"));
+  EXPECT_TRUE(Says(ns_->Changes().status(), Code::kFailedPrecondition, "dropped"));
+  EXPECT_TRUE(Says(ns_->WaitForChange(ChangeToken(), kNever).status(), Code::kFailedPrecondition,
+                   "dropped"));
+  EXPECT_TRUE(Says(ns_->GetOrWait("k", kNever).status(), Code::kFailedPrecondition, "dropped"));
 }
 
 TEST_P(WaitingTest, AnAbortedTransactionAndAnotherNamespaceAreNoChange) {

@@ -100,10 +100,10 @@ Step Conflict(const std::string& key) {
     // Outside of the transaction, which then finds a newer version of its last key.
     const absl::Status put = b->Put("y", "2");
     if (!put.ok()) {
-      return absl::IsNotFound(put) ? absl::OkStatus() : put;
+      return IsNamespaceDropped(put) ? absl::OkStatus() : put;
     }
     const absl::Status committed = txn.Commit();
-    return absl::IsAborted(committed) || absl::IsNotFound(committed)
+    return absl::IsAborted(committed) || IsNamespaceDropped(committed)
                ? absl::OkStatus()
                : base::Internal("committed: ", committed.ToString());
   });

@@ -335,9 +335,9 @@ TEST_F(PiecesTest, CallsOnANamespaceThatIsBeingDroppedFailAndDoNoneOfTheDrop) {
   const engine::Engine& impl = EngineOf(store);
   Mark(store, "n");
   const std::uint64_t used = store.Stats()->used_bytes;
-  EXPECT_TRUE(Says(ns.Get("k1").status(), Code::kNotFound, "was dropped"));
-  EXPECT_TRUE(Says(ns.Put("k1", "w"), Code::kNotFound, "was dropped"));
-  EXPECT_TRUE(Says(ns.Delete("k1").status(), Code::kNotFound, "was dropped"));
+  EXPECT_TRUE(Says(ns.Get("k1").status(), Code::kFailedPrecondition, "was dropped"));
+  EXPECT_TRUE(Says(ns.Put("k1", "w"), Code::kFailedPrecondition, "was dropped"));
+  EXPECT_TRUE(Says(ns.Delete("k1").status(), Code::kFailedPrecondition, "was dropped"));
   EXPECT_EQ(store.Stats()->used_bytes, used)
       << "the drop is left to the dropping process and to heartbeats";
   impl.maintenance.Background();

@@ -295,8 +295,8 @@ TEST_F(OrderedIndexTest, ClearAndDropGiveAllBlocksBack) {
   }
   ASSERT_TRUE(ns_.Put("k", "v").ok());
   ASSERT_TRUE(store_.DropNamespace("n").ok());
-  EXPECT_TRUE(Says(ns_.Get("k").status(), absl::StatusCode::kNotFound, "dropped"));
-  EXPECT_TRUE(Says(ns_.Count().status(), absl::StatusCode::kNotFound, "dropped"));
+  EXPECT_TRUE(Says(ns_.Get("k").status(), absl::StatusCode::kFailedPrecondition, "dropped"));
+  EXPECT_TRUE(Says(ns_.Count().status(), absl::StatusCode::kFailedPrecondition, "dropped"));
   EXPECT_TRUE(IsSound(store_));
   EXPECT_EQ(store_.Check()->blocks_reachable, 1U);  // The catalog's root.
 }

@@ -118,7 +118,7 @@ TEST_F(WriteBatchTest, ABatchWithOneInvalidWriteIsRefusedAsAWhole) {
   into_nothing.Put(dropped, "k", "1");
   into_nothing.Put(ordered_, "k", "1");
   ASSERT_TRUE(store_.DropNamespace("dropped").ok());
-  EXPECT_TRUE(Says(store_.Write(std::move(into_nothing)), Code::kNotFound, "namespace"));
+  EXPECT_TRUE(Says(store_.Write(std::move(into_nothing)), Code::kFailedPrecondition, "namespace"));
   EXPECT_EQ(*ordered_.Size(), 0U);
   EXPECT_EQ(Read(hash_, "k"), "absent");
 }

@@ -224,7 +224,7 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
     if (!standard.status().ok()) {
       return Exit::kFailed;  // The caller examines it.
     }
-    if (arguments.all && absl::IsNotFound(dumped)) {
+    if (arguments.all && (absl::IsNotFound(dumped) || IsNamespaceDropped(dumped))) {
       continue;  // Dropped since they were listed.
     }
     if (file.has_value() && !out.status().ok()) {

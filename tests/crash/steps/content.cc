@@ -53,7 +53,7 @@ std::string ContentText(Actor& actor, bool sizes) {
     if (status.ok()) {
       return text;
     }
-    if (!absl::IsNotFound(status)) {
+    if (!absl::IsNotFound(status) && !IsNamespaceDropped(status)) {
       return Word(status);
     }
   }

@@ -10,6 +10,9 @@ std::string Word(const absl::Status& status) {
   if (status.ok()) {
     return "ok";
   }
+  if (IsNamespaceDropped(status)) {
+    return "no namespace";
+  }
   if (absl::IsNotFound(status)) {
     return base::ToStd(status.message()).find("namespace") != std::string_view::npos
                ? "no namespace"
