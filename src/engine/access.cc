@@ -19,6 +19,10 @@ using process::Pin;
 constexpr char kDroppedUrl[] = "commy/namespace";
 constexpr char kDroppedValue[] = "dropped";
 
+absl::Status ReadOnly(const Engine& engine) {
+  return base::FailedPrecondition(engine.path, ": the store was opened read-only");
+}
+
 }  // namespace
 
 absl::Status DroppedStatus(std::uint64_t id) {
@@ -121,17 +125,35 @@ Result TryWrite(const Engine& engine, Lane& lane, const NamespaceKey& key, OpKin
 
 absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
                       const namespaces::WriteOp& write, namespaces::WriteOutcome* outcome) {
-  return Write(engine, key, OpKind::kWrite,
-               write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary,
-               [&](Operation& op, const NamespaceRef& ns) {
-                 return engine.map.Write(op, ns, write, outcome);
-               });
+  if (engine.session.read_only()) [[unlikely]] {
+    return ReadOnly(engine);
+  }
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
+  const auto attempt = [&]() -> Result {
+    Operation op(*lane, OpKind::kWrite, key.object);
+    if (!op.entered()) [[unlikely]] {
+      return op.status();
+    }
+    NamespaceRef ns;
+    COMMY_TRY(FindNamespace(engine, key, &ns));
+    return engine.map.Write(op, ns, write, outcome);
+  };
+  Result result = attempt();
+  if (result.done()) [[likely]] {
+    return absl::OkStatus();
+  }
+  if (result.is(Outcome::kFull)) {
+    result = WithRoom(engine,
+                      write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary,
+                      attempt);
+  }
+  return ToStatus(engine, key, result);
 }
 
 absl::Status Write(const Engine& engine, const NamespaceKey& key, OpKind kind,
                    alloc::Purpose purpose, WriteUse use) {
   if (engine.session.read_only()) [[unlikely]] {
-    return base::FailedPrecondition(engine.path, ": the store was opened read-only");
+    return ReadOnly(engine);
   }
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
   Result result = TryWrite(engine, *lane, key, kind, use);
