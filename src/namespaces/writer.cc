@@ -19,8 +19,8 @@ using versions::Leftover;
 using versions::Record;
 using versions::RecordView;
 
-// Looking again after another writer's change is progress of the whole; more often than this in a row
-// is a file that contradicts itself.
+// Looking again after another writer's change is progress of the whole; more often than this in a
+// row is a file that contradicts itself.
 constexpr int kRetryLimit = 1'000'000;
 constexpr int kRemoveAttempts = 4;
 
@@ -58,7 +58,7 @@ Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_
   }
   return base::DataLoss(core_.region.path(), ": the index of namespace ",
                         ns.id & index::kNamespaceIdMask,
-                        " stays frozen though nobody changes it; `commy check` tells more");
+                        " stays frozen though no process changes it; `commy check` tells more");
 }
 
 absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::string_view key,
@@ -72,7 +72,7 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
   const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size());
   if (draft->record == nullptr || draft->block_bytes < bytes) {
     if (draft->record != nullptr) {
-      // Disarmed before another block takes the note's place: what its commit word holds from an
+      // Disarmed before another block takes the note's place: the commit word that it holds from an
       // earlier life would be taken for a published change.
       op.Disarm();
       core_.allocator.Retire(op, draft->offset);
