@@ -1,6 +1,6 @@
 // Which snapshots are held, and which versions are kept for them: the words of
-// src/versions/snapshots.h, and the marks by which kept versions are found again. The drop of single
-// versions is in version_model_test.cc.
+// src/versions/snapshots.h, and the sweep marks by which kept versions are found again. The drop of
+// single versions is in version_model_test.cc.
 //
 // WORDS    clock; held {some, seq}; ended; snapshot slots: owner, word (0, pending(seq), or the
 //          time S), keeps; mark: 0, marked, being swept, waiting
