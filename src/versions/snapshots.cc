@@ -75,9 +75,7 @@ absl::StatusOr<HeldSnapshot> TakeSnapshot(process::Session& session) {
   }
   return base::ResourceExhausted(
       region.path(), ": all ", region.geometry().snapshot_count,
-      " snapshots are held; release some that are not needed any more (`commy ps` lists the "
-      "holders), "
-      "or "
+      " snapshots are held; release some that are not needed any more (see `commy ps`), or "
       "create the store with more snapshots: Options::snapshots, commy init --snapshots");
 }
 

@@ -85,7 +85,8 @@ def main():
         shutil.copytree(TREE, tree, ignore=shutil.ignore_patterns("build*", ".git"))
         env = dict(os.environ, CC="clang", CXX="clang++")
         subprocess.run(["meson", "setup", os.path.join(tree, "build-mutants"), tree,
-                        "-Dhooks=enabled", "-Dwerror=false", "-Dtools=disabled", "-Dbench=disabled"],
+                        "-Dhooks=enabled", "-Dwerror=false", "-Dtools=disabled",
+                        "-Dbench=disabled"],
                        check=True, env=env, stdout=subprocess.DEVNULL)
         build(tree, ["tests/kill_stop_test"])
         print(f"{'protection taken out':32} caught by", flush=True)

@@ -279,7 +279,7 @@ class SnapshotModel {
         move.what = "publishes a version";
         return;
       case kStamp:
-        Settle(t.commit[me.newer], t.clock);
+        Resolve(t.commit[me.newer], t.clock);
         me.pc = kAskHeld;
         move.what = "stamps it";
         return;
@@ -300,10 +300,10 @@ class SnapshotModel {
   void Sweep(const State& s, State& t, Move& move) const {
     Actor& me = t.actor[kSweeper];
     if (me.pc == kStamp) {  // A look may be older than the version that it judges.
-      Settle(t.commit[s.head], t.clock);
+      Resolve(t.commit[s.head], t.clock);
       me.newer = s.head;
       me.pc = kJudge;
-      move.what = "settles the head";
+      move.what = "resolves the head";
       return;
     }
     if (s.mark == kMarked || s.mark == kSweeping || (s.mark == kWaiting && s.ended != s.swept)) {
