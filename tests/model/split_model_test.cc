@@ -3,7 +3,7 @@
 // WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed
 //          order, each 0 | {key, value} with a closed bit and a frozen bit
 // STEPS    scan     S1 seg = dir[hash]   S2 slot after slot: frozen -> help; the key -> CAS it;
-//                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; closed: go on
+//                   first empty -> CAS 0 -> {key, value}, a loser reads it again; closed: go on
 //          post     note descriptor; S3 CAS pending 0 -> D, new segments are zero; a loser helps
 //          help     H1 D = pending   H2 is D.old still in dir? if not, go to H6
 //                   H3 frozen bit into every slot of old   H4 CAS new.slot[k] 0 -> word, in order
