@@ -21,6 +21,7 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
 }  // namespace
 
 absl::StatusOr<Catalog::RootView> Catalog::ReadRoot() const {
+  // See Publisher::Catalog.
   const std::uint64_t offset = region_.header().catalog_root.load(std::memory_order_acquire);
   if (offset == 0) {
     return RootView();

@@ -107,7 +107,7 @@ absl::StatusOr<bool> Roots::MarkForDrop(const NamespaceRef& ns) const {
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, At(ns, offset));
     versions::ResolveCommit(core_.region, root->commit);
     std::uint64_t successor = 0;
-    const bool marked =
+    const bool marked =  // drop-1
         root->successor.compare_exchange(successor, index::kDropped, std::memory_order_seq_cst);
     if (marked || successor == index::kDropped) {
       return marked;
@@ -172,7 +172,7 @@ void Roots::ReclaimDroppedRoot(Operation& op, const NamespaceRef& ns) const {
     return;
   }
   const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kIndexRoot, offset));
-  if (ns.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {
+  if (ns.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {  // drop-3
     core_.allocator.Retire(op, offset);
   }
   op.DropNotes(place);

@@ -100,7 +100,7 @@ Leftover Sweeper::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, s
     return left;
   }
   op.SetNote(place, BlockNote(BlockKind::kRecord, view.offset));
-  if (!slot.CompareAndSet(word, index::kSlotClosed, std::memory_order_seq_cst)) {
+  if (!slot.CompareAndSet(word, index::kSlotClosed, std::memory_order_seq_cst)) {  // sweep-3
     return Leftover::kDirty;
   }
   core_.allocator.Retire(op, view.offset);
@@ -198,7 +198,7 @@ Result Sweeper::Sweep(Operation& op, const NamespaceRef& ns, bool waiting, std::
     index::SetMark(root->marks, index::kSweepNeeded);  // For the next piece.
   } else {
     root->marks.CompareAndSet(index::kSweepRunning, passed_by ? index::kSweepAfterSnapshot : 0,
-                              std::memory_order_seq_cst);
+                              std::memory_order_seq_cst);  // sweep-4
   }
   for (const std::string& key : closed) {
     shape.AfterClose(op, *root, key);

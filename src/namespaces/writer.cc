@@ -42,6 +42,7 @@ Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_
   const index::Shape& shape = core_.ShapeOf(ns);
   for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
     COMMY_TRY(roots_.Current(ns, &at->root_offset, &at->root));
+    // After the fence of a transaction: see CLEAR in versions/intents.h.
     if (const std::uint64_t successor = at->root->successor.load(std::memory_order_seq_cst);
         successor > index::kDropped) [[unlikely]] {
       COMMY_TRY(roots_.CompleteClear(ns, at->root_offset, successor));
@@ -204,6 +205,7 @@ Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uin
     if (tombstone.record->prev.load(std::memory_order_acquire) != 0) {
       return Leftover::kDirty;
     }
+    // write-5.
     if (at.slot != nullptr &&
         at.slot->CompareAndSet(at.word, index::kSlotClosed, std::memory_order_seq_cst)) {
       core_.allocator.Retire(op, tombstone.offset);

@@ -66,6 +66,7 @@ absl::Status Chains::ForEachSuperseded(std::uint64_t newest, std::uint64_t until
 }
 
 bool Chains::Unlink(Operation& op, Shared64& newer, std::uint64_t old, Shared64& old_prev) const {
+  // unlink-2.
   const std::uint64_t below = old_prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
   if (!newer.CompareAndSet(old, below & ~kPrevFrozen, std::memory_order_seq_cst)) {  // unlink-3
     return false;

@@ -39,7 +39,7 @@ struct Superseded {
 
 // What is left of the versions below a record.
 enum class Leftover : std::uint8_t {
-  kNothing,  // Or what others are working on.
+  kNothing,  // Or versions that others are working on.
   kWaits,    // Something that a snapshot needs.
   kDirty,    // Something to look at again.
 };

@@ -62,6 +62,7 @@ void Intents::ResolveWriters(std::uint64_t object_offset) const {
     if (!head.ok() || !WritesIn(**head, object_offset)) {
       continue;  // Or damaged; for `check` to report.
     }
+    // clear-2.
     (*head)->status.CompareAndSet(kStatusActive, kCommitAborted, std::memory_order_seq_cst);
     if ((*head)->status.load(std::memory_order_seq_cst) == kStatusCommitting) {
       GiveTime(**head);
@@ -123,6 +124,7 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
                                       : older && !has_snapshot ? kHoldNs
                                                                : kTransactionPatienceNs);
   ahead->lane = head.lane;
+  // AHEAD: before the next look at the status.
   ahead->operations = lane->operations.load(std::memory_order_acquire);
   Watch watch(lane->progress, start);
   for (int look = 0; look < kLookLimit; ++look) {

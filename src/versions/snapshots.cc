@@ -114,7 +114,7 @@ void ReleaseSnapshots(Region& region, absl::FunctionRef<bool(std::uint64_t owner
     SnapshotEntry& slot = region.snapshot(i);
     const std::uint64_t owner = slot.owner.load(std::memory_order_acquire);
     if (owner != 0 && of(owner)) {
-      slot.keeps.store(1, std::memory_order_seq_cst);  // The dead may have not announced it.
+      slot.keeps.store(1, std::memory_order_seq_cst);  // Its owner may not have announced it.
       ReleaseSnapshot(region, i, owner);
     }
   }
