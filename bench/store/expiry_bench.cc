@@ -8,7 +8,8 @@
 //           half a million; otherwise the sweep does not keep up. ExpiryFullPut with ordered
 //           against hash.
 // Verifies  that no key is left in the end, and each put.
-// Not here  several namespaces or processes that sweep (tests/engine/expiry_test.cc), many versions.
+// Not here  several namespaces or processes that sweep (tests/engine/expiry_test.cc), many
+//           versions.
 //
 // COMMY_BENCH_KEYS replaces each number of keys.
 #include <algorithm>

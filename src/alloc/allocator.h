@@ -1,5 +1,8 @@
 // Hands out blocks of the region and takes them back, from any attached process.
 //
+// This floor may touch process/ and what is below; it knows nothing of what a block holds but its
+// kind. Begin reading here, then in block_state.h and span_word.h.
+//
 // The region's spans each serve one size class and belong to a lane, which alone allocates from
 // them; a state byte a block (block_state.h) and a word a span (span_word.h) are all there is.
 // There are no free lists and no lists of retired blocks, so a process that dies leaves nothing to

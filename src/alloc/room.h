@@ -9,7 +9,7 @@
 //         file, and the file grows until twice that is free. Free spans further in front do not
 //         count. Before the first of the spans at the end is taken, other lanes' spans are searched
 //         (other_lanes.cc), so that the reserve is not used up while there is room elsewhere.
-// WHO     A thread that takes one of the last spans wakes the heartbeat thread of its own process.
+// ACTORS  A thread that takes one of the last spans wakes the heartbeat thread of its own process.
 //         Those of several processes may grow the file at once: of equal steps one counts.
 // PAGES   Each process has a page table of its own, which lacks what another process has grown and
 //         what was there before. A span is made writable by one call when its blocks begin to be

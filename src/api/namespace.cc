@@ -40,7 +40,7 @@ struct KeptNoSuchKey {
   const absl::Status status = absl::NotFoundError("no such key");
 };
 
-// A copy of one that each thread keeps: a miss is an everyday answer, and allocates nothing.
+// Each thread keeps a copy: a miss is an everyday answer, and allocates nothing.
 absl::Status NoSuchKey() {
   if (no_such_key_is_gone) [[unlikely]] {
     return absl::NotFoundError("no such key");
@@ -147,7 +147,7 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
     const std::vector<std::string_view>& keys, ReadOptions options) const {
   std::vector<absl::StatusOr<std::string>> values;
   values.reserve(keys.size());
-  // In groups: while the memory brings what one key needs, the others are on their way too.
+  // In groups: while the memory brings the lines of one key, the others are on their way too.
   constexpr std::size_t kGroup = 16;
   for (std::size_t first = 0; first < keys.size(); first += kGroup) {
     const std::size_t end = std::min(first + kGroup, keys.size());

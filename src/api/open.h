@@ -1,7 +1,7 @@
-// What the public handles hold, and how it comes to be: an open store with all floors in it.
+// The contents of the public handles, and how they come to be: an open store with all floors in it.
 //
-// This floor is the public classes, as thin as they can be; nothing else includes it. Begin reading in
-// store.cc and namespace.cc.
+// This floor is the public classes, as thin as they can be; no other floor includes it. Begin
+// reading in store.cc and namespace.cc.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,4 @@
-// A new store out of what a Salvage found.
+// A new store from the findings of a Salvage.
 #include "commy/recover.h"
 
 #include <algorithm>
@@ -40,7 +40,7 @@ class Recovery {
     salvage.Run([this](std::uint64_t done_bytes) { Tell(done_bytes); });
     COMMY_RETURN_IF_ERROR(Check(salvage));
     if (const absl::Status written = Write(salvage); !written.ok()) {
-      // What is there is of no use, and if it cannot be removed its name says what it is.
+      // The part is of no use, and if it cannot be removed its name says so.
       Platform::Real().Remove(part_).IgnoreError();
       return written;
     }
@@ -49,7 +49,7 @@ class Recovery {
   }
 
  private:
-  // Looked at after the image was opened: who has it open by then may change it under our eyes.
+  // Looked at after the image was opened: a process that has it open now may change it meanwhile.
   [[nodiscard]] absl::StatusOr<bool> MayBeTorn() const {
     Platform& platform = Platform::Real();
     COMMY_ASSIGN_OR_RETURN(const platform::Descriptor file,
@@ -57,7 +57,7 @@ class Recovery {
     if (!region::CheckWhole(platform, file.fd(), image_->header()).ok()) {
       return true;
     }
-    // Where there are no locks nobody can have it open.
+    // Where there are no locks no process can have it open.
     const absl::StatusOr<bool> in_use = platform.IsLocked(file.fd(), region::kAttachLockByte);
     return in_use.ok() && *in_use;
   }

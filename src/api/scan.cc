@@ -24,7 +24,7 @@ std::optional<std::string> Behind(std::string prefix) {
   return prefix;
 }
 
-// What a thread keeps for its next scan.
+// The memory that a thread keeps for its next scan.
 constexpr std::size_t kSpareBytes = std::size_t{64} << 10;
 // The thread ends, and keeps nothing any more.
 constinit thread_local bool spare_is_gone = false;
@@ -153,7 +153,7 @@ absl::Status ScanState::Step(absl::FunctionRef<bool(const versions::RecordView&)
   }
   absl::Status status = ReadStep(use);
   if (at_end_ || !status.ok()) {
-    ReleaseOwn();  // What was seen has been copied.
+    ReleaseOwn();  // The entries that were seen have been copied.
   }
   return status;
 }
@@ -162,7 +162,7 @@ absl::Status ScanState::FillBatch() {
   batch_.clear();
   next_ = 0;
   cut_ = false;
-  // What the transaction itself has removed does not count.
+  // Keys that the transaction itself has removed do not count.
   const std::uint64_t limit = writes_.empty() ? options_.limit : UINT64_MAX;
   at_.limit = limit - yielded_;
   absl::Status status = Step([&](const versions::RecordView& view) {
@@ -276,7 +276,7 @@ bool ScanState::AdvanceMerged() {
     }
     const bool own_left = writes_next_ < writes_.size();
     if (stored && ns_->order == Order::kHash && is_own(batch_[next_].key())) {
-      ++next_;  // Comes by with the own ones, at the end.
+      ++next_;  // Met again with the own ones, at the end.
       continue;
     }
     const bool own_first =

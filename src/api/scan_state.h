@@ -1,4 +1,4 @@
-// A scan under way, and the batch of entries that it copies at a time.
+// A scan in progress, and the batch of entries that it copies at a time.
 #pragma once
 
 #include <memory>
@@ -14,8 +14,8 @@
 
 namespace commy::api {
 
-// The entries of one step of a scan. Strings' memory is used again: by the next step, and what is not
-// too much of it by the next scan of the thread.
+// The entries of one step of a scan. The strings' memory is used again by the next step; a moderate
+// part of it is kept for the next scan of the thread.
 class EntryBatch {
  public:
   EntryBatch();
@@ -27,7 +27,7 @@ class EntryBatch {
   [[nodiscard]] const Entry& operator[](std::size_t i) const { return entries_[i]; }
   [[nodiscard]] const Entry& back() const { return entries_[size_ - 1]; }
   void clear() { size_ = 0; }
-  // The new last one. It may still say what another one said.
+  // Appends an entry. Its contents are stale; the caller overwrites them.
   Entry& Add() {
     if (size_ == entries_.size()) {
       entries_.emplace_back();
@@ -43,8 +43,8 @@ class EntryBatch {
   std::size_t size_ = 0;
 };
 
-// A scan under way: one segment's or leaf's worth of entries at a time, copied under a pin that is
-// held only for the copying.
+// A scan in progress: one segment's or leaf's worth of entries at a time, copied under a pin that
+// is held only for the copying.
 class ScanState {
  public:
   ScanState(std::shared_ptr<const engine::NamespaceState> ns, ScanOptions options);
@@ -67,7 +67,7 @@ class ScanState {
   absl::Status Begin();
   void ReleaseOwn();
   absl::Status FillBatch();
-  // One segment or leaf further: calls `use` for what is wanted of it, until it returns false.
+  // One segment or leaf further: calls `use` for its wanted records, until it returns false.
   absl::Status Step(absl::FunctionRef<bool(const versions::RecordView&)> use);
   absl::Status ReadStep(absl::FunctionRef<bool(const versions::RecordView&)> use);
   [[nodiscard]] bool Wanted(std::string_view key) const;

@@ -24,8 +24,8 @@ class SnapshotState {
   [[nodiscard]] const versions::HeldSnapshot& held() const { return held_; }
   [[nodiscard]] std::int64_t taken_wall_ns() const { return taken_wall_ns_; }
 
-  // When `snapshot`, which may be null, says that something is read in `store`. InvalidArgument: it is
-  // of another store, or was moved from.
+  // The moment of a read in `store`, as `snapshot`, which may be null, says. InvalidArgument: the
+  // snapshot is of another store, or was moved from.
   static absl::StatusOr<versions::AsOf> AsOfSnapshot(const Snapshot* snapshot,
                                                      const engine::OpenStore& store);
 

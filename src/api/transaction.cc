@@ -140,7 +140,7 @@ absl::Status Store::Transact(absl::FunctionRef<absl::Status(Transaction&)> body,
     if (left_ns <= 0) {
       return absl::DeadlineExceededError(
           absl::StrCat("the transaction met a conflict ", attempt,
-                       " times, and its time is over; nothing was changed"));
+                       " times until it timed out; nothing was changed"));
     }
     COMMY_ASSIGN_OR_RETURN(const versions::HeldSnapshot held,
                            versions::TakeSnapshot(state_->engine().session));

@@ -19,7 +19,7 @@ namespace {
 // So that a waiter whose writer died at the wrong moment, or whose store was closed, notices.
 constexpr std::int64_t kWaitMaxNs = 1'000'000'000;
 
-// The time at which a wait ends, by the clock that is given.
+// The time at which a wait ends, by the given clock.
 std::int64_t DeadlineNs(std::int64_t now_ns, absl::Duration timeout) {
   std::int64_t deadline_ns = 0;
   return timeout == absl::InfiniteDuration() ||
@@ -49,8 +49,8 @@ void Sleep(platform::Platform& platform, const std::uint32_t* word, std::uint32_
   platform.FutexWait(word, value, std::min(wait_ns, kWaitMaxNs));
 }
 
-// wait-4. What is at the place may be another block by now, if the namespace was dropped: then it is
-// looked at for nothing.
+// wait-4. The memory may be another block now, if the namespace was dropped: then the look is in
+// vain.
 absl::Status SleepWhile(const engine::NamespaceState& ns, std::uint64_t generation,
                         std::int64_t wait_ns) {
   process::Session& session = ns.engine().session;
@@ -129,7 +129,7 @@ absl::StatusOr<ChangeToken> Namespace::WaitForChange(ChangeToken seen,
       return ChangeToken(generation);
     }
     if (left_ns <= 0) {
-      return absl::DeadlineExceededError("nothing has changed in the namespace in this time");
+      return absl::DeadlineExceededError("nothing changed in the namespace before the timeout");
     }
     if (sleep == namespaces::Sleep::kNapFirst) {
       Pause(std::min(left_ns, namespaces::kNapNs));

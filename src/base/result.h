@@ -1,7 +1,8 @@
 // How a step inside the engine ended.
 //
-// Inside, what a caller has to tell apart is an Outcome, one byte; a Status, with its text, is for
-// damage, for the world (a full disk), and for the surface, where api/ and engine/access.h translate.
+// Inside, the cases that a caller has to tell apart are an Outcome, one byte; a Status, with its
+// text, is for damage, for the world (a full disk), and for the surface, where api/ and
+// engine/access.h translate.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +25,7 @@ enum class Outcome : std::uint8_t {
 class [[nodiscard]] Result {
  public:
   Result() = default;
-  // NOLINTBEGIN(google-explicit-constructor): a step returns an outcome or a status, whichever it has.
+  // NOLINTBEGIN(google-explicit-constructor): a step returns an outcome or a status as it is.
   Result(Outcome outcome) : outcome_(outcome) {}
   Result(absl::Status status) : status_(std::move(status)) {
     if (!status_.ok()) [[unlikely]] {

@@ -1,5 +1,9 @@
 // Helpers around absl::Status that the whole engine uses.
 //
+// This floor has what every other one needs: statuses and results, checks, bytes, hashes, and the
+// atomics that lie in the file. It touches no other floor, and makes no system call. Begin reading
+// here, then in result.h and shared_atomic.h.
+//
 // Abseil may be built with string types of its own, which do not convert to the standard ones. All
 // of the engine speaks std::string_view; the two converters here and the error builders below are
 // the only places where the two families meet.

@@ -85,8 +85,7 @@ absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const Resul
     case Outcome::kAgain:
       break;
   }
-  return base::Internal("an outcome that no caller was to see: ",
-                        static_cast<int>(result.outcome()));
+  return base::Internal("an unexpected outcome: ", static_cast<int>(result.outcome()));
 }
 
 Access::Access(const Engine& engine, const NamespaceKey& key) : engine_(engine), key_(key) {

@@ -1,5 +1,5 @@
-// Reaching a namespace: every use of one runs under a pin, with a reference to the namespace that is good
-// under that pin alone.
+// Reaching a namespace: every use of one runs under a pin, with a reference to the namespace that
+// is good under that pin alone.
 #pragma once
 
 #include <cstdint>
@@ -22,12 +22,12 @@ class Access {
   Access& operator=(const Access&) = delete;
 
   [[nodiscard]] bool ok() const { return status_.ok(); }
-  // Why not: the store was closed, or the namespace dropped.
+  // Why there is no access: the store was closed, or the namespace dropped.
   [[nodiscard]] const absl::Status& status() const { return status_; }
   [[nodiscard]] const NamespaceRef& ns() const { return ns_; }
   [[nodiscard]] process::Lane& lane() const { return *lane_; }
 
-  // Ends the access, and says what a result other than kDone and kAbsent is for the caller.
+  // Ends the access, and returns the caller's status for a result other than kDone and kAbsent.
   absl::Status Finish(const base::Result& result);
 
  private:
@@ -41,11 +41,11 @@ class Access {
 
 using WriteUse = absl::FunctionRef<base::Result(process::Operation&, const NamespaceRef&)>;
 
-// Writes a key. A full store is tried again once room was sought, more often for what makes room itself.
-// FailedPrecondition: the store was opened read-only.
+// Writes a key. If the store is full, looks for room and tries again, more often for writes that
+// make room themselves. FailedPrecondition: the store was opened read-only.
 absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
                       const namespaces::WriteOp& write, namespaces::WriteOutcome* outcome);
-// The same for whatever else is done in an operation with notes.
+// The same for any other work in an operation with notes.
 absl::Status Write(const Engine& engine, const NamespaceKey& key, process::OpKind kind,
                    alloc::Purpose purpose, WriteUse use);
 // One attempt of that in the caller's lane.
@@ -54,13 +54,13 @@ base::Result TryWrite(const Engine& engine, process::Lane& lane, const Namespace
 
 // For a caller that is in an operation of its own: the reference, good under the pin. kDropped.
 base::Result FindNamespace(const Engine& engine, const NamespaceKey& key, NamespaceRef* ns);
-// The reference to whatever namespace the object is of; its id is 0 if it is of none. DataLoss.
+// The reference to the namespace that the object is of; its id is 0 if it is of none. DataLoss.
 absl::StatusOr<NamespaceRef> NamespaceAt(const Engine& engine, std::uint64_t object);
 
-// For a call that met a namespace that was dropped: returns the status that says so. No transaction that
-// writes there is committed afterwards. Requires: the thread is in no operation.
+// For a call that met a namespace that was dropped: returns the status that says so. No transaction
+// that writes there is committed afterwards. Requires: the thread is in no operation.
 absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key);
-// What a result is for the caller. Requires: as AfterDrop; it is not kAbsent.
+// The caller's status for a result. Requires: as AfterDrop; it is not kAbsent.
 absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const base::Result& result);
 // "namespace <id> was dropped", and whether a status is that one.
 absl::Status DroppedStatus(std::uint64_t id);

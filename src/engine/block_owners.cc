@@ -11,7 +11,7 @@ using region::BlockKind;
 
 absl::StatusOr<bool> IsInNamespace(const Engine& engine, const NamespaceRef* ns, const Note& note) {
   if (ns == nullptr) {
-    return false;  // What it hangs on was never published, or is gone.
+    return false;  // The structure that it hangs on was never published, or is gone.
   }
   return engine.map.writer().IsReachable(*ns, note.kind, note.offset_bytes);
 }

@@ -1,4 +1,4 @@
-// Clearing and dropping namespaces, and removing what dropped ones had.
+// Clearing and dropping namespaces, and removing the remains of dropped ones.
 #include <algorithm>
 #include <string>
 #include <vector>
@@ -41,8 +41,8 @@ base::Result TakeOutDropped(const Engine& engine, const NamespaceKey& key,
     if (path.empty()) {
       return base::Outcome::kAbsent;  // Another process took it out.
     }
-    // Only what is dead already has no root. `edit` may be older than its death and burial: then the
-    // catalog of after this look does not name it, and the CAS fails.
+    // Only a dropped namespace already has no root. `edit` may be older than its drop and removal:
+    // then the catalog of after this look does not name it, and the CAS fails.
     const bool rootless = ns.object->root.load(std::memory_order_acquire) == 0;
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t named, engine.catalog.Find(path));
     if (rootless && named == key.object) {
@@ -65,7 +65,7 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
   }
   COMMY_ASSIGN_OR_RETURN(const std::vector<std::uint64_t> dead, engine.catalog.Dropped());
   if (std::find(dead.begin(), dead.end(), object) == dead.end()) {
-    return true;  // Somebody else was faster.
+    return true;  // Another process was faster.
   }
   COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
   COMMY_ASSIGN_OR_RETURN(const bool empty,
@@ -114,13 +114,13 @@ absl::Status DropNamespace(const Engine& engine, std::string_view path) {
     key = {object, ns.id};
     COMMY_ASSIGN_OR_RETURN(mine, engine.map.roots().MarkForDrop(ns));
   }
-  // Marked, it is dropped: nobody can use it again. If there is no room at all to write that into the
-  // catalog, a heartbeat does so when there is.
+  // Once it is marked, it is dropped: it cannot be used again. If there is no room at all to write
+  // that into the catalog, a heartbeat does so when there is.
   const base::Result finished =
       WithRoom(engine, alloc::Purpose::kClears, [&] { return FinishDrop(engine, key, path); });
   if (finished.done()) {
     (void)RemoveDropped(engine,
-                        kNoDeadline);  // What is left of it is a matter of its memory alone.
+                        kNoDeadline);  // The rest is a matter of its memory alone.
   }
   if (finished.is(base::Outcome::kFailed)) {
     return finished.status();
@@ -135,7 +135,7 @@ base::Result FinishDrop(const Engine& engine, const NamespaceKey& key, std::stri
   if (!taken.is(base::Outcome::kFull)) {
     return taken;
   }
-  // No room for that: what the namespace has makes some.
+  // No room for that: reclaiming the namespace's content makes some.
   while (true) {
     COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
     Operation op(*lane, OpKind::kDrop, key.object);
@@ -175,7 +175,7 @@ absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns) {
         return first;  // A later beat goes on.
       }
     }
-    first.Update(done.status());  // One that is damaged keeps no other from its grave.
+    first.Update(done.status());  // A damaged one does not keep the others from removal.
   }
   return first;
 }
@@ -186,7 +186,7 @@ absl::Status Clear(const Engine& engine, const NamespaceKey& key) {
       [&](Operation& op, const NamespaceRef& ns) { return engine.map.roots().Clear(op, ns); }));
   bool done = false;
   while (!done) {
-    // What fails here is for the heartbeat to see to; and a drop may have come.
+    // A failure here is for the heartbeat to see to; and a drop may have come.
     const base::Result piece =
         TryWrite(engine, **engine.session.ThisLane(), key, OpKind::kSweep,
                  [&](Operation& op, const NamespaceRef& ns) -> base::Result {

@@ -1,9 +1,10 @@
-// An open store at work: reaching a namespace under a pin, the life of namespaces, what the heartbeat
-// does, recovery, room in a full store.
+// An open store at work: reaching a namespace under a pin, the life of namespaces, the work of the
+// heartbeat, recovery, room in a full store.
 //
-// This floor knows the floors below it by this struct of references, which every function takes, and
-// which open_store.h puts together. It may touch everything below; it knows nothing of transactions,
-// nor of the public classes, which hang themselves into it (open_store.h). Begin reading in access.h.
+// This floor knows the floors below it by this struct of references, which every function takes,
+// and which open_store.h puts together. It may touch everything below; it knows nothing of
+// transactions, nor of the public classes, which register their hooks with it (open_store.h). Begin
+// reading in access.h.
 #pragma once
 
 #include <cstdint>
@@ -22,8 +23,8 @@ class Maintenance;
 using namespaces::NamespaceKey;
 using namespaces::NamespaceRef;
 
-// The parts of an open store. Each does its own locking, if it needs any; all live until the store is
-// closed and its last handle is gone.
+// The parts of an open store. Each does its own locking, if it needs any; all live until the store
+// is closed and its last handle is gone.
 struct Engine {
   const std::string& path;
   process::Session& session;

@@ -16,9 +16,9 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
-// A namespace's turn is over when it has found so many keys, or looked in vain for some time.
+// A namespace's turn is over when it has found this many keys, or looked in vain for some time.
 constexpr std::uint64_t kKeysOfATurn = 256;
-// Who needs room looks no longer than this for something to delete.
+// A caller that needs room looks no longer than this for something to delete.
 constexpr std::int64_t kLookMaxNs = 200'000'000;
 
 }  // namespace
@@ -63,7 +63,7 @@ std::uint64_t ExpirySweep::Turn(Lane& lane, const NamespaceKey& key, namespaces:
     const std::uint64_t before = deleted;
     for (const std::string& each : keys) {
       namespaces::WriteOutcome outcome;
-      // What cannot be deleted now stays due.
+      // A key that cannot be deleted now stays due.
       (void)TryWrite(
           engine_, lane, key, OpKind::kWrite, [&](Operation& op, const NamespaceRef& ns) {
             return engine_.map.Write(
@@ -84,7 +84,7 @@ bool ExpirySweep::Run(const ExpiryWork& work) {
   }
   std::unique_lock lock(mutex_, std::defer_lock);
   if (work.wait) {
-    lock.lock();  // At most for what a beat may take.
+    lock.lock();  // At most for the time that a beat may take.
   } else if (!lock.try_lock()) {
     return false;  // One at a time in this process.
   }

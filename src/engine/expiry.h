@@ -1,4 +1,4 @@
-// The expiry sweep: deletes the keys whose time is over, a little at a time, each namespace in its turn.
+// The expiry sweep: deletes expired keys, a little at a time, each namespace in its turn.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace commy::engine {
 
 struct ExpiryWork {
   std::int64_t budget_ns = 0;
-  bool begin = true;  // Also where something has become due; else only go on.
+  bool begin = true;  // Also where keys have become due; else only go on.
   // Wait for another thread that is sweeping; and longer than the budget if nothing is found.
   bool wait = false;
 };
@@ -35,8 +35,8 @@ class ExpirySweep {
   };
 
   void QueueDue(process::Lane& lane, std::int64_t now_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  // What a namespace gets until it is the next one's turn. Returns how many keys were deleted; the pass
-  // is not under way any more: it is done, or cannot be.
+  // Sweeps one namespace for the length of its turn. Returns how many keys were deleted; the pass
+  // is not in progress any more: it is done, or cannot be.
   std::uint64_t Turn(process::Lane& lane, const NamespaceKey& key, namespaces::ExpiryPass* pass);
 
   const Engine& engine_;

@@ -42,8 +42,8 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   COMMY_ASSIGN_OR_RETURN(
       const std::uint64_t offset,
       engine.allocator.Allocate(op, BlockKind::kNamespace, sizeof(namespaces::NamespaceObject)));
-  // Everything that is noted from here on hangs on this object. While it is not in the catalog,
-  // none of it can be reached.
+  // Every block that is noted from here on hangs on this object. While it is not in the catalog,
+  // none of them can be reached.
   op.SetObject(offset);
   auto* const object = engine.region.At<namespaces::NamespaceObject>(offset);
   if (object == nullptr) {
@@ -294,8 +294,8 @@ absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(const Engine& engine,
     if (dropped.empty() || engine.session.read_only()) {
       return all;
     }
-    // Of these only the names are left. The catalog may be older than the drop, and may name others that
-    // are not there any more by then; so it is read again once it has lost these.
+    // Of these only the names are left. The catalog may be older than the drop, and may name others
+    // that are gone now; so it is read again once it has lost these.
     for (const std::pair<NamespaceKey, std::string>& each : dropped) {
       const base::Result finished = WithRoom(engine, alloc::Purpose::kClears, [&] {
         return FinishDrop(engine, each.first, each.second);

@@ -1,4 +1,4 @@
-// The life of namespaces: create, open, list, rename, clear, drop, and the time to live by default.
+// The life of namespaces: create, open, list, rename, clear, drop, and the default time to live.
 #pragma once
 
 #include <cstdint>
@@ -23,22 +23,23 @@ absl::Status DropNamespace(const Engine& engine, std::string_view path);
 absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::string_view to);
 absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(const Engine& engine,
                                                           std::string_view prefix);
-// Clears the namespace, and reclaims what it had.
+// Clears the namespace, and reclaims its old content.
 absl::Status Clear(const Engine& engine, const NamespaceKey& key);
 
-// When something that is written there now expires: see namespaces::Expiry::For. Of a namespace that
-// is gone: what no operation will use.
+// When a record that is written there now expires: see namespaces::Expiry::For. For a namespace
+// that is gone, a time that no operation will use.
 [[nodiscard]] std::int64_t ExpiryFor(const Engine& engine, const NamespaceKey& key,
                                      std::int64_t expiry_ns);
 absl::Status SetDefaultTtl(const Engine& engine, const NamespaceKey& key, absl::Duration ttl);
 
-// Takes a marked namespace out of the catalog's names; if there is no room for that, makes some of what
-// it had. `path_hint`: where it was, if that is known.
+// Takes a marked namespace out of the catalog's names; if there is no room for that, reclaims some
+// of its content first. `path_hint`: where it was, if that is known.
 base::Result FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint);
-// Reclaims what dropped namespaces had, until the time (monotonic) is over.
+// Reclaims the content of dropped namespaces, until the (monotonic) deadline.
 absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns);
 
-// Work on all of a namespace is done in pieces, each under a pin of its own, so that the epoch can move.
+// Work on all of a namespace is done in pieces, each under a pin of its own, so that the epoch can
+// move.
 inline constexpr std::int64_t kPieceNs = 2'000'000;
 inline constexpr std::int64_t kNoDeadline = INT64_MAX;
 [[nodiscard]] inline std::int64_t PieceDeadline(const Engine& engine) {
@@ -49,7 +50,7 @@ inline constexpr std::int64_t kNoDeadline = INT64_MAX;
 absl::Status CheckPath(std::string_view path);
 // A time to live in nanoseconds; 0: infinite. InvalidArgument: it is not positive.
 absl::StatusOr<std::int64_t> CheckTtl(absl::Duration ttl);
-// And back.
+// The reverse.
 absl::Duration ToTtl(std::int64_t ttl_ns);
 
 }  // namespace commy::engine

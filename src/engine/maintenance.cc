@@ -14,9 +14,10 @@ using process::Operation;
 using process::OpKind;
 using process::Pin;
 
-// What the expiry sweep may take at once, between which the heartbeat thread rests as long.
+// The time that the expiry sweep may take at once; between two such pieces the heartbeat thread
+// rests as long.
 constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
-// What a session that ends before its first beat takes for each kind of work.
+// The time that a session that ends before its first beat takes for each kind of work.
 constexpr std::int64_t kWorkAtEndNs = 3'000'000;
 
 }  // namespace
@@ -86,7 +87,7 @@ void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
   }
   const std::uint64_t ended =
       engine_.region.header().snapshots_ended.load(std::memory_order_seq_cst);
-  // Also what waited for a snapshot, since one has ended.
+  // Also the versions that waited for a snapshot, since one has ended.
   const bool waiting = ended != swept_ended_.load(std::memory_order_relaxed);
   std::vector<NamespaceKey> to_maintain = ListToMaintain(**lane, waiting);
   if (to_maintain.empty()) {

@@ -1,4 +1,4 @@
-// What the heartbeat does in a store that this process has changed, in pieces that are short.
+// The work of the heartbeat in a store that this process has changed, in pieces that are short.
 #pragma once
 
 #include <atomic>
@@ -22,22 +22,21 @@ class Maintenance {
   Maintenance(const Maintenance&) = delete;
   Maintenance& operator=(const Maintenance&) = delete;
 
-  // Removes dropped namespaces, reclaims cleared roots, deletes what has expired, sweeps marked
-  // segments. Each heartbeat; also called by tests. True: of what has expired something is left, for
-  // GoOn().
+  // Removes dropped namespaces, reclaims cleared roots, deletes expired keys, sweeps marked
+  // segments. Each heartbeat; also called by tests. True: some expired keys are left, for GoOn().
   bool Background();
   // Another piece of that. False: nothing was left.
   bool GoOn();
   // A short piece of Background() for a session that has written and lived for less than a beat: so
-  // what only such processes use is swept, too.
+  // stores that only such processes use are swept, too.
   void BeforeTheEnd();
 
-  // Until the time (monotonic) is over; at least a piece.
+  // Until the (monotonic) deadline; at least a piece.
   void MaintainNamespaces(std::int64_t deadline_ns);
   [[nodiscard]] ExpirySweep& expiry() { return expiry_; }
 
  private:
-  // Those that have something to do.
+  // The namespaces that have something to do.
   std::vector<NamespaceKey> ListToMaintain(process::Lane& lane, bool waiting);
   // A piece. True: nothing is left.
   absl::StatusOr<bool> MaintainNamespace(process::Lane& lane, const NamespaceKey& key,
@@ -47,8 +46,9 @@ class Maintenance {
   ExpirySweep expiry_;
   std::atomic<bool> worked_{false};  // Background() was called, or is not needed any more.
   std::atomic<std::int64_t> budget_ns_{kBudgetNs};
-  std::atomic<std::uint64_t> turn_{0};  // With which namespace a beat begins.
-  // snapshots_ended when this process last swept what waits for that; not yet: all ones.
+  std::atomic<std::uint64_t> turn_{0};  // The namespace that a beat begins with.
+  // snapshots_ended when this process last swept the versions that wait for that; not yet: all
+  // ones.
   std::atomic<std::uint64_t> swept_ended_{UINT64_MAX};
 };
 

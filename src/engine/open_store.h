@@ -1,4 +1,4 @@
-// What is open: the parts of a store, made in order, and ended in order.
+// An open store: its parts, made in order, and ended in order.
 #pragma once
 
 #include <functional>
@@ -14,9 +14,9 @@
 
 namespace commy::engine {
 
-// What the floors above add to the recovery of the dead and to the heartbeat.
+// The hooks by which the floors above take part in the recovery of the dead and in the heartbeat.
 struct UpperHooks {
-  // Of what a dead lane was publishing: after FinishOperation, before ReclaimNotes.
+  // Recovers what a dead lane was publishing: after FinishOperation, before ReclaimNotes.
   std::function<absl::Status(const Engine&, process::Operation& own, region::LaneLayout& dead)>
       recover_lane;
   // For a participant that has been silent for operation_timeout.
@@ -36,7 +36,7 @@ class OpenStore {
 
   [[nodiscard]] const Engine& engine() const { return engine_; }
   [[nodiscard]] const std::string& path() const { return path_; }
-  // What was asked for at Open() and is not so in the store, as sentences.
+  // The options that were asked for at Open() and differ in the store, as sentences.
   [[nodiscard]] const std::vector<std::string>& differences() const { return differences_; }
 
  private:

@@ -47,7 +47,7 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
                          engine.map.writer().IsReachable(ns, BlockKind::kRecord, made.offset));
   if (reachable) {
     versions::ResolveCommit(engine.region, made.record->commit);
-    // What it left to prune is for the sweep.
+    // The versions that it left to prune are for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
     if (made.record->expiry_ns != 0) {
       (void)engine.map.expiry().Schedule(ns, made.key, made.record->expiry_ns);
@@ -63,7 +63,7 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
   }
   std::uint64_t seen = cell->load(std::memory_order_acquire);
   if (index::CellSeq(seen) != op.seq) {
-    // Once, also if a recoverer before us did it: then the cell carries the seq.
+    // Once, also if an earlier recoverer did it: then the cell carries the seq.
     cell->compare_exchange(seen, index::PackCell(index::CellValue(seen) + op.delta, op.seq),
                            std::memory_order_seq_cst);
   }
@@ -80,7 +80,7 @@ absl::Status FinishOperation(const Engine& engine, Operation& /*own*/, region::L
   }
   // Dropped: a heartbeat goes on with that.
   COMMY_RETURN_IF_ERROR(engine.map.roots().FinishPosted(ns).status());
-  engine.map.publisher().Recovered(ns);  // Of what it changed, if it did.
+  engine.map.publisher().Recovered(ns);  // Of the change, if it made one.
   const process::OpWord op = process::UnpackOp(dead.op.load(std::memory_order_acquire));
   if (op.kind == OpKind::kSweep) {
     (void)engine.map.sweeper().Resume(ns);  // Dropped: there is nothing to sweep.

@@ -12,15 +12,15 @@
 namespace commy::engine {
 namespace {
 
-// Another thread may have taken what was found. What makes room is worth more tries.
+// Another thread may have taken the room that was found. Work that makes room is worth more tries.
 constexpr int kAttempts = 2;
 constexpr int kMakesRoomAttempts = 8;
-// kMore does not count as an attempt so often.
+// The number of times that kMore does not count as an attempt.
 constexpr int kMoreRoomMax = 20;
-// What the expiry sweep may take of an operation's time.
+// The part of an operation's time that the expiry sweep may take.
 constexpr std::int64_t kExpiryForRoomNs = 50'000'000;
 
-// How often what has such a purpose is tried again.
+// How often an allocation for this purpose is tried again.
 int RoomAttempts(alloc::Purpose purpose) {
   return purpose == alloc::Purpose::kOrdinary ? kAttempts : kMakesRoomAttempts;
 }
@@ -48,7 +48,7 @@ base::Result WithRoom(const Engine& engine, alloc::Purpose purpose,
 
 Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before) {
   if (lane.active()) {
-    return Room::kNone;  // Inside a callback: what it reads is pinned.
+    return Room::kNone;  // Inside a callback: its record is pinned.
   }
   const process::Session::Call call(
       engine.session);  // There is no operation that Close() waits for.
@@ -61,8 +61,8 @@ Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before) 
       {.budget_ns = kExpiryForRoomNs << std::min(more_before, 3), .wait = true});
   engine.maintenance.MaintainNamespaces(engine.session.platform().MonotonicNs() +
                                         Maintenance::kBudgetNs);
-  // What was deleted comes free, then the spans that are empty by that, and then these. If somebody is put off
-  // its processor for so long that the epoch stands still, the next attempt may find it moved.
+  // Deleted blocks come free, then the spans that are empty by that, and then these. If a thread is
+  // off its processor for so long that the epoch stands still, the next attempt may find it moved.
   (void)engine.session.MoveEpochs();
   if (engine.allocator.EmptyOthers()) {
     (void)engine.session.MoveEpochs();
@@ -91,8 +91,8 @@ absl::Status WhyFull(const Engine& engine, const absl::Status& full, alloc::Purp
   const absl::Duration age = absl::Nanoseconds(
       std::max<std::int64_t>(0, engine.session.clock().NowNs() - oldest->store_ns));
   return base::ResourceExhausted(
-      full.message(), "; what a snapshot sees is kept, and ", holder, " has held one for ",
-      absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
+      full.message(), "; versions that a snapshot sees are kept, and ", holder,
+      " has held one for ", absl::FormatDuration(absl::Trunc(age, absl::Milliseconds(1))),
       purpose == alloc::Purpose::kOrdinary
           ? "; release it (`commy ps` shows all), or drop a namespace"
           : "; release it (`commy ps` shows all), or drop or clear the namespace, which works "

@@ -10,7 +10,7 @@ namespace commy::engine {
 absl::StatusOr<std::int64_t> CheckTtl(absl::Duration ttl) {
   if (ttl <= absl::ZeroDuration()) {
     return base::InvalidArgument("the time to live is ", absl::FormatDuration(ttl),
-                                 "; it must be longer than nothing");
+                                 "; it must be positive");
   }
   return ttl == absl::InfiniteDuration() ? 0
                                          : std::max<std::int64_t>(1, absl::ToInt64Nanoseconds(ttl));

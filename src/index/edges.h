@@ -1,8 +1,8 @@
 // Edges: the words of an index that name blocks.
 //
-// One walk goes over all of them, Shape::ForEachEdge, from the root down: what a word names is visited
-// after the word. `commy check` walks so to learn which blocks can be reached; a shrinker that moves
-// blocks has the word to change.
+// One walk goes over all of them, Shape::ForEachEdge, from the root down: the block that a word
+// names is visited after the word. `commy check` walks so to learn which blocks can be reached; a
+// shrinker that moves blocks has the word to change.
 #pragma once
 
 #include <cstdint>
@@ -22,7 +22,7 @@ struct Edge {
   std::uint64_t offset = 0;
 };
 
-// What a walk does with each edge, and with what does not make sense.
+// What a walk does with each edge, and with each fault that it finds.
 struct EdgeWalk {
   // The root is that of a namespace that is not being dropped, so nothing may be missing.
   bool whole = false;

@@ -10,7 +10,7 @@ constexpr int kClaimAttempts = 4;
 
 void SetMark(Shared64& word, std::uint64_t mark) {
   if (mark != kSweepAfterSnapshot) {
-    word.store(kSweepNeeded, std::memory_order_seq_cst);
+    word.store(kSweepNeeded, std::memory_order_seq_cst);  // sweep-1
     return;
   }
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
@@ -22,7 +22,7 @@ void SetMark(Shared64& word, std::uint64_t mark) {
 void LowerDue(Shared64& word, std::uint64_t due) {
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
   while (seen == 0 || due < seen) {
-    // Who looks at that moment may have passed by what this is about: then at once again.
+    // A sweep that looks at this moment may have passed the record by: then at once again.
     const std::uint64_t wanted = IsDueClaim(seen) ? kDueAtOnce : due;
     if (word.compare_exchange(seen, wanted, std::memory_order_seq_cst)) {
       return;
@@ -40,7 +40,7 @@ void PassDueOn(const Shared64& from, Shared64& to) {
 bool ClaimDue(Shared64& word, std::int64_t now_ns, std::uint64_t claim) {
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
   for (int attempt = 0; attempt < kClaimAttempts && IsDue(seen, now_ns); ++attempt) {
-    if (word.compare_exchange(seen, claim, std::memory_order_seq_cst)) {
+    if (word.compare_exchange(seen, claim, std::memory_order_seq_cst)) {  // due-1, due-2
       return true;
     }
   }

@@ -1,5 +1,5 @@
-// What every index consists of in the file, whatever its order: the root, and the words that a root, a
-// segment and a leaf have for the sweeps. The rest is in hash/layout.h and tree/layout.h.
+// The parts that every index has in the file, whatever its order: the root, and the words that a
+// root, a segment and a leaf have for the sweeps. The rest is in hash/layout.h and tree/layout.h.
 #pragma once
 
 #include <cstddef>
@@ -13,8 +13,9 @@ using base::Shared64;
 
 inline constexpr std::size_t kCounterGroups = 128;
 
-// A namespace id has these top bits, which the first word of no other kind of block has: a handle that
-// outlived its namespace finds something else there, never an id by accident. People see the rest.
+// A namespace id has these top bits, which the first word of no other kind of block has: a handle
+// that outlived its namespace finds something else there, never an id by accident. Messages show
+// the rest.
 inline constexpr std::uint64_t kNamespaceIdTag = std::uint64_t{0x6e73} << 48U;
 inline constexpr std::uint64_t kNamespaceIdMask = (std::uint64_t{1} << 48U) - 1;
 
@@ -23,16 +24,16 @@ inline constexpr std::uint64_t kNamespaceIdMask = (std::uint64_t{1} << 48U) - 1;
 //   offset  size  field
 //   0x000      8  commit         as in a record
 //   0x008      8  prev           the root before the clear that made this one, until its memory
-//                                has been taken back; may be frozen, as in a record
+//                                has been reclaimed; may be frozen, as in a record
 //   0x010      8  namespace_id
 //   0x018      8  successor      0; the root of the clear that ends this one; 1: being dropped
 //   0x020      8  directory      of an ordered namespace: the topmost node
-//   0x028      8  pending_reshape          0; the structural change that is under way; 1: closed
-//   0x030      8  marks          0, or some segment or leaf is marked for sweeping: see kSweepNeeded
+//   0x028      8  pending_reshape  0; the reshape that is in flight; 1: closed
+//   0x030      8  marks          0, or some segment or leaf has a sweep mark: see kSweepNeeded
 //   0x038      8  due            of the earliest segment or leaf: see kDueClaim
-//   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts in
-//                                block i % 128 at cell i / 128, so that neighbours do not share a
-//                                cache line
+//   0x040   1024  counters       offsets of counter blocks, 0: none yet, 1: closed; lane i counts
+//                                in block i % 128 at cell i / 128, so that neighbours do not share
+//                                a cache line
 struct IndexRoot {
   Shared64 commit;
   Shared64 prev;
@@ -50,20 +51,21 @@ static_assert(offsetof(IndexRoot, counters) == 0x40);
 
 inline constexpr std::uint64_t kCountersClosed = 1;
 
-// Marks for the sweep: there is something to do; it is being done; there will be something to do when
-// a snapshot ends.
+// Sweep marks: there is something to do; it is being done; there will be something to do when a
+// snapshot ends.
 inline constexpr std::uint64_t kSweepNeeded = 1;
 inline constexpr std::uint64_t kSweepRunning = 2;
 inline constexpr std::uint64_t kSweepAfterSnapshot = 3;
 
-// When something in a segment, a leaf or a root expires, in store time: 0: nothing does; a time: nothing
-// does before it; with this bit: somebody looks, and knows that by the number in the rest.
+// When something in a segment, a leaf or a root expires, in store time. 0: nothing does; a time:
+// nothing does before it; with this bit: a sweep is looking, and knows that by its number in the
+// rest.
 inline constexpr std::uint64_t kDueClaim = std::uint64_t{1} << 63U;
 inline constexpr std::uint64_t kDueAtOnce = 1;
 constexpr bool IsDueClaim(std::uint64_t due) {
   return (due & kDueClaim) != 0;
 }
-// A claim is due as well: who made it may be dead or stopped.
+// A claim is due as well: its owner may be dead or stopped.
 constexpr bool IsDue(std::uint64_t due, std::int64_t now_ns) {
   return due != 0 && (IsDueClaim(due) || static_cast<std::int64_t>(due) <= now_ns);
 }
@@ -82,7 +84,8 @@ constexpr std::uint64_t CellSeq(std::uint64_t cell) {
 inline constexpr std::uint64_t kDropped = 1;
 inline constexpr std::uint64_t kReshapeClosed = 1;
 
-// In place of a structure that was taken back with a cleared root. Not the 0 that it was filled from.
+// In place of a structure that was reclaimed with a cleared root. Not the 0 that it was filled
+// from.
 inline constexpr std::uint64_t kEntryGone = 1;
 
 }  // namespace commy::index

@@ -62,7 +62,7 @@ absl::Status Shape::Help(IndexRoot& root, std::uint64_t descriptor) {
 }
 
 absl::Status Shape::HelpPending(IndexRoot& root) {
-  const std::uint64_t pending = root.pending_reshape.load(std::memory_order_acquire);
+  const std::uint64_t pending = root.pending_reshape.load(std::memory_order_acquire);  // reshape-1
   return pending > kReshapeClosed ? Help(root, pending) : absl::OkStatus();
 }
 
@@ -99,8 +99,8 @@ void Shape::ReclaimSlot(Operation& op, Shared64& slot, std::uint64_t word,
 }
 
 absl::Status Shape::ReclaimSlots(Operation& op, const SlotArray& slots) {
-  // Frozen, so that no write can succeed any more; and final, so that no transaction can be committed
-  // of which a part is taken away.
+  // Frozen, so that no write can succeed any more; and final, so that no transaction can be
+  // committed of which a part is taken away.
   for (std::uint64_t i = 0; i < slots.count; ++i) {
     const std::uint64_t word = slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
     if (SlotIsEmpty(word) || SlotIsClosed(word)) {
@@ -130,7 +130,7 @@ absl::Status Shape::ReclaimSlots(Operation& op, const SlotArray& slots) {
 
 void Shape::CloseCounters(Operation& op, IndexRoot& root) {
   for (Shared64& group : root.counters) {
-    // Closed for good, or a writer that comes late could still hang a block there.
+    // Closed for good, or a late writer could still hang a block there.
     std::uint64_t offset = group.load(std::memory_order_acquire);
     while (offset != kCountersClosed) {
       const std::uint32_t place =

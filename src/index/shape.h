@@ -1,37 +1,44 @@
 // The shape of an index: where the slots of keys are, and how their arrays are replaced.
 //
-// This floor knows slots and nothing of namespaces, transactions or waiting: it may touch versions/ and
-// what is below. Two shapes implement this interface, hash/hash_shape.h and tree/tree_shape.h; the face
-// that namespaces use is namespaces/map.h. Begin reading in slots.h, then here.
+// This floor knows slots and nothing of namespaces, transactions or waiting: it may touch versions/
+// and what is below. Two shapes implement this interface, hash/hash_shape.h and tree/tree_shape.h;
+// the face that namespaces use is namespaces/map.h. Begin reading in slots.h, then here.
 //
-// RESHAPE   Changes of shape are made one at a time in a root, each posted in its `pending_reshape` word
-//           (the literature calls one a structure modification operation):
-//             reshape-1  the poster allocates and zeroes what will replace the old, makes a descriptor,
-//                        and posts it: CAS pending 0 -> descriptor
-//                        A post may come too late, when the old one has been replaced already; then the
-//                        memory of the old one may be reused while later comers read the word. So a
-//                        helper first looks whether the old one is still in place, and then whether
-//                        the word still names the descriptor (which keeps the poster's pin up, and so
-//                        the old one's memory); only then does it touch the old one. If the old one is
-//                        not in place, it goes to reshape-5 at once. The poster retires targets that
-//                        are nowhere.
-//             reshape-2  set the frozen bit in every slot of the old one (words that are changed only by
-//                        reshapes need none: directories, and the child words of inner nodes)
+// RESHAPE   Changes of shape are made one at a time in a root, each posted in its `pending_reshape`
+//           word (the literature calls one a structure modification operation):
+//             reshape-1  the poster allocates and zeroes the replacements of the old array, makes a
+//                        descriptor, and posts it: CAS pending 0 -> descriptor
+//                        A post may come too late, when the old one has been replaced already; then
+//                        the memory of the old one may be reused while later helpers read the word.
+//                        So a helper first looks whether the old one is still in place, and then
+//                        whether the word still names the descriptor (which keeps the poster's pin
+//                        up, and so the old one's memory); only then does it touch the old one. If
+//                        the old one is not in place, it goes to reshape-5 at once. The poster
+//                        retires targets that nothing names.
+//             reshape-2  set the frozen bit in every slot of the old one (words that are changed
+//                        only by reshapes need none: directories, and the child words of inner
+//                        nodes)
 //             reshape-3  fill the replacements: CAS of each word from 0
 //             reshape-4  CAS the word that names the old one: old -> replacement
 //             reshape-5  CAS pending descriptor -> 0
 //             reshape-6  retire the old one and the descriptor
-//           reshape-2 to reshape-5 are done by every process that comes by, any number at once: frozen
-//           slots do not change, so all fill in the same words in the same order, and a late CAS from 0
-//           fails, since a word never goes back to 0 in its array's life. The poster noted the old one,
-//           the replacements and the descriptor, and does reshape-6; else its recoverer does.
+//           reshape-2 to reshape-5 are done by every process that meets the descriptor, any number
+//           at once: frozen slots do not change, so all fill in the same words in the same order,
+//           and a late CAS from 0 fails, since a word never goes back to 0 in its array's life. The
+//           poster noted the old one, the replacements and the descriptor, and does reshape-6; else
+//           its recoverer does.
 // RECLAIM   of a root that was cleared away or dropped, when no snapshot needs it, in pieces:
-//             reclaim-1  finish a posted reshape; CAS pending 0 -> closed: nothing changes shape any more
-//             reclaim-2  array by array: freeze its slots, make every head final (an active transaction
-//                        is aborted), and then block by block: note, CAS its word away, retire
-// READERS   read frozen slots like others, and never help, except that they resolve what they return.
-// DEATH     after each step the next comer goes on; what nobody can reach is in the notes.
-// TESTED    tests/model/split_model_test.cc, tests/model/tree_model_test.cc, tests/index/, tests/crash/
+//             reclaim-1  finish a posted reshape; CAS pending 0 -> closed: nothing changes shape
+//                        any more
+//             reclaim-2  array by array: freeze its slots, make every head final (an active
+//                        transaction is aborted), and then block by block: note, CAS its word away,
+//                        retire
+// READERS   read frozen slots like others, and never help, except that they resolve each record
+//           that they return.
+// DEATH     after each step the next process that meets it goes on; blocks that nothing names are
+//           in the notes.
+// TESTED    tests/model/split_model_test.cc, tests/model/tree_model_test.cc, tests/index/,
+//           tests/crash/
 #pragma once
 
 #include <cstdint>
@@ -62,8 +69,7 @@ class Shape {
   Shape& operator=(const Shape&) = delete;
   virtual ~Shape() = default;
 
-  // All methods need the caller's pin, or its operation's. DataLoss names the offset that does not make
-  // sense.
+  // All methods need the caller's pin, or its operation's. DataLoss names the offset of the damage.
 
   [[nodiscard]] std::uint64_t Hash(std::string_view key) const {
     return base::HashKey(key, region_.geometry().hash_seed);
@@ -82,18 +88,18 @@ class Shape {
   virtual absl::StatusOr<SlotArray> SlotsOf(const IndexRoot& root, std::string_view key,
                                             std::uint64_t hash) const = 0;
   // Calls `use` for the array of slots at the place and those behind it, as far as none of them is
-  // replaced meanwhile, until it says false. Then the place is the beginning of the array that it said
-  // that of, or before. True: there is no further one.
+  // replaced meanwhile, until it returns false. Then the place is the beginning of the array for
+  // which it returned false, or before that. True: there is no further one.
   virtual absl::StatusOr<bool> ForEachSlotsFrom(
       const IndexRoot& root, SlotPlace* place,
       absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const = 0;
-  // The same for all.
+  // The same for all arrays.
   absl::Status ForEachSlots(const IndexRoot& root,
                             absl::FunctionRef<absl::Status(const SlotArray&)> use) const;
 
   // --- Reshapes --------------------------------------------------------------------------------
 
-  // Makes room where `at` found none, or helps another process to; then look again.
+  // Makes room where `at` found none, or helps another process to; the caller then looks again.
   virtual absl::Status MakeRoom(process::Operation& op, const Position& at, std::string_view key,
                                 std::uint64_t hash) = 0;
   // A slot of the key's array was closed. An occasion to shrink; a failure leaves that for later.
@@ -103,7 +109,8 @@ class Shape {
 
   // --- Whole roots -----------------------------------------------------------------------------
 
-  // reclaim-1 and reclaim-2, for all but the root itself. False: the time (monotonic) was over before.
+  // reclaim-1 and reclaim-2, for all but the root itself. False: the (monotonic) deadline passed
+  // first.
   absl::StatusOr<bool> Reclaim(process::Operation& op, IndexRoot& root, std::int64_t deadline_ns);
   // Whether the root, or something below it, names the block.
   absl::StatusOr<bool> IsReachable(const IndexRoot& root, std::uint64_t root_offset,
@@ -115,12 +122,12 @@ class Shape {
   // The structure of an empty index: what the root's directory word will name.
   virtual absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op,
                                                    alloc::Purpose purpose) = 0;
-  // Whether what a posted reshape replaces is still in place. False, and no error, if what is found
-  // there makes no sense: then it is another block's memory by now.
+  // Whether the block that a posted reshape replaces is still in place. False, and no error, if the
+  // content there makes no sense: then it is another block's memory now.
   virtual absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const = 0;
   // reshape-2 to reshape-4.
   virtual absl::Status Apply(IndexRoot& root, std::uint64_t descriptor) = 0;
-  // reclaim-2 for everything below the root's directory word. False: the time was over before.
+  // reclaim-2 for everything below the root's directory word. False: the deadline passed first.
   virtual absl::StatusOr<bool> ReclaimStructure(process::Operation& op, IndexRoot& root,
                                                 std::int64_t deadline_ns) = 0;
   virtual absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, region::BlockKind kind,

@@ -10,7 +10,7 @@ absl::StatusOr<Found> WalkSlots(const region::Region& region, alloc::Allocator& 
   at->slot = nullptr;
   at->head = versions::RecordView();
   for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);  // write-4
     if (SlotIsFrozen(word)) [[unlikely]] {
       return Found::kFrozen;
     }

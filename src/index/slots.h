@@ -1,11 +1,12 @@
 // Slots: the words of a segment or a leaf, each of which names the newest record of a key.
 //
-// SLOTS   Every change of a key is one CAS of its slot word. Slots of a place where new keys go (a bucket,
-//         an append area) are claimed strictly in order: an inserter walks from the first one and CASes
-//         the first empty one; an inserter that loses the CAS reads the same slot again. So two inserters
-//         of one key cannot both succeed. A closed slot is never used again in its array's life.
-// FROZEN  A reshape sets the frozen bit in every slot before it copies: from then on no CAS of the slot
-//         succeeds, and the copy is of what stays. Readers read frozen slots like others.
+// SLOTS   Every change of a key is one CAS of its slot word. Slots of a place where new keys go (a
+//         bucket, an append area) are claimed strictly in order: an inserter walks from the first
+//         one and CASes the first empty one; an inserter that loses the CAS reads the same slot
+//         again. So two inserters of one key cannot both succeed. A closed slot is never used again
+//         in its array's life.
+// FROZEN  A reshape sets the frozen bit in every slot before it copies: after that no CAS of the
+//         slot succeeds, and the copied words do not change. Readers read frozen slots like others.
 #pragma once
 
 #include <cstdint>
@@ -22,9 +23,9 @@
 
 namespace commy::index {
 
-// A slot word: {frozen:1, closed:1, prefix of the hash:26, record offset in 16-byte units:36}. 0: empty. The prefix is
-// the top of the hash, so that a segment can be split without a look at its records, and a record of
-// another key is rarely looked at.
+// A slot word: {frozen:1, closed:1, prefix of the hash:26, record offset in 16-byte units:36}. 0:
+// empty. The prefix is the top of the hash, so that a segment can be split without a look at its
+// records, and a record of another key is rarely looked at.
 inline constexpr std::uint64_t kSlotFrozen = std::uint64_t{1} << 63U;
 inline constexpr std::uint64_t kSlotClosed = std::uint64_t{1} << 62U;
 inline constexpr std::uint32_t kHashPrefixBits = 26;
@@ -62,8 +63,8 @@ struct SlotArray {
   Shared64* due = nullptr;
 };
 
-// Where a walk over segments or leaves goes on: at the one that holds this hash, or this key. A bound,
-// since segments and leaves are replaced meanwhile. At first: the first one.
+// Where a walk over segments or leaves goes on: at the one that holds this hash, or this key. A
+// bound, since segments and leaves are replaced meanwhile. At first: the first one.
 struct SlotPlace {
   std::uint64_t hash = 0;
   std::string key;
@@ -75,7 +76,7 @@ struct Position {
   IndexRoot* root = nullptr;
   std::uint64_t place_offset = 0;  // Of the segment or leaf.
   Shared64* slot = nullptr;        // Of the key, or the first empty one; null: there is no room.
-  std::uint64_t word = 0;          // What was seen in it.
+  std::uint64_t word = 0;          // The word that was seen there.
   versions::RecordView head;       // Not valid(): the key has no slot.
 };
 
@@ -87,13 +88,13 @@ enum class Found : std::uint8_t {
   kGone,    // The structure is being reclaimed; look at the namespace again.
 };
 
-// A reader's look for a key among `count` slots: kKey (then `found` is its newest record, resolved),
-// kNoKey or kRoom. DataLoss: a slot names no record.
+// A reader's search for a key among `count` slots: kKey (then `found` is its newest record,
+// resolved), kNoKey or kRoom. DataLoss: a slot names no record.
 inline absl::StatusOr<Found> ReadSlots(const region::Region& region, const Shared64* slots,
                                        std::uint64_t count, std::string_view key,
                                        std::uint64_t hash, versions::RecordView* found) {
   for (std::uint64_t i = 0; i < count; ++i) {
-    const std::uint64_t word = slots[i].load(std::memory_order_acquire);
+    const std::uint64_t word = slots[i].load(std::memory_order_acquire);  // write-4
     if (SlotIsEmpty(word)) {
       return Found::kRoom;
     }
@@ -113,7 +114,7 @@ inline absl::StatusOr<Found> ReadSlots(const region::Region& region, const Share
   return Found::kNoKey;
 }
 
-// A writer's: sets what `at` says of slot, word and head. Stops at a frozen slot.
+// A writer's search: sets slot, word and head of `at`. Stops at a frozen slot.
 absl::StatusOr<Found> WalkSlots(const region::Region& region, alloc::Allocator& allocator,
                                 Shared64* slots, std::uint64_t count, std::string_view key,
                                 std::uint64_t hash, Position* at);

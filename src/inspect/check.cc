@@ -1,6 +1,6 @@
-// With writers about, a walk sees things half moved: a block that was published behind its back
-// looks leaked, one that was retired in front of it looks reachable but free. Each of these is
-// gone when one looks again, so only what two walks agree on is reported.
+// With writers attached, a walk sees changes half done: a block that was published behind it looks
+// leaked, one that was retired in front of it looks reachable but free. Each of these is gone at
+// the next look, so only faults that two walks agree on are reported.
 #include "inspect/check.h"
 
 #include <algorithm>
@@ -21,14 +21,14 @@ constexpr std::size_t kFaultsListed = 100;
 constexpr std::size_t kFaultsKept = 10'000;
 constexpr int kWalksMax = 4;
 
-// What one walk found.
+// The findings of one walk.
 struct Walk {
   CheckReport report;
   absl::flat_hash_map<std::uint64_t, std::uint64_t> leaks;  // Offset to size.
   std::vector<std::string> faults;
 };
 
-// A transaction block that is noted stands for all that its list names.
+// A transaction block that is noted stands for all blocks that its list names.
 void CollectTransaction(const versions::Intents& intents, std::uint64_t head_offset,
                         absl::flat_hash_set<std::uint64_t>* noted) {
   (void)intents.ForEachEntry(head_offset, [&](const versions::TransactionEntry& entry) {
@@ -163,7 +163,7 @@ class Walker {
   absl::flat_hash_set<std::uint64_t> reached_;
 };
 
-// Keeps of `walk` only what `other` found too.
+// Keeps only the faults of `walk` that `other` found too.
 void Intersect(Walk& walk, const Walk& other) {
   const absl::flat_hash_set<std::string> again(other.faults.begin(), other.faults.end());
   std::erase_if(walk.faults, [&](const std::string& fault) { return !again.contains(fault); });

@@ -8,7 +8,7 @@
 namespace commy::inspect {
 namespace {
 
-// The times of one owner, ascending, and what they add up to.
+// The times of one owner, ascending, and the bytes that they keep in all.
 struct Holding {
   SnapshotUse use;
   std::vector<std::uint64_t> times;
@@ -57,7 +57,7 @@ absl::StatusOr<SnapshotUses> UsesOfSnapshots(const engine::Engine& engine) {
     COMMY_RETURN_IF_ERROR(engine.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
       const absl::StatusOr<engine::NamespaceRef> ns = engine::NamespaceAt(engine, object);
       if (ns.ok()) {
-        // One that is being dropped keeps nothing for anybody.
+        // A namespace that is being dropped keeps nothing for a snapshot.
         (void)engine.map.sweeper().ForEachSuperseded(*ns, [&](const versions::Superseded& old) {
           all.Add(old);
           for (Holding& holding : owners) {

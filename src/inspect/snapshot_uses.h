@@ -10,7 +10,7 @@
 
 namespace commy::inspect {
 
-// What is held, and what that keeps.
+// The snapshots that are held, and the versions that they keep.
 struct SnapshotUse {
   std::uint64_t owner = 0;
   std::uint64_t count = 0;

@@ -53,7 +53,7 @@ Liveness PublicLiveness(process::Liveness liveness) {
   }
 }
 
-// All but what takes a lane to find out.
+// All fields but those that take a lane to find out.
 ParticipantInfo ToPublic(const process::ParticipantInfo& found, std::int64_t now) {
   ParticipantInfo info;
   info.slot = found.slot;
@@ -70,7 +70,7 @@ ParticipantInfo ToPublic(const process::ParticipantInfo& found, std::int64_t now
   return info;
 }
 
-// Retired blocks that the present epoch does not let anybody reuse; 0 where no lane is left.
+// Retired blocks that the present epoch keeps from reuse; 0 where no lane is left.
 std::uint64_t WaitingBytes(const engine::Engine& engine) {
   const absl::StatusOr<process::Lane*> lane = engine.session.ThisLane();
   if (!lane.ok()) {
@@ -88,7 +88,7 @@ absl::StatusOr<std::vector<ParticipantInfo>> Participants(const engine::Engine& 
   const std::int64_t now = engine.session.platform().WallNs();
   // Without it the rest is still worth knowing: that all lanes are taken, say.
   const SnapshotUses uses = UsesOfSnapshots(engine).value_or(SnapshotUses());
-  std::optional<std::uint64_t> waiting_bytes;  // Looked up only if somebody holds them back.
+  std::optional<std::uint64_t> waiting_bytes;  // Looked up only if a pin holds them back.
   std::vector<ParticipantInfo> all;
   for (const process::ParticipantInfo& found : engine.session.Participants()) {
     ParticipantInfo info = ToPublic(found, now);

@@ -1,4 +1,8 @@
-// What a store tells about itself: statistics, memory, participants.
+// A store's statistics, memory and participants.
+//
+// This floor looks at an open store and changes nothing: statistics, `commy check`, `commy layout`,
+// and the uses of snapshots. It may touch engine/ and what is below. Begin reading here; the walk
+// over the whole file is in check.cc.
 #pragma once
 
 #include <string>
@@ -14,7 +18,7 @@ namespace commy::inspect {
 absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store);
 absl::StatusOr<MemoryInfo> Memory(const engine::Engine& engine);
 absl::StatusOr<std::vector<ParticipantInfo>> Participants(const engine::Engine& engine);
-// Without a slot or a lane: nothing about snapshots, and no bytes.
+// Without a free snapshot entry or lane: nothing about snapshots, and no bytes.
 absl::StatusOr<std::vector<ParticipantInfo>> ParticipantsOf(platform::Platform& platform,
                                                             const std::string& path);
 

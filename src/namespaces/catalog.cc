@@ -21,6 +21,7 @@ bool StartsWith(std::string_view text, std::string_view prefix) {
 }  // namespace
 
 absl::StatusOr<Catalog::RootView> Catalog::ReadRoot() const {
+  // See Publisher::Catalog.
   const std::uint64_t offset = region_.header().catalog_root.load(std::memory_order_acquire);
   if (offset == 0) {
     return RootView();
@@ -181,7 +182,8 @@ absl::StatusOr<bool> Catalog::IsReachable(BlockKind kind, std::uint64_t offset) 
   if (std::find(root.dead.begin(), root.dead.end(), offset) != root.dead.end()) {
     return true;
   }
-  // Of the same root: a drop moves an object from the names to the dead by one change of it.
+  // Of the same root: a drop moves an object from the names to the dropped ones by one change of
+  // it.
   COMMY_RETURN_IF_ERROR(VisitAll(root, "", [&](std::string_view, std::uint64_t object) {
     found |= object == offset;
     return !found;
@@ -206,7 +208,7 @@ base::Result Catalog::Change(Operation& op, alloc::Purpose purpose,
       op.AddNote(BlockNote(BlockKind::kCatalogRoot, old_root));
       published = publisher_.Catalog(old_root, *made);
     }
-    // What lost its place, or never got one.
+    // The blocks that lost their place, or never got one.
     for (const std::uint64_t block : published ? edit.replaced_ : edit.written_) {
       allocator_.Retire(op, block);
     }

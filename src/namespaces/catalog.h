@@ -1,10 +1,10 @@
-// Which namespaces there are: a map from paths to namespace objects that changes by one CAS.
+// The names of namespaces: a map from paths to namespace objects that changes by one CAS.
 //
 // The catalog is a tree of immutable nodes under one root block, which the header's catalog_root
 // word names. A change copies the nodes on its way and a new root block, and publishes them by one
-// CAS of that word; create, drop and rename are one such change each. The root block also lists
-// the objects of dropped namespaces whose memory has not been taken back yet, so that it is never
-// lost who still has to be buried.
+// CAS of that word; create, drop and rename are one such change each. The root block also lists the
+// objects of dropped namespaces whose memory has not been reclaimed yet, so that none of those that
+// still have to be removed is lost.
 #pragma once
 
 #include <cstdint>
@@ -39,12 +39,13 @@ class Catalog {
   // false. Requires: pinned.
   absl::Status ForEach(std::string_view prefix,
                        absl::FunctionRef<bool(std::string_view, std::uint64_t)> visit) const;
-  // Objects of dropped namespaces that are not buried yet. Requires: pinned.
+  // Objects of dropped namespaces that are not removed yet. Requires: pinned.
   absl::StatusOr<std::vector<std::uint64_t>> Dropped() const;
 
-  // Changes the catalog: `change` edits what is there and says whether to go on; if somebody else
-  // changed it meanwhile, it is called again on what is there then. Any other result than kDone is
-  // returned, and nothing has changed. `op` notes what is made and unlinked.
+  // Changes the catalog: `change` edits the present content and says whether to go on. If another
+  // process changed the catalog meanwhile, it is called again on the new content. Any other result
+  // than kDone is returned, and nothing has changed. `op` notes the blocks that are made and
+  // unlinked.
   base::Result Change(process::Operation& op, alloc::Purpose purpose,
                       absl::FunctionRef<base::Result(CatalogEdit&)> change);
 
@@ -80,7 +81,7 @@ class CatalogEdit {
  public:
   // 0: none.
   absl::StatusOr<std::uint64_t> Find(std::string_view path);
-  // Requires: there is none of that path.
+  // Requires: no namespace has that path.
   absl::Status Insert(std::string_view path, std::uint64_t object);
   // Requires: it is there.
   absl::Status Erase(std::string_view path);

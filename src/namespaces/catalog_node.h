@@ -16,7 +16,7 @@ namespace commy::namespaces {
 //   0x08   8  count        namespaces
 //   0x10   8  dropped_count
 //   0x18   8  checksum     XXH3-64 of the rest
-//   0x20      dead         offsets of namespace objects
+//   0x20      dropped      offsets of namespace objects
 struct CatalogRoot {
   std::uint64_t node;
   std::uint64_t count;
@@ -67,7 +67,7 @@ struct CatalogNodeView {
 // `size` bytes at `offset`, aligned to 8; null if they are not there.
 using BytesAt = absl::FunctionRef<const std::byte*(std::uint64_t offset, std::uint64_t size)>;
 
-// nullopt: what is at `offset` is no such block, or its checksum is wrong.
+// nullopt: the bytes at `offset` are no such block, or its checksum is wrong.
 std::optional<CatalogRootView> ReadCatalogRoot(std::uint64_t offset, BytesAt at);
 std::optional<CatalogNodeView> ReadCatalogNode(std::uint64_t offset, BytesAt at);
 

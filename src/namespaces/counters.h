@@ -1,4 +1,5 @@
-// The number of keys: a cell for each lane, written by that lane alone, in blocks that hang on the root.
+// The number of keys: a cell for each lane, written by that lane alone, in blocks that hang on the
+// root.
 #pragma once
 
 #include <cstdint>

@@ -13,12 +13,12 @@ using base::Result;
 using index::IndexRoot;
 
 constexpr int kScheduleAttempts = 1000;
-// A piece of a pass ends when it has looked at so many slots, or words of segments and leaves.
+// A piece of a pass ends after this many slots, or words of segments and leaves.
 constexpr std::uint64_t kLooksAtOnce = 4096;
-// A pass stays so long where it goes on finding something: what is next to it comes there as leaves are
-// merged, and keys that expire at once may be put there.
+// A pass stays for at most this many rounds where it goes on finding something. Neighbouring keys
+// come there as leaves are merged, and keys that expire at once may be put there.
 constexpr std::uint64_t kRoundsMax = 256;
-// What a transaction has not decided yet is looked at again after this time.
+// A record of an undecided transaction is looked at again after this time.
 constexpr std::int64_t kUndecidedAgainNs = 1'000'000'000;
 
 // The earlier of two times, of which 0 is none.
@@ -42,7 +42,7 @@ Result Expiry::Schedule(const NamespaceRef& ns, std::string_view key,
     }
     index::LowerDue(*at.due, due);
     index::LowerDue(root->due, due);
-    // A reshape that is under way may have passed the word on before; but it froze first.
+    // A reshape that is in flight may have passed the word on before; but it froze first.
     if (!index::SlotIsFrozen(at.words[0].load(std::memory_order_seq_cst))) {
       return Outcome::kDone;
     }
@@ -64,7 +64,7 @@ std::uint64_t Expiry::ListExpired(const index::SlotArray& slots, std::int64_t no
       continue;  // Damaged; for `check` to report.
     }
     if (versions::ResolveCommit(core_.region, view.record->commit) > versions::kCommitTimeMax) {
-      // What is below may come back, and expires, too.
+      // The version below may come back, and expires, too.
       next = Earlier(next, static_cast<std::uint64_t>(now_ns + kUndecidedAgainNs));
     } else if (view.record->expiry_ns != 0 && !view.tombstone()) {
       if (view.record->expiry_ns <= now_ns) {
@@ -101,7 +101,7 @@ Result Expiry::FindExpired(const NamespaceRef& ns, std::int64_t now_ns, ExpiryPa
   if (pass->root_offset != root_offset && !Begin(*root, root_offset, now_ns, pass)) {
     return Outcome::kDone;
   }
-  // What could not be deleted, or does not come to an end, is left to a later pass.
+  // Keys that could not be deleted, or do not come to an end, are left to a later pass.
   bool skip = pass->stuck || pass->rounds == kRoundsMax;
   const std::uint64_t rounds = std::exchange(pass->rounds, 0);
   pass->stuck = false;

@@ -1,5 +1,5 @@
-// Installing the records of a transaction, and finishing what is left to do behind them. The rules are
-// those of versions/intents.h.
+// Installing the records of a transaction, and finishing them afterwards. The rules are those of
+// versions/intents.h.
 #include "base/status.h"
 #include "namespaces/writer.h"
 
@@ -28,7 +28,7 @@ Result Writer::ResolveHead(Operation& op, const NamespaceRef& ns, const Position
   const std::uint32_t place = op.AddNote(0);
   const bool unlinked = sweeper_.UnlinkAborted(op, *at.slot, at.word, place, at.head);
   op.DropNotes(place);
-  // The writer of what is below may have left it to the intent to prune there.
+  // The writer of the version below may have left it to the intent to prune there.
   return unlinked ? sweeper_.Mark(ns, at.head.key) : Result(Outcome::kDone);
 }
 
@@ -64,8 +64,8 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
       COMMY_TRY(ResolveHead(op, ns, at, commit));
       continue;
     }
-    // A root without one before it is that of a namespace that was made since, in which nothing was
-    // then: as the transaction's snapshot is held, what it sees has not been reclaimed.
+    // A root without one before it is that of a namespace that was made since, which had no keys
+    // then. As the transaction's snapshot is held, no version that it sees has been reclaimed.
     const bool cleared =
         at.root->commit.load(std::memory_order_acquire) > transaction.snapshot_time &&
         at.root->prev.load(std::memory_order_acquire) != 0;
@@ -130,7 +130,7 @@ Result Writer::FinishAborted(Operation& op, const NamespaceRef& ns,
       return Outcome::kDone;
     }
     op.DropNotes(place);
-    // Never installed, or taken away by another process; or in a root that was cleared, with which it
+    // Never installed, or removed by another process; or in a root that was cleared, with which it
     // goes.
     COMMY_ASSIGN_OR_RETURN(const bool reachable,
                            IsReachable(ns, BlockKind::kRecord, intent.offset));

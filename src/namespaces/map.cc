@@ -14,7 +14,7 @@ using region::BlockKind;
 
 void Map::PrefetchSlots(const NamespaceRef& ns, std::uint64_t hash) const {
   const auto* const root =
-      core_.region.At<IndexRoot>(ns.object->root.load(std::memory_order_acquire));
+      core_.region.At<IndexRoot>(ns.object->root.load(std::memory_order_acquire));  // clear-3
   if (root != nullptr && ns.order == kOrderHash) {
     core_.hash.PrefetchSlots(*root, hash);
   }
@@ -22,7 +22,7 @@ void Map::PrefetchSlots(const NamespaceRef& ns, std::uint64_t hash) const {
 
 void Map::PrefetchRecord(const NamespaceRef& ns, std::uint64_t hash) const {
   const auto* const root =
-      core_.region.At<IndexRoot>(ns.object->root.load(std::memory_order_acquire));
+      core_.region.At<IndexRoot>(ns.object->root.load(std::memory_order_acquire));  // clear-3
   if (root != nullptr && ns.order == kOrderHash) {
     core_.hash.PrefetchRecord(*root, hash);
   }

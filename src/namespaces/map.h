@@ -1,8 +1,9 @@
-// The face of a namespace: a map from keys to chains of versions, over the shape that its order says.
+// The face of a namespace: a map from keys to chains of versions, over the shape that its order
+// says.
 //
-// A Map has both shapes, and serves all namespaces of a store; the switch on the order stands here, and in
-// Core::ShapeFor, and nowhere else. Its parts are classes of their own: roots.h, writer.h, counters.h,
-// sweeper.h, expiry.h, publish.h.
+// A Map has both shapes, and serves all namespaces of a store; the switch on the order stands here,
+// and in Core::ShapeFor, and nowhere else. Its parts are classes of their own: roots.h, writer.h,
+// counters.h, sweeper.h, expiry.h, publish.h.
 #pragma once
 
 #include <cstdint>
@@ -24,9 +25,9 @@
 
 namespace commy::namespaces {
 
-// Every method works on what `ns` names and needs a pin (or the operation's) around it. kDropped means
-// that the namespace is being dropped, and the caller finishes that. kFailed names the offset that does
-// not make sense.
+// Every method works on the namespace of `ns` and needs a pin (or the operation's) around it.
+// kDropped means that the namespace is being dropped, and the caller finishes that. kFailed names
+// the offset of the damage.
 class Map {
  public:
   Map(process::Session& session, alloc::Allocator& allocator, const index::TreeLimits& limits)
@@ -39,7 +40,8 @@ class Map {
   Map(const Map&) = delete;
   Map& operator=(const Map&) = delete;
 
-  // The record of a key that counts, or counted then. kAbsent. kConflict: see versions::Intents::Read.
+  // The record of a key that counts, or counted then. kAbsent. kConflict: see
+  // versions::Intents::Read.
   base::Result Find(const NamespaceRef& ns, std::string_view key, const versions::AsOf& as_of,
                     versions::RecordView* found) {
     const std::uint64_t hash = core_.Hash(key);
@@ -66,15 +68,15 @@ class Map {
     return LeadsInACircle(core_.region, ns);
   }
 
-  // Asks the processor for what Find() of this key will touch: first for the slots, then, once these
-  // have come, for the record. Advice only.
+  // Asks the processor for the memory that Find() of this key will touch: first for the slots,
+  // then, once these have come, for the record. Advice only.
   void PrefetchSlots(const NamespaceRef& ns, std::uint64_t hash) const;
   void PrefetchRecord(const NamespaceRef& ns, std::uint64_t hash) const;
 
-  // Calls `use` for the records that count, or counted then, of the segment or leaf at the cursor, until
-  // it returns false, and moves the cursor on. `*more`: there are further ones, and `use` wants them.
-  // After anything but kDone what `use` was called for does not count. `reverse`: of an ordered
-  // namespace only.
+  // Calls `use` for the records that count, or counted then, of the segment or leaf at the cursor,
+  // until it returns false, and moves the cursor on. `*more`: there are further ones, and `use`
+  // wants them. After any result but kDone the records that `use` was called for do not count.
+  // `reverse`: of an ordered namespace only.
   base::Result Scan(const NamespaceRef& ns, const versions::AsOf& as_of, bool reverse,
                     index::ScanCursor* cursor,
                     absl::FunctionRef<bool(const versions::RecordView&)> use, bool* more);
@@ -96,8 +98,8 @@ class Map {
   absl::StatusOr<bool> PlanTotal(process::Operation& op, const NamespaceRef& ns,
                                  std::uint64_t root_offset, std::int64_t delta,
                                  versions::TransactionTotal* total) const;
-  // The one walk over all blocks of the namespace: every root, and Shape::ForEachEdge for each. A root
-  // that is the namespace's present one is whole, unless it is being dropped.
+  // The one walk over all blocks of the namespace: every root, and Shape::ForEachEdge for each. A
+  // root that is the namespace's present one is whole, unless it is being dropped.
   absl::Status ForEachEdge(const NamespaceRef& ns, absl::FunctionRef<bool(const index::Edge&)> use,
                            absl::FunctionRef<void(const std::string& fault)> fault,
                            std::uint64_t* keys);
@@ -114,8 +116,8 @@ class Map {
   [[nodiscard]] index::TreeShape& tree_shape() { return core_.tree; }
 
  private:
-  // A reader that meets structure that is being reclaimed looks again at the namespace, which has moved
-  // on. More often than this in a row means that the file contradicts itself.
+  // A reader that meets structure that is being reclaimed looks again at the namespace, which has
+  // moved on. More often than this in a row means that the file contradicts itself.
   static constexpr int kStaleLimit = 1000;
 
   Core core_;

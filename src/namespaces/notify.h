@@ -2,42 +2,45 @@
 //
 // WORDS     change_word  {keys:1, sleepers:7, generation:55, awaited:1}, in the namespace's object
 //             awaited    a waiter goes by the generation
-//             sleepers   how many waiters sleep, or are about to; 127: that many or more
+//             sleepers   the number of waiters that sleep, or are about to; 127: at least that many
 //             keys       a waiter has waited for a key of the namespace; stays set
-//           key word     {generation:31, awaited:1}, one of kKeyWaitWordCount behind the file's header,
-//                        by the namespace's id and the key's hash
+//           key word     {generation:31, awaited:1}, one of kKeyWaitWordCount behind the file's
+//                        header, by the namespace's id and the key's hash
 // CHANGE    wait-1  set `awaited`, take the generation g; fence
-//           wait-2  look: is the generation meanwhile another one than the waiter goes by?
+//           wait-2  look: is the generation meanwhile not the one that the waiter goes by?
 //           wait-3  CAS {g, n sleepers} -> {g, n + 1}; another generation: from wait-1. If
 //                   kPromptSleepers sleep already: nap first, once, and from wait-1
 //           wait-4  futex wait while the word is {g, awaited}, for a second at most; from wait-1
 // KEY       key-1   set `keys`, if it is not set
 //           key-2   set the key word's `awaited`, take its generation g; fence
 //           key-3   look: is the key there?
-//           key-4   futex wait while the key word is {g, 1}, for a second at most; then key-3. A waiter
-//                   that was woken in vain pauses, 0.1 ms and more each time up to 1 ms, before key-1
+//           key-4   futex wait while the key word is {g, 1}, for a second at most; then key-3. A
+//                   waiter that was woken in vain pauses, 0.1 ms and more each time up to 1 ms,
+//                   before key-1
 // WRITER    notify-1  publish, give it a time
 //           notify-2  load the change word: neither `awaited` nor `keys`: done
-//           notify-3  of a put, if `keys`: load the key's word; if `awaited`: CAS {g, 1} -> {g + 1, 0};
-//                     on success wake all
+//           notify-3  of a put, if `keys`: load the key's word; if `awaited`: CAS {g, 1} -> {g + 1,
+//                     0}; on success wake all
 //           notify-4  if `awaited`: CAS {g, n, 1} -> {g + 1, 0, 0}; on success wake all, if n > 0
-//           A drop does notify-3 for every key word. Clears, deletes and sweeps do not do notify-3: by
-//           them no key comes.
-// WHY       Either the writer's loads come after the waiter's wait-1, or key-1 and key-2, and then it
-//           notifies; or the waiter looks after the publish: notify-1 and notify-2 are sequentially
-//           consistent, and so is wait-1 with its fence, without which a later load of another order may
-//           overtake it on some processors. The generation moves on before the wake, so a waiter that is
-//           late for it does not sleep.
-// DEATH     of a writer after notify-1: its recoverer does notify-2 to notify-4, for every key word, since
-//           it does not know the key. After a CAS, before the wake: a waiter looks again after a second.
-//           Of a waiter: the next writer that comes to the word makes one call for nothing.
-// COST      A writer for which no waiter waits: one load, of a cache line that it has used, and where a
-//           key was ever waited for one more, of a word that only waiters write. Waiters for other keys
-//           cost nothing, but for those whose key has the same word: then at most one call in each pause
-//           of each. Waiters for changes cost a call a change; kPromptSleepers of them are woken by each,
-//           the others by the change after their nap, if nothing has come meanwhile.
-// NOT       a word for each key where it lies, in its slot's segment or leaf: the key is not there yet,
-//           and segments and leaves are replaced.
+//           A drop does notify-3 for every key word. Clears, deletes and sweeps do not do notify-3,
+//           since no key comes by them.
+// WHY       Either the writer's loads come after the waiter's wait-1, or key-1 and key-2, and then
+//           it notifies; or the waiter looks after the publish: notify-1 and notify-2 are
+//           sequentially consistent, and so is wait-1 with its fence, without which a later load of
+//           another order may overtake it on some processors. The generation moves on before the
+//           wake, so a waiter that is late for it does not sleep.
+// DEATH     of a writer after notify-1: its recoverer does notify-2 to notify-4, for every key
+//           word, since it does not know the key. After a CAS, before the wake: a waiter looks
+//           again after a second. Of a waiter: the next writer that comes to the word makes one
+//           needless call.
+// COST      A writer for which no waiter waits: one load, of a cache line that it has used, and
+//           where a key was ever waited for one more, of a word that only waiters write. Waiters
+//           for other keys cost nothing, but for those whose key has the same word: then at most
+//           one call in each pause of each. Waiters for changes cost a call a change;
+//           kPromptSleepers of them are woken by each, the others by the change after their nap, if
+//           nothing has come meanwhile.
+// NOT       a word for each key where it lies, in its slot's segment or leaf: the key is not there
+//           yet, and segments and leaves are replaced.
 // TESTED    tests/model/waiting_model_test.cc, tests/api/waiting_test.cc, tests/crash/
 #pragma once
 
@@ -80,7 +83,7 @@ inline std::uint64_t AwaitedGeneration(NamespaceObject& object) {
 }
 
 enum class Sleep : std::uint8_t {
-  kMoved,     // The generation is another one.
+  kMoved,     // The generation has changed.
   kNapFirst,  // Others sleep.
   kSleep,     // wait-4.
 };
@@ -114,20 +117,20 @@ inline std::uint32_t FutexValue(std::uint64_t generation) {
 
 inline region::Shared32& KeyWord(const region::Region& region, std::uint64_t namespace_id,
                                  std::uint64_t hash) {
-  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // Spreads what counts up.
+  constexpr std::uint64_t kOdd = 0x9e3779b97f4a7c15;  // Spreads consecutive ids.
   return region.key_wait_word((hash ^ namespace_id * kOdd) % region::kKeyWaitWordCount);
 }
 
 inline bool KeysAwaited(const NamespaceObject& object) {
-  return (object.change_word.load(std::memory_order_seq_cst) & kKeysAwaited) != 0;
+  return (object.change_word.load(std::memory_order_seq_cst) & kKeysAwaited) != 0;  // key-1
 }
 
 // key-1 and key-2. Returns what the word says until a writer notifies.
 inline std::uint32_t AwaitKey(NamespaceObject& object, region::Shared32& word) {
   if (!KeysAwaited(object)) {
-    object.change_word.fetch_or(kKeysAwaited, std::memory_order_seq_cst);
+    object.change_word.fetch_or(kKeysAwaited, std::memory_order_seq_cst);  // key-1
   }
-  const std::uint32_t seen = word.fetch_or(kAwaited, std::memory_order_seq_cst);
+  const std::uint32_t seen = word.fetch_or(kAwaited, std::memory_order_seq_cst);  // key-2
   base::FullFence();
   return seen | kAwaited;
 }
@@ -138,7 +141,7 @@ inline std::uint32_t AwaitKey(NamespaceObject& object, region::Shared32& word) {
 inline void NotifyKeyWord(platform::Platform& platform, region::Shared32& word) {
   std::uint32_t seen = word.load(std::memory_order_seq_cst);
   while ((seen & kAwaited) != 0) {
-    if (word.compare_exchange(seen, seen + 1, std::memory_order_seq_cst)) {
+    if (word.compare_exchange(seen, seen + 1, std::memory_order_seq_cst)) {  // notify-3
       platform.FutexWakeAll(&word.raw);
       return;
     }
@@ -170,7 +173,7 @@ inline void NotifyChange(platform::Platform& platform, NamespaceObject& object) 
 // notify-2 to notify-4 of a put.
 inline void NotifyPut(platform::Platform& platform, const region::Region& region,
                       NamespaceObject& object, std::uint64_t namespace_id, std::uint64_t hash) {
-  const std::uint64_t seen = object.change_word.load(std::memory_order_seq_cst);
+  const std::uint64_t seen = object.change_word.load(std::memory_order_seq_cst);  // notify-2
   if ((seen & kKeysAwaited) != 0) [[unlikely]] {
     NotifyKeyWord(platform, KeyWord(region, namespace_id, hash));
   }

@@ -1,4 +1,4 @@
-// A namespace's object in the file, which its handles mean and its catalog entry names.
+// A namespace's object in the file, which its handles refer to and its catalog entry names.
 #pragma once
 
 #include <cstddef>
@@ -21,7 +21,8 @@ using base::Shared64;
 //   0x10       8  root           offset of the present IndexRoot
 //   0x18       8  default_ttl_ns
 //   0x20       8  quota_bytes    0: none
-//   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see namespaces/notify.h
+//   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see
+//                                namespaces/notify.h
 struct NamespaceObject {
   Shared64 id;
   Shared64 order;

@@ -8,7 +8,7 @@
 namespace commy::namespaces {
 
 bool Publisher::Intent(const RecordChange& change) const {
-  // What is being published was written for the word that was seen: it stands on that version.
+  // The record was written for the word that was seen: it stands on that version.
   COMMY_DCHECK(change.record->prev.load(std::memory_order_relaxed) == change.at->head.offset);
   COMMY_DCHECK(!index::SlotIsFrozen(change.at->word) && !index::SlotIsClosed(change.at->word));
   return change.at->slot->CompareAndSet(
@@ -60,7 +60,7 @@ void Publisher::Committed(const NamespaceRef& ns) const {
 void Publisher::Root(const NamespaceRef& ns, std::uint64_t old, std::uint64_t next,
                      index::IndexRoot& next_root) const {
   COMMY_DCHECK(next_root.namespace_id == ns.id);
-  ns.object->root.CompareAndSet(old, next, std::memory_order_seq_cst);
+  ns.object->root.CompareAndSet(old, next, std::memory_order_seq_cst);  // clear-3
   versions::ResolveCommit(region_, next_root.commit);
   NotifyChange(platform_, *ns.object);
 }

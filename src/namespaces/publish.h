@@ -1,10 +1,11 @@
 // The publish point: every change of a key, a root and the catalog becomes visible here.
 //
-// Each function makes the one store that publishes, gives the change its time, and notifies waiters. What
-// follows a change, or has to know of it first, hangs here and nowhere else.
+// Each function makes the one store that publishes, gives the change its time, and notifies
+// waiters. Code that follows a change, or has to know of it first, hangs here and nowhere else.
 //
 //   records        Record: the CAS of a slot word
-//   transactions   BeginCommit, EndCommit: the CAS of the transaction's status; Committed: its keys, after
+//   transactions   BeginCommit, EndCommit: the CAS of the transaction's status; Committed: its
+//                  keys, after
 //   clears         Root: the CAS of the namespace's root word
 //   drops          Dropped: after the mark
 //   the catalog    Catalog: the CAS of the header's catalog_root word (create, drop, rename)
@@ -25,7 +26,7 @@ namespace commy::namespaces {
 
 // A record that is ready to become the newest version of its key.
 struct RecordChange {
-  const index::Position* at = nullptr;  // The slot, and what was seen in it.
+  const index::Position* at = nullptr;  // The slot, and the word seen in it.
   std::uint64_t hash = 0;
   std::uint64_t offset = 0;
   versions::Record* record = nullptr;
@@ -37,7 +38,7 @@ class Publisher {
   Publisher(platform::Platform& platform, region::Region& region, const versions::Intents& intents)
       : platform_(platform), region_(region), intents_(intents) {}
 
-  // False: the slot says something else by now; nothing is published.
+  // False: the slot has another word now; nothing is published.
   bool Record(const NamespaceRef& ns, const RecordChange& change) const;
 
   // The same for an intent, which counts when its transaction does.
@@ -46,12 +47,13 @@ class Publisher {
   [[nodiscard]] bool BeginCommit(versions::TransactionHead& head) const;
   // prepared -> the time as of which it was prepared. False: it is aborted.
   [[nodiscard]] bool EndCommit(versions::TransactionHead& head, std::uint64_t prepared) const;
-  // A key that a committed transaction has put, and the end of its keys in a namespace. Any number of
-  // times.
+  // A key that a committed transaction has put, and the end of its keys in a namespace. Any number
+  // of times.
   void CommittedPut(const NamespaceRef& ns, std::string_view key) const;
   void Committed(const NamespaceRef& ns) const;
 
-  // The namespace's root goes from `old` to `next`, and the new one gets its time. Any number of times.
+  // The namespace's root goes from `old` to `next`, and the new one gets its time. Any number of
+  // times.
   void Root(const NamespaceRef& ns, std::uint64_t old, std::uint64_t next,
             index::IndexRoot& next_root) const;
   void Dropped(const NamespaceRef& ns) const;

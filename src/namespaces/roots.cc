@@ -63,7 +63,7 @@ Result Roots::CompleteClear(const NamespaceRef& ns, std::uint64_t root_offset,
 }
 
 Result Roots::HelpFrozen(const NamespaceRef& ns, std::uint64_t root_offset, IndexRoot& root) const {
-  const std::uint64_t successor = root.successor.load(std::memory_order_acquire);
+  const std::uint64_t successor = root.successor.load(std::memory_order_acquire);  // clear-1
   if (successor == index::kDropped) {
     return Outcome::kDropped;
   }
@@ -107,7 +107,7 @@ absl::StatusOr<bool> Roots::MarkForDrop(const NamespaceRef& ns) const {
     COMMY_ASSIGN_OR_RETURN(IndexRoot * root, At(ns, offset));
     versions::ResolveCommit(core_.region, root->commit);
     std::uint64_t successor = 0;
-    const bool marked =
+    const bool marked =  // drop-1
         root->successor.compare_exchange(successor, index::kDropped, std::memory_order_seq_cst);
     if (marked || successor == index::kDropped) {
       return marked;
@@ -172,15 +172,16 @@ void Roots::ReclaimDroppedRoot(Operation& op, const NamespaceRef& ns) const {
     return;
   }
   const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kIndexRoot, offset));
-  if (ns.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {
+  if (ns.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {  // drop-3
     core_.allocator.Retire(op, offset);
   }
   op.DropNotes(place);
 }
 
 Result Roots::FinishPosted(const NamespaceRef& ns) const {
-  // Also in roots that were cleared away, where a writer that came late may have posted, and in one that
-  // is being dropped: what a reshape replaces is retired by its poster, or by its recoverer.
+  // Also in roots that were cleared away, where a late writer may have posted, and in one that is
+  // being dropped: the blocks that a reshape replaces are retired by its poster, or by its
+  // recoverer.
   COMMY_TRY(ForEach(ns, [&](std::uint64_t, IndexRoot& each) -> absl::StatusOr<bool> {
     COMMY_RETURN_IF_ERROR(core_.ShapeOf(ns).HelpPending(each));
     return true;

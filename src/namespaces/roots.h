@@ -1,27 +1,33 @@
 // The roots of a namespace: the present one, those that a clear has superseded, and their end.
 //
 // CLEAR     clear-1  build an empty root whose prev is the old root; CAS old.successor 0 -> new
-//           clear-2  look through the transactions that lanes have noted: one that is active and writes in
-//                    the namespace is aborted, one that is committing gets its time
+//           clear-2  look through the transactions that lanes have noted: one that is active and
+//                    writes in the namespace is aborted, one that is committing gets its time
 //           clear-3  CAS the namespace's root word old -> new; give the new root its time
-//           then, when no snapshot needs the old root, in pieces, each under a pin of its own: reclaim-1
-//           and reclaim-2 of index/shape.h, and unlink-1 to unlink-3 of versions/chain.h for the root
-//           clear-2 and clear-3 are done by each writer that meets a successor, and take microseconds
-//           however many keys there are.
-//           A writer that found the old root before clear-3 may still change it afterwards. It began
-//           before the clear was over, so its change counts as one before the clear, whatever its commit
-//           time says: no later operation looks there. A transaction must not do so, since it may have
-//           other keys elsewhere: after clear-1 it helps, and what it had installed before, clear-2 finds,
-//           for a transaction completes its list, and fences, before it installs.
-// DROP      drop-1  the mark 1 as successor: from here on every use answers that it was dropped, at once
+//           then, when no snapshot needs the old root, in pieces, each under a pin of its own:
+//                    reclaim-1 and reclaim-2 of index/shape.h, and unlink-1 to unlink-3 of
+//                    versions/chain.h for the root
+//           clear-2 and clear-3 are done by each writer that meets a successor, and take
+//           microseconds however many keys there are.
+//           A writer that found the old root before clear-3 may still change it afterwards. It
+//           began before the clear was over, so its change counts as one before the clear, whatever
+//           its commit time says: no later operation looks there. A transaction must not do so,
+//           since it may have other keys elsewhere. After clear-1 it helps; and clear-2 finds the
+//           records that it had installed before, for a transaction completes its list, and fences,
+//           before it installs.
+// DROP      drop-1  the mark 1 as successor: from here on every use answers at once that it was
+//                    dropped
 //           drop-2  reclaim-1 and reclaim-2, in pieces
 //           drop-3  take the object out of the catalog's names, and then the root, and the object
 //           Only the dropper, and heartbeats, do drop-2 and drop-3.
-// SNAPSHOTS A reader at S takes the newest root that is not newer, and there of each key the newest
-//           version that is not. Clears and puts leave what a snapshot needs (versions/snapshots.h).
-//           A drop leaves nothing: a reader in a dropped namespace hears so, at whatever time it reads.
-// DEATH     after each step the next comer goes on; what nobody can reach is in the notes.
-// TESTED    tests/model/clear_model_test.cc, tests/model/transaction_clear_model_test.cc, tests/crash/
+// SNAPSHOTS A reader at S takes the newest root that is not newer than S, and there the newest
+//           version of each key that is not newer. Clears and puts leave the versions that a
+//           snapshot needs (versions/snapshots.h). A drop leaves nothing: a reader in a dropped
+//           namespace gets that answer, at whatever time it reads.
+// DEATH     after each step the next process that meets it goes on; blocks that nothing names are
+//           in the notes.
+// TESTED    tests/model/clear_model_test.cc, tests/model/transaction_clear_model_test.cc,
+//           tests/crash/
 #pragma once
 
 #include <cstdint>
@@ -36,7 +42,7 @@
 
 namespace commy::namespaces {
 
-// Every method needs the caller's pin, or its operation's. kDropped: the caller says so to its own.
+// Every method needs the caller's pin, or its operation's. kDropped: the caller passes that on.
 class Roots {
  public:
   explicit Roots(Core& core) : core_(core) {}
@@ -51,7 +57,7 @@ class Roots {
   // The present root, with its time. kDropped.
   base::Result Current(const NamespaceRef& ns, std::uint64_t* offset,
                        index::IndexRoot** root) const {
-    *offset = ns.object->root.load(std::memory_order_acquire);
+    *offset = ns.object->root.load(std::memory_order_acquire);  // clear-3
     if (*offset == 0) [[unlikely]] {
       return base::Outcome::kDropped;
     }
@@ -72,8 +78,8 @@ class Roots {
     }
     return base::Outcome::kDone;
   }
-  // For a reader that found nothing in `root`: kAbsent or kDropped. In a namespace that is being dropped
-  // slots are closed before the walk ends: then the key is not what is missing.
+  // For a reader that found nothing in `root`: kAbsent or kDropped. In a namespace that is being
+  // dropped slots are closed before the walk ends: then not the key is missing, but the namespace.
   base::Result Missing(const NamespaceRef& ns, const index::IndexRoot& root,
                        const versions::AsOf& as_of) const {
     if (!as_of.is_now()) [[unlikely]] {
@@ -87,7 +93,7 @@ class Roots {
   // clear-2 and clear-3.
   base::Result CompleteClear(const NamespaceRef& ns, std::uint64_t root_offset,
                              std::uint64_t successor) const;
-  // Helps whatever has frozen slots below the root, or is posted there.
+  // Helps the reshape or reclaim that has frozen slots below the root, or is posted there.
   base::Result HelpFrozen(const NamespaceRef& ns, std::uint64_t root_offset,
                           index::IndexRoot& root) const;
 
@@ -95,16 +101,16 @@ class Roots {
   // drop-1. Idempotent. True: it was this call that marked the namespace.
   absl::StatusOr<bool> MarkForDrop(const NamespaceRef& ns) const;
 
-  // Work on all of a namespace is done in pieces. False: the time (monotonic) was over before the work
-  // was; the next call goes on.
+  // Work on all of a namespace is done in pieces. False: the (monotonic) deadline passed before the
+  // work was done; the next call goes on.
 
   // Reclaims every root that was cleared away and that no snapshot needs. Cheap if there is none.
   absl::StatusOr<bool> ReclaimCleared(process::Operation& op, const NamespaceRef& ns,
                                       std::int64_t deadline_ns) const;
-  // drop-2: all that a dropped namespace had, but for its root and the object.
+  // drop-2: everything that a dropped namespace had, but for its root and the object.
   absl::StatusOr<bool> ReclaimDropped(process::Operation& op, const NamespaceRef& ns,
                                       std::int64_t deadline_ns) const;
-  // The root of one of which nothing else is left.
+  // The root of a dropped namespace of which nothing else is left.
   void ReclaimDroppedRoot(process::Operation& op, const NamespaceRef& ns) const;
 
   // Recovery: finishes what is posted in any root of the namespace, and a clear.
@@ -118,14 +124,15 @@ class Roots {
   base::Result Older(const NamespaceRef& ns, const versions::AsOf& as_of,
                      index::IndexRoot** root) const;
   base::Result MissingThen(const NamespaceRef& ns) const;
-  // `times` null: whatever snapshots need.
+  // `times` null: also the roots that snapshots need.
   absl::StatusOr<bool> ReclaimOlder(process::Operation& op, const NamespaceRef& ns,
                                     versions::SnapshotTimes* times, std::int64_t deadline_ns) const;
 
   Core& core_;
 };
 
-// Retires what the operation has noted from `first_note` on, which it made and did not publish.
+// Retires the blocks that the operation has noted from `first_note` on, which it made and did not
+// publish.
 void RetireNoted(process::Operation& op, alloc::Allocator& allocator, std::uint32_t first_note);
 // "leads in a circle".
 absl::Status LeadsInACircle(const region::Region& region, const NamespaceRef& ns);

@@ -34,7 +34,7 @@ Result Sweeper::Mark(const NamespaceRef& ns, std::string_view key, std::uint64_t
     }
     index::SetMark(*at.mark, mark);
     index::SetMark(root->marks, mark);
-    // A reshape that is under way may have copied the mark before it was set; but it froze first.
+    // A reshape that is in flight may have copied the mark before it was set; but it froze first.
     if (!index::SlotIsFrozen(at.words[0].load(std::memory_order_seq_cst))) {
       return Outcome::kDone;
     }
@@ -49,7 +49,7 @@ Result Sweeper::MarkLeft(const NamespaceRef& ns, std::string_view key, Leftover 
     return Mark(ns, key, index::kSweepNeeded);
   }
   COMMY_TRY(Mark(ns, key, index::kSweepAfterSnapshot));
-  // What it waits for may have ended before the mark could be seen.
+  // The snapshot that it waits for may have ended before the mark could be seen.
   return core_.region.header().snapshots_ended.load(std::memory_order_seq_cst) == ended
              ? Result(Outcome::kDone)
              : Mark(ns, key, index::kSweepNeeded);
@@ -60,14 +60,14 @@ Result Sweeper::Resume(const NamespaceRef& ns) const {
   IndexRoot* root = nullptr;
   COMMY_TRY(roots_.Current(ns, &root_offset, &root));
   index::SetMark(root->marks, index::kSweepNeeded);
-  // The mark that says "waiting" may be older than what it was to wait for.
+  // The "waiting" mark may be older than the snapshot that it was to wait for.
   versions::AnnounceSnapshotsEnded(core_.region);
   return Outcome::kDone;
 }
 
 bool Sweeper::UnlinkAborted(Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
                             const RecordView& intent) const {
-  // As nothing is on top of it, nobody has frozen its `prev`.
+  // As nothing is on top of it, no process has frozen its `prev`.
   const std::uint64_t below = versions::PrevOffset(intent.record->prev);
   const std::uint64_t offset_bits = index::SlotOffset(word) / region::kBlockAlignBytes;
   const std::uint64_t next =
@@ -100,7 +100,7 @@ Leftover Sweeper::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, s
     return left;
   }
   op.SetNote(place, BlockNote(BlockKind::kRecord, view.offset));
-  if (!slot.CompareAndSet(word, index::kSlotClosed, std::memory_order_seq_cst)) {
+  if (!slot.CompareAndSet(word, index::kSlotClosed, std::memory_order_seq_cst)) {  // sweep-3
     return Leftover::kDirty;
   }
   core_.allocator.Retire(op, view.offset);
@@ -180,7 +180,7 @@ Result Sweeper::Sweep(Operation& op, const NamespaceRef& ns, bool waiting, std::
       passed_by = passed_by || slots.mark->load(std::memory_order_acquire) != 0;
       return absl::OkStatus();
     }
-    slots.mark->store(index::kSweepRunning, std::memory_order_seq_cst);
+    slots.mark->store(index::kSweepRunning, std::memory_order_seq_cst);  // sweep-2
     std::optional<std::string> key;
     swept = SweepSlots(op, ns, slots, times, &key);  // sweep-3
     if (!swept.done()) {
@@ -198,7 +198,7 @@ Result Sweeper::Sweep(Operation& op, const NamespaceRef& ns, bool waiting, std::
     index::SetMark(root->marks, index::kSweepNeeded);  // For the next piece.
   } else {
     root->marks.CompareAndSet(index::kSweepRunning, passed_by ? index::kSweepAfterSnapshot : 0,
-                              std::memory_order_seq_cst);
+                              std::memory_order_seq_cst);  // sweep-4
   }
   for (const std::string& key : closed) {
     shape.AfterClose(op, *root, key);
@@ -217,7 +217,7 @@ Result Sweeper::ForEachSuperseded(const NamespaceRef& ns,
     COMMY_RETURN_IF_ERROR(
         core_.ShapeOf(ns).ForEachSlots(root, [&](const SlotArray& slots) -> absl::Status {
           if (until == 0 && slots.mark->load(std::memory_order_acquire) == 0) {
-            return absl::OkStatus();  // What is not marked has nothing old.
+            return absl::OkStatus();  // Only marked segments have old versions.
           }
           for (std::uint64_t i = 0; i < slots.count; ++i) {
             const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);

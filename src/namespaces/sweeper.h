@@ -1,12 +1,16 @@
-// The sweep: old versions and tombstones that were left behind, and the marks that tell of them.
+// The sweep: removes old versions and tombstones that were left behind, found by their sweep marks.
 //
-// WORDS     mark, of a segment or leaf; marks, of the root: 0, kSweepNeeded, kSweepRunning, kSweepAfterSnapshot (root_layout.h)
-// STEPS     sweep-1  a process that leaves something behind marks its segment or leaf, then the root
-//           sweep-2  a sweeper takes the root's marks to kSweepRunning, and then each mark that it finds
-//           sweep-3  it prunes every slot there, and takes tombstones away that nothing is below
+// WORDS     mark, of a segment or leaf; marks, of the root: 0, kSweepNeeded, kSweepRunning,
+//           kSweepAfterSnapshot (root_layout.h)
+// STEPS     sweep-1  a process that leaves something behind marks its segment or leaf, then the
+//                    root
+//           sweep-2  a sweeper takes the root's marks to kSweepRunning, and then each mark that it
+//                    finds
+//           sweep-3  it prunes every slot there, and removes tombstones with nothing below
 //           sweep-4  CAS each mark, and last the root's, kSweepRunning -> 0
 //           A new mark that comes meanwhile stays, and a sweeper's death loses none.
-// WAITING   what only a snapshot keeps is marked kSweepAfterSnapshot, and is swept when one has ended.
+// WAITING   A version that only a snapshot keeps is marked kSweepAfterSnapshot, and is swept when
+//           one has ended.
 // DEATH     of a sweeper: its recoverer marks the root again.
 // TESTED    tests/model/snapshot_model_test.cc, tests/model/version_model_test.cc, tests/crash/
 #pragma once
@@ -29,27 +33,27 @@ class Sweeper {
  public:
   Sweeper(Core& core, const Roots& roots) : core_(core), roots_(roots) {}
 
-  // Prunes versions and removes tombstones in what is marked; `waiting`: also in what was left for a
-  // snapshot, since one has ended. Cheap if nothing is. `*done`: false if the time (monotonic) was over
-  // before.
+  // Prunes versions and removes tombstones in marked segments and leaves; `waiting`: also those
+  // that were left for a snapshot, since one has ended. Cheap if nothing is marked. `*done`: false
+  // if the (monotonic) deadline passed first.
   base::Result Sweep(process::Operation& op, const NamespaceRef& ns, bool waiting,
                      std::int64_t deadline_ns, bool* done) const;
   // sweep-1, for the slots among which the key is.
   base::Result Mark(const NamespaceRef& ns, std::string_view key,
                     std::uint64_t mark = index::kSweepNeeded) const;
-  // Marks what was left. `ended`: snapshots_ended before anything was left.
+  // Marks a leftover. `ended`: snapshots_ended before anything was left.
   base::Result MarkLeft(const NamespaceRef& ns, std::string_view key, versions::Leftover left,
                         std::uint64_t ended) const;
-  // Recovery of a sweeper: what it was working on is swept again.
+  // Recovery of a sweeper: the slots that it was working on are swept again.
   base::Result Resume(const NamespaceRef& ns) const;
 
-  // Takes an aborted intent out of its slot, which says `word`, and retires it; the note at `place` is
-  // for it. False: the slot says something else by now.
+  // Takes an aborted intent out of its slot, which has the word `word`, and retires it; the note at
+  // `place` is for it. False: the slot has another word now.
   bool UnlinkAborted(process::Operation& op, base::Shared64& slot, std::uint64_t word,
                      std::uint32_t place, const versions::RecordView& intent) const;
 
-  // Calls `use` for what is kept in the namespace though it is superseded. Cost: a load a segment or
-  // leaf, and what is found.
+  // Calls `use` for each superseded record that is kept in the namespace. Cost: a load for each
+  // segment or leaf, and the records found.
   base::Result ForEachSuperseded(const NamespaceRef& ns,
                                  absl::FunctionRef<void(const versions::Superseded&)> use) const;
 

@@ -1,4 +1,4 @@
-// A write of one key, as a value: what is wanted, evaluated against the record that is there each time
+// A write of one key, as a value: the wanted change, evaluated against the present record each time
 // that it has to be decided anew.
 #pragma once
 
@@ -12,7 +12,7 @@
 
 namespace commy::namespaces {
 
-// What becomes of the key.
+// The decision on a key.
 struct Decision {
   enum class Kind : std::uint8_t { kKeep, kPut, kDelete };
   Kind kind = Kind::kKeep;
@@ -33,14 +33,14 @@ struct WriteOp {
     kSwap,           // Put or delete, if the value is `expected` (nullopt: if the key is absent).
     kIfVersion,      // Put or delete, if the version is the one with `seen_commit` (0: none).
     kDeleteExpired,  // Delete, if it has expired.
-    kCompute,        // What `compute` says.
+    kCompute,        // As `compute` decides.
   };
 
   Kind kind = Kind::kPut;
   bool deletes = false;  // kSwap and kIfVersion delete, if the condition holds; else they put.
   std::string_view key{};
   std::string_view value{};
-  std::int64_t expiry_ns = 0;  // Of what is put; versions::kExpiryByDefault.
+  std::int64_t expiry_ns = 0;  // Of the new record; versions::kExpiryByDefault.
   std::optional<std::string_view> expected{};
   std::uint64_t seen_commit = 0;
   const Compute* compute = nullptr;
@@ -57,7 +57,7 @@ struct WriteOutcome {
   bool matched = true;   // The condition held.
 };
 
-// What `op` makes of a key whose newest version is `view`; `live`: it counts.
+// The decision of `op` on a key whose newest version is `view`; `live`: it counts.
 Decision Decide(const WriteOp& op, const versions::RecordView& view, bool live, bool* matched);
 
 }  // namespace commy::namespaces

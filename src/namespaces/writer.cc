@@ -19,8 +19,8 @@ using versions::Leftover;
 using versions::Record;
 using versions::RecordView;
 
-// Looking again after another writer's change is progress of the whole; more often than this in a row
-// is a file that contradicts itself.
+// Looking again after another writer's change is progress of the whole; more often than this in a
+// row is a file that contradicts itself.
 constexpr int kRetryLimit = 1'000'000;
 constexpr int kRemoveAttempts = 4;
 
@@ -42,6 +42,7 @@ Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_
   const index::Shape& shape = core_.ShapeOf(ns);
   for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
     COMMY_TRY(roots_.Current(ns, &at->root_offset, &at->root));
+    // After the fence of a transaction: see CLEAR in versions/intents.h.
     if (const std::uint64_t successor = at->root->successor.load(std::memory_order_seq_cst);
         successor > index::kDropped) [[unlikely]] {
       COMMY_TRY(roots_.CompleteClear(ns, at->root_offset, successor));
@@ -58,7 +59,7 @@ Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_
   }
   return base::DataLoss(core_.region.path(), ": the index of namespace ",
                         ns.id & index::kNamespaceIdMask,
-                        " stays frozen though nobody changes it; `commy check` tells more");
+                        " stays frozen though no process changes it; `commy check` tells more");
 }
 
 absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::string_view key,
@@ -72,7 +73,7 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
   const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size());
   if (draft->record == nullptr || draft->block_bytes < bytes) {
     if (draft->record != nullptr) {
-      // Disarmed before another block takes the note's place: what its commit word holds from an
+      // Disarmed before another block takes the note's place: the commit word that it holds from an
       // earlier life would be taken for a published change.
       op.Disarm();
       core_.allocator.Retire(op, draft->offset);
@@ -204,6 +205,7 @@ Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uin
     if (tombstone.record->prev.load(std::memory_order_acquire) != 0) {
       return Leftover::kDirty;
     }
+    // write-5.
     if (at.slot != nullptr &&
         at.slot->CompareAndSet(at.word, index::kSlotClosed, std::memory_order_seq_cst)) {
       core_.allocator.Retire(op, tombstone.offset);

@@ -1,13 +1,16 @@
-// Changing keys, whatever their order: find the slot, publish, count, prune. And installing the records
-// of a transaction, and finishing what is left to do behind them.
+// Changing keys, whatever their order: find the slot, publish, count, prune. And installing the
+// records of a transaction, and finishing them afterwards.
 //
-// STEPS     write-1  find the key's slot, or make room for one; resolve what is there
-//           write-2  decide; write a record, noted, with what is there as its `prev`
-//           write-3  arm the counter of the lane: the change of the number of keys goes with the CAS
+// STEPS     write-1  find the key's slot, or make room for one; resolve the record there
+//           write-2  decide; write a record, noted, with the present one as its `prev`
+//           write-3  arm the counter of the lane: the change of the number of keys goes with the
+//                    CAS
 //           write-4  publish: the CAS of the slot word. Lost: from write-1
-//           write-5  count; prune below; take a tombstone away that nothing is below; mark what is left
-// DEATH     before write-4: the record is in a note, and not reachable. After it: the recoverer counts, if
-//           the cell does not carry the operation's seq, and marks the slots for the sweep.
+//           write-5  count; prune below; remove a tombstone that nothing is below; mark what is
+//                    left
+// DEATH     before write-4: the record is in a note, and not reachable. After it: the recoverer
+//           counts, if the cell does not carry the operation's seq, and marks the slots for the
+//           sweep.
 // INTENTS   records of transactions, which count when their transaction does: versions/intents.h
 // TESTED    tests/model/version_model_test.cc, tests/model/recovery_model_test.cc, tests/crash/
 #pragma once
@@ -29,8 +32,8 @@ struct InstallOutcome {
   enum class Kind : std::uint8_t {
     kInstalled,
     kConflict,  // Another version was committed since the snapshot.
-    kOver,      // The transaction is active no more.
-    kBehind,    // An older one goes first, or the time is over.
+    kOver,      // The transaction is not active any more.
+    kBehind,    // An older one goes first, or the deadline has passed.
   };
   Kind kind = Kind::kInstalled;
   std::uint64_t root_offset = 0;  // In which it is.
@@ -52,9 +55,9 @@ class Writer {
   base::Result Install(process::Operation& op, const NamespaceRef& ns,
                        const versions::Installing& transaction, const versions::RecordView& intent,
                        InstallOutcome* outcome) const;
-  // What is left to do for an installed intent when its transaction is final: stamps it, prunes below
-  // it, and takes it away if it was aborted or is a tombstone that no reader needs. Any number of
-  // times, by the owner or its recoverer; `op` needs a note.
+  // Finishes an installed intent whose transaction is final: stamps it, prunes below it, and
+  // removes it if it was aborted or is a tombstone that no reader needs. Any number of times, by
+  // the owner or its recoverer; `op` needs a note.
   base::Result FinishIntent(process::Operation& op, const NamespaceRef& ns,
                             const versions::RecordView& intent) const;
   // Whether any root of the namespace names the block, or something below it does.
@@ -62,7 +65,7 @@ class Writer {
                                    std::uint64_t offset) const;
 
  private:
-  // An unpublished record, and what it was made from.
+  // An unpublished record, and the material that it was made from.
   struct Draft {
     std::uint64_t offset = 0;
     std::uint64_t block_bytes = 0;
@@ -73,7 +76,7 @@ class Writer {
 
   base::Result Locate(const NamespaceRef& ns, std::string_view key, std::uint64_t hash,
                       index::Position* at) const;
-  // One attempt of Write. kAgain: look again.
+  // One attempt of Write. kAgain: try again.
   base::Result TryWrite(process::Operation& op, const NamespaceRef& ns, const WriteOp& write,
                         std::uint64_t hash, std::uint32_t first_note, Draft* draft,
                         WriteOutcome* outcome) const;
@@ -81,12 +84,12 @@ class Writer {
                             const Decision& decision, std::uint32_t first_note, Draft* draft) const;
   void Finish(process::Operation& op, const NamespaceRef& ns, std::uint64_t hash,
               const index::Position& at, const Draft& draft, std::uint32_t old_note) const;
-  // Removes a tombstone that nothing is below. What is still to do after it.
+  // Removes a tombstone that nothing is below. Returns what is still to do after it.
   versions::Leftover RemoveTombstone(process::Operation& op, const NamespaceRef& ns,
                                      std::uint64_t hash, index::Position at,
                                      const versions::RecordView& tombstone) const;
-  // For a writer that has resolved the head, which is an intent: takes it away if that was aborted.
-  // Then look again.
+  // For a writer that has resolved the head, which is an intent: removes it if it was aborted. The
+  // caller then looks again.
   base::Result ResolveHead(process::Operation& op, const NamespaceRef& ns,
                            const index::Position& at, std::uint64_t commit) const;
   base::Result FinishAborted(process::Operation& op, const NamespaceRef& ns,

@@ -1,8 +1,11 @@
 // The operating system as the engine sees it.
 //
-// This is the only floor with system calls. Everything above asks a Platform for files, mappings,
-// locks, clocks and identity, so that a test can take the real one and replace one answer: a full
-// disk, a file system without locks, another boot.
+// This is the only floor with system calls. It may touch base/; it knows nothing of stores. Begin
+// reading here; the real one is in linux_platform.h.
+//
+// Every floor above asks a Platform for files, mappings, locks, clocks and identity, so that a test
+// can take the real one and replace one answer: a full disk, a file system without locks, another
+// boot.
 #pragma once
 
 #include <array>

@@ -1,4 +1,4 @@
-// Finding dead participants and settling what they left.
+// Finding dead participants and recovering the operations that they left unfinished.
 //
 // RECOVERY  The process that acquires the lock byte of a dead participant's entry recovers it, lane
 //           by lane, under a pin of its own (for each lane, in this order):
@@ -11,7 +11,7 @@
 //           recover-4 the dead lane's pin keeps every block that it noted from reuse, which makes
 //           a late retire impossible. Every step may be repeated: if a recoverer dies, another
 //           finds the byte free again.
-// WHO       Processes that open the store, heartbeat threads, and callers that are held up (no
+// ACTORS    Processes that open the store, heartbeat threads, and callers that are held up (no
 //           memory, no lane). Nobody waits for it.
 #pragma once
 

@@ -1,6 +1,12 @@
-// One attached participant from Start() to Close(). It holds together: its entry and the list of
-// participants (participants.h), lanes and view pins (lanes.h), the epoch (epochs.h), recovery of
-// the dead (recovery.h), the heartbeat (heartbeat.h), store time (store_clock.h), sync (sync.h).
+// One attached participant from Start() to Close().
+//
+// This floor is the processes and threads at a store: participants, lanes and their operations,
+// epochs, the heartbeat, recovery of the dead. It may touch region/ and what is below; it knows
+// nothing of blocks but that lanes note them. Begin reading here, then in lanes.h and epochs.h.
+//
+// A session holds together: its entry and the list of participants (participants.h), lanes and view
+// pins (lanes.h), the epoch (epochs.h), recovery of the dead (recovery.h), the heartbeat
+// (heartbeat.h), store time (store_clock.h), sync (sync.h).
 #pragma once
 
 #include <cstdint>

@@ -6,8 +6,8 @@
 
 namespace commy::region {
 
-// As it stands in a lane's notes (process/notes.h). Those from kRunClaim on are no blocks, but what a lane
-// does with a run of spans.
+// As it stands in a lane's notes (process/notes.h). Kinds from kRunClaim on are no blocks: they say
+// what a lane does with a run of spans.
 enum class BlockKind : std::uint8_t {
   kNone = 0,
   kRaw = 1,        // A block of the allocator's own tests and benchmarks: never reachable.

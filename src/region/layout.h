@@ -1,7 +1,7 @@
-// What lies where in the file. Format 1, little-endian.
+// The layout of the file. Format 1, little-endian.
 //
 //   0              RegionHeader
-//   4096           4 bytes x kKeyWaitWordCount      see index/changes.h
+//   4096           4 bytes x kKeyWaitWordCount      see namespaces/notify.h
 //   participants   ParticipantEntry x participant_count
 //   lanes          LaneLayout x lane_count          (pages come into being with the lanes)
 //   snapshots      SnapshotEntry x snapshot_count
@@ -29,7 +29,7 @@ inline constexpr std::uint64_t kMagic = 0x1a8900594d4d4f43;
 inline constexpr std::uint32_t kFormatVersion = 1;
 inline constexpr std::uint32_t kHeaderBytes = 4096;
 
-// Words that waiters for keys sleep on; so numerous that those of different keys rarely meet.
+// Words that waiters for keys sleep on; enough that those of different keys rarely meet.
 inline constexpr std::uint64_t kKeyWaitWordsOffset = kHeaderBytes;
 inline constexpr std::uint64_t kKeyWaitWordCount = 4096;
 
@@ -40,7 +40,7 @@ inline constexpr std::uint64_t kMaxSizeLimitBytes = (std::uint64_t{1} << 36) * k
 inline constexpr std::uint64_t kSpanCountLimit = std::uint64_t{1} << 24;
 
 // File locks, on single bytes far past any data. Byte kSlotLockBase + k is held by the participant
-// in slot k; every participant holds kAttachLockByte shared.
+// in entry k; every participant holds kAttachLockByte shared.
 inline constexpr std::uint64_t kAttachLockByte = std::uint64_t{1} << 61;
 inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x10000;
 
@@ -82,7 +82,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x280      8  next_namespace_id      last id given out
 //   0x2c0      8  snapshots_held         {seq:63, some:1}; see versions/snapshots.h, so to 0x2d8
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
-//   0x2d0      8  snapshots_ready        slots that were ever used are below this one; only grows
+//   0x2d0      8  snapshots_ready        entries ever used are below this one; only grows
 //   0x300      8  span_hint              where to look for a free span first; advice only
 //   0x340      8  clock_skew_ns          store time less wall clock, signed; process/store_clock.h
 //   0x348      8  clock_seen_ns          a store time that was; only grows
@@ -149,9 +149,9 @@ struct RegionHeader {
   std::uint8_t reserved_9[0xc88];
 };
 
-inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // What `checksum` covers.
+inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // The bytes that `checksum` covers.
 
-// An attached process. The owner of the slot's lock byte writes it; everybody reads it.
+// An attached process. The owner of the entry's lock byte writes it; every process reads it.
 //
 //   0x00   8  state         {generation:56, state:8}: 0 free, 1 attached
 //   0x08   8  pid           for people; liveness is the lock
@@ -180,7 +180,7 @@ inline constexpr std::size_t kNotesPerLane = 64;
 
 // A thread's own area. Written by the thread that owns it, or by the recoverer of a dead owner.
 //
-//   0x000    8  owner        {participant generation:48, participant slot + 1:16}; 0: idle
+//   0x000    8  owner        {participant generation:48, participant entry + 1:16}; 0: idle
 //   0x040  128  pins         epoch of a pin, 0 none; [0] is the thread's own, others are views'
 //   0x0c0    8  op           {armed:1, delta:2, kind:5, 0:32, seq:24}, see process/op_word.h
 //   0x0c8    8  op_object    offset of the namespace object that the operation is about

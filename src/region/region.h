@@ -1,5 +1,9 @@
 // The mapped file.
 //
+// This floor is the file as bytes: its layout, its geometry and growth, and the checked way from an
+// offset to a pointer. It may touch platform/ and base/; it knows nothing of the uses of blocks.
+// Begin reading in layout.h, then here.
+//
 // A Region is one participant's mapping of a store. It holds, through the mapping itself, the lock
 // byte of the participant's slot and a share of the attach byte: the kernel drops both when the
 // mapping goes, however the process ends, and a forked child does not keep them (the mapping is

@@ -1,4 +1,4 @@
-// The bytes of a store file that nobody vouches for: not opened, not locked, only looked at.
+// The bytes of an untrusted store file: not opened, not locked, only looked at.
 #pragma once
 
 #include <cstddef>
@@ -29,13 +29,13 @@ struct Area {
   std::uint64_t offset_bytes = 0;
   std::uint64_t size_bytes = 0;
   Use use = Use::kUnknown;
-  bool block = false;  // One block: what it holds begins at its start.
+  bool block = false;  // One block: its content begins at its start.
 };
 
 class Image {
  public:
-  // NotFound, PermissionDenied, InvalidArgument (not a regular file, or too short to hold anything),
-  // FailedPrecondition (a sound header of another format version); each naming `path`.
+  // NotFound, PermissionDenied, InvalidArgument (not a regular file, or too short to hold
+  // anything), FailedPrecondition (a sound header of another format version); each naming `path`.
   static absl::StatusOr<std::unique_ptr<Image>> Open(platform::Platform& platform,
                                                      const std::string& path);
   Image(const Image&) = delete;
@@ -56,7 +56,7 @@ class Image {
     return inside && base::IsAligned(offset_bytes, alignment) ? base_ + offset_bytes : nullptr;
   }
 
-  // What is wrong with the header's constant part; then there is no geometry.
+  // The fault of the header's constant part; then there is no geometry.
   [[nodiscard]] const absl::Status& header_status() const { return header_status_; }
   [[nodiscard]] const std::optional<region::Geometry>& geometry() const { return geometry_; }
   // The header's words that change. They may be anything.
@@ -74,7 +74,7 @@ class Image {
 
   void VisitBlocks(std::uint64_t span_offset, std::uint32_t size_class,
                    absl::FunctionRef<void(const Area&)> visit) const;
-  // Visits what begins with this span and returns how many spans that is.
+  // Visits the block or run that begins with this span and returns how many spans that is.
   std::uint64_t VisitSpan(std::uint64_t span, std::uint64_t span_count,
                           absl::FunctionRef<void(const Area&)> visit) const;
 

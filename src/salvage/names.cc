@@ -111,7 +111,8 @@ class NameFinder {
       return;
     }
     for (const auto& [path, object] : node->entries) {
-      // One of the catalog's former nodes may name what has been dropped, renamed or replaced.
+      // One of the catalog's former nodes may name a namespace that has been dropped, renamed or
+      // replaced.
       if (IdOf(object).has_value() && !objects_.contains(std::string(path)) &&
           known.insert(object).second) {
         objects_.emplace(path, object);
@@ -149,7 +150,7 @@ class NameFinder {
     }
   }
 
-  // A clear that was under way is over. False: it was dropped, and only its name was left.
+  // A clear that was in flight is over. False: it was dropped, and only its name was left.
   bool FindRoot(std::uint64_t offset, SalvagedNamespace* ns) const {
     for (int step = 0; step < kClearsMax && offset != 0; ++step) {
       const auto* const root = image_.At<IndexRoot>(offset);

@@ -17,7 +17,7 @@ struct SalvagedNamespace {
   bool named = true;  // False: the catalog's part that named it is lost, and the path is made up.
   bool ordered = false;
   std::uint64_t root_offset = 0;   // Of its present index; 0: lost.
-  std::uint64_t since_commit = 0;  // Of the last clear: what is older is gone.
+  std::uint64_t since_commit = 0;  // Of the last clear: older records are gone.
 };
 
 struct SalvagedNames {
@@ -26,10 +26,10 @@ struct SalvagedNames {
   std::vector<std::string> faults;
 };
 
-// Follows the catalog; where that does not verify, looks for parts of it in the whole file.
+// Follows the catalog; where that does not verify, searches the whole file for parts of it.
 SalvagedNames FindNames(const Image& image);
 
-// "recovered/17" for what has lost its name; not one of `taken`.
+// "recovered/17" for a namespace that has lost its name; not one of `taken`.
 std::string MadeUpPath(std::uint64_t id, const absl::flat_hash_set<std::string>& taken);
 
 }  // namespace commy::salvage

@@ -51,7 +51,8 @@ bool Salvage::LooksLikeRecord(std::uint64_t offset) const {
   return record != nullptr && IsId(record->namespace_id);
 }
 
-// The index cannot name what it has lost of itself, so that a part is missing is said here.
+// The index cannot name the part of itself that it has lost, so that a part is missing is said
+// here.
 void Salvage::CompareSizes() {
   const std::uint64_t told = image_.header().size_bytes.load(std::memory_order_relaxed);
   if (image_.geometry().has_value() && told > image_.size_bytes()) {
@@ -81,7 +82,8 @@ void Salvage::Run(absl::FunctionRef<void(std::uint64_t)> progress) {
   CountTorn();
 }
 
-// --- Records ---------------------------------------------------------------------------------------
+// --- Records
+// ---------------------------------------------------------------------------------------
 
 std::uint64_t Salvage::CollectAt(std::uint64_t offset, const Area& area) {
   if (!LooksLikeRecord(offset)) {
@@ -130,7 +132,8 @@ Salvage::Candidate* Salvage::Find(std::uint64_t offset) {
   return at != candidates_.end() && (*at & ~kFlags) == offset ? &*at : nullptr;
 }
 
-// --- Transactions ----------------------------------------------------------------------------------
+// --- Transactions
+// ----------------------------------------------------------------------------------
 
 void Salvage::ExamineTransactions() {
   for (const std::uint64_t offset : blocks_in_use_) {
@@ -160,8 +163,8 @@ void Salvage::NoteIfUnknown(const RecordView& view) {
   }
 }
 
-// A put that came late into a root that was cleared away counts as one before the clear, whatever its time
-// says: see index/index.h.
+// A late put into a root that was cleared away counts as one before the clear, whatever its time
+// says: see namespaces/roots.h.
 void Salvage::MarkOlderRoots(const SalvagedNamespace& ns) {
   SalvagedNamespace older = ns;
   for (int step = 0; step < kRootsMax; ++step) {
@@ -205,7 +208,8 @@ void Salvage::CountTorn() {
   }
 }
 
-// --- Slots -----------------------------------------------------------------------------------------
+// --- Slots
+// -----------------------------------------------------------------------------------------
 
 void Salvage::ReadSlots(absl::FunctionRef<void(std::uint64_t)> progress) {
   for (const SalvagedNamespace& ns : namespaces_) {
@@ -263,7 +267,7 @@ void Salvage::ReadSlotsOf(const SalvagedNamespace& ns) {
     whole_ids_.insert(ns.id);
   } else {
     Fault(absl::StrCat("a part of the index of ", ns.path,
-                       " makes no sense, so it cannot be told what else is lost"));
+                       " makes no sense, so other losses in it are unknown"));
   }
 }
 
@@ -279,7 +283,8 @@ void Salvage::SearchSlotsIn(std::uint64_t begin, std::uint64_t end) {
   }
 }
 
-// --- Which versions --------------------------------------------------------------------------------
+// --- Which versions
+// --------------------------------------------------------------------------------
 
 void Salvage::Offer(Candidate candidate) {
   const RecordView view = View(candidate & ~kFlags);
@@ -300,7 +305,7 @@ void Salvage::Offer(Candidate candidate) {
                                           commit < namespaces_[known->second].since_commit) {
     return;
   }
-  // Published and not stamped yet: the newest. Not published: nobody was told that it is there.
+  // Published and not stamped yet: the newest. Not published: no caller was told that it is there.
   if (commit == versions::kUndecided && (candidate & kNamedBySlot) == 0) {
     return;
   }
@@ -329,7 +334,7 @@ void Salvage::Choose() {
   Keep();
 }
 
-// What is not in use is taken only for keys of which nothing else is left although a slot was.
+// Blocks not in use are taken only for keys of which nothing else is left although a slot was.
 void Salvage::ChooseOlderOnes() {
   auto newest = std::exchange(best_, {});
   for (const Candidate candidate : candidates_) {

@@ -1,4 +1,8 @@
-// What can be saved out of a damaged store file: the newest version of each key that verifies.
+// The salvage of a damaged store file: the newest version of each key that verifies.
+//
+// This floor is `commy recover`: it reads a file whose bytes may be wrong anywhere, as an image,
+// and writes nothing. It may touch namespaces/ and what is below, mostly their layouts; it opens no
+// store. Begin reading here, then in image.h, names.h, slots.h and transactions.h.
 //
 // Every record carries the id of its namespace, its key, its value and a checksum over them, and
 // its commit time; so keys can be saved without the index. Everything else in the file is only
@@ -9,9 +13,9 @@
 //                            last, whatever the allocator says; a slot that names no record which
 //                            verifies says that the newest version of a key with these hash bits is
 //                            lost, and an older one may be taken even from a block not in use
-//   transaction blocks       whether an intent is a version: see salvage_transactions.h. Where that is
-//                            not known the version below is taken, and the transaction said to be torn
-//   roots                    what is older than a namespace's last clear is gone
+//   transaction blocks       whether an intent is a version: see transactions.h. Where that is not
+//                            known the version below is taken, and the transaction said to be torn
+//   roots                    records older than a namespace's last clear are gone
 //   the catalog              names
 #pragma once
 
@@ -46,13 +50,13 @@ class Salvage {
   // Keeps `image`, which outlives this.
   explicit Salvage(const Image& image);
 
-  // `progress` is told bytes looked at, of which file. Linear in the file's size.
+  // `progress` is told how many bytes of the file were looked at. Linear in the file's size.
   void Run(absl::FunctionRef<void(std::uint64_t done_bytes)> progress);
 
   [[nodiscard]] const SalvageCounts& counts() const { return counts_; }
   [[nodiscard]] const std::vector<std::string>& faults() const { return faults_; }
   [[nodiscard]] std::uint64_t fault_count() const { return fault_count_; }
-  // Those of the catalog, and made-up ones for what has no name.
+  // Those of the catalog, and made-up ones for namespaces without a name.
   [[nodiscard]] const std::vector<SalvagedNamespace>& namespaces() const { return namespaces_; }
   // The records to be saved, of one namespace after the other, by key, until `visit` fails.
   absl::Status ForEachRecord(
@@ -71,20 +75,21 @@ class Salvage {
   void Fault(std::string text);
   void CompareSizes();
   [[nodiscard]] versions::RecordView View(std::uint64_t offset) const;
-  // What `offset` says it holds: a record, by its namespace id.
+  // The header at `offset` says that it is a record, by its namespace id.
   [[nodiscard]] bool LooksLikeRecord(std::uint64_t offset) const;
   void CollectRecords(absl::FunctionRef<void(std::uint64_t)> progress);
   // Returns how many bytes were looked at: 16, or the record.
   std::uint64_t CollectAt(std::uint64_t offset, const Area& area);
   // Asks the blocks of transactions that are in use or that intents refer to.
   void ExamineTransactions();
-  // The commit time of a record, or kUndecided. kCommitAborted: an intent that does not count, or of
-  // which it is not known whether it does.
+  // The commit time of a record, or kUndecided. kCommitAborted: an intent that does not count, or
+  // one that may not count.
   [[nodiscard]] std::uint64_t CommitOf(const versions::RecordView& view) const;
-  // Of what may be the newest version of its key: if it is an intent of unknown fate, its transaction
-  // is torn.
+  // Of a record that may be the newest version of its key: if it is an intent of unknown fate, its
+  // transaction is torn.
   void NoteIfUnknown(const versions::RecordView& view);
-  // A slot names this record: if it is an intent that does not count, the version below is the newest.
+  // A slot names this record: if it is an intent that does not count, the version below is the
+  // newest.
   void MarkOlderRoots(const SalvagedNamespace& ns);
   void MarkBelow(const SalvagedNamespace& ns, std::uint64_t word, const versions::RecordView& view);
   void CountTorn();

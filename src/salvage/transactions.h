@@ -1,19 +1,19 @@
-// What has become of transactions that were under way in a file of which any part may be wrong.
+// The fate of transactions that were in flight in a file of which any part may be wrong.
 //
-// An intent says only where its transaction block is. The block is believed if the sum of its list is
-// right: then it is that transaction's, and all of its records are there.
+// An intent says only where its transaction block is. The block is believed if the sum of its list
+// is right: then it is that transaction's, and all of its records are there.
 //
 //   status           stamps on its records   the transaction is
 //   a commit time    the same, or none       committed
 //   open             a commit time           committed: the block's page is older than the record's
-//   open             none                    not committed, as far as anybody has seen
+//   open             none                    not committed, as far as any process has seen
 //   aborted          aborted, or none        aborted
 //   any other                                unknown
 //
 // In a store whose pages are of one moment the sum is right while a slot names an intent without a
-// stamp: the list is complete before the first one is installed, what it names is not used again while
-// the owner is pinned, and the sum is taken away after all have their stamps. So what is unknown there
-// was never installed.
+// stamp. For the list is complete before the first one is installed, the blocks that it names are
+// not used again while the owner is pinned, and the sum is taken away after all have their stamps.
+// So an intent of unknown fate there was never installed.
 #pragma once
 
 #include <cstdint>
@@ -39,10 +39,9 @@ class SalvageTransactions {
   // Looks at the block that an intent refers to, unless that was done.
   void Examine(std::uint64_t head_offset);
 
-  // What the `commit` of the intent at an offset is to become: a commit time or kCommitAborted. None:
-  // unknown.
+  // The final `commit` of the intent at an offset: a commit time or kCommitAborted. None: unknown.
   [[nodiscard]] std::optional<std::uint64_t> FateOf(std::uint64_t record_offset) const;
-  // Blocks of transactions of which something is there and something is missing or contradicts it.
+  // Blocks of transactions of which a part is there and another part is missing or contradicts it.
   [[nodiscard]] const absl::flat_hash_set<std::uint64_t>& torn() const { return torn_; }
 
  private:

@@ -25,7 +25,7 @@ using versions::TransactionTotal;
 
 // Records between two looks at the clock.
 constexpr std::size_t kDeadlineStride = 64;
-// Between two looks at the one that goes first.
+// Between two looks at the older transaction.
 constexpr std::chrono::microseconds kPause{100};
 
 constexpr const char* kConflictTexts[] = {
@@ -94,7 +94,7 @@ Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
   head_->status.CompareAndSet(versions::kStatusActive, versions::kCommitAborted,
                               std::memory_order_seq_cst);
   *time = head_->status.load(std::memory_order_seq_cst);
-  // Final: nobody gives it another status from here on.
+  // Final: no process gives it another status from here on.
   COMMY_DCHECK((*time & versions::kStatusOpen) == 0);
   base::Shared64& progress = lane.words().progress;
   progress.store(progress.load(std::memory_order_relaxed) | versions::kProgressDecided,
@@ -112,7 +112,7 @@ absl::Status Commit::BuildHead(Operation& op) {
   const std::uint64_t totals = writes_.all().size();
   const std::uint64_t capacity = std::min(writes_.size(), versions::kEntriesPerPage);
   const std::uint64_t bytes = versions::FirstPageStart(totals) + versions::PageBytes(capacity);
-  // Until it says what it is, a recoverer has nothing to do with it but give it back.
+  // Until its note says what it is, a recoverer only has to give it back.
   COMMY_ASSIGN_OR_RETURN(head_offset_,
                          engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   auto* const head = reinterpret_cast<TransactionHead*>(region_.At(head_offset_, bytes, 16));
@@ -208,7 +208,7 @@ absl::Status Commit::CheckDeadline() const {
   return engine_.session.platform().MonotonicNs() < terms_.deadline_ns
              ? absl::OkStatus()
              : absl::DeadlineExceededError(
-                   "the transaction's time was over before it was committed; nothing was changed");
+                   "the transaction timed out before it was committed; nothing was changed");
 }
 
 // --- Step 2 ------------------------------------------------------------------------------------
@@ -334,11 +334,11 @@ void Commit::FinishIn(Operation& op, const NamespaceWrites& writes, std::size_t 
   for (std::size_t i = first; i < end; ++i) {
     const bool installed = i < installed_;
     if (installed && there) {
-      // What fails here is left to the sweep, or to the dropper of the namespace.
+      // A failure here is left to the sweep, or to the dropper of the namespace.
       (void)engine_.map.writer().FinishIntent(op, ns, versions::ViewRecord(region_, records_[i]));
     } else if (!installed || aborted) {
-      // No other process has seen it; or it went with all that the namespace had, unless it had been
-      // taken out of it before.
+      // No other process has seen it; or it went with the namespace's content, unless it had been
+      // removed before.
       engine_.allocator.Retire(op, records_[i]);
     }
   }

@@ -1,15 +1,19 @@
 // Publishing a set of writes at one moment: the owner's side of versions/intents.h.
 //
-// STEPS  1  build: a transaction block, noted; each record, with a reference to the block, entered in
-//           the block's list
+// This floor is the reads and writes of transactions and batches, their commit, and their recovery.
+// It may touch engine/ and what is below; it knows nothing of the public classes. Begin reading
+// here, then in versions/intents.h; the state of a transaction is in transaction_state.h.
+//
+// STEPS  1  build: a transaction block, noted; each record, with a reference to the block, entered
+//           in the block's list
 //        2  install each record, by namespace id and key; write down how the numbers of keys change
-//        3  (serializable) what was replaced since the snapshot is kept from here; CAS status active ->
-//           committing
+//        3  (serializable) versions that are replaced after the snapshot are kept from here; CAS
+//           status active -> committing
 //        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
-//        5  (from whatever was reached) bring the numbers of keys in; finish each record; retire the list
-//           and the block, which the note does not call a transaction any more by then
-// DEATH  in 1, 2: aborted, and what is listed is taken away. In 3, 4: decided by whoever comes by. In 5:
-//        the recoverer goes on.
+//        5  (from whichever step was reached) bring the numbers of keys in; finish each record;
+//           retire the list and the block, whose note does not call it a transaction any more
+// DEATH  in 1, 2: aborted, and the listed records are removed. In 3, 4: decided by any process that
+//        meets it. In 5: the recoverer goes on.
 #pragma once
 
 #include <cstdint>
@@ -31,16 +35,16 @@ struct CommitTerms {
   std::uint64_t isolation = versions::kSnapshotIsolation;
   std::uint64_t snapshot_time = versions::kCommitTimeMax;  // Newer versions are a conflict.
   std::int64_t deadline_ns = std::numeric_limits<std::int64_t>::max();  // Monotonic.
-  // Called before a time is drawn as of which `validate` may be called.
+  // Called before the time is drawn as of which `validate` may be called.
   absl::FunctionRef<void()> keep_since;
-  // kDone: what was read is still so as of then; kConflict: it is not. Called under the operation's pin, and takes no
-  // operation of its own.
+  // kDone: everything that was read is the same as of then; kConflict: it is not. Called under the
+  // operation's pin, and takes no operation of its own.
   absl::FunctionRef<base::Result(std::uint64_t time, std::uint64_t own_intent)> validate;
-  // Called when it is committed, so that its own snapshot does not keep what it has replaced. If it is
-  // not, another attempt may follow, which needs the snapshot.
+  // Called when it is committed, so that its own snapshot does not keep the versions that it has
+  // replaced. If it is not, another attempt may follow, which needs the snapshot.
   absl::FunctionRef<void()> committed;
-  // Of two that need the same keys, that with the lower age goes first: the commit clock when it was
-  // begun. It stays for all attempts, which are counted.
+  // Of two transactions that need the same keys, the one with the lower age goes first: the commit
+  // clock when it was begun. The age stays for all attempts, which are counted.
   std::uint64_t age = versions::kCommitTimeMax;
   std::uint32_t attempt = 0;
 };
@@ -50,10 +54,10 @@ class Commit {
   // Requires: `writes` is not empty, and of this store.
   Commit(const engine::Engine& engine, const WriteSet& writes, const CommitTerms& terms);
 
-  // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a namespace was
-  // dropped. Then nothing was changed.
+  // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a
+  // namespace was dropped. Then nothing was changed.
   absl::StatusOr<std::uint64_t> Run();
-  // After Aborted: the older one for which it gave up, if that is why.
+  // After Aborted: the older transaction for which it gave up, if that is why.
   [[nodiscard]] const std::optional<versions::Ahead>& ahead() const { return ahead_; }
 
  private:
@@ -88,13 +92,13 @@ class Commit {
   versions::ListSum list_sum_{0, 0};
   std::vector<std::uint64_t> records_;               // Offsets, in the order of the writes.
   std::size_t installed_ = 0;                        // Of them.
-  const engine::NamespaceState* dropped_ = nullptr;  // After kDropped: which.
+  const engine::NamespaceState* dropped_ = nullptr;  // After kDropped: the one dropped.
   Conflict conflict_ = Conflict::kInTheWay;
   std::optional<versions::Ahead> ahead_;
 };
 
-// Waits for an older transaction until it is decided or stands still, not past the deadline. Requires: the
-// calling thread is in no operation.
+// Waits for an older transaction until it is decided or stands still, not past the deadline.
+// Requires: the calling thread is in no operation.
 void WaitFor(const engine::Engine& engine, const versions::Ahead& ahead, std::int64_t deadline_ns);
 
 }  // namespace commy::transactions

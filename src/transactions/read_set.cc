@@ -81,7 +81,7 @@ std::shared_ptr<transactions::ReadRange> ReadSet::AddRange(
 
 Result ReadSet::SameAsOf(const engine::Engine& engine, const AsOf& then, std::uint64_t time,
                          std::uint64_t own_intent, absl::FunctionRef<void()> step) const {
-  // By the same clock on the wall, so that what has merely expired meanwhile is no difference.
+  // By the same wall time, so that a record that has merely expired meanwhile is no difference.
   const AsOf now{time, then.store_ns, own_intent};
   const Result same = Compare(engine, then, now, step);
   // A namespace that was dropped is one that has changed.

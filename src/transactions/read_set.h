@@ -1,4 +1,5 @@
-// What a serializable transaction has read, in this process's memory, and whether it is still so.
+// The keys and ranges that a serializable transaction has read, in this process's memory, and their
+// validation.
 #pragma once
 
 #include <cstdint>
@@ -18,7 +19,7 @@
 
 namespace commy::transactions {
 
-// What a serializable transaction has seen of a namespace by a scan, for its validation.
+// The part of a namespace that a serializable transaction has seen by a scan, for its validation.
 struct ReadRange {
   std::shared_ptr<const engine::NamespaceState> ns;
   bool any = false;                 // Nothing was read yet.
@@ -27,25 +28,25 @@ struct ReadRange {
   std::uint64_t hash_end = 0;       // in a hash namespace: with a hash below this one; 0: all.
 };
 
-// What makes a scan one of a transaction's.
+// The link from a scan to its transaction.
 struct ScanWithin {
   versions::AsOf as_of;
   const transactions::NamespaceWrites* writes =
       nullptr;                       // Its own; looked at when the scan is made.
   std::shared_ptr<const bool> over;  // Whether the transaction is.
-  std::shared_ptr<ReadRange> range;  // Null: need not be known.
+  std::shared_ptr<ReadRange> range;  // Null: it need not be recorded.
 };
 
 class ReadSet {
  public:
   void AddKey(const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key);
-  // To be told by the scan how far it came.
+  // The scan records in it how far it came.
   std::shared_ptr<transactions::ReadRange> AddRange(
       const std::shared_ptr<const engine::NamespaceState>& ns);
 
-  // kDone: everything that was read as of `then` is the same as of `time`, the transaction's own intents
-  // aside; kConflict: it is not. Calls `step` from time to time. Requires: the calling thread is in an
-  // operation, in which `then` is held.
+  // kDone: everything that was read as of `then` is the same as of `time`, the transaction's own
+  // intents aside; kConflict: it is not. Calls `step` from time to time. Requires: the calling
+  // thread is in an operation, in which `then` is held.
   base::Result SameAsOf(const engine::Engine& engine, const versions::AsOf& then,
                         std::uint64_t time, std::uint64_t own_intent,
                         absl::FunctionRef<void()> step) const;

@@ -30,7 +30,7 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
                            engine.map.writer().IsReachable(ns, BlockKind::kRecord, intent.offset));
   }
   if (reachable) {
-    // What is left to prune, or to take away, is for the sweep.
+    // Pruning and removing the rest is for the sweep.
     (void)engine.map.sweeper().Mark(ns, intent.key);  // Dropped: there is nothing to sweep.
     engine.map.publisher().CommittedPut(ns, intent.key);
     engine.map.publisher().Committed(ns);
@@ -63,7 +63,8 @@ absl::Status RecoverTransaction(const engine::Engine& engine, Operation& own,
         return RecoverIntent(engine, own, intents, entry, at->second);
       }));
   head->list_sum.store(0, std::memory_order_release);
-  // Under the dead one's pin, what was retired stays readable for who may have to do this again.
+  // Under the dead lane's pin, retired blocks stay readable for a recoverer that may have to repeat
+  // this.
   COMMY_RETURN_IF_ERROR(intents.ForEachPage(
       head_offset, [&](std::uint64_t page) { engine.allocator.Retire(own, page); }));
   return absl::OkStatus();
@@ -105,7 +106,7 @@ void ResolveStalled(const engine::Engine& engine, std::uint32_t slot) {
       if (!own.entered()) {
         return;
       }
-      // Only what the note says now that the pin is there is kept by it.
+      // The pin keeps only a block that the note names now that the pin is there.
       const process::Note note = process::ReadNote(word.load(std::memory_order_seq_cst));
       if (!is_its_transaction(lane, note)) {
         continue;

@@ -21,8 +21,7 @@ constexpr std::int64_t kBackoffMaxNs = 20'000'000;
 constexpr int kBackoffDoublings = 12;
 
 absl::Status Overdue() {
-  return absl::DeadlineExceededError(
-      "the transaction's time is over, and the transaction with it; nothing was changed");
+  return absl::DeadlineExceededError("the transaction timed out; nothing was changed");
 }
 
 }  // namespace
@@ -30,7 +29,7 @@ absl::Status Overdue() {
 absl::StatusOr<std::int64_t> DeadlineOf(const engine::Engine& engine, absl::Duration timeout) {
   if (timeout <= absl::ZeroDuration()) {
     return base::InvalidArgument("the transaction's timeout is ", absl::FormatDuration(timeout),
-                                 "; it must be longer than nothing");
+                                 "; it must be positive");
   }
   const auto whole = static_cast<std::int64_t>(engine.region.geometry().operation_timeout_ns);
   const std::int64_t timeout_ns =
@@ -116,7 +115,7 @@ absl::Status TransactionState::Check() {
   if (*over_) {
     return base::FailedPrecondition(
         "the transaction is over: it was committed, rolled back or "
-        "out of time");
+        "timed out");
   }
   COMMY_RETURN_IF_ERROR(engine_.session.CheckUsable());
   if (engine_.session.platform().MonotonicNs() >= deadline_ns_) {
@@ -184,7 +183,7 @@ absl::StatusOr<ScanWithin> TransactionState::BeginScan(
 absl::Status TransactionState::Commit() {
   COMMY_RETURN_IF_ERROR(Check());
   if (writes_.size() == 0) {
-    End();  // It has seen one moment, and is as if it were there.
+    End();  // It has seen one moment, and is as if it ran then.
     return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine_.session.ThisLane());

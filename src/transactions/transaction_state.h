@@ -17,8 +17,8 @@
 
 namespace commy::transactions {
 
-// When a transaction that begins now ends at the latest, by the monotonic clock; by default after the
-// store's operation_timeout. InvalidArgument: the timeout is not positive.
+// The latest time at which a transaction that begins now ends, by the monotonic clock; by default
+// after the store's operation_timeout. InvalidArgument: the timeout is not positive.
 absl::StatusOr<std::int64_t> DeadlineOf(const engine::Engine& engine, absl::Duration timeout);
 // Sleeps for a random time, longer from attempt to attempt, and not past the deadline.
 void BackOff(platform::Platform& platform, int attempt, std::int64_t deadline_ns);
@@ -31,10 +31,10 @@ class BatchState {
 
  private:
   WriteSet writes_;
-  absl::Status status_;  // The first thing that was wrong with a key.
+  absl::Status status_;  // The first error of a key.
 };
 
-// Publishes a batch, which it tries again as long as a transaction is in its way. Null: it was written
+// Publishes a batch, which it tries again as long as a transaction blocks it. Null: it was written
 // or moved from.
 absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> batch);
 
@@ -63,7 +63,7 @@ class TransactionState {
   // nullopt: the key is not there.
   absl::StatusOr<std::optional<Value>> Read(const std::shared_ptr<const engine::NamespaceState>& ns,
                                             std::string_view key);
-  // What makes a scan of this namespace one of the transaction's.
+  // The link from a scan of this namespace to the transaction.
   absl::StatusOr<ScanWithin> BeginScan(const std::shared_ptr<const engine::NamespaceState>& ns);
   absl::Status Commit();
 

@@ -1,4 +1,5 @@
-// What a transaction or a batch is to write, in this process's memory until it is committed.
+// The pending writes of a transaction or a batch, in this process's memory until they are
+// committed.
 #pragma once
 
 #include <cstdint>
@@ -15,7 +16,7 @@
 
 namespace commy::transactions {
 
-// What a transaction or a batch is to make of a key.
+// A pending write of one key.
 struct PendingWrite {
   bool tombstone = false;
   std::string value;
@@ -38,10 +39,10 @@ class WriteSet {
   absl::Status PutUntil(const std::shared_ptr<const engine::NamespaceState>& ns,
                         std::string_view key, std::string_view value, std::int64_t expiry_ns);
 
-  // Null: nothing is to become of the key.
+  // Null: the key is not written.
   [[nodiscard]] const transactions::PendingWrite* Find(const engine::NamespaceState& ns,
                                                        std::string_view key) const;
-  // Null: nothing in this namespace.
+  // Null: no key of this namespace is written.
   [[nodiscard]] const NamespaceWrites* Of(const engine::NamespaceState& ns) const;
   // By namespace id, the order in which keys are installed.
   [[nodiscard]] const absl::btree_map<std::uint64_t, NamespaceWrites>& all() const {
@@ -56,13 +57,13 @@ class WriteSet {
 
   absl::btree_map<std::uint64_t, NamespaceWrites> namespaces_;
   std::uint64_t size_ = 0;
-  std::uint64_t puts_ = 0;  // Ever set; an upper bound of those that are left.
+  std::uint64_t puts_ = 0;  // Ever set; an upper bound of those left.
 };
 
 // InvalidArgument: too long.
 absl::Status CheckKey(std::string_view key);
 absl::Status CheckValue(std::string_view value);
-// When something that is written now with this time to live expires; 0: never; or
+// When a record that is written now with this time to live expires; 0: never; or
 // versions::kExpiryByDefault. InvalidArgument.
 absl::StatusOr<std::int64_t> ExpiryOf(const engine::NamespaceState& ns,
                                       std::optional<absl::Duration> ttl);

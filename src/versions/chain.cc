@@ -66,11 +66,12 @@ absl::Status Chains::ForEachSuperseded(std::uint64_t newest, std::uint64_t until
 }
 
 bool Chains::Unlink(Operation& op, Shared64& newer, std::uint64_t old, Shared64& old_prev) const {
+  // unlink-2.
   const std::uint64_t below = old_prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
-  if (!newer.CompareAndSet(old, below & ~kPrevFrozen, std::memory_order_seq_cst)) {
+  if (!newer.CompareAndSet(old, below & ~kPrevFrozen, std::memory_order_seq_cst)) {  // unlink-3
     return false;
   }
-  // A frozen word never thaws: whatever pruned below `old` from now on fails at its own CAS.
+  // A frozen word never thaws: a process that prunes below `old` from now on fails at its own CAS.
   COMMY_DCHECK((old_prev.load(std::memory_order_relaxed) & kPrevFrozen) != 0);
   allocator_.Retire(op, old);
   return true;
@@ -87,8 +88,8 @@ Leftover Chains::Prune(Operation& op, std::uint32_t place, SnapshotTimes& times,
       return newer == &head ? Leftover::kNothing : Leftover::kWaits;
     }
     if ((prev & kPrevFrozen) != 0) {
-      // Being taken out itself, by a process that goes on below it; but that one may have looked at
-      // the snapshots before us.
+      // It is being taken out itself, by a process that goes on below it; but that one may have
+      // looked at the snapshots before us.
       return newer == &head ? Leftover::kNothing : Leftover::kDirty;
     }
     auto* const old = region_.At<Record>(prev);

@@ -1,12 +1,13 @@
 // The versions of a key: a chain of records, the newest first, by their `prev` words.
 //
-// UNLINK   o below n is taken out of a chain so, wherever in it that is, by any number of processes at
-//          once; roots of a namespace form such a chain as well:
+// UNLINK   Takes o below n out of a chain, wherever in it that is, by any number of processes at
+//          once. The roots of a namespace form such a chain as well:
 //            unlink-1  note o
-//            unlink-2  set the frozen bit in o.prev: nothing below o can be unlinked from it any more
-//            unlink-3  CAS n.prev o -> o.prev without the bit; whoever succeeds retires o
-//          If n.prev is frozen, n itself is being taken out, and the CAS fails. A record that is frozen
-//          is needed by no reader, and stays frozen.
+//            unlink-2  set the frozen bit in o.prev: nothing below o can be unlinked from it any
+//                      more
+//            unlink-3  CAS n.prev o -> o.prev without the bit; the process that succeeds retires o
+//          If n.prev is frozen, n itself is being taken out, and the CAS fails. A frozen record is
+//          needed by no reader, and stays frozen.
 // NEEDED   A snapshot needs the newest version that is not newer than itself: see snapshots.h.
 // DEATH    at any step: o is in a note, and the next pruner or sweeper goes on.
 // TESTED   tests/model/version_model_test.cc, tests/versions/chain_test.cc, tests/crash/
@@ -38,7 +39,7 @@ struct Superseded {
 
 // What is left of the versions below a record.
 enum class Leftover : std::uint8_t {
-  kNothing,  // Or what others are working on.
+  kNothing,  // Or versions that others are working on.
   kWaits,    // Something that a snapshot needs.
   kDirty,    // Something to look at again.
 };
@@ -56,7 +57,7 @@ class Chains {
         allocator_(allocator),
         intents_(intents) {}
 
-  // From a key's newest record to the version that counted then: not valid() if the key was not there.
+  // From a key's newest record to the version that counted then; not valid() if the key was absent.
   // kConflict: see Intents::Read. (An intent's commit is above every time.)
   base::Result ToVersionAsOf(const AsOf& as_of, RecordView* view) const {
     if (view->record->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
@@ -74,21 +75,21 @@ class Chains {
 
   // Whether `wanted` is the record at `newest`, or one below it.
   [[nodiscard]] bool Contains(std::uint64_t newest, std::uint64_t wanted) const;
-  // Calls `use` for what is superseded in the chain at `newest`; `until`: when the newest was, by a
-  // clear; 0: it is the key's present version.
+  // Calls `use` for each superseded record in the chain at `newest`. `until` is the time at which a
+  // clear superseded the newest; 0: the newest is the key's present version.
   absl::Status ForEachSuperseded(std::uint64_t newest, std::uint64_t until,
                                  absl::FunctionRef<void(const Superseded&)> use) const;
 
-  // Drops what is below `head`, as far as no snapshot needs it; the note at `place` is for that.
-  // `whole`: also what is below something needed, which was looked at when it was put there, and is
-  // when a snapshot ends.
+  // Drops the versions below `head` that no snapshot needs; the note at `place` is for that.
+  // `whole`: also the versions below a needed one. Those were looked at when it was put there, and
+  // are looked at again when a snapshot ends.
   Leftover Prune(process::Operation& op, std::uint32_t place, SnapshotTimes& times, Record& head,
                  bool whole) const;
-  // Drops all that is below a record of a structure that no reader needs. False: the record itself is
-  // being taken out by another process.
+  // Drops everything below a record of a structure that no reader needs. False: another process is
+  // taking the record itself out.
   bool PruneAll(process::Operation& op, std::uint32_t place, Record& head) const;
 
-  // unlink-2 and unlink-3, for `old`, a block of whatever kind that `newer` names and that is noted.
+  // unlink-2 and unlink-3, for `old`, a block of any kind that `newer` names and that is noted.
   // False: another process was faster.
   bool Unlink(process::Operation& op, Shared64& newer, std::uint64_t old, Shared64& old_prev) const;
 

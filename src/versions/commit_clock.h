@@ -1,7 +1,7 @@
 // The commit clock: a number in the file's header that every change of the store moves on by one.
 //
-// This is the only place that draws a time. A time is drawn after the change was published, by the
-// process that first meets it, and then published itself, by a CAS of the change's commit word: so no
+// This is the only place that draws a time. A change is published first. The process that first
+// meets it then draws its time and publishes that by a CAS of the change's commit word. So no
 // process waits for one that was stopped in between. A time that loses its CAS is used by nothing.
 #pragma once
 

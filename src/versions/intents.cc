@@ -14,8 +14,8 @@ namespace {
 constexpr std::uint64_t kTotalLimit = std::uint64_t{1} << 32U;
 // A transaction's status moves three times.
 constexpr int kStatusLimit = 1'000;
-// Looks at a status before the processor is given to others, and at most in all (should the clock
-// stand still).
+// Looks at a status before the processor is yielded, and at most in all (should the clock stand
+// still).
 constexpr int kSpins = 200;
 constexpr int kSpinLimit = 1'000'000;
 // Between two later looks of a transaction, and how many there are at most.
@@ -51,8 +51,8 @@ void Intents::GiveTime(TransactionHead& head) const {
 
 void Intents::ResolveWriters(std::uint64_t object_offset) const {
   for (std::uint32_t i = 0; i < region_.lanes_ready(); ++i) {
-    // The note of a transaction is the first of its lane. The pin was there before it is read, so the
-    // block stays what it is: see STALLED.
+    // The note of a transaction is the first of its lane. The pin was there before it is read, so
+    // the block stays what it is: see STALLED.
     const process::Note note =
         process::ReadNote(region_.lane(i).notes[0].load(std::memory_order_seq_cst));
     if (note.kind != region::BlockKind::kTransaction) {
@@ -62,6 +62,7 @@ void Intents::ResolveWriters(std::uint64_t object_offset) const {
     if (!head.ok() || !WritesIn(**head, object_offset)) {
       continue;  // Or damaged; for `check` to report.
     }
+    // clear-2.
     (*head)->status.CompareAndSet(kStatusActive, kCommitAborted, std::memory_order_seq_cst);
     if ((*head)->status.load(std::memory_order_seq_cst) == kStatusCommitting) {
       GiveTime(**head);
@@ -70,7 +71,7 @@ void Intents::ResolveWriters(std::uint64_t object_offset) const {
 }
 
 bool Intents::WritesIn(const TransactionHead& head, std::uint64_t object_offset) {
-  if (head.list_sum.load(std::memory_order_seq_cst) == 0) {
+  if (head.list_sum.load(std::memory_order_seq_cst) == 0) {  // CLEAR: after the mark
     return false;
   }
   const auto* const totals = reinterpret_cast<const TransactionTotal*>(&head + 1);
@@ -116,12 +117,14 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
   const bool has_snapshot = own.snapshot_time != kCommitTimeMax;
   const bool older = IsOlder(head, *own.head);
   const std::int64_t start = platform_.MonotonicNs();
-  // The younger one's commit would be a conflict for who has a snapshot, and has been tried before.
+  // The younger one's commit would be a conflict for a transaction with a snapshot, and it has
+  // waited before.
   const bool at_once = !older && has_snapshot && own.head->attempt >= kPatientAttempts;
   const std::int64_t until = start + (at_once                  ? 0
                                       : older && !has_snapshot ? kHoldNs
                                                                : kTransactionPatienceNs);
   ahead->lane = head.lane;
+  // AHEAD: before the next look at the status.
   ahead->operations = lane->operations.load(std::memory_order_acquire);
   Watch watch(lane->progress, start);
   for (int look = 0; look < kLookLimit; ++look) {
@@ -137,7 +140,7 @@ Intents::Stand Intents::WaitAs(const Installing& own, const TransactionHead& hea
     if (still_ns >= kStalledNs || (!older && now >= until)) {
       return Stand::kAbort;
     }
-    // Giving up for one that has not been seen to move, it would meet it again and know no more.
+    // If it gave up for one that it has not seen move, it would meet it again and know no more.
     if (now >= until && still_ns < now - start) {
       return Stand::kYield;
     }
@@ -181,7 +184,7 @@ base::Result Intents::Read(Shared64& commit, const AsOf& as_of, std::uint64_t* t
       head->status.CompareAndSet(status, kCommitAborted, std::memory_order_seq_cst);
     }
   }
-  return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
+  return base::DataLoss(region_.path(), ": the status of a transaction never becomes final");
 }
 
 absl::StatusOr<std::uint64_t> Intents::ResolveAfter(Shared64& commit, Waiter wait) const {
@@ -210,7 +213,7 @@ absl::StatusOr<std::uint64_t> Intents::ResolveAfter(Shared64& commit, Waiter wai
         return kUndecided;
     }
   }
-  return base::DataLoss(region_.path(), ": the status of a transaction does not settle");
+  return base::DataLoss(region_.path(), ": the status of a transaction never becomes final");
 }
 
 absl::StatusOr<std::uint64_t> Intents::Resolve(Shared64& commit) const {
@@ -269,7 +272,8 @@ absl::Status Intents::WalkPages(
     absl::FunctionRef<absl::Status(std::uint64_t offset, const TransactionPage&)> use) const {
   COMMY_ASSIGN_OR_RETURN(const TransactionHead* head, HeadAt(head_offset));
   std::uint64_t offset = head_offset + FirstPageStart(head->total_capacity);
-  // A page seen before, a later one from time to time: a list that leads in a circle comes by there.
+  // A page seen before, replaced by a later one from time to time: a circular list comes back to
+  // it.
   std::uint64_t seen = 0;
   for (std::uint64_t step = 0; offset != 0; ++step) {
     if (offset == seen) {

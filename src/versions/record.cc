@@ -98,7 +98,7 @@ std::uint64_t ResolveCommit(const region::Region& region, Shared64& commit) {
     return seen;
   }
   const std::uint64_t now = DrawCommitTime(region);
-  return commit.compare_exchange(seen, now, std::memory_order_seq_cst) ? now : seen;
+  return commit.compare_exchange(seen, now, std::memory_order_seq_cst) ? now : seen;  // First wins.
 }
 
 }  // namespace commy::versions

@@ -1,10 +1,14 @@
 // One version of one key.
 //
+// This floor is the versions of keys: records and their chains, the commit clock, snapshots, and
+// the intents of transactions. It may touch alloc/ and what is below; it knows nothing of indexes
+// or namespaces. Begin reading here, then in chain.h, snapshots.h and intents.h.
+//
 // A record is immutable once it is published, but for two words: `commit`, which goes once from
-// undecided, or from a reference to a transaction, to the time of the change, and `prev`, the version
-// before it, which pruning moves on.
-// Whoever meets an undecided record settles it, so nobody waits for a writer that was stopped
-// between publishing and stamping.
+// undecided, or from a reference to a transaction, to the time of the change, and `prev`, the
+// version before it, which pruning moves on.
+// Any process that meets an undecided record resolves it, so no process waits for a writer that was
+// stopped between publishing and stamping.
 #pragma once
 
 #include <cstdint>
@@ -23,10 +27,10 @@ using base::Shared64;
 inline constexpr std::uint64_t kKeyBytesMax = 65536;
 inline constexpr std::uint64_t kValueBytesMax = std::uint64_t{1} << 30;
 
-// `commit` is 0 while undecided, then a time, 1 or more. An intent, a record of a transaction, begins
-// with a reference to its transaction block, {1:1, 0:27, offset in 16-byte units:36}, which goes to the
-// transaction's time, or to `aborted`. Both are above every time, so that one comparison tells what
-// needs a closer look.
+// `commit` is 0 while undecided, then a time, 1 or more. An intent, a record of a transaction,
+// begins with a reference to its transaction block, {1:1, 0:27, offset in 16-byte units:36}, which
+// goes to the transaction's time, or to `aborted`. Both are above every time, so that one
+// comparison tells which words need a closer look.
 inline constexpr std::uint64_t kUndecided = 0;
 inline constexpr std::uint64_t kCommitIntent = std::uint64_t{1} << 63U;
 inline constexpr std::uint64_t kCommitAborted = kCommitIntent - 1;
@@ -96,9 +100,9 @@ RecordView ViewRecord(const region::Region& region, std::uint64_t offset_bytes);
 // The same in `length_bytes` bytes at `base` that are not a region.
 RecordView ViewRecordIn(std::byte* base, std::uint64_t length_bytes, std::uint64_t offset_bytes);
 
-// In place of a time at which something expires: the namespace's default decides when it is written.
+// In place of an expiry time: the namespace's default decides when the record is written.
 inline constexpr std::int64_t kExpiryByDefault = -1;
-// When something that is written at `now_ns` and lives for `ttl_ns` expires.
+// The time at which a record that is written at `now_ns` and lives for `ttl_ns` expires.
 constexpr std::int64_t ExpiryIn(std::int64_t ttl_ns, std::int64_t now_ns) {
   std::int64_t expiry_ns = 0;
   return __builtin_add_overflow(ttl_ns, now_ns, &expiry_ns) ? INT64_MAX : expiry_ns;
@@ -113,7 +117,7 @@ struct RecordContent {
   std::uint64_t commit = kUndecided;  // Or a reference to its transaction.
 };
 
-// Writes an unpublished record into a block that has room for it; undecided, without a past.
+// Writes an unpublished record, undecided and without a past, into a block that has room for it.
 void WriteRecord(std::byte* block, const RecordContent& content);
 
 // Whether the checksum is right.

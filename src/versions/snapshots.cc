@@ -13,7 +13,7 @@ using region::SnapshotEntry;
 
 constexpr std::uint64_t kReadyStep = 16;
 
-// What the file says is not trusted to be a number of slots that there are.
+// The number comes from the file, so it may be above the number of entries that there are.
 std::uint32_t Ready(const Region& region) {
   const std::uint64_t ready = region.header().snapshots_ready.load(std::memory_order_seq_cst);
   return static_cast<std::uint32_t>(
@@ -75,8 +75,7 @@ absl::StatusOr<HeldSnapshot> TakeSnapshot(process::Session& session) {
   }
   return base::ResourceExhausted(
       region.path(), ": all ", region.geometry().snapshot_count,
-      " snapshots are held; release some that are not needed any more (`commy ps` says by whom), "
-      "or "
+      " snapshots are held; release some that are not needed any more (see `commy ps`), or "
       "create the store with more snapshots: Options::snapshots, commy init --snapshots");
 }
 
@@ -94,7 +93,7 @@ void AddSnapshotHooks(Region& region, process::Session::Hooks* hooks) {
 }
 
 void KeepSince(Region& region, const HeldSnapshot& held) {
-  region.snapshot(held.slot).word.fetch_or(kSnapshotSince, std::memory_order_seq_cst);
+  region.snapshot(held.slot).word.fetch_or(kSnapshotSince, std::memory_order_seq_cst);  // SINCE
 }
 
 void ReleaseSnapshot(Region& region, std::uint32_t slot, std::uint64_t owner) {
@@ -102,7 +101,7 @@ void ReleaseSnapshot(Region& region, std::uint32_t slot, std::uint64_t owner) {
   if (words.owner.load(std::memory_order_acquire) != owner) {
     return;
   }
-  words.word.exchange(0, std::memory_order_seq_cst);
+  words.word.exchange(0, std::memory_order_seq_cst);  // RELEASE, to the end
   if (words.keeps.exchange(0, std::memory_order_seq_cst) != 0) {
     AnnounceSnapshotsEnded(region);
   }
@@ -115,7 +114,7 @@ void ReleaseSnapshots(Region& region, absl::FunctionRef<bool(std::uint64_t owner
     SnapshotEntry& slot = region.snapshot(i);
     const std::uint64_t owner = slot.owner.load(std::memory_order_acquire);
     if (owner != 0 && of(owner)) {
-      slot.keeps.store(1, std::memory_order_seq_cst);  // He may have died before he announced it.
+      slot.keeps.store(1, std::memory_order_seq_cst);  // Its owner may not have announced it.
       ReleaseSnapshot(region, i, owner);
     }
   }
@@ -127,7 +126,7 @@ void AnnounceSnapshotsEnded(Region& region) {
 
 void RefreshSnapshotsHeld(Region& region) {
   Shared64& held = region.header().snapshots_held;
-  const std::uint64_t seen = held.load(std::memory_order_seq_cst);
+  const std::uint64_t seen = held.load(std::memory_order_seq_cst);  // RELEASE: q
   if ((seen & kSnapshotsSome) == 0) {
     return;
   }
@@ -177,11 +176,11 @@ bool SnapshotTimes::IsAnyHeld(HeldList& list, std::uint64_t from, std::uint64_t 
     }
     SnapshotEntry& slot = region_.snapshot(found->slot);
     if (slot.keeps.load(std::memory_order_seq_cst) == 0) {
-      slot.keeps.fetch_or(1, std::memory_order_seq_cst);
+      slot.keeps.fetch_or(1, std::memory_order_seq_cst);  // Before the word is read again.
     }
-    // The next one in this slot has a later time: the clock is at `until` already.
+    // The next snapshot in this entry has a later time: the clock is at `until` already.
     if (SnapshotTime(slot.word.load(std::memory_order_seq_cst)) == found->time) {
-      return true;  // Who releases it will see `keeps`.
+      return true;  // Its release will see `keeps`.
     }
     list.erase(found);  // Released meanwhile.
   }
@@ -189,8 +188,8 @@ bool SnapshotTimes::IsAnyHeld(HeldList& list, std::uint64_t from, std::uint64_t 
 
 void SnapshotTimes::Look() {
   const region::RegionHeader& header = region_.header();
-  ended_ = header.snapshots_ended.load(std::memory_order_seq_cst);
-  clock_ = header.commit_clock.load(std::memory_order_seq_cst);  // Before the slots.
+  ended_ = header.snapshots_ended.load(std::memory_order_seq_cst);  // Before the look.
+  clock_ = header.commit_clock.load(std::memory_order_seq_cst);     // Before the slots.
   held_.clear();
   since_.clear();
   const std::uint32_t ready = Ready(region_);
@@ -198,7 +197,7 @@ void SnapshotTimes::Look() {
     Shared64& word = region_.snapshot(i).word;
     std::uint64_t seen = word.load(std::memory_order_seq_cst);
     if ((seen & kSnapshotPending) != 0) {
-      // Should it be another one by now, that began after the clock was read.
+      // It may be another one, which began after the clock was read.
       const std::uint64_t now = header.commit_clock.load(std::memory_order_seq_cst);
       if (word.compare_exchange(seen, now, std::memory_order_seq_cst)) {
         seen = now;

@@ -1,5 +1,5 @@
 // What a transaction leaves in the file while it is being published: the transaction block, which
-// says what has become of it and lists what it touches, and intents, the records that refer to it.
+// has its status and lists the records that it touches, and intents, the records that refer to it.
 // See intents.h for how they are used.
 #pragma once
 
@@ -15,8 +15,8 @@ namespace commy::versions {
 inline constexpr std::uint64_t kSnapshotIsolation = 1;
 inline constexpr std::uint64_t kSerializable = 2;
 
-// A status with the top bit is not final yet. One without is what the `commit` of each intent becomes:
-// the commit time, or kCommitAborted.
+// A status with the top bit is not final yet. One without is what the `commit` of each intent
+// becomes: the commit time, or kCommitAborted.
 inline constexpr std::uint64_t kStatusOpen = std::uint64_t{1} << 63U;
 inline constexpr std::uint64_t kStatusActive = kStatusOpen | 1U;
 inline constexpr std::uint64_t kStatusCommitting = kStatusOpen | 2U;
@@ -34,19 +34,21 @@ constexpr bool IsPrepared(std::uint64_t status) {
 //
 //   offset  size  field
 //   0x00       8  status
-//   0x08       8  list_sum        the ListSum of all entries; 0: the list is not complete and nothing was
-//                                 installed, or all is over
+//   0x08       8  list_sum        the ListSum of all entries; 0: the list is not complete and
+//                                 nothing was installed, or all is over
 //   0x10       4  isolation       1 snapshot, 2 serializable
 //   0x14       4  magic           kTransactionMagic
 //   0x18       8  total_capacity  totals
-//   0x20       8  total_count     of these the counters are known; set before the status leaves active
+//   0x20       8  total_count     of these the counters are known; set before the status leaves
+//                                 active
 //   0x28       8  age             the commit clock when it was begun for the first time
 //   0x30       4  lane            of its owner
 //   0x34       4  attempt         how often it was tried before
-//   0x38          totals, 32 bytes each, one for each namespace that is written in; then, at the next multiple of 16, the first page
+//   0x38          totals, 32 bytes each, one for each namespace that is written in; then, at the
+//                 next multiple of 16, the first page
 //
-// `list_sum` and `magic` are for `commy recover`, which may find pages of different moments. A block
-// begins at a multiple of 16, so `status` and `list_sum` are of one moment.
+// `list_sum` and `magic` are for `commy recover`, which may find pages of different moments. A
+// block begins at a multiple of 16, so `status` and `list_sum` are of one moment.
 struct TransactionHead {
   Shared64 status;
   Shared64 list_sum;
@@ -69,14 +71,14 @@ static_assert(offsetof(TransactionHead, attempt) == 0x34);
 
 inline constexpr std::uint32_t kTransactionMagic = 0x6e787403;
 
-// Which of two goes first: that with the lower age, and of two with the same age that in the lower
-// lane. A transaction keeps its age when it is tried again.
+// Which of two transactions goes first: the one with the lower age, and of two with the same age
+// the one in the lower lane. A transaction keeps its age when it is tried again.
 constexpr bool IsOlder(const TransactionHead& one, const TransactionHead& other) {
   return one.age != other.age ? one.age < other.age : one.lane < other.lane;
 }
 
-// A namespace that the transaction writes in, and by how much it changes the number of keys there: the
-// counter cell of its lane, before and after.
+// A namespace that the transaction writes in, and by how much it changes the number of keys there:
+// the counter cell of its lane, before and after.
 //
 //   0x00   8  object  offset of the namespace object; there before the list is complete
 //   0x08   8  cell    offset; 0: the number does not change
@@ -108,7 +110,7 @@ struct TransactionPage {
 static_assert(sizeof(TransactionPage) == 0x20);
 static_assert(offsetof(TransactionPage, count) == 0x10);
 
-// One that was entered before its record is installed.
+// An entry of the list, made before its record is installed.
 //
 //   0x00   8  record   offset
 //   0x08   8  object   offset of the namespace object; the id is in the record

@@ -161,7 +161,7 @@ class OrderedOps {
       model_.clear();
     } else {
       ASSERT_TRUE(store_.DropNamespace("n").ok());
-      ASSERT_TRUE(absl::IsNotFound(ns_->Get(key).status()));
+      ASSERT_TRUE(IsNamespaceDropped(ns_->Get(key).status()));
       model_.clear();
       Open();
     }

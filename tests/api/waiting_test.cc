@@ -271,9 +271,9 @@ TEST_P(WaitingTest, GetOrWaitReturnsAsSoonAsTheKeyIsThere) {
   ASSERT_TRUE(ns_->Put("there", "1").ok());
   EXPECT_EQ(*ns_->GetOrWait("there", absl::ZeroDuration()), "1");
   EXPECT_TRUE(Says(ns_->GetOrWait("absent", absl::ZeroDuration()).status(), Code::kDeadlineExceeded,
-                   "did not come"));
+                   "did not appear"));
   EXPECT_TRUE(Says(ns_->GetOrWait("absent", absl::Milliseconds(2)).status(),
-                   Code::kDeadlineExceeded, "did not come"));
+                   Code::kDeadlineExceeded, "did not appear"));
   EXPECT_TRUE(Says(ns_->GetOrWait(std::string(70'000, 'k'), kNever).status(),
                    Code::kInvalidArgument, "key"));
   std::string got;

@@ -161,7 +161,8 @@ class ParkedThread {
 };
 
 // A change of shape is posted when its old segment has been replaced already, and a helper has read
-// the baton before the poster took it back. Meanwhile the old segment's memory is a segment again.
+// the pending word before the poster took it back. Meanwhile the old segment's memory is a segment
+// again.
 class LatePostTest : public ParkedAtAMarkTest {
  protected:
   static std::uint64_t SegmentOf(const engine::Engine& store, const engine::NamespaceRef& ns_ref) {
@@ -207,7 +208,7 @@ class LatePostTest : public ParkedAtAMarkTest {
     }
     Fill(impl, ns_ref, ns);
     const std::uint64_t old = SegmentOf(impl, ns_ref);
-    const auto baton = [&] {
+    const auto pending = [&] {
       return RootOf(impl, ns_ref).pending_reshape.load(std::memory_order_acquire);
     };
     ParkedThread posts([&] { EXPECT_TRUE(post.Put("posted", "v").ok()); },
@@ -215,8 +216,8 @@ class LatePostTest : public ParkedAtAMarkTest {
     *posted = posts.parked();
     EXPECT_TRUE(ns.Put("gone", "v").ok() && ns.Delete("gone").ok());
     if (!*posted || SegmentOf(impl, ns_ref) == old || !session.TryAdvanceEpoch() ||
-        !posts.GoOn([&](std::uint64_t) { return baton() > index::kReshapeClosed; }) ||
-        baton() <= index::kReshapeClosed) {
+        !posts.GoOn([&](std::uint64_t) { return pending() > index::kReshapeClosed; }) ||
+        pending() <= index::kReshapeClosed) {
       return false;
     }
     ParkedThread helps(

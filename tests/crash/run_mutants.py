@@ -77,19 +77,22 @@ def run_test(tree, test):
 
 def main():
     wanted = sys.argv[1:]
-    names = sorted(n[:-7] for n in os.listdir(os.path.join(HERE, "mutants")) if n.endswith(".mutant"))
+    names = sorted(n[:-7] for n in os.listdir(os.path.join(HERE, "mutants"))
+                   if n.endswith(".mutant"))
     escaped = []
     with tempfile.TemporaryDirectory(prefix="commy_mutants_") as temp:
         tree = os.path.join(temp, "tree")
         shutil.copytree(TREE, tree, ignore=shutil.ignore_patterns("build*", ".git"))
         env = dict(os.environ, CC="clang", CXX="clang++")
-        subprocess.run(["meson", "setup", os.path.join(tree, "build-mutants"), tree, "-Dhooks=enabled",
-                        "-Dwerror=false", "-Dtools=disabled", "-Dbench=disabled"],
+        subprocess.run(["meson", "setup", os.path.join(tree, "build-mutants"), tree,
+                        "-Dhooks=enabled", "-Dwerror=false", "-Dtools=disabled",
+                        "-Dbench=disabled"],
                        check=True, env=env, stdout=subprocess.DEVNULL)
         build(tree, ["tests/kill_stop_test"])
         print(f"{'protection taken out':32} caught by", flush=True)
         for name in [n for n in names if not wanted or n in wanted]:
-            file, operations, tests, changes = parse(os.path.join(HERE, "mutants", name + ".mutant"))
+            file, operations, tests, changes = parse(
+                os.path.join(HERE, "mutants", name + ".mutant"))
             path = os.path.join(tree, file)
             text = changed = open(path).read()
             counts = [text.count(old) for old, _ in changes]

@@ -241,11 +241,11 @@ TEST_P(ExpiryTest, TheDefaultTimeToLiveIsSetWithTheNamespaceAndListed) {
   ASSERT_EQ(listed.size(), 1U);
   EXPECT_EQ(listed[0].default_ttl, absl::Hours(2));
   for (const absl::Duration bad : {absl::ZeroDuration(), -absl::Seconds(1)}) {
-    EXPECT_TRUE(Says(ns_->SetDefaultTtl(bad), Code::kInvalidArgument, "longer than nothing"));
+    EXPECT_TRUE(Says(ns_->SetDefaultTtl(bad), Code::kInvalidArgument, "must be positive"));
     EXPECT_TRUE(Says(store_->OpenNamespace("made", {.default_ttl = bad}).status(),
-                     Code::kInvalidArgument, "longer than nothing"));
+                     Code::kInvalidArgument, "must be positive"));
     EXPECT_TRUE(Says(store_->OpenNamespace("new", {.default_ttl = bad}).status(),
-                     Code::kInvalidArgument, "longer than nothing"));
+                     Code::kInvalidArgument, "must be positive"));
     EXPECT_TRUE(Says(ns_->Put("k", "1", {.ttl = bad}), Code::kInvalidArgument, "time to live"));
   }
   EXPECT_TRUE(store_->ListNamespaces("new")->empty());

@@ -1,16 +1,16 @@
 // Clearing a namespace while others put, read and split in it: the steps of src/index/index.h.
 //
-// WORDS    root word; successor and baton of the old root; its directory entry; one slot, for one
+// WORDS    root word; successor and pending of the old root; its directory entry; one slot, for one
 //          key, in each of three segments: the old root's (kA), its replacement in a split (kB),
 //          the new root's (kN); a commit word for each record and for the new root; the clock
 // STEPS    put     reads root; helps with C3 if the root has a successor; reads entry, slot; CAS
 //                  slot -> its record; t = ++clock; CAS commit 0 -> t
 //          clear   C1 successor   C3 root word, then the new root's commit, by ++clock and CAS; the
 //                  clear has taken effect. Then the old root is taken back:
-//                  C4 baton closed   C5 freeze the slot; settle its record; take it away
-//          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; takes the baton down
+//                  C4 pending closed   C5 freeze the slot; resolve its record; take it away
+//          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; clears pending
 //          An actor that meets a frozen slot does C3, if there is a successor, or else the steps of
-//          the posted split, and begins again. An actor settles each root and record that it meets.
+//          the posted split, and begins again. An actor resolves each root and record it meets.
 // HOLDS    there is an order of all puts, the clear and all reads which keeps the order of
 //          operations that did not overlap, and in which each read finds the last value put and not
 //          cleared; each record in the new root is later than the root; and a root that was taken
@@ -36,13 +36,13 @@ constexpr U8 kFrozen = 0x80;
 constexpr U8 kTaken = 0x40;  // The record was taken away.
 
 enum Segment : U8 { kA, kB, kN };
-enum Baton : U8 { kFree, kPosted, kClosed };
+enum Pending : U8 { kFree, kPosted, kClosed };
 
 struct Options {
   bool second_putter = false;  // Otherwise a reader; both at once are too many states.
   bool taken_unfrozen = false;
-  bool baton_left_open = false;
-  bool root_not_settled = false;
+  bool pending_left_open = false;
+  bool root_not_resolved = false;
   bool taken_before_swing = false;
 };
 
@@ -60,10 +60,10 @@ class ClearModel {
     kOver,
     kC1,
     kC3,
-    kC3Settle,
+    kC3Resolve,
     kC4,
     kC5Freeze,
-    kC5Settle,
+    kC5Resolve,
     kC5Take,
     kPost,
     kInPlace,
@@ -72,14 +72,13 @@ class ClearModel {
     kSwing,
     kDown,
   };
-  // `then`: the step after a commit word is settled; `of`: that commit word. `back`: the step after
-  // helping.
-  // `before`: the operations that were over when this one began; bit i: actor i's.
+  // `then`: the step after a commit word is resolved; `of`: that commit word. `back`: the step
+  // after helping. `before`: the operations that were over when this one began; bit i: actor i's.
   struct Actor {
     U8 pc, segment, seen, of, time, then, back, before, answer;
   };
   struct State {
-    U8 root, successor, baton, entry, clock;
+    U8 root, successor, pending, entry, clock;
     U8 slot[3];
     U8 commit[kPutters + 2];
     U8 over;  // Operations that were acknowledged.
@@ -154,7 +153,7 @@ class ClearModel {
     me.segment = me.seen = me.of = me.time = 0;
   }
 
-  static void Settle(Actor& me, U8 of, U8 then) {
+  static void Resolve(Actor& me, U8 of, U8 then) {
     me.of = of;
     me.then = then;
     me.pc = kTime;
@@ -170,8 +169,8 @@ class ClearModel {
         return;
       case kRoot:
         me.segment = s.root == 0 ? kA : kN;
-        if (s.root != 0 && s.commit[kRootCommit] == 0 && !options_.root_not_settled) {
-          Settle(me, kRootCommit, kRoot);
+        if (s.root != 0 && s.commit[kRootCommit] == 0 && !options_.root_not_resolved) {
+          Resolve(me, kRootCommit, kRoot);
         } else if (s.root == 0 && s.successor != 0 && i != kReader) {
           me.back = kRoot;
           me.pc = kC3;
@@ -191,7 +190,7 @@ class ClearModel {
       case kSwap:
         if (s.slot[me.segment] == me.seen) {
           t.slot[me.segment] = static_cast<U8>(i + 1);
-          Settle(me, static_cast<U8>(i + 1), kAck);
+          Resolve(me, static_cast<U8>(i + 1), kAck);
         } else {
           Begin(me);
         }
@@ -241,7 +240,7 @@ class ClearModel {
       me.back = kRoot;
       if (s.successor != 0) {
         me.pc = kC3;
-      } else if (s.baton == kPosted) {
+      } else if (s.pending == kPosted) {
         me.pc = kInPlace;
       } else {
         Begin(me);
@@ -250,7 +249,7 @@ class ClearModel {
     }
     const U8 then = i == kReader ? kAck : kSwap;
     if (record != kNoRecord && s.commit[record] == 0) {
-      Settle(me, record, then);
+      Resolve(me, record, then);
     } else {
       me.pc = then;
     }
@@ -268,42 +267,42 @@ class ClearModel {
         return;
       case kC3:
         t.root = 1;
-        me.pc = kC3Settle;
+        me.pc = kC3Resolve;
         move.what = "C3: root word";
         return;
-      case kC3Settle:
+      case kC3Resolve:
         if (s.commit[kRootCommit] == 0) {
-          Settle(me, kRootCommit, kC3Settle);
+          Resolve(me, kRootCommit, kC3Resolve);
         } else {
           Finish(me);
         }
         move.what = "looks at the new root's commit";
         return;
       case kC4:
-        if (s.baton == kPosted) {
+        if (s.pending == kPosted) {
           me.then = kC4;  // Finishes the split, then looks again.
           me.pc = kInPlace;
         } else {
-          if (!options_.baton_left_open) {
-            t.baton = kClosed;
+          if (!options_.pending_left_open) {
+            t.pending = kClosed;
           }
-          me.pc = options_.taken_unfrozen ? kC5Settle : kC5Freeze;
+          me.pc = options_.taken_unfrozen ? kC5Resolve : kC5Freeze;
         }
-        move.what = "C4: looks at the baton, closes it";
+        move.what = "C4: looks at the pending word, closes it";
         return;
       case kC5Freeze:
         t.slot[s.entry] |= kFrozen;
         me.segment = s.entry;
-        me.pc = kC5Settle;
+        me.pc = kC5Resolve;
         move.what = "C5: freezes";
         return;
-      case kC5Settle: {
+      case kC5Resolve: {
         if (options_.taken_unfrozen) {
           me.segment = s.entry;
         }
         const U8 record = s.slot[me.segment] & ~(kFrozen | kTaken);
         if (record != kNoRecord && s.commit[record] == 0) {
-          Settle(me, record, kC5Take);
+          Resolve(me, record, kC5Take);
         } else {
           me.pc = kC5Take;
         }
@@ -335,8 +334,8 @@ class ClearModel {
   void Split(const State& s, State& t, Actor& me, Move& move) const {
     switch (me.pc) {
       case kPost:
-        if (s.baton == kFree && s.entry == kA) {
-          t.baton = kPosted;
+        if (s.pending == kFree && s.entry == kA) {
+          t.pending = kPosted;
           me.back = kOver;
           me.pc = kInPlace;
         } else {
@@ -364,14 +363,14 @@ class ClearModel {
         move.what = "CAS entry old -> new";
         return;
       default:
-        Cas(t.baton, kPosted, kFree);
+        Cas(t.pending, kPosted, kFree);
         if (me.then == kC4) {
           me.then = 0;
           me.pc = kC4;
         } else {
           Finish(me);
         }
-        move.what = "takes the baton down";
+        move.what = "clears the pending word";
         return;
     }
   }
@@ -388,12 +387,12 @@ TEST(ClearModelTest, TakingARecordAwayWithoutFreezingTheSlotIsCaught) {
   ExpectCaught(ClearModel({.taken_unfrozen = true}), "clear, weakened: taken without freezing");
 }
 
-TEST(ClearModelTest, LeavingTheOldRootsBatonOpenIsCaught) {
-  ExpectCaught(ClearModel({.baton_left_open = true}), "clear, weakened: baton open");
+TEST(ClearModelTest, LeavingTheOldRootsPendingWordOpenIsCaught) {
+  ExpectCaught(ClearModel({.pending_left_open = true}), "clear, weakened: pending word open");
 }
 
 TEST(ClearModelTest, UsingANewRootBeforeItHasATimeIsCaught) {
-  ExpectCaught(ClearModel({.root_not_settled = true}), "clear, weakened: root not settled");
+  ExpectCaught(ClearModel({.root_not_resolved = true}), "clear, weakened: root not resolved");
 }
 
 TEST(ClearModelTest, TakingARecordAwayBeforeTheNewRootIsInPlaceIsCaught) {

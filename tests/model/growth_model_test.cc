@@ -2,9 +2,11 @@
 //
 // WORDS    size      pieces that may be used; raised by CAS only
 //          reserved  chunks that have blocks on disk; the kernel's, given once
-// STEPS    grow      growth-0 read size   growth-1 reserve the chunk in which the next piece lies; disk full:
-//                   stop   growth-2 make the piece present, which is a store into it, so its chunk must
-//                   have blocks   growth-3 CAS size to one piece more than growth-0 read, unless it is there
+// STEPS    grow      growth-0 read size
+//                   growth-1 reserve the chunk in which the next piece lies; disk full: stop
+//                   growth-2 make the piece present, which is a store into it, so its chunk must
+//                   have blocks
+//                   growth-3 CAS size to one piece more than growth-0 read, unless it is there
 //          prepare   P0 read size   P1 reserve the chunk after the one in which the next piece lies
 //                   P2 make its first piece present
 //          use       U0 read size   U1 store into the last piece below it

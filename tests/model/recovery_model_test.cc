@@ -2,12 +2,12 @@
 //
 // WORDS    head: names a block; block: free | used | retired(tag), commit (0 undecided; stale in a
 //          free block); lane: pin, notes[2], op {armed, delta, seq}, cell {value, seq}
-// STEPS    change  pin; op = {seq}   P1 h = head; settle h   P2 note[0] = n   P3 CAS n free ->
+// STEPS    change  pin; op = {seq}   P1 h = head; resolve h   P2 note[0] = n   P3 CAS n free ->
 //                  used, of the lane's own blocks   P4 fill n: n.commit = 0   P5 note[1] = h
 //                  P6 arm {seq, delta}   P7 CAS head h -> n; lost: drop note[1], on with P1
-//                  P8 settle n   P9 cell = {value + delta, seq}   P10 retire h
+//                  P8 resolve n   P9 cell = {value + delta, seq}   P10 retire h
 //                  P11 notes = 0, last to first; op = none   P12 unpin
-//          recover recover-2 n = first note; if reachable: settle n; if armed and n.commit != 0
+//          recover recover-2 n = first note; if reachable: resolve n; if armed and n.commit != 0
 //                  and cell.seq != op.seq: cell = {value + delta, seq}; then each note that head
 //                  does not name: CAS used -> retired   recover-3 disarm; notes = 0, first to last;
 //                  op = none   recover-4 pin = 0   recover-5 free the lane: its next owner goes on
@@ -35,7 +35,7 @@ enum Pc : U8 {
   kIdle,
   kBegin,
   kLoad,
-  kSettleOld,
+  kResolveOld,
   kRedrop,
   kNoteNew,
   kAllocate,
@@ -44,7 +44,7 @@ enum Pc : U8 {
   kArm,
   kSwap,
   kArmLate,
-  kSettleNew,
+  kResolveNew,
   kCell,
   kRetireOld,
   kRetireDraft,
@@ -54,7 +54,7 @@ enum Pc : U8 {
   kUnpin,
   kRecEarlyUnpin,
   kRecReach,
-  kRecSettle,
+  kRecResolve,
   kRecCount,
   kRecCell,
   kRecTest,
@@ -78,7 +78,7 @@ struct Options {
   bool no_disarm = false;
   bool notes_after_unpin = false;
   bool stale_commit = false;
-  bool no_settle_old = false;
+  bool no_resolve_old = false;
 };
 
 class RecoveryModel {
@@ -292,10 +292,10 @@ class RecoveryModel {
       case kLoad:
         move->what = "loads head (P1)";
         me.held = s.head;
-        me.pc = options_.no_settle_old ? AfterLocate(s, p, me) : kSettleOld;
+        me.pc = options_.no_resolve_old ? AfterLocate(s, p, me) : kResolveOld;
         return;
-      case kSettleOld:
-        move->what = "settles the old head (P1)";
+      case kResolveOld:
+        move->what = "resolves the old head (P1)";
         t.record[me.held].commit = 1;
         me.pc = AfterLocate(s, p, me);
         return;
@@ -343,7 +343,7 @@ class RecoveryModel {
         const U8 delta = static_cast<U8>((1 - me.deletes) - (1 - s.record[me.held].tombstone));
         lane.delta = delta;
         lane.armed = delta != 0 ? 1 : 0;
-        me.pc = me.pc == kArm ? kSwap : kSettleNew;
+        me.pc = me.pc == kArm ? kSwap : kResolveNew;
         return;
       }
       case kSwap:
@@ -353,7 +353,7 @@ class RecoveryModel {
             move->wrong = "I2: publishes a block that is not its own";
           }
           t.head = me.draft;
-          me.pc = options_.armed_late ? kArmLate : kSettleNew;
+          me.pc = options_.armed_late ? kArmLate : kResolveNew;
         } else {
           move->what = "loses the CAS of head";
           me.held = 0;
@@ -381,8 +381,8 @@ class RecoveryModel {
     Actor& me = t.process[p];
     Lane& lane = t.lane[p];
     switch (me.pc) {
-      case kSettleNew:
-        move->what = "settles n (P8)";
+      case kResolveNew:
+        move->what = "resolves n (P8)";
         t.record[me.draft].commit = 1;
         me.draft = 0;
         me.pc = lane.armed != 0 ? kCell : kRetireOld;
@@ -484,10 +484,10 @@ class RecoveryModel {
         return;
       case kRecReach:
         move->what = "looks whether the first noted record is reachable (recover-2)";
-        me.pc = made == 0 ? kRecTest : (s.head == made ? kRecSettle : kRecCount);
+        me.pc = made == 0 ? kRecTest : (s.head == made ? kRecResolve : kRecCount);
         return;
-      case kRecSettle:
-        move->what = "settles it (recover-2)";
+      case kRecResolve:
+        move->what = "resolves it (recover-2)";
         t.record[made].commit = 1;
         me.pc = kRecCount;
         return;
@@ -592,7 +592,7 @@ TEST(RecoveryModelTest, AnOldHeadThatIsNotNotedIsCaught) {
   ExpectCaught(RecoveryModel({.old_not_noted = true}), "recovery, weakened: old head not noted");
 }
 
-TEST(RecoveryModelTest, APinClearedBeforeTheNotesAreSettledIsCaught) {
+TEST(RecoveryModelTest, APinClearedBeforeTheNotesAreReclaimedIsCaught) {
   ExpectCaught(RecoveryModel({.pin_first = true}), "recovery, weakened: the pin goes first");
 }
 
@@ -623,7 +623,8 @@ TEST(RecoveryModelTest, StaleCommitWordsAreCaught) {
 }
 
 TEST(RecoveryModelTest, ReplacingAnUndecidedRecordIsCaught) {
-  ExpectCaught(RecoveryModel({.no_settle_old = true}), "recovery, weakened: old head not settled");
+  ExpectCaught(RecoveryModel({.no_resolve_old = true}),
+               "recovery, weakened: old head not resolved");
 }
 
 }  // namespace

@@ -7,7 +7,7 @@
 //                   C4 note the old run; CAS root -> the run   C5 old Head -> Retired
 //                   C6 clear notes; unpin
 //          free     run-5 pin; note {runfree, i, n}; CAS span[i] Retired -> Body(me, i)
-//                   run-6 span[i+1..] Body(*, i) -> Free           run-7 CAS span[i] Body(me, i) -> Free
+//                   run-6 span[i+1..] Body(*, i) -> Free      run-7 CAS span[i] Body(me, i) -> Free
 //          recover  of a noted claim: if span[i] is neither Head(dead, n) nor Retired(n): each
 //                   Body(dead, i) -> Free; if it is Head and root does not name it: Retired
 //                   of a noted free: if span[i] is Body(dead, i): run-6, run-7

@@ -1,6 +1,6 @@
 // Which snapshots are held, and which versions are kept for them: the words of
-// src/versions/snapshots.h, and the marks by which kept versions are found again. The drop of single
-// versions is in version_model_test.cc.
+// src/versions/snapshots.h, and the sweep marks by which kept versions are found again. The drop of
+// single versions is in version_model_test.cc.
 //
 // WORDS    clock; held {some, seq}; ended; snapshot slots: owner, word (0, pending(seq), or the
 //          time S), keeps; mark: 0, marked, being swept, waiting
@@ -279,7 +279,7 @@ class SnapshotModel {
         move.what = "publishes a version";
         return;
       case kStamp:
-        Settle(t.commit[me.newer], t.clock);
+        Resolve(t.commit[me.newer], t.clock);
         me.pc = kAskHeld;
         move.what = "stamps it";
         return;
@@ -300,10 +300,10 @@ class SnapshotModel {
   void Sweep(const State& s, State& t, Move& move) const {
     Actor& me = t.actor[kSweeper];
     if (me.pc == kStamp) {  // A look may be older than the version that it judges.
-      Settle(t.commit[s.head], t.clock);
+      Resolve(t.commit[s.head], t.clock);
       me.newer = s.head;
       me.pc = kJudge;
-      move.what = "settles the head";
+      move.what = "resolves the head";
       return;
     }
     if (s.mark == kMarked || s.mark == kSweeping || (s.mark == kWaiting && s.ended != s.swept)) {

@@ -8,9 +8,10 @@
 //          thief    emptying-0 pin; note the span
 //                   emptying-1 CAS the word Small(L, 0) -> Small(L, me)
 //                   emptying-2 CAS each byte that is free or long retired -> Evacuated
-//                   emptying-3 all are: CAS the word -> Retired, and free when the pins of now are gone
-//                   emptying-4 or some: CAS the word -> Small(me, me); each Evacuated or Retired -> Retired
-//                      now; CAS the word -> Small(me, 0)
+//                   emptying-3 all are: CAS the word -> Retired, and free when the pins of now
+//                      are gone
+//                   emptying-4 or some: CAS the word -> Small(me, me); each Evacuated or Retired ->
+//                      Retired now; CAS the word -> Small(me, 0)
 //                   emptying-5 or back: each Evacuated -> Free; CAS the word -> Small(L, 0)
 //                   emptying-6 unnote, unpin
 //          recover  of a noted span: its word says Small(dead, dead): the rest of emptying-4;

@@ -1,18 +1,18 @@
 // A hash bucket: insert, overwrite, delete, freeze, and a split whose segments all helpers build.
 //
-// WORDS    dir[2] segment; baton 0 | descriptor {old, new0, new1}; segment: slots in claimed order,
-//          each 0 | {key, value} with a dead bit and a frozen bit
+// WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed
+//          order, each 0 | {key, value} with a closed bit and a frozen bit
 // STEPS    scan     S1 seg = dir[hash]   S2 slot after slot: frozen -> help; the key -> CAS it;
-//                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; dead: go on
-//          post     note descriptor; S3 CAS baton 0 -> D, new segments are zero; a loser helps
-//          help     H1 D = baton   H2 is D.old still in dir? if not, go to H6
+//                   first empty -> CAS 0 -> {key, value}, a loser reads it again; closed: go on
+//          post     note descriptor; S3 CAS pending 0 -> D, new segments are zero; a loser helps
+//          help     H1 D = pending   H2 is D.old still in dir? if not, go to H6
 //                   H3 frozen bit into every slot of old   H4 CAS new.slot[k] 0 -> word, in order
-//                   H5 CAS dir[e] old -> new   H6 CAS baton D -> 0
+//                   H5 CAS dir[e] old -> new   H6 CAS pending D -> 0
 //          retire   by the poster or its recoverer: old and new segments that dir does not name, D
 // HOLDS    I1 at any moment dir leads to each acknowledged key exactly once, with its last value
 //          I2 a reader returns a value that the key had while it was reading
 //          I3 no block is given back that a process may still touch
-//          I4 when all is quiet: baton 0, no descriptor, and only segments that dir names
+//          I4 when all is quiet: pending 0, no descriptor, and only segments that dir names
 //          I5 from each state the end can be reached, whichever process was killed
 #include "model/lib/explorer.h"
 #include "model/lib/pins.h"
@@ -42,7 +42,7 @@ struct Options {
   bool empty_not_frozen = false;
   bool build_before_freeze = false;
   bool plain_store = false;
-  bool baton_first = false;
+  bool pending_first = false;
   bool dead_reused = false;
   bool retire_first = false;
   bool no_directory_check = false;
@@ -54,7 +54,7 @@ enum Pc : U8 {
   kScan,
   kSwap,
   kPost,
-  kBaton,
+  kPending,
   kCheckDir,
   kFreeze,
   kBuild,
@@ -86,7 +86,7 @@ class SplitModel {
     U8 pc, op, seg, at, expected, dead_at, seen, d, posted, note_d, pinned, life;
   };
   struct State {
-    U8 dir[2], baton, kills, truth[4];
+    U8 dir[2], pending, kills, truth[4];
     Segment seg[kSegments];
     Descriptor desc[kDescriptors];
     Process process[kProcesses];
@@ -145,8 +145,8 @@ class SplitModel {
   }
 
   const char* CheckFinal(const State& s) const {
-    if (s.baton != 0) {
-      return "I4: the baton was left behind";
+    if (s.pending != 0) {
+      return "I4: the pending word was left behind";
     }
     for (int i = 1; i < kSegments; ++i) {
       const bool named = s.dir[0] == i || s.dir[1] == i;
@@ -189,8 +189,8 @@ class SplitModel {
       if (MayTouchDescriptor(t, i)) {
         move.wrong = "I3: a descriptor is given back that a process uses";
       }
-      if (t.baton == i) {
-        move.wrong = "I3: the descriptor in the baton is given back";
+      if (t.pending == i) {
+        move.wrong = "I3: the descriptor in the pending word is given back";
       }
       t.desc[i] = Descriptor{};
     });
@@ -258,7 +258,7 @@ class SplitModel {
       me.op = dead;
       me.d = s.process[dead].note_d;
       me.posted = 1;
-      me.pc = me.d == 0 ? kRecoverUnpin : (s.baton == me.d ? kCheckDir : kRetireOld);
+      me.pc = me.d == 0 ? kRecoverUnpin : (s.pending == me.d ? kCheckDir : kRetireOld);
       emit(t, Move{kRecoverer, "pins and begins to recover the dead"});
     }
   }
@@ -323,7 +323,7 @@ class SplitModel {
     const U8 word = end ? 0 : s.seg[me.seg].slot[me.at];
     const bool read_only = op.kind == kGet;
     if (!end && (word & kFrozen) != 0 && !read_only) {
-      me.pc = kBaton;
+      me.pc = kPending;
       return;
     }
     if (op.kind == kSplit) {
@@ -400,11 +400,11 @@ class SplitModel {
 
   static void Post(const State& s, State& t, int p, Move& move) {
     Process& me = t.process[p];
-    if (s.baton == 0) {
-      t.baton = me.d;
+    if (s.pending == 0) {
+      t.pending = me.d;
       me.posted = 1;
       me.pc = kCheckDir;
-      move.what = "posts: CAS baton 0 -> D (S3)";
+      move.what = "posts: CAS pending 0 -> D (S3)";
       return;
     }
     t.seg[s.desc[me.d].fresh[0]] = Segment{};
@@ -412,8 +412,8 @@ class SplitModel {
     t.desc[me.d] = Descriptor{};
     me.note_d = 0;
     Forget(me);
-    me.pc = kBaton;
-    move.what = "finds the baton taken, gives its own back, and helps";
+    me.pc = kPending;
+    move.what = "finds the pending word taken, gives its own back, and helps";
   }
 
   void AfterClear(Process& me) const {
@@ -431,11 +431,11 @@ class SplitModel {
     Process& me = t.process[p];
     const Descriptor& d = s.desc[me.d];
     switch (me.pc) {
-      case kBaton:
+      case kPending:
         Forget(me);
-        me.d = s.baton;
+        me.d = s.pending;
         me.pc = me.d == 0 ? kFindSegment : kCheckDir;
-        move.what = "reads the baton (H1)";
+        move.what = "reads the pending word (H1)";
         return;
       case kCheckDir:
         move.what = "looks whether dir still names old (H2)";
@@ -454,7 +454,7 @@ class SplitModel {
         }
         me.at = 0;
         me.pc = options_.build_before_freeze ? kEntry : kBuild;
-        if (me.pc == kEntry && options_.baton_first) {
+        if (me.pc == kEntry && options_.pending_first) {
           me.pc = kClear;
         }
         return;
@@ -465,7 +465,7 @@ class SplitModel {
           return;
         }
         me.at = 0;
-        me.pc = options_.build_before_freeze ? kFreeze : (options_.baton_first ? kClear : kEntry);
+        me.pc = options_.build_before_freeze ? kFreeze : (options_.pending_first ? kClear : kEntry);
         return;
       case kEntry:
         move.what = "CAS dir old -> new (H5)";
@@ -473,16 +473,16 @@ class SplitModel {
         if (++me.at < 2) {
           return;
         }
-        if (options_.baton_first) {
+        if (options_.pending_first) {
           return AfterClear(me);
         }
         me.at = 0;
         me.pc = AfterEntries(me);
         return;
       case kClear:
-        move.what = "clears the baton (H6)";
-        Cas(t.baton, me.d, 0);
-        if (options_.baton_first) {
+        move.what = "clears the pending word (H6)";
+        Cas(t.pending, me.d, 0);
+        if (options_.pending_first) {
           me.pc = kEntry;
           return;
         }
@@ -547,7 +547,7 @@ class SplitModel {
       default:
         move.what = "retires the descriptor and clears its note";
         Retire(t.desc[me.d].block, PinnedMask(t.process));
-        if (options_.retire_first && s.baton == me.d) {
+        if (options_.retire_first && s.pending == me.d) {
           me.pc = kClear;
           return;
         }
@@ -640,29 +640,29 @@ TEST(SplitModelTest, PlainStoresOfHelpersAreCaught) {
   ExpectCaught(SplitModel(o), "split, weakened: plain store in the build");
 }
 
-TEST(SplitModelTest, ABatonClearedBeforeTheDirectoryChangesIsCaught) {
+TEST(SplitModelTest, APendingWordClearedBeforeTheDirectoryChangesIsCaught) {
   Options o = Movers();
-  o.baton_first = true;
-  ExpectCaught(SplitModel(o), "split, weakened: baton cleared first");
+  o.pending_first = true;
+  ExpectCaught(SplitModel(o), "split, weakened: pending word cleared first");
 }
 
 TEST(SplitModelTest, ReusedDeadSlotsAreCaught) {
   Options o = Inserters();
   o.ops[0][0] = {kDelete, 1, 0};
   o.dead_reused = true;
-  ExpectCaught(SplitModel(o), "split, weakened: dead slots reused");
+  ExpectCaught(SplitModel(o), "split, weakened: closed slots reused");
 }
 
-TEST(SplitModelTest, RetiringBeforeTheBatonIsClearIsCaught) {
+TEST(SplitModelTest, RetiringBeforeThePendingWordIsClearIsCaught) {
   Options o = Posters();
   o.retire_first = true;
-  ExpectCaught(SplitModel(o), "split, weakened: retired before the baton is clear");
+  ExpectCaught(SplitModel(o), "split, weakened: retired before the pending word is clear");
 }
 
 TEST(SplitModelTest, HelpersThatDoNotLookAtTheDirectoryAreCaught) {
   Options o = Posters();
   o.no_directory_check = true;
-  ExpectCaught(SplitModel(o), "split, weakened: directory not read after the baton");
+  ExpectCaught(SplitModel(o), "split, weakened: directory not read after the pending word");
 }
 
 }  // namespace

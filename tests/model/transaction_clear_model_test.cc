@@ -7,7 +7,7 @@
 //          each transaction a status, and whether its list is complete; clock
 // STEPS    owner   S = clock, or above all for a batch; completes its list; for each key: looks at
 //                  its status; reads the root word, and whether that root is marked: then does C2
-//                  and C3 first; settles a new root, whose time above S is a conflict; CAS slot h
+//                  and C3 first; resolves a new root, whose time above S is a conflict; CAS slot h
 //                  -> intent; then CAS active -> committing, t = ++clock, CAS committing -> t
 //          put     the same with a record that is undecided, for the namespace that is cleared
 //          reader  S = clock; each key: the newest version not above S, in the newest root not
@@ -51,7 +51,7 @@ struct Options {
   bool lists_after_looking = false;
   bool active_passed = false;
   bool committing_passed = false;
-  bool root_not_settled = false;
+  bool root_not_resolved = false;
   bool cleared_before_swing = false;
   bool conflict_ignored = false;
 };
@@ -67,8 +67,8 @@ class TransactionClearModel {
     kLook,
     kHelpTime,
     kHelp,
-    kSettleTime,
-    kSettle,
+    kResolveTime,
+    kResolve,
     kAbortOther,
     kInstall,
     kToCommitting,
@@ -81,7 +81,7 @@ class TransactionClearModel {
     kC2Help,
     kC3,
     kRootTime,
-    kRootSettle,
+    kRootResolve,
     kDone,
   };
   struct Record {
@@ -252,8 +252,8 @@ class TransactionClearModel {
         return Install(s, t, i);
       case kHelpTime:
       case kHelp:
-      case kSettleTime:
-      case kSettle:
+      case kResolveTime:
+      case kResolve:
       case kAbortOther:
         return Meet(t, i, move);
       case kToCommitting:
@@ -287,7 +287,7 @@ class TransactionClearModel {
     if (s.root == 0) {
       return;
     }
-    if (s.cleared == 0 && !options_.root_not_settled) {
+    if (s.cleared == 0 && !options_.root_not_resolved) {
       me.pc = kRootTime;
     } else if (s.cleared > me.as_of) {
       if (i == kReader) {
@@ -314,7 +314,7 @@ class TransactionClearModel {
     const Record& record = s.record[me.slot][me.at];
     const U8 time = TimeOf(s, record);
     if (record.commit == 0) {
-      me.pc = kSettleTime;
+      me.pc = kResolveTime;
     } else if (time == kCommitting) {
       me.pc = kHelpTime;
     } else if (time == kActive && i != kReader) {
@@ -350,16 +350,16 @@ class TransactionClearModel {
     const bool intent = IsReference(record.commit);
     switch (me.pc) {
       case kHelpTime:
-      case kSettleTime:
+      case kResolveTime:
         move.what = "takes a time";
         me.time = ++t.clock;
-        me.pc = me.pc == kHelpTime ? kHelp : kSettle;
+        me.pc = me.pc == kHelpTime ? kHelp : kResolve;
         return;
       case kHelp:
         move.what = "CAS another's committing -> t";
         Cas(t.status[OwnerOf(record.commit)], kCommitting, me.time);
         break;
-      case kSettle:
+      case kResolve:
         move.what = "CAS commit 0 -> t";
         if (record.commit == 0) {
           record.commit = me.time;
@@ -398,7 +398,7 @@ class TransactionClearModel {
     me.at = t.count[me.slot]++;
     t.record[me.slot][me.at] = {commit, ValueOf(i)};
     if (i == kPutter) {
-      me.pc = kSettleTime;
+      me.pc = kResolveTime;
       return;
     }
     me.at = me.head = me.slot = 0;
@@ -479,7 +479,7 @@ class TransactionClearModel {
           return EndClear(t, i);
         }
         me.time = ++t.clock;
-        me.pc = kRootSettle;
+        me.pc = kRootResolve;
         return;
       default:
         move.what = "CAS the new root's commit 0 -> c";
@@ -584,7 +584,7 @@ TEST(TransactionClearModelTest, AClearThatPassesACommittingTransactionIsCaught) 
 }
 
 TEST(TransactionClearModelTest, WritingInARootWithoutATimeIsCaught) {
-  ExpectCaught(TransactionClearModel({.root_not_settled = true}),
+  ExpectCaught(TransactionClearModel({.root_not_resolved = true}),
                "clear, weakened: root undecided");
 }
 

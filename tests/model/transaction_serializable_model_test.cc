@@ -72,8 +72,8 @@ class SerializableModel {
     kLook,
     kHelpTime,
     kHelp,
-    kSettleTime,
-    kSettle,
+    kResolveTime,
+    kResolve,
     kAbortOther,
     kInstall,
     kKeep,
@@ -267,10 +267,10 @@ class SerializableModel {
         move.what = "reads a commit, and the status that it refers to";
         return Look(s, t, i);
       case kHelpTime:
-      case kSettleTime:
+      case kResolveTime:
         move.what = "takes a time for another";
         me.time = ++t.clock;
-        me.pc = me.pc == kHelpTime ? kHelp : kSettle;
+        me.pc = me.pc == kHelpTime ? kHelp : kResolve;
         return;
       case kHelp: {
         move.what = "CAS another's committing -> prepared(t) or t";
@@ -279,7 +279,7 @@ class SerializableModel {
         LookAgain(me);
         return;
       }
-      case kSettle: {
+      case kResolve: {
         move.what = "CAS commit 0 -> t";
         Record& record = t.record[KeyOf(s, i)][me.at];
         if (record.commit == 0) {
@@ -330,7 +330,7 @@ class SerializableModel {
     if (Passes(me, i, record, time)) {
       Pass(s, i, me);
     } else if (record.commit == 0) {
-      me.pc = kSettleTime;
+      me.pc = kResolveTime;
     } else if (time == kCommitting) {
       me.pc = kHelpTime;
     } else if (IsTime(time)) {
@@ -426,7 +426,7 @@ class SerializableModel {
     if (i == kPutter) {
       record = {0, options_.puts[me.step].value, 0};
       me.at = t.count[k] - 1;
-      me.pc = kSettleTime;
+      me.pc = kResolveTime;
     } else {
       record = {ReferenceTo(i), ValueWritten(i), 0};
       me.at = me.head = 0;

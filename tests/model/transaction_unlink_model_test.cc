@@ -3,14 +3,14 @@
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (a reference, 0, a
 //          time, aborted), prev with a frozen bit; a status for each transaction; clock
-// STEPS    owner   U1 status is active, else U7   U2 h = slot   U3 h undecided: settles it; h an
+// STEPS    owner   U1 status is active, else U7   U2 h = slot   U3 h undecided: resolves it; h an
 //                  intent: makes it final, stamps it; aborted: unlinks it, and again from U1; newer
 //                  than S: aborts itself   U4 CAS slot h -> intent (prev = h)   U5 CAS active ->
 //                  committing   U6 t = ++clock, CAS committing -> t   U7 stamps the intent; aborted
 //                  and in the slot: unlinks it; aborted and not there: retires it; else prunes
 //                  U8 retires the descriptor
 //          unlink  CAS slot x -> x.prev, or dead if that is 0; retires x
-//          put     U2, U3, CAS slot h -> record with commit 0, settles it, prunes below it; a
+//          put     U2, U3, CAS slot h -> record with commit 0, resolves it, prunes below it; a
 //                  delete takes itself away when no version is below
 //          reader  S = clock; from the head down to the first version not above S
 //          the first owner may be killed at any step, and so may its recoverer: U6 if it is
@@ -71,8 +71,8 @@ class UnlinkModel {
     kBelow,
     kHelpTime,
     kHelp,
-    kSettleTime,
-    kSettle,
+    kResolveTime,
+    kResolve,
     kAbortOther,
     kStamp,
     kUnlink,
@@ -311,10 +311,10 @@ class UnlinkModel {
     const U8 commit = s.record[me.at].commit;
     switch (me.pc) {
       case kHelpTime:
-      case kSettleTime:
+      case kResolveTime:
         move.what = "takes a time";
         me.time = ++t.clock;
-        me.pc = me.pc == kHelpTime ? kHelp : kSettle;
+        me.pc = me.pc == kHelpTime ? kHelp : kResolve;
         return;
       case kHelp: {
         move.what = "CAS another's committing -> t";
@@ -325,7 +325,7 @@ class UnlinkModel {
         me.pc = kLook;
         return;
       }
-      case kSettle:
+      case kResolve:
         move.what = "CAS commit 0 -> t";
         if (commit == 0) {
           t.record[me.at].commit = me.time;
@@ -363,7 +363,7 @@ class UnlinkModel {
     const U8 time = TimeOf(s, r);
     const bool reads = i == kReader;
     if (time == 0) {
-      me.pc = kSettleTime;
+      me.pc = kResolveTime;
     } else if (time == kCommitting) {
       me.pc = kHelpTime;
     } else if (reads) {
@@ -431,7 +431,7 @@ class UnlinkModel {
     r.mask = base | Own(mine);
     t.slot[me.place] = mine;
     me.at = i == kPutter ? mine : U8{0};
-    me.pc = i == kPutter ? kSettleTime : kToCommitting;
+    me.pc = i == kPutter ? kResolveTime : kToCommitting;
   }
 
   void Decide(const State& s, State& t, int i, Move& move) const {

@@ -3,20 +3,20 @@
 //
 // WORDS    root: the inner node; an inner node: cuts between the keys 1 | 2 | 3, and a child word
 //          for each part; a leaf: base slots, then append slots in claimed order, each
-//          0 | {key, value} with a dead bit and a frozen bit; baton 0 | descriptor
+//          0 | {key, value} with a closed bit and a frozen bit; pending 0 | descriptor
 // STEPS    find     root, child word, slots: base, then append area
 //          post     reads root and child words, notes a descriptor with zeroed targets;
-//                   S1 CAS baton 0 -> D; a loser helps
-//          help     H1 D = baton   H2 do root and the child words name the blocks of D? and
-//                   H3 does the baton still name D?   S2 freeze every slot of the old leaves
+//                   S1 CAS pending 0 -> D; a loser helps
+//          help     H1 D = pending   H2 do root and the child words name the blocks of D? and
+//                   H3 does the pending word still name D?   S2 freeze every slot of the old leaves
 //                   S3 CAS base slots from 0, then child words of the new parent from 0; unchanged
 //                   ones are read from the old parent   S4 CAS the child word, or the root
-//                   S5 CAS baton D -> 0
+//                   S5 CAS pending D -> 0
 //          retire   S6 of old leaves, new leaves, old and new parent those that the root does not
 //                   lead to, and D
 // HOLDS    I1 at any moment the root leads to each acknowledged key once, with its last value
 //          I2 no block is given back that a process may still touch, or that the root leads to
-//          I3 when all is quiet: baton 0, each block that the root does not lead to is free
+//          I3 when all is quiet: pending 0, each block that the root does not lead to is free
 //          I4 from each state the end can be reached, whichever process was killed
 #include <array>
 
@@ -50,7 +50,7 @@ struct Options {
   U8 initial[4] = {0, 0, 0, 0};  // Values of the keys 1 to 3.
   Op ops[kRecoverer][2] = {};
   bool no_parent_check = false;
-  bool no_baton_check = false;
+  bool no_pending_check = false;
   bool children_copied_early = false;
   bool retires_old_blindly = false;
   bool freezes_one_of_two = false;
@@ -67,9 +67,9 @@ enum Pc : U8 {
   kPlanRoot,
   kPlanChildren,
   kPost,
-  kReadBaton,
+  kReadPending,
   kCheckPlace,
-  kCheckBaton,
+  kCheckPending,
   kFreeze,
   kFill,
   kFillParent,
@@ -107,7 +107,7 @@ class TreeModel {
     U8 pc, op, node, leaf, at, expected, d, posted, note_d, pinned, life;
   };
   struct State {
-    U8 root, baton, kills, truth[4];
+    U8 root, pending, kills, truth[4];
     Leaf leaf[kLeaves];
     Inner inner[kInners];
     Descriptor desc[kDescriptors];
@@ -177,8 +177,8 @@ class TreeModel {
   }
 
   const char* CheckFinal(const State& s) const {
-    if (s.baton != 0) {
-      return "I3: the baton was left behind";
+    if (s.pending != 0) {
+      return "I3: the pending word was left behind";
     }
     for (U8 i = 1; i < kLeaves; ++i) {
       if ((s.leaf[i].block.state == Block::kUsed) != LeafInTree(s, i) ||
@@ -236,8 +236,8 @@ class TreeModel {
       t.inner[i] = Inner{};
     });
     Collect(t.desc, pinned, [&](U8 i) {
-      if (t.baton == i) {
-        move.wrong = "I2: the descriptor in the baton is given back";
+      if (t.pending == i) {
+        move.wrong = "I2: the descriptor in the pending word is given back";
       }
       t.desc[i] = Descriptor{};
     });
@@ -285,7 +285,7 @@ class TreeModel {
       me.op = dead;
       me.d = s.process[dead].note_d;
       me.posted = 1;
-      me.pc = me.d == 0 ? kRecoverUnpin : (s.baton == me.d ? kCheckPlace : kRetire);
+      me.pc = me.d == 0 ? kRecoverUnpin : (s.pending == me.d ? kCheckPlace : kRetire);
       emit(t, Move{kRecoverer, "pins and begins to recover the dead"});
     }
   }
@@ -384,7 +384,7 @@ class TreeModel {
       return;
     }
     if (!end && (word & kFrozen) != 0) {
-      me.pc = kReadBaton;
+      me.pc = kReadPending;
       return;
     }
     if (!end && word != 0) {
@@ -475,11 +475,11 @@ class TreeModel {
 
   static void Post(const State& s, State& t, int p, Move& move) {
     Process& me = t.process[p];
-    if (s.baton == 0) {
-      t.baton = me.d;
+    if (s.pending == 0) {
+      t.pending = me.d;
       me.posted = 1;
       me.pc = kCheckPlace;
-      move.what = "posts: CAS baton 0 -> D (S1)";
+      move.what = "posts: CAS pending 0 -> D (S1)";
       return;
     }
     const Descriptor& d = s.desc[me.d];
@@ -494,8 +494,8 @@ class TreeModel {
     t.desc[me.d] = Descriptor{};
     me.note_d = 0;
     Forget(me);
-    me.pc = kReadBaton;
-    move.what = "finds the baton taken, gives its own back, and helps";
+    me.pc = kReadPending;
+    move.what = "finds the pending word taken, gives its own back, and helps";
   }
 
   bool InPlace(const State& s, const Descriptor& d) const {
@@ -515,18 +515,18 @@ class TreeModel {
       me.pc = pc;
     };
     switch (me.pc) {
-      case kReadBaton:
+      case kReadPending:
         Forget(me);
-        me.d = s.baton;
-        move.what = "reads the baton (H1)";
+        me.d = s.pending;
+        move.what = "reads the pending word (H1)";
         return next(me.d != 0 ? kCheckPlace : OpOf(s, p).kind >= kRebuild ? kPlanRoot : kFindRoot);
       case kCheckPlace:
         move.what = "looks whether all is in place (H2)";
         me.expected = InPlace(s, d) ? 1 : 0;
-        return next(kCheckBaton);
-      case kCheckBaton:
-        move.what = "looks whether the baton still names D (H3)";
-        if (s.baton != me.d && !options_.no_baton_check) {
+        return next(kCheckPending);
+      case kCheckPending:
+        move.what = "looks whether the pending word still names D (H3)";
+        if (s.pending != me.d && !options_.no_pending_check) {
           return AfterClear(s, p, me);
         }
         return next(me.expected != 0 ? kFreeze : kClear);
@@ -570,8 +570,8 @@ class TreeModel {
         }
         return next(kClear);
       default:
-        move.what = "clears the baton (S5)";
-        Cas(t.baton, me.d, 0);
+        move.what = "clears the pending word (S5)";
+        Cas(t.pending, me.d, 0);
         return AfterClear(s, p, me);
     }
   }
@@ -778,10 +778,11 @@ TEST(TreeModelTest, ChildWordsCopiedBeforeThePostAreCaught) {
   ExpectCaught(TreeModel(o), "tree, weakened: child words copied before the post");
 }
 
-TEST(TreeModelTest, HelpersThatDoNotCheckTheBatonAgainAreCaught) {
+TEST(TreeModelTest, HelpersThatDoNotCheckThePendingWordAgainAreCaught) {
   Options o = Posters();
-  o.no_baton_check = true;
-  ExpectCaught(TreeModel(o), "tree, weakened: baton not read again", {.check_progress = true});
+  o.no_pending_check = true;
+  ExpectCaught(TreeModel(o), "tree, weakened: pending word not read again",
+               {.check_progress = true});
 }
 
 }  // namespace

@@ -1,13 +1,13 @@
-// One key's versions: puts, deletes and gets that settle, prune and remove; and snapshots.
+// One key's versions: puts, deletes and gets that resolve, prune and remove; and snapshots.
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (0 undecided), prev
 //          with a frozen bit; snapshot slot: 0 | pending(seq) | S; clock
-// STEPS    put      P1 h = slot; settle h: t = ++clock, CAS h.commit 0 -> t   P2 CAS slot h -> n
-//                   (n.prev = h)   P3 settle n   P4 prune below n
+// STEPS    put      P1 h = slot; resolve h: t = ++clock, CAS h.commit 0 -> t   P2 CAS slot h -> n
+//                   (n.prev = h)   P3 resolve n   P4 prune below n
 //          prune    Q1 o = n.prev; frozen or 0: stop   Q2 frozen bit into o.prev
 //                   Q3 CAS n.prev o -> o.prev without the bit   Q4 retire o; on with Q1
 //          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> dead, retire t
-//          get      loads the head, settles it, returns it
+//          get      loads the head, resolves it, returns it
 //          snapshot T1 slot = pending(seq)   T2 S = clock   T3 CAS pending(seq) -> S; the slot then
 //                   holds S; a pruner stamps first, then loads the snapshot slots, and completes a
 //                   pending one by CAS pending(seq) -> clock
@@ -15,7 +15,7 @@
 //          an undecided one   I2 each acknowledged change and get is later than those before it
 //          I3 no record is given back that can be reached or that a pinned process holds
 //          I4 each record is retired once; when all is quiet only reachable ones are in use
-//          I5 a reader that may not settle, and passes undecided versions by, finds a present key
+//          I5 a reader that may not resolve, and passes undecided versions by, finds a present key
 //          I6 a snapshot reader finds the version that it needs
 #include "model/lib/chain.h"
 #include "model/lib/explorer.h"
@@ -33,7 +33,7 @@ struct Options {
   U8 initial = 1;  // Versions that the key has at the start.
   bool no_frozen_bit = false;
   bool prune_undecided = false;
-  bool no_settle = false;
+  bool no_resolve = false;
   bool early_removal = false;
 };
 
@@ -45,10 +45,10 @@ class VersionModel {
   enum Pc : U8 {
     kIdle,
     kLocate,
-    kSettleHead,
+    kResolveHead,
     kStampHead,
     kSwap,
-    kSettleNew,
+    kResolveNew,
     kStampNew,
     kPrune,
     kFreeze,
@@ -158,7 +158,7 @@ class VersionModel {
     t.process[p].pc = kUnpin;
   }
 
-  // Settling: t = ++clock if the record is undecided, and then the CAS from 0.
+  // Resolving: t = ++clock if the record is undecided, and then the CAS from 0.
   static bool Stamp(const State& s, State& t, int p, U8 record) {
     if (s.record[record].commit != 0) {
       return false;
@@ -192,10 +192,10 @@ class VersionModel {
             Ack(t, p, s.removed, move);
           }
         } else {
-          me.pc = options_.no_settle && op == kPut ? kSwap : kSettleHead;
+          me.pc = options_.no_resolve && op == kPut ? kSwap : kResolveHead;
         }
         return;
-      case kSettleHead:
+      case kResolveHead:
         move.what = "looks whether the head is decided, takes a time";
         if (Stamp(s, t, p, me.head)) {
           me.pc = kStampHead;
@@ -212,7 +212,7 @@ class VersionModel {
       case kSwap:
         Swap(s, t, p, move);
         return;
-      case kSettleNew:
+      case kResolveNew:
         move.what = "looks whether its record is decided, takes a time (P3)";
         if (Stamp(s, t, p, me.mine)) {
           me.pc = kStampNew;
@@ -288,7 +288,7 @@ class VersionModel {
     t.slot[me.at] = n;
     me.mine = n;
     me.head = 0;
-    me.pc = options_.prune_undecided ? kPrune : kSettleNew;
+    me.pc = options_.prune_undecided ? kPrune : kResolveNew;
   }
 
   void AfterPrune(State& t, int p, OpKind op, bool bare) const {
@@ -312,7 +312,7 @@ class VersionModel {
           me.old = prev;
           me.pc = kFreeze;
         } else if (options_.prune_undecided && s.record[me.mine].commit == 0) {
-          me.pc = kSettleNew;
+          me.pc = kResolveNew;
         } else {
           AfterPrune(t, p, op, prev == 0);
         }
@@ -420,7 +420,7 @@ class SnapshotModel {
   }
 
  private:
-  // A put of a version, the settling of the head before it, and the drops that follow. A step that
+  // A put of a version, the resolving of the head before it, and the drops that follow. A step that
   // is not about snapshots is one here; the model above has it in detail.
   void Write(const State& s, State& t, int p, Move& move) const {
     Process& me = t.process[p];
@@ -430,15 +430,15 @@ class SnapshotModel {
           return;
         }
         --me.ops;
-        Settle(t.commit[s.head], t.clock);
+        Resolve(t.commit[s.head], t.clock);
         me.mine = ++t.made;
         t.prev[me.mine] = s.head;
         t.head = me.mine;
         me.pc = options_.load_first ? kLoadSlots : kStamp;
-        move.what = "settles the head and publishes a version";
+        move.what = "resolves the head and publishes a version";
         return;
       case kStamp:
-        Settle(t.commit[me.mine], t.clock);
+        Resolve(t.commit[me.mine], t.clock);
         me.pc = options_.load_first ? kDrop : kLoadSlots;
         move.what = "stamps its version";
         return;
@@ -594,10 +594,10 @@ TEST(VersionModelTest, PruningBelowAnUndecidedVersionIsCaught) {
   ExpectCaught(VersionModel(o), "versions, weakened: pruned below an undecided version");
 }
 
-TEST(VersionModelTest, AnUnsettledHeadUnderANewVersionIsCaught) {
+TEST(VersionModelTest, AnUnresolvedHeadUnderANewVersionIsCaught) {
   Options o = Writers();
-  o.no_settle = true;
-  ExpectCaught(VersionModel(o), "versions, weakened: old head not settled");
+  o.no_resolve = true;
+  ExpectCaught(VersionModel(o), "versions, weakened: old head not resolved");
 }
 
 TEST(VersionModelTest, ATombstoneRemovedBeforeItsPastIsCaught) {

@@ -9,7 +9,7 @@ using process::BlockNote;
 using process::Operation;
 using region::BlockKind;
 
-// With this many dead slots in a full bucket, its segment is rebuilt and not split.
+// With this many closed slots in a full bucket, its segment is rebuilt and not split.
 constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
 
 }  // namespace
@@ -62,7 +62,7 @@ absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
     if (SlotIsFrozen(word)) {
-      return absl::OkStatus();  // Somebody is at it.
+      return absl::OkStatus();  // Another process is replacing it.
     }
     dead += SlotIsClosed(word) ? 1 : 0;
   }
@@ -125,7 +125,7 @@ absl::StatusOr<std::uint64_t> HashShape::BuildDescriptor(Operation& op,
 absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKind kind) {
   IndexRoot& root = *at.root;
   if (root.pending_reshape.load(std::memory_order_acquire) != 0) {
-    return HelpPending(root);  // Or it is closed: the namespace has another root by now.
+    return HelpPending(root);  // Or it is closed: the namespace has another root now.
   }
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
   ReshapeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
@@ -133,13 +133,13 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
   if (kind == ReshapeKind::kDouble) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
     if (directory.entries == nullptr || directory.depth >= depth_max_) {
-      return absl::OkStatus();  // Taken back, or doubled by somebody else, since MakeRoom looked.
+      return absl::OkStatus();  // Reclaimed, or doubled by another process, since MakeRoom looked.
     }
     change.old = directory.offset;
     note_kind = BlockKind::kDirectory;
   }
   const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
-  // Everything that the change needs is there before it is posted: a helper allocates nothing.
+  // Everything that the reshape needs is there before it is posted: a helper allocates nothing.
   std::uint64_t descriptor = 0;
   absl::Status built = BuildTargets(op, *segment, &change);
   if (built.ok()) {
@@ -148,7 +148,7 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
     descriptor = made.value_or(0);
   }
   if (!built.ok() ||
-      !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+      !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {  // reshape-1
     for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
       if (made != 0) {
         allocator_.Retire(op, made);
@@ -166,8 +166,9 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
 absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
                                            const ReshapeDescriptor& change,
                                            std::uint64_t descriptor_offset) {
-  // The change is done, by whomever: nobody who pins from now on finds the old one. If the old one
-  // had been replaced before this was posted, the change was idle, and its targets are nowhere.
+  // The reshape is done, by this process or a helper: no process that pins from now on finds the
+  // old one. If the old one had been replaced before this was posted, the reshape was idle, and
+  // nothing names its targets.
   allocator_.Retire(op, change.old);
   allocator_.Retire(op, descriptor_offset);
   const bool doubling = change.kind == static_cast<std::uint64_t>(ReshapeKind::kDouble);
@@ -248,7 +249,7 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   PassDueOn(old->due, high->due);
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // reshape-4
   if (directory.entries == nullptr) {
-    return absl::OkStatus();  // Long done: the whole root has been taken back since.
+    return absl::OkStatus();  // Long done: the whole root has been reclaimed since.
   }
   if (old->depth > directory.depth) {
     return base::DataLoss(region_.path(), ": the segment at ", base::Hex(change.old),
@@ -272,7 +273,7 @@ absl::Status HashShape::ApplyDoubling(IndexRoot& root, const ReshapeDescriptor& 
   }
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << old.depth); ++i) {
     const std::uint64_t entry = old.entries[i].load(std::memory_order_acquire);
-    wide.entries[2 * i].CompareAndSet(0, entry, std::memory_order_seq_cst);
+    wide.entries[2 * i].CompareAndSet(0, entry, std::memory_order_seq_cst);  // reshape-3
     wide.entries[2 * i + 1].CompareAndSet(0, entry, std::memory_order_seq_cst);
   }
   root.directory.CompareAndSet(change.old, change.target_0, std::memory_order_seq_cst);

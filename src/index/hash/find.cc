@@ -29,9 +29,9 @@ absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryAt(std::uint64_t off
 }
 
 absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryOf(const IndexRoot& root) const {
-  const std::uint64_t offset = root.directory.load(std::memory_order_acquire);
+  const std::uint64_t offset = root.directory.load(std::memory_order_acquire);  // reshape-4
   if (offset == 0) {
-    return DirectoryRef();  // Taken back.
+    return DirectoryRef();  // Reclaimed.
   }
   return DirectoryAt(offset);
 }
@@ -51,7 +51,7 @@ absl::StatusOr<HashShape::SegmentRef> HashShape::FindSegment(const IndexRoot& ro
   SegmentRef found;
   const std::uint64_t directory_offset = root.directory.load(std::memory_order_acquire);
   if (directory_offset == 0) [[unlikely]] {
-    return found;  // Taken back.
+    return found;  // Reclaimed.
   }
   const auto* const directory = region_.At<Directory>(directory_offset);
   const std::uint64_t depth = directory == nullptr ? kDepthMax + 1 : directory->depth;
@@ -63,7 +63,7 @@ absl::StatusOr<HashShape::SegmentRef> HashShape::FindSegment(const IndexRoot& ro
     return Damaged("a directory", directory_offset);
   }
   found.offset = words[sizeof(Directory) / sizeof(Shared64) + DirectoryIndex(hash, depth)].load(
-      std::memory_order_acquire);
+      std::memory_order_acquire);  // reshape-4
   if (found.offset <= kEntryGone) [[unlikely]] {
     return found;
   }
@@ -147,8 +147,8 @@ base::Result HashShape::ScanBucket(const Shared64* slots, const versions::AsOf& 
   std::size_t count = 0;
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
-    // While a split is half done, the old segment still stands for its upper half: what lies below
-    // the cursor was seen in the lower one.
+    // While a split is half done, the old segment still stands for its upper half: the records
+    // below the cursor were seen in the lower one.
     if (SlotIsEmpty(word) || SlotIsClosed(word) || SlotPrefixOf(word) < HashPrefix(cursor)) {
       continue;
     }
@@ -160,7 +160,7 @@ base::Result HashShape::ScanBucket(const Shared64* slots, const versions::AsOf& 
     found.at(count++) = view;
   }
   for (std::size_t i = 0; i < count; ++i) {
-    // A key that was deleted and put again meanwhile has come by in two slots: the later one counts.
+    // A key that was deleted and put again meanwhile was seen in two slots: the later one counts.
     const bool again = std::any_of(
         found.begin() + static_cast<std::ptrdiff_t>(i) + 1,
         found.begin() + static_cast<std::ptrdiff_t>(count),

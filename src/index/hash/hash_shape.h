@@ -1,13 +1,14 @@
 // The hash index: extendible hashing without a lock.
 //
 // A directory of segments, by the top bits of a key's hash; a segment of buckets; a bucket of 16
-// slots. What a slot is, and how the shape changes, is in index.h.
+// slots. What a slot is, and how the shape changes, is in slots.h and shape.h.
 //
 // SLOTS     A bucket's slots are claimed strictly in order: an inserter walks from the first one
-//           and CASes the first empty one; who loses looks at that slot again. So two inserters of
-//           one key cannot both succeed. A dead slot is never used again in its segment's life.
-// CHANGES   split of a segment, rebuild (drops dead slots), doubling of the directory. reshape-4 is the CAS
-//           of the directory's entries, or of the root's directory word.
+//           and CASes the first empty one; an inserter that loses the CAS reads the same slot
+//           again. So two inserters of one key cannot both succeed. A closed slot is never used
+//           again in its segment's life.
+// CHANGES   split of a segment, rebuild (drops closed slots), doubling of the directory. reshape-4
+//           is the CAS of the directory's entries, or of the root's directory word.
 #pragma once
 
 #include <cstdint>
@@ -29,15 +30,16 @@ class HashShape final : public Shape {
             const versions::Intents& intents);
 
   // How deep this process lets directories grow. Tests set it low, where the real bound is a
-  // directory of 256 MiB. Call it before anybody writes.
+  // directory of 256 MiB. Call it before the first write.
   void set_depth_max(std::uint64_t depth_max) { depth_max_ = depth_max; }
 
-  // A reader's look for a key: kKey (then `found` is its newest record, resolved), kNoKey, or kGone.
+  // A reader's search for a key: kKey (then `found` is its newest record, resolved), kNoKey, or
+  // kGone.
   absl::StatusOr<Found> FindNewest(const IndexRoot& root, std::string_view key, std::uint64_t hash,
                                    versions::RecordView* found) const;
 
-  // Asks the processor for what FindNewest() of this key will touch: first for the slots, then, once
-  // these have come, for the record. Advice only.
+  // Asks the processor for the memory that FindNewest() of this key will touch: first for the
+  // slots, then, once these have come, for the record. Advice only.
   void PrefetchSlots(const IndexRoot& root, std::uint64_t hash) const;
   void PrefetchRecord(const IndexRoot& root, std::uint64_t hash) const;
 
@@ -79,9 +81,9 @@ class HashShape final : public Shape {
   absl::StatusOr<DirectoryRef> DirectoryOf(const IndexRoot& root) const;
   absl::StatusOr<DirectoryRef> DirectoryAt(std::uint64_t offset) const;
   absl::StatusOr<Segment*> SegmentAt(std::uint64_t offset) const;
-  // Null segment: the root's structure is being taken back; look at the namespace again.
+  // Null segment: the root's structure is being reclaimed; look at the namespace again.
   absl::StatusOr<SegmentRef> FindSegment(const IndexRoot& root, std::uint64_t hash) const;
-  // Null: there is none to be found without a closer look.
+  // Null: the bucket cannot be found without a closer look.
   [[nodiscard]] const Shared64* PeekBucket(const IndexRoot& root, std::uint64_t hash) const;
   [[nodiscard]] Shared64* Bucket(Segment& segment, std::uint64_t index) const;
   [[nodiscard]] SlotArray Slots(std::uint64_t offset, Segment& segment) const;
@@ -111,8 +113,8 @@ class HashShape final : public Shape {
                               std::uint64_t index);
   absl::StatusOr<bool> IsSegmentReachable(const IndexRoot& root, std::uint64_t offset) const;
   std::uint64_t FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index) const;
-  // The segment at a directory entry, if that is the first that names it. Null: nothing more
-  // to do there.
+  // The segment at a directory entry, if that is the first that names it. Null: nothing more to do
+  // there.
   Segment* SegmentToWalk(const IndexRoot& root, const DirectoryRef& directory, std::uint64_t index,
                          const EdgeWalk& walk) const;
 

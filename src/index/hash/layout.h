@@ -1,4 +1,4 @@
-// What a hash index consists of beside what every index has. See hash_index.h for how it is used.
+// The parts of a hash index besides those that every index has. See hash_shape.h for their use.
 #pragma once
 
 #include <cstddef>
@@ -37,10 +37,10 @@ inline constexpr std::uint64_t kBucketBytes = kSlotsPerBucket * sizeof(Shared64)
 
 enum class ReshapeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
 
-// A structural change that was posted in a root's baton. Immutable.
+// A structural change that was posted in a root's `pending_reshape`. Immutable.
 //
 //   0x00   8  kind
-//   0x08   8  old        segment, or directory, that is replaced
+//   0x08   8  old        the segment, or directory, that is replaced
 //   0x10   8  target_0   its replacement; zeroed when it was posted
 //   0x18   8  target_1   second half of a split
 struct ReshapeDescriptor {

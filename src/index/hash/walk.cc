@@ -1,5 +1,5 @@
 // Walks over the structure of a hash index: can this block be reached, is all as it should be, and
-// taking it back.
+// reclaiming it.
 #include "base/status.h"
 #include "index/hash/hash_shape.h"
 
@@ -19,7 +19,7 @@ absl::StatusOr<bool> HashShape::IsSegmentReachable(const IndexRoot& root,
   if (words == nullptr || directory.entries == nullptr) {
     return false;  // No segment; or nothing is left of the root.
   }
-  // Read once: the memory may be somebody else's by now, and change under our eyes.
+  // Read once: the memory may belong to another block now, and change meanwhile.
   const Segment segment = *words;
   if (segment.depth > directory.depth) {
     return false;  // Never finished, so never published.
@@ -56,8 +56,8 @@ Segment* HashShape::SegmentToWalk(const IndexRoot& root, const DirectoryRef& dir
                             base::Hex(offset), " does not belong at directory entry ", index));
     return nullptr;
   }
-  // Once, at its first entry. That is not the first of its range while a split is half done, or while
-  // it is being taken back.
+  // Once, at its first entry. That is not the first of its range while a split is half done, or
+  // while it is being reclaimed.
   const std::uint64_t width = std::uint64_t{1} << (directory.depth - depth);
   const bool again = (index & (width - 1)) != 0 &&
                      directory.entries[index - 1].load(std::memory_order_acquire) == offset;
@@ -73,10 +73,11 @@ absl::StatusOr<bool> HashShape::IsStructureReachable(const IndexRoot& root, Bloc
                                      : absl::StatusOr<bool>(false);
 }
 
-// The first directory entry whose records are the segment's own, where it is named at `index` first.
-// Before it may stand what a split or rebuild that is half done has put into the segment's place: that
-// has the records of all entries of its own range, those too that are not replaced yet. An entry that
-// a drop has taken back has nobody's records, so what the segment still holds of them is its own.
+// The first directory entry whose records are the segment's own, where it is named at `index`
+// first. Before it may stand the segment that a half-done split or rebuild has put into its place.
+// That one has the records of all entries of its own range, including those that are not replaced
+// yet. An entry that a drop has reclaimed owns no records, so any of them that the segment still
+// holds are its own.
 std::uint64_t HashShape::FirstEntryOfItsOwn(const DirectoryRef& directory,
                                             std::uint64_t index) const {
   if (index == 0) {
@@ -113,7 +114,7 @@ absl::Status HashShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) con
     for (std::uint64_t k = 0; k < slots.count; ++k) {
       const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
       if (SlotPrefixOf(word) >> (kHashPrefixBits - directory.depth) < from) {
-        continue;  // What stands before has it.
+        continue;  // The segment that stands before has it.
       }
       WalkSlot(root, slots.words[k], walk, [&](std::string_view /*key*/, std::uint64_t hash) {
         return depth == 0 || (hash >> (64U - depth)) == (prefix >> (64U - depth));

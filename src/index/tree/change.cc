@@ -1,5 +1,5 @@
-// Changes of an ordered index's shape, as their poster sees them: which is needed, what it is made
-// of, and what is retired afterwards. The steps are those of shape.h.
+// Changes of an ordered index's shape, as their poster sees them: which is needed, how its targets
+// are made, and which blocks are retired afterwards. The steps are those of shape.h.
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -16,7 +16,7 @@ using process::Operation;
 using region::BlockKind;
 
 // A delete that leaves a leaf this much emptier than it may be looks for a neighbour to merge it
-// with; what comes of it is at most half full.
+// with; the result is at most half full.
 constexpr std::uint64_t kSparseLeaf = 4;
 constexpr std::uint64_t kMergedFill = 2;
 constexpr int kShrinkLimit = 64;
@@ -28,7 +28,8 @@ std::uint64_t Kind(TreeReshapeKind kind) {
 
 }  // namespace
 
-// --- What a change is made of --------------------------------------------------------------------
+// --- How the targets of a change are made
+// ----------------------------------------------------------
 
 absl::StatusOr<std::uint64_t> TreeShape::BuildLeaf(Operation& op, std::uint64_t capacity,
                                                    std::uint64_t low,
@@ -197,7 +198,7 @@ void TreeShape::SetHolder(const Path& path, std::size_t depth, TreeReshape* chan
 absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const LeafKeys& keys,
                                   Plan* plan) const {
   TreeReshape& change = plan->change;
-  // The topmost node on the way that has to be split before what is below it can be.
+  // The topmost node on the way that has to be split before the nodes below it can be.
   std::size_t depth = path.size();
   while (depth > 0 && path[depth - 1].node->head.capacity >= limits_.node_children) {
     --depth;
@@ -220,7 +221,7 @@ absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const Lea
   }
   change.old_0 = at.offset;
   change.fence = at.leaf->head.low;
-  // Where keys came in order behind (or before) those of the base, it is the base that stays whole.
+  // Where keys came in order behind (or before) those of the base, the base stays whole.
   const auto appended = [&](const LeafKey& entry) {
     const Shared64* const words = AppendSlots(*at.leaf);
     return std::any_of(words, words + at.leaf->append, [&](const Shared64& word) {
@@ -247,7 +248,7 @@ absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const Lea
 absl::Status TreeShape::MakeRoom(Operation& op, const Position& at, std::string_view key,
                                  std::uint64_t /*hash*/) {
   if (at.root->pending_reshape.load(std::memory_order_acquire) != 0) {
-    return HelpPending(*at.root);  // Or it is closed: the namespace has another root by now.
+    return HelpPending(*at.root);  // Or it is closed: the namespace has another root now.
   }
   Path path;
   COMMY_ASSIGN_OR_RETURN(const LeafRef found, Descend(*at.root, Seek::kAt, key, &path));
@@ -394,7 +395,8 @@ void TreeShape::AfterClose(Operation& op, IndexRoot& root, std::string_view key)
   }
 }
 
-// --- reshape-1 and reshape-6 -----------------------------------------------------------------------------------
+// --- reshape-1 and reshape-6
+// -----------------------------------------------------------------------
 
 absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
   TreeReshape& change = plan.change;
@@ -405,7 +407,7 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
   op.AddNote(change.parent == 0 ? 0 : BlockNote(BlockKind::kInner, change.parent));
   op.AddNote(change.separator == 0 ? 0 : BlockNote(BlockKind::kSeparator, change.separator));
   const std::uint32_t made = op.notes_used();
-  // Everything that the change needs is there before it is posted: a helper allocates nothing.
+  // Everything that the reshape needs is there before it is posted: a helper allocates nothing.
   std::uint64_t descriptor = 0;
   absl::Status built = BuildTargets(op, &plan);
   if (built.ok()) {
@@ -418,7 +420,7 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
     }
   }
   if (!built.ok() ||
-      !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {
+      !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {  // reshape-1
     for (std::uint32_t place = made; place < op.notes_used(); ++place) {
       const process::Note note =
           process::ReadNote(op.lane().words().notes[place].load(std::memory_order_relaxed));
@@ -438,8 +440,8 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
 
 absl::Status TreeShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
                                            const TreeReshape& change, bool leaves) {
-  // The change is done, by whomever; or it was idle, since what it was about had been replaced: then
-  // its targets are nowhere, and some of the old ones may be in use.
+  // The reshape is done, by this process or a helper; or it was idle, since its old ones had been
+  // replaced: then nothing names its targets, and some of the old ones may be in use.
   const BlockKind kind = leaves ? BlockKind::kLeaf : BlockKind::kInner;
   const std::pair<BlockKind, std::uint64_t> blocks[] = {{kind, change.old_0},
                                                         {kind, change.old_1},
@@ -459,7 +461,8 @@ absl::Status TreeShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
       unreachable.at(count++) = offset;
     }
   }
-  // Retired together, after the last look: a look reads the bounds of blocks, separators among them.
+  // Retired together, after the last look: a look reads the bounds of blocks, separators among
+  // them.
   for (std::size_t i = 0; i < count; ++i) {
     allocator_.Retire(op, unreachable[i]);
   }

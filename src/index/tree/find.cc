@@ -42,7 +42,7 @@ absl::StatusOr<Leaf*> TreeShape::LeafAt(std::uint64_t offset) const {
   }
   const std::uint64_t capacity = leaf->head.capacity;
   const std::uint64_t append = leaf->append;
-  const std::uint64_t count = leaf->count.load(std::memory_order_acquire);
+  const std::uint64_t count = leaf->count.load(std::memory_order_acquire);  // reshape-3
   if (leaf->head.level != 0 || capacity > kLeafKeysLimit || append == 0 ||
       append > kLeafAppendLimit || count > capacity + 1 ||
       region_.At(offset, LeafBytes(capacity, append), alignof(Leaf)) == nullptr) [[unlikely]] {
@@ -159,7 +159,7 @@ absl::StatusOr<std::uint64_t> TreeShape::ChildFor(InnerNode& node, Seek seek,
 
 absl::StatusOr<TreeShape::LeafRef> TreeShape::Descend(const IndexRoot& root, Seek seek,
                                                       std::string_view key, Path* path) const {
-  std::uint64_t offset = root.directory.load(std::memory_order_acquire);
+  std::uint64_t offset = root.directory.load(std::memory_order_acquire);  // reshape-4
   std::uint32_t level_limit = kLevelLimit;
   while (offset > kEntryGone) {
     const auto* const head = region_.At<NodeHead>(offset);
@@ -179,7 +179,7 @@ absl::StatusOr<TreeShape::LeafRef> TreeShape::Descend(const IndexRoot& root, See
       path->push_back({offset, node, index});
     }
     level_limit = head->level - 1;
-    offset = Children(*node)[index].load(std::memory_order_acquire);
+    offset = Children(*node)[index].load(std::memory_order_acquire);  // reshape-4
   }
   return LeafRef();
 }

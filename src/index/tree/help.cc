@@ -1,4 +1,5 @@
-// Changes of an ordered index's shape, as whoever meets one carries it out: reshape-2 to reshape-4 of index.h.
+// Changes of an ordered index's shape, as each process that meets one carries it out: reshape-2 to
+// reshape-4 of shape.h.
 #include <algorithm>
 
 #include "base/status.h"
@@ -24,7 +25,7 @@ absl::StatusOr<bool> TreeShape::IsInPlace(const IndexRoot& root, std::uint64_t d
   if (leaf.leaf == nullptr) {
     return false;
   }
-  // What the way from the root names at `depth`.
+  // The node that the way from the root names at `depth`.
   const auto named = [&](std::size_t depth) {
     return depth < path.size() ? path[depth].offset : depth == path.size() ? leaf.offset : 0;
   };
@@ -74,7 +75,8 @@ absl::Status TreeShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
   return SwapTop(root, change);
 }
 
-// --- reshape-2 and reshape-3 -----------------------------------------------------------------------------------
+// --- reshape-2 and reshape-3
+// -----------------------------------------------------------------------
 
 absl::Status TreeShape::FillLeaves(const TreeReshape& change) const {
   LeafKeys keys;
@@ -86,7 +88,7 @@ absl::Status TreeShape::FillLeaves(const TreeReshape& change) const {
     COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
     const SlotArray slots = Slots({offset, leaf});
     for (std::uint64_t i = 0; i < slots.count; ++i) {
-      slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
+      slots.words[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);  // reshape-2
     }
   }
   std::uint64_t mark = 0;
@@ -94,7 +96,7 @@ absl::Status TreeShape::FillLeaves(const TreeReshape& change) const {
     if (offset != 0) {
       COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
       COMMY_RETURN_IF_ERROR(Collect(*leaf, &keys));
-      const std::uint64_t seen = leaf->mark.load(std::memory_order_seq_cst);
+      const std::uint64_t seen = leaf->mark.load(std::memory_order_seq_cst);  // Frozen before.
       mark = mark == 0 || seen == kSweepNeeded || seen == kSweepRunning ? seen : mark;
     }
   }
@@ -136,14 +138,14 @@ absl::Status TreeShape::FillLeaf(std::uint64_t target, const LeafKey* keys,
   if (count > leaf->head.capacity) {
     return Damaged("a leaf", target);
   }
-  // What is stored plainly is the same whoever stores it, and never changes.
+  // Every process stores the same plain values, and they never change.
   const std::uint64_t prefix = count == 0 ? 0 : CommonPrefix(keys[0].key, keys[count - 1].key);
   leaf->prefix_size.store(prefix, std::memory_order_relaxed);
   for (std::uint64_t i = 0; i < count; ++i) {
     Heads(*leaf)[i].store(HeadOf(keys[i].key, prefix), std::memory_order_relaxed);
-    BaseSlots(*leaf)[i].CompareAndSet(0, keys[i].word, std::memory_order_seq_cst);
+    BaseSlots(*leaf)[i].CompareAndSet(0, keys[i].word, std::memory_order_seq_cst);  // reshape-3
   }
-  leaf->count.store(count + 1, std::memory_order_release);
+  leaf->count.store(count + 1, std::memory_order_release);  // All is filled.
   return absl::OkStatus();
 }
 
@@ -203,7 +205,8 @@ absl::Status TreeShape::FillParent(const TreeReshape& change) const {
   return absl::OkStatus();
 }
 
-// --- reshape-4 ------------------------------------------------------------------------------------------
+// --- reshape-4
+// -------------------------------------------------------------------------------------
 
 absl::Status TreeShape::SwapTop(IndexRoot& root, const TreeReshape& change) const {
   const std::uint64_t old_top = change.parent != 0 ? change.parent : change.old_0;
@@ -220,7 +223,7 @@ absl::Status TreeShape::SwapTop(IndexRoot& root, const TreeReshape& change) cons
     }
     word = &Children(*holder)[change.holder_index];
   }
-  word->CompareAndSet(old_top, new_top, std::memory_order_seq_cst);
+  word->CompareAndSet(old_top, new_top, std::memory_order_seq_cst);  // reshape-4
   return absl::OkStatus();
 }
 

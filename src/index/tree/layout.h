@@ -1,5 +1,4 @@
-// What an ordered index consists of beside what every index has. See ordered_index.h for how it is
-// used.
+// The parts of an ordered index besides those that every index has. See tree_shape.h for their use.
 #pragma once
 
 #include <cstddef>
@@ -42,7 +41,7 @@ static_assert(sizeof(NodeHead) == 0x10);
 //   0x00  16  head          level 0
 //   0x10   4  append        words of the append area
 //   0x18   8  count         entries in use of the base, plus one
-//   0x20   8  prefix_size   of what the keys of the base share
+//   0x20   8  prefix_size   of the prefix that the keys of the base share
 //   0x28   8  mark          0, or there are versions or tombstones to sweep: see kSweepNeeded
 //   0x30   8  due           when something in it expires: see kDueClaim
 //   0x40      heads         8 bytes for each entry of the base
@@ -61,13 +60,13 @@ struct Leaf {
 static_assert(sizeof(Leaf) == 0x40);
 static_assert(offsetof(Leaf, mark) == 0x28);
 
-// An inner node. Immutable, but for the child words, which only who holds the baton changes, and
-// for the separator words, which go to 1 when it is taken back. A child's keys are not below the
+// An inner node. Immutable, but for the child words, which only the pending reshape changes, and
+// for the separator words, which go to 1 when it is reclaimed. A child's keys are not below the
 // separator before it, and below the one behind it.
 //
 //   0x00  16  head          level 1 or more
-//   0x10   8  prefix_size   of what its separators share
-//   0x18  40  prefix        the first bytes of that
+//   0x10   8  prefix_size   of the prefix that its separators share
+//   0x18  40  prefix        its first bytes
 //   0x40      heads         8 bytes a child: of the separator behind it; of the last one: 0
 //             separators    8 bytes a child: the separator behind it; of the last one: 0
 //             children      8 bytes a child
@@ -93,20 +92,20 @@ enum class TreeReshapeKind : std::uint64_t {
   kLoseRoot = 20,
 };
 
-// A structural change that was posted in a root's baton. Immutable.
+// A structural change that was posted in a root's `pending_reshape`. Immutable.
 //
 //   0x00   8  kind
 //   0x08   8  fence          lower bound of old_0 (a separator); 0: none
 //   0x10   8  holder         the node with the word that reshape-4 changes; 0: it is the root's
 //   0x18   8  holder_index   of the child
-//   0x20   8  parent         that is replaced along with its children; 0: none
+//   0x20   8  parent         the node that is replaced along with its children; 0: none
 //   0x28   8  index          of old_0 in it
 //   0x30   8  old_0
 //   0x38   8  old_1          of a merge
 //   0x40   8  target_0       zeroed where it is filled from the old ones
 //   0x48   8  target_1       of a split
 //   0x50   8  target_parent
-//   0x58   8  separator      that a split of a leaf made, or that a merge of leaves makes needless
+//   0x58   8  separator      made by a split of a leaf, or made needless by a merge of leaves
 struct TreeReshape {
   std::uint64_t kind;
   std::uint64_t fence;

@@ -14,8 +14,8 @@ bool InScan(std::string_view key, bool reverse, const ScanCursor& cursor) {
 
 }  // namespace
 
-// The heads tell, if the bound has the prefix of the base, too. That is seen from any of its records,
-// so from the one that is needed first.
+// The heads tell, if the bound has the prefix of the base, too. Any of its records shows that, so
+// the one that is needed first is read.
 std::pair<std::uint64_t, std::uint64_t> TreeShape::BaseInScan(Leaf& leaf, bool reverse,
                                                               const ScanCursor& cursor) const {
   const std::uint64_t count =
@@ -51,7 +51,7 @@ std::pair<std::uint64_t, std::uint64_t> TreeShape::BaseInScan(Leaf& leaf, bool r
 
 void TreeShape::PrefetchLeaf(std::uint64_t offset) const {
   constexpr std::uint64_t kLine = 64;
-  constexpr std::uint64_t kLines = 16;  // What a leaf of the usual size lies on.
+  constexpr std::uint64_t kLines = 16;  // The lines of a leaf of the usual size.
   const std::byte* const leaf = region_.At(offset, kLines * kLine, alignof(Leaf));
   for (std::uint64_t i = 0; i < kLines && leaf != nullptr; ++i) {
     __builtin_prefetch(leaf + i * kLine);
@@ -96,8 +96,8 @@ absl::Status TreeShape::ReadAppended(Leaf& leaf, bool reverse, const ScanCursor&
   return absl::OkStatus();
 }
 
-// The words of the base are read before those of the append area: a key that goes from there to here
-// meanwhile is seen twice, not missed, and the later one counts.
+// The words of the base are read before those of the append area: a key that goes from the append
+// area to the base meanwhile is seen twice, not missed, and the later one counts.
 absl::Status TreeShape::ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cursor,
                                  LeafScan* scan) const {
   const auto [first, end] = BaseInScan(leaf, reverse, cursor);

@@ -1,23 +1,24 @@
-// The ordered index: a tree of which the leaves work like the buckets of the hash index.
+// The ordered index: a tree whose leaves work like the buckets of the hash index.
 //
 // A leaf has a base, sorted when the leaf was built, and an append area. The keys of the base are
 // fixed, their slots change like any slot; a new key goes to the first empty word of the append
 // area. An inner node has separators and child words. What a slot is, and how the shape changes, is
 // in slots.h and shape.h; why it is right, in docs/decisions/0007-ordered-index.md.
 //
-// SLOTS     The append area is claimed strictly in order, like a bucket: so two inserters of one key
-//           cannot both succeed. A base's slot that went dead is never used again, nor is an unused
-//           one at its end.
+// SLOTS     The append area is claimed strictly in order, like a bucket: so two inserters of one
+//           key cannot both succeed. A base's slot that was closed is never used again, nor is an
+//           unused one at its end.
 // CHANGES   rebuild or split a leaf, merge two leaves, split an inner node, merge two, new root,
-//           lose the root. At most two siblings and their parent are replaced, and reshape-4 is the CAS of
-//           the one word that names the topmost of them: a child word, or the root's directory word.
-//           A full parent is split first, from the top down, each a change of its own.
+//           lose the root. At most two siblings and their parent are replaced, and reshape-4 is the
+//           CAS of the one word that names the topmost of them: a child word, or the root's
+//           directory word. A full parent is split first, from the top down, each a reshape of its
+//           own.
 //           When the append area is full the set of keys in a leaf only shrinks: so the poster of a
 //           split can choose the separator, and how large the targets must be. A merge counts the
 //           free words as if they were taken.
-// RANGES    Who walks over a range goes from leaf to leaf by the bound of the one that he was in,
-//           not by a link. A leaf's bounds never change, and a node never changes its separators.
-// TAKING BACK  Children first, then the separators, then the node: while a child can be reached, so
+// RANGES    A walk over a range goes from leaf to leaf by the bound of the leaf that it was in, not
+//           by a link. A leaf's bounds never change, and a node never changes its separators.
+// RECLAIM   Children first, then the separators, then the node: while a child can be reached, so
 //           can all separators that lead to it.
 #pragma once
 
@@ -38,11 +39,11 @@
 
 namespace commy::index {
 
-// How large this process makes what it builds. Nodes say themselves how large they are.
+// How large this process makes the nodes that it builds. Nodes say themselves how large they are.
 struct TreeLimits {
   std::uint32_t leaf_keys = 48;      // More live keys, and a full leaf is split. 2 to 256.
   std::uint32_t leaf_append = 16;    // 1 to 64.
-  std::uint32_t node_children = 64;  // So many, and it is split before it gets one more. 3 to 64.
+  std::uint32_t node_children = 64;  // With this many it is split before it gets one more. 3 to 64.
 };
 
 class TreeShape final : public Shape {
@@ -50,14 +51,15 @@ class TreeShape final : public Shape {
   TreeShape(process::Session& session, alloc::Allocator& allocator, const versions::Chains& chains,
             const versions::Intents& intents, const TreeLimits& limits);
 
-  // A reader's look for a key: kKey (then `found` is its newest record, resolved), kNoKey, or kGone.
+  // A reader's search for a key: kKey (then `found` is its newest record, resolved), kNoKey, or
+  // kGone.
   absl::StatusOr<Found> FindNewest(const IndexRoot& root, std::string_view key, std::uint64_t hash,
                                    versions::RecordView* found) const;
 
-  // Calls `use` for the records that count, or counted then, in the leaf at the cursor, from there on,
-  // in order (in reverse: in reverse order), until it returns false, and moves the cursor on to the
-  // next leaf, or behind what it called it for. `*more`: there is a further one, and `use` wants it.
-  // kAgain: the structure is being reclaimed. kConflict: see Intents::Read.
+  // Calls `use` for the records that count, or counted then, in the leaf at the cursor, from there
+  // on, in order (in reverse: in reverse order), until it returns false. Moves the cursor on to the
+  // next leaf, or behind the last record that it called `use` for. `*more`: there is a further one,
+  // and `use` wants it. kAgain: the structure is being reclaimed. kConflict: see Intents::Read.
   base::Result Scan(const IndexRoot& root, const versions::AsOf& as_of, bool reverse,
                     ScanCursor* cursor, absl::FunctionRef<bool(const versions::RecordView&)> use,
                     bool* more) const;
@@ -82,10 +84,10 @@ class TreeShape final : public Shape {
   using LeafKeys = absl::InlinedVector<LeafKey, 64>;
   using Views = absl::InlinedVector<versions::RecordView, 64>;
   using Offsets = absl::InlinedVector<std::uint64_t, 72>;
-  // A change that is being prepared, with what its targets are made from.
+  // A change that is being prepared, with the material for its targets.
   struct Plan {
     TreeReshape change{};
-    bool leaves = true;  // It is leaves that are replaced, not inner nodes.
+    bool leaves = true;  // Leaves are replaced, not inner nodes.
     std::uint64_t capacity_0 = 0;
     std::uint64_t capacity_1 = 0;
     std::string separator;       // Of a split of a leaf.
@@ -111,11 +113,11 @@ class TreeShape final : public Shape {
                                             std::uint64_t offset) const override;
   absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const override;
 
-  // --- Nodes (ordered_read.cc) ---------------------------------------------------------------
+  // --- Nodes (find.cc) -----------------------------------------------------------------------
 
   absl::StatusOr<Leaf*> LeafAt(std::uint64_t offset) const;
   absl::StatusOr<InnerNode*> InnerAt(std::uint64_t offset) const;
-  // False: the offset is none, or of a separator that was taken back.
+  // False: the offset is none, or of a separator that was reclaimed.
   absl::StatusOr<bool> SeparatorAt(std::uint64_t offset, std::string_view* key) const;
   static std::uint64_t* Heads(InnerNode& node);
   static Shared64* Separators(InnerNode& node);
@@ -125,32 +127,33 @@ class TreeShape final : public Shape {
   static Shared64* AppendSlots(Leaf& leaf);
   static SlotArray Slots(const LeafRef& at);
 
-  // The child to go to; kNoChild: a separator that is needed was taken back.
+  // The child to go to; kNoChild: a separator that is needed was reclaimed.
   static constexpr std::uint64_t kNoChild = UINT64_MAX;
   absl::StatusOr<std::uint64_t> ChildFor(InnerNode& node, Seek seek, std::string_view key) const;
-  // A null leaf: the root's structure is being taken back. `path` may be null.
+  // A null leaf: the root's structure is being reclaimed. `path` may be null.
   absl::StatusOr<LeafRef> Descend(const IndexRoot& root, Seek seek, std::string_view key,
                                   Path* path) const;
   // To the leaf of the lower bound that is a separator, or none. Null leaf also if `fence` names no
-  // separator: what is found there may be somebody else's memory.
+  // separator: the memory there may belong to another block.
   absl::StatusOr<LeafRef> DescendToFence(const IndexRoot& root, std::uint64_t fence,
                                          Path* path) const;
   // The first entry of the base that may have the key, and how many may.
   static std::pair<std::uint64_t, std::uint64_t> BaseRange(Leaf& leaf, std::string_view key);
-  // So many records are asked for before they are looked at.
+  // The number of records that are asked for before they are looked at.
   static constexpr std::uint64_t kAhead = 16;
   // Asks the processor for the record of a slot. Advice only.
   void PrefetchRecord(std::uint64_t word) const;
-  // What is not dead, in order; if a key comes by twice, the later one.
+  // The entries that are not closed, in order; if a key is met twice, the later one.
   absl::Status Collect(Leaf& leaf, LeafKeys* keys) const;
-  // Of two with one key, which only a leaf in use can show. From `start` on; they are sorted.
+  // Of two entries with one key, which only a leaf in use can show. From `start` on; they are
+  // sorted.
   static void KeepLaterOnes(std::size_t start, LeafKeys* keys);
   static std::uint64_t LiveSlots(const SlotArray& slots);
   static std::uint64_t FreeAppendSlots(Leaf& leaf);
 
-  // --- Scans (ordered_scan.cc) ---------------------------------------------------------------
+  // --- Scans (scan.cc) -----------------------------------------------------------------------
 
-  // What a scan is to look at in one leaf, both in its order.
+  // The entries that a scan is to look at in one leaf, both in its order.
   struct LeafScan {
     absl::InlinedVector<std::uint64_t, 64> base;  // Words; the first may not be in its range.
     LeafKeys appended;
@@ -159,7 +162,7 @@ class TreeShape final : public Shape {
   // Which entries of the base may be in the range: from .first on, before .second.
   std::pair<std::uint64_t, std::uint64_t> BaseInScan(Leaf& leaf, bool reverse,
                                                      const ScanCursor& cursor) const;
-  // Ask the processor for a leaf; for the one behind that the path leads to. Advice only.
+  // Asks the processor for a leaf; for the one behind that the path leads to. Advice only.
   void PrefetchLeaf(std::uint64_t offset) const;
   void PrefetchNext(const Path& path, bool reverse) const;
   absl::Status ReadAppended(Leaf& leaf, bool reverse, const ScanCursor& cursor,
@@ -167,7 +170,7 @@ class TreeShape final : public Shape {
   absl::Status ReadLeaf(Leaf& leaf, bool reverse, const ScanCursor& cursor, LeafScan* scan) const;
   // Adds the version of a newest record that counts, or counted then, if there is one.
   base::Result AddLive(versions::RecordView view, const versions::AsOf& as_of, Views* views) const;
-  // What counts, or counted then, in a leaf from the bound on, in the order of the scan.
+  // The records that count, or counted then, in a leaf from the bound on, in the order of the scan.
   base::Result CollectLive(Leaf& leaf, const versions::AsOf& as_of, bool reverse,
                            const ScanCursor& cursor, Views* views) const;
   // Ends a step in the middle of a leaf. True: there may be more.
@@ -176,7 +179,7 @@ class TreeShape final : public Shape {
   // The separator behind the leaf that the path leads to; 0: none.
   static std::uint64_t UpperBound(const Path& path);
 
-  // --- Changes: the poster (ordered_change.cc) ------------------------------------------------
+  // --- Changes: the poster (change.cc) --------------------------------------------------------
 
   absl::StatusOr<std::uint64_t> BuildLeaf(process::Operation& op, std::uint64_t capacity,
                                           std::uint64_t low, alloc::Purpose purpose) const;
@@ -194,13 +197,13 @@ class TreeShape final : public Shape {
   // False: there is nothing to merge.
   absl::StatusOr<bool> PlanLeafMerge(const Path& path, const LeafRef& at, Plan* plan) const;
   absl::StatusOr<bool> PlanInnerMerge(const Path& path, std::size_t depth, Plan* plan) const;
-  // Makes what is needlessly large smaller, around a key, by one change. False: nothing is.
+  // Shrinks oversized nodes around a key by one change. False: there are none.
   absl::StatusOr<bool> ShrinkAround(process::Operation& op, IndexRoot& root, std::string_view key);
   absl::Status Post(process::Operation& op, IndexRoot& root, Plan& plan);
   absl::Status RetireAfterReshape(process::Operation& op, const IndexRoot& root,
                                   const TreeReshape& change, bool leaves);
 
-  // --- Changes: helpers (ordered_help.cc) -----------------------------------------------------
+  // --- Changes: helpers (help.cc) -------------------------------------------------------------
 
   absl::StatusOr<TreeReshape> ReshapeAt(std::uint64_t descriptor) const;
   absl::Status FillLeaves(const TreeReshape& change) const;
@@ -210,7 +213,7 @@ class TreeShape final : public Shape {
   static void FillChildren(InnerNode& target, const Offsets& children, std::uint64_t first);
   absl::Status SwapTop(IndexRoot& root, const TreeReshape& change) const;
 
-  // --- Walks (ordered_walk.cc) ----------------------------------------------------------------
+  // --- Walks (walk.cc) ------------------------------------------------------------------------
 
   struct Bounds {
     std::uint64_t low_offset = 0;
@@ -226,7 +229,7 @@ class TreeShape final : public Shape {
     absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use;
     std::uint64_t behind = 0;  // The separator behind the last leaf that was passed.
   };
-  // Below a node with this separator behind it; 0: none. False: `use` said so.
+  // Below a node with this separator behind it; 0: none. False: `use` returned false.
   absl::StatusOr<bool> ForEachLeaf(std::uint64_t offset, std::uint32_t level_limit,
                                    std::uint64_t behind, LeafWalk* walk) const;
   absl::StatusOr<bool> ReclaimNode(process::Operation& op, Shared64& word, std::uint64_t gone,

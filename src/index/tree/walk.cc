@@ -1,5 +1,5 @@
 // Walks over the structure of an ordered index: all leaves, can this block be reached, is all as it
-// should be, and taking it back.
+// should be, and reclaiming it.
 #include <algorithm>
 
 #include "base/hash.h"
@@ -37,7 +37,7 @@ absl::StatusOr<bool> TreeShape::ForEachLeaf(std::uint64_t offset, std::uint32_t 
   if (!walk->from.empty()) {
     COMMY_ASSIGN_OR_RETURN(first, ChildFor(*node, Seek::kAt, walk->from));
     if (first == kNoChild) {
-      return true;  // It is being taken back.
+      return true;  // It is being reclaimed.
     }
   }
   for (std::uint64_t i = first; i < node->head.capacity; ++i) {
@@ -66,7 +66,7 @@ absl::StatusOr<bool> TreeShape::ForEachSlotsFrom(
     if (there && bound <= place->key) {
       return Damaged("a separator", walk.behind);  // A damaged tree could keep a walk for ever.
     }
-    if (there) {  // Else it is being taken back, and there is nothing to go on with.
+    if (there) {  // Else it is being reclaimed, and there is nothing to go on with.
       place->key.assign(bound);
     }
   }
@@ -92,7 +92,7 @@ absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, Bloc
   if ((kind != BlockKind::kLeaf && kind != BlockKind::kInner) || head == nullptr) {
     return false;
   }
-  // Read once: the memory may be somebody else's by now, or never have been finished.
+  // Read once: the memory may belong to another block now, or never have been finished.
   const std::uint64_t low = head->low;
   COMMY_ASSIGN_OR_RETURN(const LeafRef leaf, DescendToFence(root, low, &path));
   return leaf.offset == offset || std::any_of(path.begin(), path.end(), [offset](const Step& step) {
@@ -100,7 +100,7 @@ absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, Bloc
          });
 }
 
-// --- Taking back -----------------------------------------------------------------------------------
+// --- Reclaiming ----------------------------------------------------------------------------------
 
 absl::StatusOr<bool> TreeShape::ReclaimNode(Operation& op, Shared64& word, std::uint64_t gone,
                                             std::uint32_t level_limit, std::int64_t deadline_ns) {
@@ -130,14 +130,14 @@ absl::StatusOr<bool> TreeShape::ReclaimNode(Operation& op, Shared64& word, std::
     COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
     COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots({offset, leaf})));
   }
-  if (word.CompareAndSet(offset, gone, std::memory_order_seq_cst)) {
+  if (word.CompareAndSet(offset, gone, std::memory_order_seq_cst)) {  // reclaim-2
     allocator_.Retire(op, offset);
   }
   op.DropNotes(place);
   return !is_leaf || gone == 0 || !IsTimeUp(deadline_ns);
 }
 
-// Only when no child is left: what finds its way to one needs them.
+// Only when no child is left: the way to a child needs them.
 void TreeShape::ReclaimSeparators(Operation& op, InnerNode& node) {
   for (std::uint64_t i = 0; i + 1 < node.head.capacity; ++i) {
     Shared64& separator = Separators(node)[i];
@@ -146,7 +146,7 @@ void TreeShape::ReclaimSeparators(Operation& op, InnerNode& node) {
       continue;
     }
     const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kSeparator, text));
-    if (separator.CompareAndSet(text, kEntryGone, std::memory_order_seq_cst)) {
+    if (separator.CompareAndSet(text, kEntryGone, std::memory_order_seq_cst)) {  // reclaim-2
       allocator_.Retire(op, text);
     }
     op.DropNotes(place);
@@ -158,7 +158,8 @@ absl::StatusOr<bool> TreeShape::ReclaimStructure(Operation& op, IndexRoot& root,
   return ReclaimNode(op, root.directory, 0, kLevelLimit, deadline_ns);
 }
 
-// --- Check -----------------------------------------------------------------------------------------
+// --- Check
+// -----------------------------------------------------------------------------------------
 
 struct TreeShape::Walk {
   const IndexRoot& root;
@@ -279,7 +280,7 @@ void TreeShape::WalkLeaf(const Walk& walk, const LeafRef& at, const Bounds& boun
     const bool in_base = i < leaf.head.capacity;
     const std::uint64_t word = slots.words[i].load(std::memory_order_acquire);
     if (in_base && SlotIsEmpty(word) != (i >= base - 1)) {
-      walk.Fault("leaf", at.offset, "has an entry where there should be none, or none");
+      walk.Fault("leaf", at.offset, "has an entry where none belongs, or lacks one");
     }
     if (SlotIsEmpty(word) || SlotIsClosed(word)) {
       continue;

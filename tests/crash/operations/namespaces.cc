@@ -26,7 +26,7 @@ std::vector<Operation> NamespaceOperations() {
 
 std::vector<Operation> NamespaceOperationsBesideStopped() {
   return {
-      {.name = "bury beside stopped drop",
+      {.name = "remove beside stopped drop",
        .prepare = Filled,
        .steps =
            [](Key key) {

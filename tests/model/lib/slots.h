@@ -1,6 +1,6 @@
 // The slots of a bucket or a leaf, and the operations on them.
 //
-// A slot is 0 or a key with its value; it may be dead (deleted) or frozen (never to change again).
+// A slot is 0 or a key with its value; it may be closed (deleted) or frozen (never changed again).
 #pragma once
 
 #include "model/lib/words.h"

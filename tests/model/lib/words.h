@@ -25,7 +25,7 @@ constexpr bool Cas(Word& word, std::type_identity_t<Word> expected,
 }
 
 // Gives an undecided commit word the next time, in a model to which the two steps are one.
-constexpr void Settle(U8& commit, U8& clock) {
+constexpr void Resolve(U8& commit, U8& clock) {
   if (commit == 0) {
     commit = ++clock;
   }
