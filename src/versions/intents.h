@@ -162,8 +162,8 @@ class Intents {
                                            Ahead* ahead) const;
   // Makes a transaction final at once, whose owner is dead or stalled. Returns the final status.
   std::uint64_t ResolveNow(TransactionHead& head) const;
-  // Step C2 of a clear (index.h): what every lane has noted that is active and writes in the namespace
-  // whose object that is, is aborted; what is committing gets its time. Requires: pinned.
+  // clear-2 of namespaces/roots.h: what every lane has noted that is active and writes in the
+  // namespace whose object that is, is aborted; what is committing gets its time. Requires: pinned.
   void ResolveWriters(std::uint64_t object_offset) const;
   // For who only looks: what a commit word says, or the status of the transaction that it refers to.
   [[nodiscard]] absl::StatusOr<std::uint64_t> StatusOf(const Shared64& commit) const;
