@@ -14,9 +14,13 @@
 //           other keys elsewhere: after clear-1 it helps, and what it had installed before, clear-2 finds,
 //           for a transaction completes its list, and fences, before it installs.
 // DROP      drop-1  the mark 1 as successor: from here on every use answers that it was dropped, at once
-//           drop-2  reclaim-1 and reclaim-2, in pieces
-//           drop-3  take the object out of the catalog's names, and then the root, and the object
-//           Only the dropper, and heartbeats, do drop-2 and drop-3.
+//           drop-2  clear-2; then move the object from the catalog's names to its list of the
+//                   dropped, by one CAS: another namespace can have the name. No room for that:
+//                   first drop-3
+//           drop-3  reclaim-1 and reclaim-2, in pieces; then the root
+//           drop-4  take the object out of that list; its id := 0, which handles compare on each
+//                   use; retire it
+//           Only the dropper, and heartbeats, do drop-2 to drop-4.
 // SNAPSHOTS A reader at S takes the newest root that is not newer, and there of each key the newest
 //           version that is not. Clears and puts leave what a snapshot needs (versions/snapshots.h).
 //           A drop leaves nothing: a reader in a dropped namespace hears so, at whatever time it reads.
@@ -101,7 +105,7 @@ class Roots {
   // Reclaims every root that was cleared away and that no snapshot needs. Cheap if there is none.
   absl::StatusOr<bool> ReclaimCleared(process::Operation& op, const NamespaceRef& ns,
                                       std::int64_t deadline_ns) const;
-  // drop-2: all that a dropped namespace had, but for its root and the object.
+  // drop-3: all that a dropped namespace had, but for its root and the object.
   absl::StatusOr<bool> ReclaimDropped(process::Operation& op, const NamespaceRef& ns,
                                       std::int64_t deadline_ns) const;
   // The root of one of which nothing else is left.

@@ -6,7 +6,8 @@
 //            unlink-2  set the frozen bit in o.prev: nothing below o can be unlinked from it any more
 //            unlink-3  CAS n.prev o -> o.prev without the bit; whoever succeeds retires o
 //          If n.prev is frozen, n itself is being taken out, and the CAS fails. A record that is frozen
-//          is needed by no reader, and stays frozen.
+//          is needed by no reader, and stays frozen. Without the frozen bit two pruners of
+//          neighbours would bring a record that was dropped back into the chain.
 // NEEDED   A snapshot needs the newest version that is not newer than itself: see snapshots.h.
 // DEATH    at any step: o is in a note, and the next pruner or sweeper goes on.
 // TESTED   tests/model/version_model_test.cc, tests/versions/chain_test.cc, tests/crash/

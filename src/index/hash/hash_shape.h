@@ -1,7 +1,7 @@
 // The hash index: extendible hashing without a lock.
 //
 // A directory of segments, by the top bits of a key's hash; a segment of buckets; a bucket of 16
-// slots. What a slot is, and how the shape changes, is in index.h.
+// slots. What a slot is, and how the shape changes, is in slots.h and shape.h.
 //
 // SLOTS     A bucket's slots are claimed strictly in order: an inserter walks from the first one
 //           and CASes the first empty one; who loses looks at that slot again. So two inserters of
