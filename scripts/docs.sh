@@ -1,7 +1,9 @@
-# ./dev docs: checks that the links, paths and messages in the documents lead somewhere, and the
-# English of comments, texts and documents.
+# ./dev docs: checks that the links, paths and messages in the documents, and the names of steps
+# everywhere, lead somewhere; and the English of comments, texts and documents.
 command -v python3 >/dev/null 2>&1 || install_needs build  # Meson brings it.
-python3 scripts/check_docs.py --self-test
-python3 scripts/check_words.py --self-test
+for check in docs labels words; do
+  python3 "scripts/check_$check.py" --self-test
+done
+python3 scripts/check_labels.py .
 python3 scripts/check_docs.py .
 exec python3 scripts/check_words.py

@@ -84,9 +84,10 @@ class Allocator {
                                          std::uint64_t size_bytes,
                                          Purpose purpose = Purpose::kOrdinary);
 
-  // Gives a block back once two epochs have passed. A thread that pins from now on must not be able
-  // to reach it, and `op` must have been pinned before it was unlinked. Does nothing if the block
-  // is not in use, so any thread may repeat it. False: `offset_bytes` is no block at all.
+  // Gives a block back once two epochs have passed, or three if it is a run. A thread that pins
+  // from now on must not be able to reach it, and `op` must have been pinned before it was
+  // unlinked. Does nothing if the block is not in use, so any thread may repeat it. False:
+  // `offset_bytes` is no block at all.
   bool Retire(process::Operation& op, std::uint64_t offset_bytes);
 
   // Asks the processor for what Retire(offset_bytes) will touch. Advice only.
@@ -202,7 +203,7 @@ class Allocator {
                                             std::uint64_t epoch) const;
   [[nodiscard]] base::Shared8* StatesOf(std::uint64_t span) const;
   [[nodiscard]] std::uint64_t EpochNow() const {
-    // After an unlinking, no epoch older than it: one order with that CAS and the one of V4.
+    // After an unlinking, no epoch older than it: one order with that CAS and advance-4.
     return region_.header().epoch.load(std::memory_order_seq_cst);
   }
   bool Locate(std::uint64_t offset_bytes, Place* place) const;

@@ -25,7 +25,9 @@
 // DEATH   of a thief: the note tells of emptying-1 to -5. If the word is kSmall(dead, dead),
 //         recovery does the rest of emptying-4; if it is kSmall(L, dead), emptying-5. Otherwise the
 //         protocol was over.
-// MODEL   tests/model/span_model_test.cc
+// MODEL   tests/model/span_model_test.cc. Its weakened forms fail: the owner does not look; blocks
+//         that are taken over are free at once, or keep their age; no claim, or one that goes too
+//         early; a recovery that forgets the span; an empty span that is free at once.
 #include "alloc/allocator.h"
 #include "alloc/lane_spans.h"
 #include "base/check.h"

@@ -11,9 +11,9 @@
 //   kRunHead   lane, count     first span of a large block
 //   kRunBody   lane, head      a further span of the run that starts at span `head`, or any span
 //                              of a run that is being claimed or given back
-//   kRunRetired  tag, count    first span of a retired large block
+//   kRunRetired  tag, count    first span of a retired large block; likewise three epochs
 //
-// WRITTEN  Every change is one CAS.
+// WRITTEN  Every change is one CAS. A dead lane's kSmall spans stay spans of that lane.
 //   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
 //   kSmall -> kSmall (another lane)      by the holder of both lanes; the other has no operation
 //   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by anyone
@@ -23,7 +23,29 @@
 //         retire (run-4): kRunHead -> kRunRetired
 //         give back (run-5 to run-7): the head first, kRunRetired -> kRunBody; the bodies -> kFree;
 //         the head last
-// The steps run-0 to run-7 and their argument stand in docs/concurrency.md.
+//
+// A run of the spans i to i + n - 1:
+//
+//   run-0  pinned: all n words are seen free, the head's first; note {claim, i, n}
+//   run-1  i + 1 ...: kFree -> kRunBody(lane, i), ascending; a lost CAS here or in run-2 rolls back
+//   run-2  i: kFree -> kRunHead(lane, n), which commits
+//   run-3  the claim's note becomes the block's, by one store
+//   run-4  retire: kRunHead -> kRunRetired(tag, n)
+//   run-5  give back: note {free, i, n}; i: kRunRetired -> kRunBody(me, i), by a CAS from exactly
+//          the word whose tag was judged: another run may have come and been retired since
+//   run-6  i + 1 ...: kRunBody(any, i) -> kFree
+//   run-7  i: kRunBody(me, i) -> kFree
+//
+// WHY      The head is the last to be claimed and the first to be freed, so all bodies stand behind
+//          each head or retired word. run-0 looks at the head under the claimer's pin: otherwise a
+//          claimer could take bodies of a run whose giving back a dead process began, and that
+//          one's recoverer would take them away again. At no moment does a run that may be
+//          published have the claim's note alone (run-3).
+// DEATH    run-1: recovery sets the bodies of (lane, i) free; but not if word i is kRunHead(lane,
+//          n) or kRunRetired(n), since the run may have been published, replaced and retired since.
+//          run-2, run-3: it retires a run that nothing names. run-5 to run-7: it goes on.
+// TESTED   tests/model/run_model_test.cc, whose weakened forms (head first, no note, no look at the
+//          head, a recovery that forgets kRunRetired) fail; tests/crash/
 #pragma once
 
 #include <cstdint>

@@ -138,7 +138,7 @@ Result Expiry::FindExpired(const NamespaceRef& ns, std::int64_t now_ns, ExpiryPa
             return true;
           }));
   if (all) {
-    root->due.CompareAndSet(pass->claim, pass->next, std::memory_order_seq_cst);  // due-4
+    root->due.CompareAndSet(pass->claim, pass->next, std::memory_order_seq_cst);  // due-5
     pass->root_offset = 0;
   }
   return Outcome::kDone;

@@ -1,14 +1,22 @@
 // Expiry: the words that say when something expires, and the search for expired records.
 //
 // WORDS     due, of a segment, a leaf or a root: 0; a time before which nothing expires; or a claim
-// STEPS     due-1  a pass claims the root's word, with a number of its own
-//           due-2  it claims each segment's or leaf's word that is due
-//           due-3  looks through its slots; CAS the claim -> when something expires there again
-//           due-4  CAS the root's claim -> the earliest of these
-//           A writer lowers the word of its segment or leaf, and then the root's, once its record
-//           is published. Where it meets a claim, it lowers it to "at once", since the sweep may
-//           have passed its record.
-// DEATH     a claim is due as well: the next pass takes it over.
+// WRITER    lower-1  publish the record that expires, give it its time
+//           lower-2  lower the word of its segment or leaf; a claim becomes "at once", since the
+//                    sweep may have passed the record
+//           lower-3  lower the root's word likewise, even if lower-2 had nothing to do: the thread
+//                    that lowered the segment's word may be stopped before it lowers the root's
+//           lower-4  is the segment or leaf frozen? Help, and again from lower-2
+// SWEEP     due-1  a pass claims the root's word, if it is due, with a number of its own
+//           due-2  it claims the next segment's or leaf's word, if that is due; lists what has
+//                  expired
+//           due-3  CAS the claim -> when something expires there again, or "at once" if it listed
+//                  any
+//           due-4  delete what is listed, each by an operation like any delete, if it is still
+//                  expired; then due-2 for what is at that place now
+//           due-5  behind the last one: CAS the root's claim -> the earliest of all
+// DEATH     of a writer: its recoverer does lower-2 and lower-3, for the record is in a note. Of a
+//           sweeper: a claim is due as well, and the next pass takes it over.
 // WHY       docs/decisions/0011-expiry.md
 // TESTED    tests/model/expiry_model_test.cc, tests/engine/expiry_test.cc, tests/crash/
 #pragma once

@@ -176,7 +176,7 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
         std::memory_order_release);
   }
   outcome->changed = true;
-  Finish(op, ns, hash, at, *draft, old_note);  // write-5
+  Finish(op, ns, hash, at, *draft, old_note);  // write-6
   draft->record = nullptr;                     // Published: no draft any more.
   return Outcome::kDone;
 }

@@ -1,16 +1,24 @@
 // Changing keys, whatever their order: find the slot, publish, count, prune. And installing the
 // records of a transaction, and finishing them afterwards.
 //
-// STEPS     write-1  find the key's slot, or make room for one; resolve the record there
-//           write-2  decide; write a record, noted, with the present one as its `prev`
-//           write-3  arm the counter of the lane: the change of the number of keys goes with the
-//                    CAS
+// STEPS     write-1  find the key's slot, or make room for one; resolve what is there
+//           write-2  decide; write a record, noted, with what is there as its `prev`
+//           write-3  note what is there; arm the counter of the lane: the change of the number of
+//                    keys goes with the CAS
 //           write-4  publish: the CAS of the slot word. Lost: from write-1
-//           write-5  count; prune below; remove a tombstone that nothing is below; mark what is
+//           write-5  give it its time: CAS `commit` 0 -> clock + 1. Any process that meets an
+//                    undecided record does so, and the first one wins
+//           write-6  count; prune below; take a tombstone away that nothing is below; mark what is
 //                    left
-// DEATH     before write-4: the record is in a note, and not reachable. After it: the recoverer
-//           counts, if the cell does not carry the operation's seq, and marks the slots for the
-//           sweep.
+// WHY       A write takes effect at write-4, and a read when it loads the slot word; or, where that
+//           slot was frozen, just before its array was replaced, since nothing has changed in
+//           between. A writer that was stopped before write-5 delays no other process, and what was
+//           read once stays so: a reader resolves what it returns. A closed slot is not used again
+//           in its array's life, so what a walk has passed cannot become the key's place
+//           afterwards.
+// DEATH     before write-4: the record is in a note, and not reachable. After it: any process that
+//           meets it gives it its time. The recoverer counts, if the cell does not carry the
+//           operation's seq, and marks the slots for the sweep.
 // INTENTS   records of transactions, which count when their transaction does: versions/intents.h
 // TESTED    tests/model/version_model_test.cc, tests/model/recovery_model_test.cc, tests/crash/
 #pragma once

@@ -1,4 +1,14 @@
 // The lanes of a session: a thread's own area in the file, claimed by threads and views.
+//
+// WORDS     of a lane: owner, 0 or {generation, slot + 1}; its notes, pins and op word
+// CLAIM     A thread claims an idle lane on its first call: CAS owner 0 -> its session's own word.
+// BACK      When the thread has ended and its last view is released: the process-local state first,
+//           then owner := 0, since the next owner may come at once. A lane counts its thread's
+//           views in one word with a bit for "the thread has ended", so the step that takes the
+//           last one away also tells whether the lane is to be given back. An idle lane keeps its
+//           spans.
+// DEATH     A dead participant's lanes go back through recovery alone (recovery.h).
+// TESTED    tests/process/session_test.cc, tests/race/life_race_test.cc, tests/crash/
 #pragma once
 
 #include <atomic>

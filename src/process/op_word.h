@@ -4,7 +4,11 @@
 //
 // A counter cell is {value:40 signed, seq:24}, one word that only its lane writes. The operation
 // arms {seq, delta} before the CAS that publishes it and writes {value + delta, seq} afterwards;
-// recovery does the latter if the operation was published and the cell does not carry its seq.
+// recovery does the latter if the operation was published and the cell does not carry its seq. It
+// was published if the noted record's `commit` is not 0: a process that removes a record gives it
+// its time first. A second recoverer finds the seq in the cell. The word is disarmed before a note
+// may come to name another record: what an unwritten block holds from an earlier life would pass
+// for a published record.
 #pragma once
 
 #include <cstdint>

@@ -3,6 +3,21 @@
 // LIVENESS  A participant is live while its heartbeat moves, as seen on the watcher's own clock;
 //           stalled when it has been silent for stale_after and the lock byte of its entry is held;
 //           dead when the byte is free. A takeover needs the kernel's word on the byte.
+//           Silence is only a reason to ask the kernel: what a stalled process holds is never
+//           taken.
+// WORDS     of an entry: state {generation, state}, heartbeat; and the lock byte of the entry
+// ATTACH    Open a descriptor, lock through it the attach byte (shared) and the first free entry's
+//           byte (exclusive), map the file from that descriptor, close it. From then on the mapping
+//           holds the locks: no descriptor that is closed can drop them, and the kernel drops them
+//           with the last mapping, however the process ends. A forked child inherits neither
+//           mapping nor descriptor (platform/fork_guard.h). Probes and recovery open a new
+//           description each time, since a lock that is taken twice through one description
+//           succeeds. Each attach raises the entry's generation, so an owner word of an earlier
+//           life differs.
+// NOT       asking about a pid: pids are reused, and mean nothing across pid namespaces. A lease
+//           that expires: a stopped process is not dead. A lock that a descriptor holds.
+// TESTED    tests/process/session_test.cc, tests/platform/late_store_test.cc (L2),
+//           tests/multiprocess/participant_process_test.cc
 #pragma once
 
 #include <cstdint>

@@ -2,17 +2,25 @@
 //
 // RECOVERY  The process that acquires the lock byte of a dead participant's entry recovers it, lane
 //           by lane, under a pin of its own (for each lane, in this order):
+//             recover-0  mark the store dirty (dirty-1). A lane whose op word is none, or a
+//                        recovery's, and that has no note: only recover-4 and recover-5
 //             recover-1  finish what the lane posted or began       (steps of the upper floors)
-//             recover-2  retire every noted block that nothing reachable names, settle the counter
-//             recover-3  disarm the op word, clear the notes
+//             recover-2  retire every noted block that nothing reachable names, judged by its
+//                        offset; settle the counter, runs, and claimed spans
+//             recover-3  disarm the op word, clear the notes; op := none
 //             recover-4  clear the pins
 //             recover-5  free the lane
 //           It then releases the participant's snapshots, and last frees the entry. Until
 //           recover-4 the dead lane's pin keeps every block that it noted from reuse, which makes
-//           a late retire impossible. Every step may be repeated: if a recoverer dies, another
+//           a late retire impossible, and a comparison of offsets one of identity. recover-1 comes
+//           before recover-2: a posted change names blocks that look unreachable. No step needs a
+//           note of the recoverer's own lane. Every step may be repeated: if a recoverer dies,
+//           another
 //           finds the byte free again.
-// ACTORS    Processes that open the store, heartbeat threads, and callers that are held up (no
-//           memory, no lane). Nobody waits for it.
+// WHO       Processes that open the store, heartbeat threads, and callers that are held up (no
+//           memory, no lane). Nobody waits for it: a byte that another recoverer holds is left to
+//           that one.
+// TESTED    tests/model/recovery_model_test.cc, tests/crash/
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,18 @@
-// One attached participant from Start() to Close().
+// One attached participant from Start() to Close(). It holds together: its entry and the list of
+// participants (participants.h), lanes and view pins (lanes.h), the epoch (epochs.h), recovery of
+// the dead (recovery.h), the heartbeat (heartbeat.h), store time (store_clock.h), sync (sync.h).
 //
-// This floor is the processes and threads at a store: participants, lanes and their operations,
-// epochs, the heartbeat, recovery of the dead. It may touch region/ and what is below; it knows
-// nothing of blocks but that lanes note them. Begin reading here, then in lanes.h and epochs.h.
-//
-// A session holds together: its entry and the list of participants (participants.h), lanes and view
-// pins (lanes.h), the epoch (epochs.h), recovery of the dead (recovery.h), the heartbeat
-// (heartbeat.h), store time (store_clock.h), sync (sync.h).
+// CLOSE     releases the session's snapshots; a handle to one that goes later touches nothing. It
+//           sets a process-local flag, issues a barrier, and waits for calls of other threads of
+//           this process that are inside: a call marks its lane active before it looks at the flag,
+//           and the barrier is the other half of that. It waits for no other process. From inside a
+//           callback it is refused.
+// FORK      The child has no mapping and no descriptor of the store, and its handles say
+//           FailedPrecondition: they compare a generation that the fork handler raises. A child
+//           that was forked inside a callback may return from it: what was pinned is not touched. A
+//           fork() waits until no heartbeat is in a beat (platform/background_work.h).
+// CALLBACK  A user's callback runs without notes and armed words: that of ReadWith under a pin,
+//           that of Update with nothing held.
 #pragma once
 
 #include <cstdint>

@@ -15,7 +15,8 @@
 //          dirty-2   (each operation) take an arming bit away by CAS
 //          sync-1    sync the whole file, which is the long part
 //          sync-2    CAS dirty -> dirty + arming, generation + 1
-//          sync-3    barrier; wait for the operations that show in lanes
+//          sync-3    barrier; wait for the operations that show in lanes, `stale_after` at most: a
+//                    dead participant is recovered, one that stays is named (Unavailable)
 //          sync-4    sync the whole file
 //          sync-5    CAS that very word -> clean; sync the page
 //          detach-1  give up the attach byte
@@ -33,9 +34,14 @@
 //          can succeed while the reader is attached. Recovery settles what a dead writer left in a
 //          store that was closed clean, and does dirty-1 first.
 //          sync-5 succeeds only if no operation began since sync-2: dirty-2 changes the word for
-//          good, as each sync-2 has a generation of its own. Operations that began before sync-2
-//          are over since sync-3. Lanes, participants, the epoch and the clock still change in a
-//          clean store: a later value of these is as good as an earlier one.
+//          good, as each sync-2 has a generation of its own: so a second Sync cannot complete the
+//          first one's word. A later operation sees the arming bit, or that the word is not dirty,
+//          before it changes anything: its op word and the barrier are such a pair as pin-2 and
+//          advance-2. Operations that began before sync-2
+//          are over since sync-3. Lanes, participants, snapshot slots, the epoch and the clock
+//          still change in a clean store: a later value of these is as good as an earlier one.
+//          A cycle is the time from one dirty-1 to the next sync-5. A session has to sync the page
+//          in each: the word on disk says clean until some session did.
 // DEATH    anywhere: the word says dirty, which is never a lie. The next operation or sync removes
 //          an arming bit that is left behind.
 // TESTED   tests/region/clean_word_test.cc, tests/engine/sync_test.cc,

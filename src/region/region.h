@@ -132,6 +132,7 @@ class Region {
   // --- Growth --------------------------------------------------------------------------------
 
   // Makes at least `span_count` more spans than `seen_span_count` exist:
+  //   growth-0  reads size_bytes
   //   growth-1  reserves disk blocks, up to a multiple of chunk_bytes (in a tmpfs of small pages
   //             only as far as growth-3 publishes, as it takes time). The file is longer;
   //             size_bytes says nothing of it yet
@@ -140,14 +141,20 @@ class Region {
   //   growth-3  raises size_bytes to its end by a CAS, if it is not there yet: the one store that
   //             publishes
   // A thread that stops before growth-3 leaves blocks that the next growth reserves again, which
-  // costs nothing. Several may do it at once: the one that ends farthest counts, and all have made
-  // pages present in their own mappings. OK also when another one had grown the file already.
+  // costs nothing. growth-3 may come late: reserving never shortens the file, and what lies before
+  // the end of a piece is reserved, before growth-0 by others, from there on by growth-1. Its
+  // release pairs with the load in span_count(). Several may do it at once: the one that ends
+  // farthest counts, and all have made pages present in their own mappings. OK also when another
+  // one had grown the file already. No process maps anew: max_size bytes of addresses were mapped
+  // at open, past the file's end; and no pointer is made from an offset beyond the length that the
+  // kernel gives for the file.
   // ResourceExhausted: the disk is full or max_size is reached; nothing has changed.
   absl::Status Grow(std::uint64_t seen_span_count, std::uint64_t span_count);
   // growth-1 and growth-2 of the chunk after the one in which `seen_span_count` ends, while another
   // thread grows that one: half of the work for each. Advice.
   void PrepareToGrow(std::uint64_t seen_span_count);
-  // Makes the pages of lanes [0, count) exist. Requires: count <= geometry().lane_count.
+  // Makes the pages of lanes [0, count) exist, by the same steps; lanes_ready is raised in a loop.
+  // Requires: count <= geometry().lane_count.
   absl::Status GrowLanes(std::uint32_t count);
 
   // --- Pages ---------------------------------------------------------------------------------

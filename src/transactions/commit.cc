@@ -106,7 +106,7 @@ Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
   return result;
 }
 
-// --- Step 1 ------------------------------------------------------------------------------------
+// --- commit-1 -----------------------------------------------------------------------------------
 
 absl::Status Commit::BuildHead(Operation& op) {
   const std::uint64_t totals = writes_.all().size();
@@ -211,7 +211,7 @@ absl::Status Commit::CheckDeadline() const {
                    "the transaction timed out before it was committed; nothing was changed");
 }
 
-// --- Step 2 ------------------------------------------------------------------------------------
+// --- commit-2 -----------------------------------------------------------------------------------
 
 Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   engine::NamespaceRef ns;
@@ -272,7 +272,7 @@ Result Commit::InstallAll(Operation& op) {
   return CheckDeadline();
 }
 
-// --- Steps 3, 4 --------------------------------------------------------------------------------
+// --- commit-3, commit-4 -------------------------------------------------------------------------
 
 Result Commit::Publish() {
   terms_.keep_since();
@@ -295,7 +295,7 @@ Result Commit::Publish() {
   return status == versions::kCommitAborted && answer.done() ? Met(Conflict::kInTheWay) : answer;
 }
 
-// --- Step 5 ------------------------------------------------------------------------------------
+// --- commit-5 -----------------------------------------------------------------------------------
 
 void Commit::Finish(Operation& op) {
   op.DropNotes(1);

@@ -1,19 +1,21 @@
 // Publishing a set of writes at one moment: the owner's side of versions/intents.h.
 //
-// This floor is the reads and writes of transactions and batches, their commit, and their recovery.
-// It may touch engine/ and what is below; it knows nothing of the public classes. Begin reading
-// here, then in versions/intents.h; the state of a transaction is in transaction_state.h.
-//
-// STEPS  1  build: a transaction block, noted; each record, with a reference to the block, entered
-//           in the block's list
-//        2  install each record, by namespace id and key; write down how the numbers of keys change
-//        3  (serializable) versions that are replaced after the snapshot are kept from here; CAS
-//           status active -> committing
-//        4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t
-//        5  (from whichever step was reached) bring the numbers of keys in; finish each record;
-//           retire the list and the block, whose note does not call it a transaction any more
-// DEATH  in 1, 2: aborted, and the listed records are removed. In 3, 4: decided by any process that
-//        meets it. In 5: the recoverer goes on.
+// STEPS  commit-1  build: a transaction block, noted; each record, with a reference to the block,
+//                  entered in the block's list. Then the list's sum, for `commy recover`
+//        commit-2  for each record, by namespace id and key: make the head final, a conflict if it
+//                  is newer than S; CAS slot: head -> intent. Write down the counter cells before
+//                  and after
+//        commit-3  (serializable) what was replaced since the snapshot is kept from here; CAS
+//                  status active -> committing
+//        commit-4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t.
+//                  All of it is visible from here
+//        commit-5  (from whatever was reached) bring the numbers of keys in; release the snapshot;
+//                  stamp each record, and prune below it, or, if aborted, CAS slot: intent -> what
+//                  is below, and retire it; the sum to 0; retire the list; the note becomes kRaw;
+//                  retire the block
+// DEATH  in commit-1, commit-2: aborted, and what is listed is taken away. In commit-3, commit-4:
+//        any process that comes by gives a committing one its time; a prepared one is aborted. In
+//        commit-5: the recoverer goes on, by the list, and counts once.
 #pragma once
 
 #include <cstdint>
@@ -72,7 +74,7 @@ class Commit {
                          std::string_view key, const transactions::PendingWrite& write);
   base::Result InstallAll(process::Operation& op);
   base::Result InstallIn(process::Operation& op, const NamespaceWrites& writes);
-  // Steps 3 and 4.
+  // commit-3 and commit-4.
   base::Result Publish();
   base::Result Met(Conflict conflict);
   void Finish(process::Operation& op);

@@ -172,9 +172,8 @@ class Intents {
                                            Ahead* ahead) const;
   // Makes a transaction whose owner is dead or stalled final at once. Returns the final status.
   std::uint64_t ResolveNow(TransactionHead& head) const;
-  // clear-2 of namespaces/roots.h: of all transactions that the lanes have noted and that write in
-  // this object's namespace, aborts the active ones and gives the committing ones their time.
-  // Requires: pinned.
+  // clear-2 of namespaces/roots.h: what every lane has noted that is active and writes in the
+  // namespace whose object that is, is aborted; what is committing gets its time. Requires: pinned.
   void ResolveWriters(std::uint64_t object_offset) const;
   // For a process that only looks: what a commit word says, or the status of the transaction that
   // it refers to.

@@ -20,7 +20,7 @@ std::uint32_t Ready(const Region& region) {
       std::min<std::uint64_t>(ready, region.geometry().snapshot_count));
 }
 
-void RaiseReady(Region& region, std::uint32_t slot) {  // T0
+void RaiseReady(Region& region, std::uint32_t slot) {  // snapshot-0
   Shared64& word = region.header().snapshots_ready;
   const std::uint64_t wanted = (slot / kReadyStep + 1) * kReadyStep;
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
@@ -37,7 +37,7 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t store_ns, He
       continue;
     }
     RaiseReady(region, i);
-    if (!slot.owner.CompareAndSet(0, owner, std::memory_order_seq_cst)) {  // T1
+    if (!slot.owner.CompareAndSet(0, owner, std::memory_order_seq_cst)) {  // snapshot-1
       continue;
     }
     slot.store_ns.store(static_cast<std::uint64_t>(store_ns), std::memory_order_relaxed);
@@ -46,12 +46,14 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t store_ns, He
     std::uint64_t mine = 0;
     do {
       mine = ((seen >> 1U) + 1) << 1U | kSnapshotsSome;
-    } while (!held.compare_exchange(seen, mine, std::memory_order_seq_cst));  // T2
+    } while (!held.compare_exchange(seen, mine, std::memory_order_seq_cst));  // snapshot-2
     const std::uint64_t pending = kSnapshotPending | mine >> 1U;
-    slot.word.store(pending, std::memory_order_seq_cst);  // T3
+    slot.word.store(pending, std::memory_order_seq_cst);  // snapshot-3
     std::uint64_t word = pending;
-    const std::uint64_t now = region.header().commit_clock.load(std::memory_order_seq_cst);  // T4
-    const bool by_us = slot.word.compare_exchange(word, now, std::memory_order_seq_cst);     // T5
+    const std::uint64_t now =
+        region.header().commit_clock.load(std::memory_order_seq_cst);  // snapshot-4
+    const bool by_us =
+        slot.word.compare_exchange(word, now, std::memory_order_seq_cst);  // snapshot-5
     *taken = {i, by_us ? now : word, store_ns};
     return true;
   }

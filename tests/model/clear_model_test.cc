@@ -1,16 +1,18 @@
-// Clearing a namespace while others put, read and split in it: the steps of src/index/index.h.
+// Clearing a namespace while others put, read and split in it: the steps of src/namespaces/roots.h.
 //
 // WORDS    root word; successor and pending of the old root; its directory entry; one slot, for one
 //          key, in each of three segments: the old root's (kA), its replacement in a split (kB),
 //          the new root's (kN); a commit word for each record and for the new root; the clock
-// STEPS    put     reads root; helps with C3 if the root has a successor; reads entry, slot; CAS
-//                  slot -> its record; t = ++clock; CAS commit 0 -> t
-//          clear   C1 successor   C3 root word, then the new root's commit, by ++clock and CAS; the
-//                  clear has taken effect. Then the old root is taken back:
-//                  C4 pending closed   C5 freeze the slot; resolve its record; take it away
-//          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; clears pending
-//          An actor that meets a frozen slot does C3, if there is a successor, or else the steps of
-//          the posted split, and begins again. An actor resolves each root and record it meets.
+// STEPS    put     reads root; helps with clear-3 if the root has a successor; reads entry, slot;
+//                  CAS slot -> its record; t = ++clock; CAS commit 0 -> t
+//          clear   clear-1 successor   clear-3 root word, then the new root's commit, by ++clock
+//                  and CAS; the clear has taken effect. Then the old root is taken back:
+//                  reclaim-1 baton closed   reclaim-2 freeze the slot; settle its record; take it
+//                  away
+//          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; takes the baton down
+//          An actor that meets a frozen slot does clear-3, if there is a successor, or else the
+//          steps of the posted split, and begins again. An actor settles each root and record that
+//          it meets.
 // HOLDS    there is an order of all puts, the clear and all reads which keeps the order of
 //          operations that did not overlap, and in which each read finds the last value put and not
 //          cleared; each record in the new root is later than the root; and a root that was taken
@@ -263,12 +265,12 @@ class ClearModel {
         t.successor = 1;
         me.back = kAck;
         me.pc = kC3;
-        move.what = "C1: successor";
+        move.what = "clear-1: successor";
         return;
       case kC3:
         t.root = 1;
-        me.pc = kC3Resolve;
-        move.what = "C3: root word";
+        me.pc = kC3Settle;
+        move.what = "clear-3: root word";
         return;
       case kC3Resolve:
         if (s.commit[kRootCommit] == 0) {
@@ -288,13 +290,13 @@ class ClearModel {
           }
           me.pc = options_.taken_unfrozen ? kC5Resolve : kC5Freeze;
         }
-        move.what = "C4: looks at the pending word, closes it";
+        move.what = "reclaim-1: looks at the baton, closes it";
         return;
       case kC5Freeze:
         t.slot[s.entry] |= kFrozen;
         me.segment = s.entry;
-        me.pc = kC5Resolve;
-        move.what = "C5: freezes";
+        me.pc = kC5Settle;
+        move.what = "reclaim-2: freezes";
         return;
       case kC5Resolve: {
         if (options_.taken_unfrozen) {
@@ -306,7 +308,7 @@ class ClearModel {
         } else {
           me.pc = kC5Take;
         }
-        move.what = "C5: looks at the slot";
+        move.what = "reclaim-2: looks at the slot";
         return;
       }
       default:
@@ -316,7 +318,7 @@ class ClearModel {
         if (options_.taken_before_swing && s.root == 0) {
           me.pc = kC1;
         }
-        move.what = "C5: takes it away";
+        move.what = "reclaim-2: takes it away";
         return;
     }
   }

@@ -3,9 +3,10 @@
 // WORDS    epoch E; own pin of each process and a view pin (0, or epoch + 1); root: the block that
 //          is linked; block: free | used | retired(tag), tag = epoch mod kTags (126 in the engine)
 // STEPS    pin      e = E; P = e; only then reads
-//          write    W1 e = E, read after the pin   W2 look at a block's state; W3 CAS retired(tag)
-//                   -> free if (e - tag) mod kTags is in 2..kTags-2   W4 CAS free -> used
-//                   W5 CAS root old -> new   W6 t = E   W7 CAS old used -> retired(t)   unpin
+//          write    reuse-1 e = E, read after the pin; look at a block's state; CAS retired(tag) ->
+//                   free if (e - tag) mod kTags is in 2..kTags-2; CAS free -> used
+//                   retire-1 CAS root old -> new   retire-2 t = E; CAS old used -> retired(t)
+//                   unpin
 //          read     pins, reads root, sets the view pin to its own pin's epoch, takes its own down;
 //                   may retire the block it read, once it sees it unlinked; takes the view pin down
 //          advance  e = E; reads each pin; all 0 or e: CAS E e -> e + 1
@@ -154,10 +155,10 @@ class EpochModel {
       case kReadEpoch:
         me.epoch = s.epoch;
         me.pc = kLook;
-        move.what = "reads the epoch under its pin (W1)";
+        move.what = "reads the epoch under its pin (reuse-1)";
         return;
       case kReclaim:
-        move.what = "CAS retired(tag) -> free (W3)";
+        move.what = "CAS retired(tag) -> free (reuse-1)";
         me.pc = kUnpin;
         if (s.block[me.at] == me.seen) {
           t.block[me.at] = kFree;
@@ -166,7 +167,7 @@ class EpochModel {
         me.seen = 0;
         return;
       case kClaim:
-        move.what = "CAS free -> used (W4)";
+        move.what = "CAS free -> used (reuse-1)";
         me.pc = kUnpin;
         if (s.block[me.at] != kFree) {
           return;
@@ -183,7 +184,7 @@ class EpochModel {
         me.pc = kSwap;
         return;
       case kSwap:
-        move.what = "CAS root old -> new (W5)";
+        move.what = "CAS root old -> new (retire-1)";
         if (s.root == me.old) {
           t.root = me.mine;
           me.pc = kStamp;
@@ -196,12 +197,12 @@ class EpochModel {
       case kStamp:
         me.epoch = s.epoch;
         me.pc = kRetire;
-        move.what = "reads the epoch after the unlink (W6)";
+        move.what = "reads the epoch after the unlink (retire-2)";
         return;
       case kRetire:
         Cas(t.block[me.old], kUsed, RetiredAt(me.epoch));
         me.pc = kUnnote;
-        move.what = "CAS used -> retired(t) (W7)";
+        move.what = "CAS used -> retired(t) (retire-2)";
         return;
       case kUnnote:
         t.note = kNoBlock;
@@ -230,7 +231,7 @@ class EpochModel {
       me.seen = old ? state : 0;
       me.epoch = 0;
       me.pc = old ? kReclaim : kClaim;
-      emit(t, Move{p, old ? "finds a block retired long ago (W2)" : "finds a free block (W2)"});
+      emit(t, Move{p, old ? "finds a block retired long ago" : "finds a free block"});
     }
     State t = s;
     t.process[p].pc = kUnpin;

@@ -4,19 +4,20 @@
 // WORDS    root.due; each segment: due, a slot for each key; frozen (its first slot, then the
 //          rest); swapped: the way leads to the target, and no longer to the source (a split or
 //          rebuild) or to both (a merge); claims; the time
-// STEPS    put      W1 publishes in the slot (frozen: helps first)   W2 finds the segment
-//                   W3 lowers its due: a claim becomes at-once       W4 lowers the root's
-//                   W5 is its first slot frozen? Then helps, and W2 again
-//                   may die anywhere: if the record is there, its recoverer does W2 to W5
-//          sweep    E1 root.due is due: = a new claim                E2 finds the next segment
-//                   E3 its due is due: = the claim                   E4 looks at each slot
-//                   E5 CAS its due, claim -> the earliest expiry it saw
-//                   E6 deletes each record that had expired, if it still has, and E2 for the same
-//                      segment anew; if it deleted none, the root will be due at once
-//                   E7 behind the last one: CAS root.due, claim -> the earliest
+// STEPS    put      lower-1 publishes in the slot (frozen: helps first)
+//                   lower-2 finds the segment, lowers its due: a claim becomes at-once
+//                   lower-3 lowers the root's
+//                   lower-4 is its first slot frozen? Then helps, and lower-2 again
+//                   may die anywhere: if the record is there, its recoverer does lower-2 to lower-4
+//          sweep    due-1 root.due is due: = a new claim
+//                   due-2 finds the next segment; its due is due: = the claim; looks at each slot
+//                   due-3 CAS its due, claim -> the earliest expiry it saw
+//                   due-4 deletes each record that had expired, if it still has, and due-2 for the
+//                      same segment anew; if it deleted none, the root will be due at once
+//                   due-5 behind the last one: CAS root.due, claim -> the earliest
 //                   may stop anywhere, for good
-//          help     H1 freezes the first slot   H2 the rest          H3 copies
-//                   H4 reads the source's due   H5 lowers the target's   H6 swapped
+//          help     reshape-2 freezes the first slot, the rest   reshape-3 copies; reads the
+//                   source's due, lowers the target's   reshape-4 swapped
 //                   may stop anywhere, for good
 // HOLDS    whenever no put is in flight, wherever sweeps and helpers have stopped: the words of
 //          each record that expires are not later than it; two sweeps alone delete all expired
@@ -248,7 +249,7 @@ class ExpirySweepModel {
         return;
       case kPublish: {
         const U8 segment = SegmentOf(s, scene_.home[put.key]);
-        move.what = "W1: publishes a record";
+        move.what = "lower-1: publishes a record";
         if (IsFrozen(s, segment, 2)) {
           StartHelp(me, kPublish);
           return;
@@ -263,22 +264,22 @@ class ExpirySweepModel {
       case kFind:
         me.segment = SegmentOf(s, scene_.home[put.key]);
         me.pc = options_.root_first ? kLowerRoot : kLower;
-        move.what = "W2: finds the segment";
+        move.what = "lower-2: finds the segment";
         return;
       case kLower: {
         const bool low = Lower(t.due[me.segment], put.expiry);
         me.pc = options_.root_first || (low && options_.root_left_if_segment_is_low) ? kLookFrozen
                                                                                      : kLowerRoot;
-        move.what = "W3: lowers the segment's due";
+        move.what = "lower-2: lowers the segment's due";
         return;
       }
       case kLowerRoot:
         Lower(t.root, put.expiry);
         me.pc = options_.root_first ? kLower : kLookFrozen;
-        move.what = "W4: lowers the root's due";
+        move.what = "lower-3: lowers the root's due";
         return;
       default:
-        move.what = "W5: looks whether it is frozen";
+        move.what = "lower-4: looks whether it is frozen";
         if (IsFrozen(s, me.segment, 1) && !options_.frozen_not_looked_at) {
           me.pc = kFind;
           if (s.swapped == 0) {
@@ -331,17 +332,17 @@ class ExpirySweepModel {
         me.claim = NewClaim(t);
         t.root = me.claim;
         me.pc = kVisit;
-        move.what = "E1: claims the root's due";
+        move.what = "due-1: claims the root's due";
         return;
       case kVisit:
         // A sweep that met the old leaves' parent goes on with its next child, until it deletes.
         me.segment = scene_.merge && me.at != 0 && me.back == 0 ? me.at : SegmentOf(s, me.at);
         me.pc = kClaimSegment;
-        move.what = "E2: finds the next segment";
+        move.what = "due-2: finds the next segment";
         return;
       case kClaimSegment: {
         U8& due = t.due[me.segment];
-        move.what = "E3: claims the segment's due";
+        move.what = "due-2: claims the segment's due";
         if (IsDue(due, me.now)) {
           due = me.claim;
           me.value = 0;
@@ -364,7 +365,7 @@ class ExpirySweepModel {
         if (++me.back == kKeys) {
           me.pc = kPutBack;
         }
-        move.what = "E4: looks at a slot";
+        move.what = "due-2: looks at a slot";
         return;
       }
       case kPutBack: {
@@ -379,7 +380,7 @@ class ExpirySweepModel {
           me.next = Earlier(me.next, told ? me.value : kAtOnce);
           NextSegment(me);
         }
-        move.what = "E5: CAS the segment's due";
+        move.what = "due-3: CAS the segment's due";
         return;
       }
       case kPutBackRoot:
@@ -387,12 +388,12 @@ class ExpirySweepModel {
           t.root = me.next;
         }
         Over(me);
-        move.what = "E7: CAS the root's due";
+        move.what = "due-5: CAS the root's due";
         return;
       default: {
         const int key = (me.found & 1) != 0 ? 0 : 1;
         const U8 segment = SegmentOf(s, scene_.home[key]);
-        move.what = "E6: deletes a key";
+        move.what = "due-4: deletes a key";
         if (!IsFrozen(s, segment, 2)) {
           const U8 before = s.slot[segment][key];
           move.wrong = Delete(t, segment, key);
@@ -482,33 +483,33 @@ class ExpirySweepModel {
       case kFreezeFirst:
         t.frozen[me.at] = std::max<U8>(s.frozen[me.at], 1);
         me.pc = kFreezeRest;
-        move.what = "H1: freezes the first slot";
+        move.what = "reshape-2: freezes the first slot";
         return;
       case kFreezeRest:
         t.frozen[me.at] = 2;
         NextSource(me, kFreezeFirst, kCopy);
-        move.what = "H2: freezes the rest";
+        move.what = "reshape-2: freezes the rest";
         return;
       case kCopy:
         Copy(t, me.at);
         NextSource(me, kCopy, options_.passed_on_before_frozen ? kSwap : kReadDue);
-        move.what = "H3: copies the slots";
+        move.what = "reshape-3: copies the slots";
         return;
       case kReadDue:
         me.value = s.due[me.at];
         me.pc = kPassOn;
-        move.what = "H4: reads the source's due";
+        move.what = "reshape-3: reads the source's due";
         return;
       case kPassOn:
         PassOn(t.due[kTarget], me.value);
         NextSource(me, kReadDue, options_.passed_on_before_frozen ? kFreezeFirst : kSwap);
-        move.what = "H5: lowers the target's due";
+        move.what = "reshape-3: lowers the target's due";
         return;
       default:
         t.swapped = 1;
         me.pc = me.back;
         me.back = 0;
-        move.what = "H6: swaps";
+        move.what = "reshape-4: swaps";
         return;
     }
   }

@@ -2,14 +2,13 @@
 //
 // WORDS    size      pieces that may be used; raised by CAS only
 //          reserved  chunks that have blocks on disk; the kernel's, given once
-// STEPS    grow      growth-0 read size
-//                   growth-1 reserve the chunk in which the next piece lies; disk full: stop
-//                   growth-2 make the piece present, which is a store into it, so its chunk must
-//                   have blocks
-//                   growth-3 CAS size to one piece more than growth-0 read, unless it is there
-//          prepare   P0 read size   P1 reserve the chunk after the one in which the next piece lies
-//                   P2 make its first piece present
-//          use       U0 read size   U1 store into the last piece below it
+// STEPS    grow      growth-0 read size   growth-1 reserve the chunk in which the next piece lies;
+//                   disk full: stop   growth-2 make the piece present, which is a store into it, so
+//                   its chunk must have blocks   growth-3 CAS size to one piece more than growth-0
+//                   read, unless it is there
+//          prepare   growth-0 read size   growth-1 reserve the chunk after the one in which the
+//                   next piece lies   growth-2 make its first piece present
+//          use       read size; store into the last piece below it
 // HOLDS    I1 each piece that is stored into has blocks: no signal, wherever a process was stopped
 //          I2 size never goes back
 //          I3 no reserved chunk behind size is lost: the next growth takes it, so a disk that has
@@ -182,13 +181,13 @@ class GrowthModel {
         --me.ops;
         me.seen = s.size;
         me.pc = kPrepare;
-        return emit(next, Move{kPreparer, "P0 read size"});
+        return emit(next, Move{kPreparer, "growth-0 read size"});
       case kPrepare:
         me.pc = piece < kPieces && Reserve(next, piece) ? kTouch : kIdle;
-        return emit(next, Move{kPreparer, "P1 reserve the next chunk"});
+        return emit(next, Move{kPreparer, "growth-1 reserve the next chunk"});
       default:
         me.pc = kIdle;
-        return emit(next, Move{kPreparer, "P2 make present",
+        return emit(next, Move{kPreparer, "growth-2 make present",
                                HasBlocks(s, piece) ? nullptr : "I1: no blocks"});
     }
   }
@@ -204,10 +203,10 @@ class GrowthModel {
       --me.ops;
       me.seen = s.size;
       me.pc = kStore;
-      return emit(next, Move{kUser, "U0 read size"});
+      return emit(next, Move{kUser, "user: read size"});
     }
     me.pc = kIdle;
-    emit(next, Move{kUser, "U1 store", HasBlocks(s, me.seen - 1) ? nullptr : "I1: no blocks"});
+    emit(next, Move{kUser, "user: store", HasBlocks(s, me.seen - 1) ? nullptr : "I1: no blocks"});
   }
 
   Options options_;

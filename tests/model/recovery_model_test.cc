@@ -2,12 +2,12 @@
 //
 // WORDS    head: names a block; block: free | used | retired(tag), commit (0 undecided; stale in a
 //          free block); lane: pin, notes[2], op {armed, delta, seq}, cell {value, seq}
-// STEPS    change  pin; op = {seq}   P1 h = head; resolve h   P2 note[0] = n   P3 CAS n free ->
-//                  used, of the lane's own blocks   P4 fill n: n.commit = 0   P5 note[1] = h
-//                  P6 arm {seq, delta}   P7 CAS head h -> n; lost: drop note[1], on with P1
-//                  P8 resolve n   P9 cell = {value + delta, seq}   P10 retire h
-//                  P11 notes = 0, last to first; op = none   P12 unpin
-//          recover recover-2 n = first note; if reachable: resolve n; if armed and n.commit != 0
+// STEPS    change  pin; op = {seq}   write-1 h = head; settle h   write-2 note[0] = n; CAS n free
+//                  -> used, of the lane's own blocks; fill n: n.commit = 0   write-3 note[1] = h;
+//                  arm {seq, delta}   write-4 CAS head h -> n; lost: drop note[1], on with write-1
+//                  write-5 settle n   write-6 cell = {value + delta, seq}; retire h
+//                  then notes = 0, last to first; op = none; unpin
+//          recover recover-2 n = first note; if reachable: settle n; if armed and n.commit != 0
 //                  and cell.seq != op.seq: cell = {value + delta, seq}; then each note that head
 //                  does not name: CAS used -> retired   recover-3 disarm; notes = 0, first to last;
 //                  op = none   recover-4 pin = 0   recover-5 free the lane: its next owner goes on
@@ -217,7 +217,7 @@ class RecoveryModel {
         } else {
           t.lane[p].note[0] = n;
         }
-        Move move{p, "notes the block that it is going to take (P2)"};
+        Move move{p, "notes the block that it is going to take (write-2)"};
         GoOn(t, p, &move);
         emit(t, move);
       }
@@ -290,12 +290,12 @@ class RecoveryModel {
         me.pc = kLoad;
         return;
       case kLoad:
-        move->what = "loads head (P1)";
+        move->what = "loads head (write-1)";
         me.held = s.head;
         me.pc = options_.no_resolve_old ? AfterLocate(s, p, me) : kResolveOld;
         return;
-      case kResolveOld:
-        move->what = "resolves the old head (P1)";
+      case kSettleOld:
+        move->what = "settles the old head (write-1)";
         t.record[me.held].commit = 1;
         me.pc = AfterLocate(s, p, me);
         return;
@@ -310,7 +310,7 @@ class RecoveryModel {
         me.pc = kDropOld;
         return;
       case kAllocate:
-        move->what = "CAS n free -> used (P3)";
+        move->what = "CAS n free -> used (write-2)";
         if (options_.note_after_allocation) {
           lane.note[0] = me.draft;
         } else if (s.record[me.draft].block.state != Block::kFree) {
@@ -320,7 +320,7 @@ class RecoveryModel {
         me.pc = kFill;
         return;
       case kFill:
-        move->what = "fills n (P4)";
+        move->what = "fills n (write-2)";
         if (s.record[me.draft].block.state != Block::kUsed) {
           move->wrong = "I2: fills a block that is not its own";
         }
@@ -331,7 +331,7 @@ class RecoveryModel {
         me.pc = kNoteOld;
         return;
       case kNoteOld:
-        move->what = "notes the old head (P5)";
+        move->what = "notes the old head (write-3)";
         if (!options_.old_not_noted) {
           lane.note[1] = me.held;
         }
@@ -339,7 +339,7 @@ class RecoveryModel {
         return;
       case kArm:
       case kArmLate: {
-        move->what = "arms its op word (P6)";
+        move->what = "arms its op word (write-3)";
         const U8 delta = static_cast<U8>((1 - me.deletes) - (1 - s.record[me.held].tombstone));
         lane.delta = delta;
         lane.armed = delta != 0 ? 1 : 0;
@@ -347,7 +347,7 @@ class RecoveryModel {
         return;
       }
       case kSwap:
-        move->what = "CAS head h -> n (P7)";
+        move->what = "CAS head h -> n (write-4)";
         if (s.head == me.held) {
           if (s.record[me.draft].block.state != Block::kUsed) {
             move->wrong = "I2: publishes a block that is not its own";
@@ -381,20 +381,20 @@ class RecoveryModel {
     Actor& me = t.process[p];
     Lane& lane = t.lane[p];
     switch (me.pc) {
-      case kResolveNew:
-        move->what = "resolves n (P8)";
+      case kSettleNew:
+        move->what = "settles n (write-5)";
         t.record[me.draft].commit = 1;
         me.draft = 0;
         me.pc = lane.armed != 0 ? kCell : kRetireOld;
         return;
       case kCell:
-        move->what = "writes its cell (P9)";
+        move->what = "writes its cell (write-6)";
         lane.value = static_cast<U8>(lane.value + lane.delta);
         lane.cell_seq = lane.seq;
         me.pc = kRetireOld;
         return;
       case kRetireOld:
-        move->what = "retires the old head (P10)";
+        move->what = "retires the old head (write-6)";
         RetireRecord(t, me.held);
         me.held = 0;
         me.pc = options_.notes_after_unpin ? kUnpin : kDropOld;
@@ -406,17 +406,17 @@ class RecoveryModel {
         me.pc = kDropOld;
         return;
       case kDropOld:
-        move->what = "clears note 1 (P11)";
+        move->what = "clears note 1";
         lane.note[1] = 0;
         me.pc = kDropNew;
         return;
       case kDropNew:
-        move->what = "clears note 0 (P11)";
+        move->what = "clears note 0";
         lane.note[0] = 0;
         me.pc = kEnd;
         return;
       case kEnd:
-        move->what = "clears its op word (P11)";
+        move->what = "clears its op word";
         lane.armed = lane.delta = 0;
         me.pc = kUnpin;
         if (lane.pinned == 0) {
@@ -424,7 +424,7 @@ class RecoveryModel {
         }
         return;
       default:
-        move->what = "unpins (P12)";
+        move->what = "unpins";
         lane.pinned = 0;
         move->wrong = CollectAll(t);
         me = Actor{kIdle, me.ops, 0, 0, 0, 0};

@@ -4,10 +4,11 @@
 // STEPS    claim    run-0 pin; note {run, i, n}    run-0 span[i] must be Free (read under the pin)
 //                   run-1 CAS span[i+1..i+n-1] Free -> Body(me, i), ascending
 //                   run-2 CAS span[i] Free -> Head(me, n): the commit; a lost CAS rolls back run-1
-//                   C4 note the old run; CAS root -> the run   C5 old Head -> Retired
-//                   C6 clear notes; unpin
+//                   then note the old run; CAS root -> the run; run-4 old Head -> Retired;
+//                   clear notes; unpin
 //          free     run-5 pin; note {runfree, i, n}; CAS span[i] Retired -> Body(me, i)
-//                   run-6 span[i+1..] Body(*, i) -> Free      run-7 CAS span[i] Body(me, i) -> Free
+//                   run-6 span[i+1..] Body(*, i) -> Free
+//                   run-7 CAS span[i] Body(me, i) -> Free
 //          recover  of a noted claim: if span[i] is neither Head(dead, n) nor Retired(n): each
 //                   Body(dead, i) -> Free; if it is Head and root does not name it: Retired
 //                   of a noted free: if span[i] is Body(dead, i): run-6, run-7
@@ -240,14 +241,14 @@ class RunModel {
         lane.note_old = s.root_i;
         lane.note_old_n = s.root_n;
         me.pc = kSwapRoot;
-        emit(t, Move{p, "reads root and notes the old run (C4)"});
+        emit(t, Move{p, "reads root and notes the old run"});
         return;
       case kSwapRoot:
         if (s.root_i == me.old_i && s.root_n == me.old_n) {
           t.root_i = me.i;
           t.root_n = me.n;
           me.pc = kRetireOld;
-          emit(t, Move{p, "publishes its run in root (C4)"});
+          emit(t, Move{p, "publishes its run in root"});
         } else {
           me.pc = kReadRoot;
           emit(t, Move{p, "loses the root CAS"});
@@ -258,12 +259,12 @@ class RunModel {
           Retire(t, me.old_i);
         }
         me.pc = kUnnote;
-        emit(t, Move{p, "retires the old run (C5)"});
+        emit(t, Move{p, "retires the old run (run-4)"});
         return;
       case kUnnote:
         lane = Lane{lane.pinned, 0, 0, 0, 0, 0, kAlive, lane.locked_by};
         me.pc = kUnpin;
-        emit(t, Move{p, "clears its notes (C6)"});
+        emit(t, Move{p, "clears its notes"});
         return;
       case kUnpin:
         Unpin(t, p);

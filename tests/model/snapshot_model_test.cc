@@ -1,11 +1,12 @@
 // Which snapshots are held, and which versions are kept for them: the words of
-// src/versions/snapshots.h, and the sweep marks by which kept versions are found again. The drop of
+// src/versions/snapshots.h, and the marks by which kept versions are found again. The drop of
 // single versions is in version_model_test.cc.
 //
 // WORDS    clock; held {some, seq}; ended; snapshot slots: owner, word (0, pending(seq), or the
 //          time S), keeps; mark: 0, marked, being swept, waiting
-// STEPS    take     T1 owner   T2 held = {some, a new seq}   T3 word = pending(seq)
-//                   T4 s = clock   T5 CAS word pending(seq) -> s; S is what the word then says
+// STEPS    take     snapshot-1 owner   snapshot-2 held = {some, a new seq}
+//                   snapshot-3 word = pending(seq)   snapshot-4 s = clock
+//                   snapshot-5 CAS word pending(seq) -> s; S is what the word then says
 //          release  word = 0; keeps = 0, and if it was 1: ++ended; owner = 0; then q = held; any
 //                   owner? no: CAS held q -> {none, q}
 //          look     c = clock; each slot: CAS pending(seq) -> clock. Good for versions not newer
@@ -174,7 +175,7 @@ class SnapshotModel {
           t.word[i] = kPending;
         }
         me.pc = options_.time_before_held ? kClock : kBump;
-        move.what = "T1: takes a slot";
+        move.what = "snapshot-1: takes a slot";
         return;
       case kBump:
         if (s.held_some == 0 || !options_.held_left_alone_if_some) {
@@ -183,19 +184,19 @@ class SnapshotModel {
         }
         me.seq = options_.pending_without_seq || options_.pending_at_once ? 0 : t.held_seq;
         me.pc = kShow;
-        move.what = "T2: held = some";
+        move.what = "snapshot-2: held = some";
         return;
       case kShow:
         if (!options_.pending_at_once) {
           t.word[i] = kPending | me.seq;
         }
         me.pc = options_.time_before_held ? kTaken : kClock;
-        move.what = "T3: word = pending";
+        move.what = "snapshot-3: word = pending";
         return;
       case kClock:
         me.time = s.clock;
         me.pc = options_.time_before_held ? kBump : kTaken;
-        move.what = "T4: reads the clock";
+        move.what = "snapshot-4: reads the clock";
         return;
       case kTaken:
         if (s.word[i] == (kPending | me.seq)) {
@@ -203,7 +204,7 @@ class SnapshotModel {
         }
         me.time = 0;
         me.pc = kRead;
-        move.what = "T5: CAS pending -> S";
+        move.what = "snapshot-5: CAS pending -> S";
         return;
       default:
         Release(s, t, i, move);

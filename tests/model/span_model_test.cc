@@ -3,13 +3,13 @@
 //
 // WORDS    the span's word: Free | Small(lane, claim) | Retired; a byte for each of its two blocks:
 //          Free | Used | Evacuated | Retired
-// STEPS    owner    A0 pin; the span's word must say Small of this lane   A1 note a block
-//                   A2 CAS its byte, Free or long retired -> Used   A3 publish   A4 unnote, unpin
+// STEPS    owner    pin; the span's word must say Small of this lane; note a block; CAS its byte,
+//                   Free or long retired -> Used; publish; unnote, unpin
 //          thief    emptying-0 pin; note the span
 //                   emptying-1 CAS the word Small(L, 0) -> Small(L, me)
 //                   emptying-2 CAS each byte that is free or long retired -> Evacuated
-//                   emptying-3 all are: CAS the word -> Retired, and free when the pins of now
-//                      are gone
+//                   emptying-3 all are: CAS the word -> Retired, and free when the pins of now are
+//                      gone
 //                   emptying-4 or some: CAS the word -> Small(me, me); each Evacuated or Retired ->
 //                      Retired now; CAS the word -> Small(me, 0)
 //                   emptying-5 or back: each Evacuated -> Free; CAS the word -> Small(L, 0)
@@ -83,7 +83,7 @@ struct Lane {
 };
 
 struct Options {
-  bool no_look = false;             // A0: the owner trusts its memory.
+  bool no_look = false;             // The owner trusts its memory.
   bool free_at_once = false;        // emptying-4: to Free instead of Retired.
   bool no_claim = false;            // emptying-1 changes nothing.
   bool unclaim_first = false;       // emptying-4: the first CAS of the word is to Small(me, 0).
@@ -232,7 +232,7 @@ class SpanModel {
         t.process[p].at = static_cast<U8>(i);
         t.process[p].seen_kind = s.byte[i].kind;
         t.process[p].pc = kTake;
-        emit(t, Move{p, "notes a block (A1)"});
+        emit(t, Move{p, "notes a block"});
       }
       State t = s;
       t.process[p].pc = kUnpin;
@@ -315,7 +315,7 @@ class SpanModel {
           t.knows[p] = 0;
           me.pc = kUnpin;
         }
-        return "looks at the span's word (A0)";
+        return "looks at the span's word";
       case kTake: {
         Byte& byte = t.byte[me.at];
         if (byte.kind != me.seen_kind || !Reusable(s.byte[me.at])) {
@@ -328,12 +328,12 @@ class SpanModel {
         }
         byte = {kUsed, 0, static_cast<U8>(p + 1), 0};
         me.pc = kPublish;
-        return "takes the block (A2)";
+        return "takes the block";
       }
       case kPublish:
         t.byte[me.at].published = 1;
         me.pc = kUnnote;
-        return "publishes the block (A3)";
+        return "publishes the block";
       case kGiveUp:
         t.byte[me.at] = {kRetired, PinnedMask(s.lane), 0, 0};
         me.pc = kUnpin;

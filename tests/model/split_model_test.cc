@@ -1,14 +1,17 @@
 // A hash bucket: insert, overwrite, delete, freeze, and a split whose segments all helpers build.
 //
-// WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed
-//          order, each 0 | {key, value} with a closed bit and a frozen bit
-// STEPS    scan     S1 seg = dir[hash]   S2 slot after slot: frozen -> help; the key -> CAS it;
-//                   first empty -> CAS 0 -> {key, value}, a loser reads it again; closed: go on
-//          post     note descriptor; S3 CAS pending 0 -> D, new segments are zero; a loser helps
-//          help     H1 D = pending   H2 is D.old still in dir? if not, go to H6
-//                   H3 frozen bit into every slot of old   H4 CAS new.slot[k] 0 -> word, in order
-//                   H5 CAS dir[e] old -> new   H6 CAS pending D -> 0
-//          retire   by the poster or its recoverer: old and new segments that dir does not name, D
+// WORDS    dir[2] segment; baton 0 | descriptor {old, new0, new1}; segment: slots in claimed order,
+//          each 0 | {key, value} with a dead bit and a frozen bit
+// STEPS    scan     seg = dir[hash]; slot after slot: frozen -> help; the key -> CAS it;
+//                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; dead: go on
+//          post     note descriptor; reshape-1 CAS baton 0 -> D, new segments are zero; a loser
+//                   helps
+//          help     D = baton; is D.old still in dir? if not, go to reshape-5
+//                   reshape-2 frozen bit into every slot of old
+//                   reshape-3 CAS new.slot[k] 0 -> word, in order
+//                   reshape-4 CAS dir[e] old -> new   reshape-5 CAS baton D -> 0
+//          retire   reshape-6, by the poster or its recoverer: old and new segments that dir does
+//                   not name, D
 // HOLDS    I1 at any moment dir leads to each acknowledged key exactly once, with its last value
 //          I2 a reader returns a value that the key had while it was reading
 //          I3 no block is given back that a process may still touch
@@ -280,7 +283,7 @@ class SplitModel {
         Forget(me);
         me.seg = s.dir[Side(op.key)];
         me.pc = kScan;
-        move.what = "reads the directory (S1)";
+        move.what = "reads the directory";
         return;
       case kScan:
         Scan(s, t, p, op, move);
@@ -318,7 +321,7 @@ class SplitModel {
 
   void Scan(const State& s, State& t, int p, const Op& op, Move& move) const {
     Process& me = t.process[p];
-    move.what = "reads a slot (S2)";
+    move.what = "reads a slot";
     const bool end = me.at == options_.slots;
     const U8 word = end ? 0 : s.seg[me.seg].slot[me.at];
     const bool read_only = op.kind == kGet;
@@ -404,7 +407,7 @@ class SplitModel {
       t.pending = me.d;
       me.posted = 1;
       me.pc = kCheckDir;
-      move.what = "posts: CAS pending 0 -> D (S3)";
+      move.what = "posts: CAS baton 0 -> D (reshape-1)";
       return;
     }
     t.seg[s.desc[me.d].fresh[0]] = Segment{};
@@ -435,17 +438,17 @@ class SplitModel {
         Forget(me);
         me.d = s.pending;
         me.pc = me.d == 0 ? kFindSegment : kCheckDir;
-        move.what = "reads the pending word (H1)";
+        move.what = "reads the baton";
         return;
       case kCheckDir:
-        move.what = "looks whether dir still names old (H2)";
+        move.what = "looks whether dir still names old";
         me.at = 0;
         me.pc = InDir(s, d.old) || options_.no_directory_check
                     ? static_cast<U8>(options_.build_before_freeze ? kBuild : kFreeze)
                     : AfterEntries(me);
         return;
       case kFreeze:
-        move.what = "freezes a slot (H3)";
+        move.what = "freezes a slot (reshape-2)";
         if (!options_.empty_not_frozen || s.seg[d.old].slot[me.at] != 0) {
           t.seg[d.old].slot[me.at] |= kFrozen;
         }
@@ -459,7 +462,7 @@ class SplitModel {
         }
         return;
       case kBuild:
-        move.what = "puts a word into a new segment (H4)";
+        move.what = "puts a word into a new segment (reshape-3)";
         Build(s, t, d, me.at);
         if (++me.at < options_.slots) {
           return;
@@ -468,7 +471,7 @@ class SplitModel {
         me.pc = options_.build_before_freeze ? kFreeze : (options_.pending_first ? kClear : kEntry);
         return;
       case kEntry:
-        move.what = "CAS dir old -> new (H5)";
+        move.what = "CAS dir old -> new (reshape-4)";
         Cas(t.dir[me.at], d.old, d.fresh[me.at]);
         if (++me.at < 2) {
           return;
@@ -480,9 +483,9 @@ class SplitModel {
         me.pc = AfterEntries(me);
         return;
       case kClear:
-        move.what = "clears the pending word (H6)";
-        Cas(t.pending, me.d, 0);
-        if (options_.pending_first) {
+        move.what = "clears the baton (reshape-5)";
+        Cas(t.baton, me.d, 0);
+        if (options_.baton_first) {
           me.pc = kEntry;
           return;
         }

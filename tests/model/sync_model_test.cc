@@ -3,11 +3,11 @@
 // WORDS    word {generation, cycle, arming, dirty}; a flag and a count for each writer (its op word
 //          in its lane); two pages of data for each writer. Disk: a copy of each page, which the
 //          kernel may bring up to date at any moment.
-// STEPS    write   W1 flag, count   W2 look at the word; take arming away by CAS, or CAS clean ->
-//                  dirty in the next cycle   W3 unless done in this cycle: write the word's page to
-//                  disk   W4 change one page   W5 change the other   W6 flag down
-//          sync    sync-2 CAS arming in, generation + 1   sync-3 wait for each flagged writer
-//                  sync-4 write each page to disk   sync-5 CAS that word -> clean
+// STEPS    write   flag, count; look at the word   dirty-2 take arming away by CAS, or dirty-1 CAS
+//                  clean -> dirty in the next cycle, and unless done in this cycle: write the
+//                  word's page to disk; then change one page, change the other, flag down
+//          sync    sync-2 CAS arming in, generation + 1   sync-3 wait for each writer that is
+//                  flagged   sync-4 write each page to disk   sync-5 CAS that word -> clean
 // HOLDS    if the word on disk says clean, no change is half there on disk; and while the word in
 //          memory says so too, disk and memory are equal
 #include "model/lib/explorer.h"

@@ -1,20 +1,21 @@
 // Clearing a namespace while transactions write in it and in another one. See
-// docs/decisions/0009-transactions.md; the steps of a clear are those of src/index/index.h, and its
-// changes of shape, which transactions do not touch, are in clear_model_test.cc.
+// docs/decisions/0009-transactions.md; the steps of a clear are those of src/namespaces/roots.h,
+// and its changes of shape, which transactions do not touch, are in clear_model_test.cc.
 //
 // WORDS    a root word; whether the old root is marked; a slot in the old root, one in the new
 //          root, and one in another namespace; a commit for each record and for the new root; for
 //          each transaction a status, and whether its list is complete; clock
 // STEPS    owner   S = clock, or above all for a batch; completes its list; for each key: looks at
-//                  its status; reads the root word, and whether that root is marked: then does C2
-//                  and C3 first; resolves a new root, whose time above S is a conflict; CAS slot h
-//                  -> intent; then CAS active -> committing, t = ++clock, CAS committing -> t
+//                  its status; reads the root word, and whether that root is marked: then does
+//                  clear-2 and clear-3 first; settles a new root, whose time above S is a conflict;
+//                  CAS slot h -> intent; then CAS active -> committing, t = ++clock, CAS committing
+//                  -> t
 //          put     the same with a record that is undecided, for the namespace that is cleared
 //          reader  S = clock; each key: the newest version not above S, in the newest root not
 //                  above S
-//          clear   C1 marks   C2 each transaction with a complete list: active: aborts it;
-//                  committing: gives it a time   C3 CAS root word old -> new, then c = ++clock, CAS
-//                  commit of the new root 0 -> c
+//          clear   clear-1 marks   clear-2 each transaction with a complete list: active: aborts
+//                  it; committing: gives it a time   clear-3 CAS root word old -> new, then c =
+//                  ++clock, CAS commit of the new root 0 -> c
 //          The first owner may be killed at any step, and recovered; the clear may stop for good.
 // HOLDS    each commit in the old root is before the clear, each in the new one after it; a reader
 //          finds the values that the times give, so all of a transaction or nothing; each writer in
@@ -436,18 +437,19 @@ class TransactionClearModel {
     }
   }
 
-  // C1 to C3, by the clear or an actor that came to a marked root; and the new root's time, by any.
+  // clear-1 to clear-3, by the clear or an actor that came to a marked root; and the new root's
+  // time, by any.
   void Clear(const State& s, State& t, int i, Move& move) const {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kC1:
-        move.what = "C1: marks the old root";
+        move.what = "clear-1: marks the old root";
         t.marked = 1;
         me.at = 0;
         me.pc = options_.looks_before_marking ? kC3 : kC2;
         return;
       case kC2:
-        move.what = "C2: looks at a transaction, aborts it if it is active";
+        move.what = "clear-2: looks at a transaction, aborts it if it is active";
         if (s.listed[me.at] != 0 && !options_.active_passed) {
           Cas(t.status[me.at], kActive, kAborted);
         }
@@ -458,18 +460,18 @@ class TransactionClearModel {
         }
         return;
       case kC2Time:
-        move.what = "C2: takes a time";
+        move.what = "clear-2: takes a time";
         me.time = ++t.clock;
         me.pc = kC2Help;
         return;
       case kC2Help:
-        move.what = "C2: CAS another's committing -> t";
+        move.what = "clear-2: CAS another's committing -> t";
         Cas(t.status[me.at], kCommitting, me.time);
         me.time = 0;
         NextInC2(me, i);
         return;
       case kC3:
-        move.what = "C3: CAS root word old -> new";
+        move.what = "clear-3: CAS root word old -> new";
         t.root = 1;
         me.pc = kRootTime;
         return;
@@ -566,7 +568,7 @@ TEST(TransactionClearModelTest, TwoTransactionsInOppositeKeyOrderBothAgreeWithTh
 
 TEST(TransactionClearModelTest, LookingAtTransactionsBeforeMarkingTheRootIsCaught) {
   ExpectCaught(TransactionClearModel({.looks_before_marking = true}),
-               "clear, weakened: C2 before C1");
+               "clear, weakened: clear-2 before clear-1");
 }
 
 TEST(TransactionClearModelTest, AListCompletedAfterReadingTheRootIsCaught) {
@@ -590,7 +592,7 @@ TEST(TransactionClearModelTest, WritingInARootWithoutATimeIsCaught) {
 
 TEST(TransactionClearModelTest, ATimeTakenBeforeTheNewRootIsInPlaceIsCaught) {
   ExpectCaught(TransactionClearModel({.cleared_before_swing = true}),
-               "clear, weakened: time before C3");
+               "clear, weakened: time before clear-3");
 }
 
 TEST(TransactionClearModelTest, ATransactionThatOverlooksAClearIsCaught) {

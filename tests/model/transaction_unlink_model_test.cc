@@ -3,18 +3,18 @@
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (a reference, 0, a
 //          time, aborted), prev with a frozen bit; a status for each transaction; clock
-// STEPS    owner   U1 status is active, else U7   U2 h = slot   U3 h undecided: resolves it; h an
-//                  intent: makes it final, stamps it; aborted: unlinks it, and again from U1; newer
-//                  than S: aborts itself   U4 CAS slot h -> intent (prev = h)   U5 CAS active ->
-//                  committing   U6 t = ++clock, CAS committing -> t   U7 stamps the intent; aborted
-//                  and in the slot: unlinks it; aborted and not there: retires it; else prunes
-//                  U8 retires the descriptor
+// STEPS    owner   commit-2 status is active, else commit-5; h = slot; h undecided: settles it; h
+//                  an intent: makes it final, stamps it; aborted: unlinks it, and from the start;
+//                  newer than S: aborts itself; CAS slot h -> intent (prev = h)
+//                  commit-3 CAS active -> committing   commit-4 t = ++clock, CAS committing -> t
+//                  commit-5 stamps the intent; aborted and in the slot: unlinks it; aborted and not
+//                  there: retires it; else prunes; retires the descriptor
 //          unlink  CAS slot x -> x.prev, or dead if that is 0; retires x
-//          put     U2, U3, CAS slot h -> record with commit 0, resolves it, prunes below it; a
-//                  delete takes itself away when no version is below
+//          put     h = slot, made final as by the owner; CAS slot h -> record with commit 0,
+//                  settles it, prunes below it; a delete takes itself away when no version is below
 //          reader  S = clock; from the head down to the first version not above S
-//          the first owner may be killed at any step, and so may its recoverer: U6 if it is
-//          committing, else aborted; U7, U8. The owner stays pinned until that is done.
+//          the first owner may be killed at any step, and so may its recoverer: commit-4 if it
+//          is committing, else aborted; commit-5. The owner stays pinned until that is done.
 // HOLDS    M1 no record is given back that can be reached or that a pinned actor holds, or touched
 //          afterwards   M2 below the head all is committed, in order   M3 no reachable record
 //          refers to a retired descriptor   M4 in the end the newest version is made from all
@@ -252,11 +252,11 @@ class UnlinkModel {
         me.pc = i < kPutter ? kCheck : kHead;
         return;
       case kCheck:
-        move.what = "looks at its status (U1)";
+        move.what = "looks at its status (commit-2)";
         me.pc = s.status[i] == kActive ? kHead : kWalk;
         return;
       case kHead:
-        move.what = "reads the slot (U2)";
+        move.what = "reads the slot";
         return ReadSlot(s, t, i, move);
       case kLook:
         move.what = "reads a commit, and the status that it refers to";
@@ -282,7 +282,7 @@ class UnlinkModel {
         }
         return;
       case kInstall:
-        move.what = "CAS slot h -> its record (U4)";
+        move.what = "CAS slot h -> its record";
         return Install(s, t, i);
       default:
         return Meet(s, t, i, move);
@@ -438,17 +438,17 @@ class UnlinkModel {
     Actor& me = t.actor[i];
     switch (me.pc) {
       case kToCommitting:
-        move.what = "CAS active -> committing (U5)";
+        move.what = "CAS active -> committing (commit-3)";
         Cas(t.status[i], kActive, kCommitting);
         me.pc = s.status[i] == kActive ? kOwnTime : kWalk;
         return;
       case kOwnTime:
-        move.what = "takes its time (U6)";
+        move.what = "takes its time (commit-4)";
         me.time = ++t.clock;
         me.pc = kToTime;
         return;
       case kToTime:
-        move.what = "CAS committing -> t (U6)";
+        move.what = "CAS committing -> t (commit-4)";
         Cas(t.status[i], kCommitting, me.time);
         me.time = 0;
         me.pc = kWalk;
@@ -470,10 +470,10 @@ class UnlinkModel {
         me.pc = s.status[i] == kCommitting ? kOwnTime : kWalk;
         return;
       case kWalk:
-        move.what = "stamps its intent (U7)";
+        move.what = "stamps its intent (commit-5)";
         return Walk(s, t, i, move);
       case kFind:
-        move.what = "looks for its intent (U7)";
+        move.what = "looks for its intent (commit-5)";
         return Find(s, t, i);
       case kRetireOwn:
         move.what = "retires its record";
@@ -484,7 +484,7 @@ class UnlinkModel {
         me.pc = kOver;
         return;
       case kOver:
-        move.what = "retires the descriptor (U8)";
+        move.what = "retires the descriptor (commit-5)";
         t.retired[i] = 1;
         return Finish(t, i, move);
       default:

@@ -6,14 +6,14 @@
 //          0 | {key, value} with a closed bit and a frozen bit; pending 0 | descriptor
 // STEPS    find     root, child word, slots: base, then append area
 //          post     reads root and child words, notes a descriptor with zeroed targets;
-//                   S1 CAS pending 0 -> D; a loser helps
-//          help     H1 D = pending   H2 do root and the child words name the blocks of D? and
-//                   H3 does the pending word still name D?   S2 freeze every slot of the old leaves
-//                   S3 CAS base slots from 0, then child words of the new parent from 0; unchanged
-//                   ones are read from the old parent   S4 CAS the child word, or the root
-//                   S5 CAS pending D -> 0
-//          retire   S6 of old leaves, new leaves, old and new parent those that the root does not
-//                   lead to, and D
+//                   reshape-1 CAS baton 0 -> D; a loser helps
+//          help     D = baton; do root and the child words name the blocks of D? and then: does the
+//                   baton still name D?   reshape-2 freeze every slot of the old leaves
+//                   reshape-3 CAS base slots from 0, then child words of the new parent from 0;
+//                   unchanged ones are read from the old parent
+//                   reshape-4 CAS the child word, or the root   reshape-5 CAS baton D -> 0
+//          retire   reshape-6 of old leaves, new leaves, old and new parent those that the root
+//                   does not lead to, and D
 // HOLDS    I1 at any moment the root leads to each acknowledged key once, with its last value
 //          I2 no block is given back that a process may still touch, or that the root leads to
 //          I3 when all is quiet: pending 0, each block that the root does not lead to is free
@@ -479,7 +479,7 @@ class TreeModel {
       t.pending = me.d;
       me.posted = 1;
       me.pc = kCheckPlace;
-      move.what = "posts: CAS pending 0 -> D (S1)";
+      move.what = "posts: CAS baton 0 -> D (reshape-1)";
       return;
     }
     const Descriptor& d = s.desc[me.d];
@@ -517,21 +517,21 @@ class TreeModel {
     switch (me.pc) {
       case kReadPending:
         Forget(me);
-        me.d = s.pending;
-        move.what = "reads the pending word (H1)";
+        me.d = s.baton;
+        move.what = "reads the baton";
         return next(me.d != 0 ? kCheckPlace : OpOf(s, p).kind >= kRebuild ? kPlanRoot : kFindRoot);
       case kCheckPlace:
-        move.what = "looks whether all is in place (H2)";
+        move.what = "looks whether all is in place";
         me.expected = InPlace(s, d) ? 1 : 0;
-        return next(kCheckPending);
-      case kCheckPending:
-        move.what = "looks whether the pending word still names D (H3)";
-        if (s.pending != me.d && !options_.no_pending_check) {
+        return next(kCheckBaton);
+      case kCheckBaton:
+        move.what = "looks whether the baton still names D";
+        if (s.baton != me.d && !options_.no_baton_check) {
           return AfterClear(s, p, me);
         }
         return next(me.expected != 0 ? kFreeze : kClear);
       case kFreeze: {
-        move.what = "freezes a slot (S2)";
+        move.what = "freezes a slot (reshape-2)";
         const U8 leaf = d.old[me.at / kSlots];
         const int at = me.at % kSlots;
         if (!options_.append_not_frozen || at < kBase || s.leaf[leaf].slot[at] != 0) {
@@ -544,14 +544,14 @@ class TreeModel {
         return next(kFill);
       }
       case kFill:
-        move.what = "puts a word into the base of a new leaf (S3)";
+        move.what = "puts a word into the base of a new leaf (reshape-3)";
         Fill(s, t, d, me.at);
         if (++me.at < 3) {
           return;
         }
         return next(d.fresh_parent != 0 ? kFillParent : kSwapTop);
       case kFillParent: {
-        move.what = "puts a child word into the new parent (S3)";
+        move.what = "puts a child word into the new parent (reshape-3)";
         U8& child = t.inner[d.fresh_parent].child[me.at];
         if (child == 0 || options_.plain_store) {
           child = NewChild(s, d, me.at);
@@ -562,7 +562,7 @@ class TreeModel {
         return next(kSwapTop);
       }
       case kSwapTop:
-        move.what = "CAS of the word that names the topmost old node (S4)";
+        move.what = "CAS of the word that names the topmost old node (reshape-4)";
         if (d.fresh_parent != 0) {
           Cas(t.root, d.parent, d.fresh_parent);
         } else if (s.inner[d.parent].child[d.index] == d.old[0]) {
@@ -570,8 +570,8 @@ class TreeModel {
         }
         return next(kClear);
       default:
-        move.what = "clears the pending word (S5)";
-        Cas(t.pending, me.d, 0);
+        move.what = "clears the baton (reshape-5)";
+        Cas(t.baton, me.d, 0);
         return AfterClear(s, p, me);
     }
   }

@@ -2,15 +2,15 @@
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (0 undecided), prev
 //          with a frozen bit; snapshot slot: 0 | pending(seq) | S; clock
-// STEPS    put      P1 h = slot; resolve h: t = ++clock, CAS h.commit 0 -> t   P2 CAS slot h -> n
-//                   (n.prev = h)   P3 resolve n   P4 prune below n
-//          prune    Q1 o = n.prev; frozen or 0: stop   Q2 frozen bit into o.prev
-//                   Q3 CAS n.prev o -> o.prev without the bit   Q4 retire o; on with Q1
+// STEPS    put      write-1 h = slot; settle h: t = ++clock, CAS h.commit 0 -> t   write-4 CAS
+//                   slot h -> n (n.prev = h)   write-5 settle n   write-6 prune below n
+//          prune    o = n.prev; frozen or 0: stop   unlink-2 frozen bit into o.prev
+//                   unlink-3 CAS n.prev o -> o.prev without the bit, retire o; from the start
 //          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> dead, retire t
-//          get      loads the head, resolves it, returns it
-//          snapshot T1 slot = pending(seq)   T2 S = clock   T3 CAS pending(seq) -> S; the slot then
-//                   holds S; a pruner stamps first, then loads the snapshot slots, and completes a
-//                   pending one by CAS pending(seq) -> clock
+//          get      loads the head, settles it, returns it
+//          snapshot snapshot-3 slot = pending(seq)   snapshot-4 S = clock   snapshot-5 CAS
+//                   pending(seq) -> S; the slot then holds S; a pruner stamps first, then loads the
+//                   snapshot slots, and completes a pending one by CAS pending(seq) -> clock
 // HOLDS    I1 commits rise from each version to the next newer one; no decided version stands on
 //          an undecided one   I2 each acknowledged change and get is later than those before it
 //          I3 no record is given back that can be reached or that a pinned process holds
@@ -181,7 +181,7 @@ class VersionModel {
         move.what = "pins";
         return;
       case kLocate:
-        move.what = "loads the slot (P1)";
+        move.what = "loads the slot (write-1)";
         me.head = s.slot[me.at];
         if (me.head == kDeadSlot) {
           me.head = 0;
@@ -212,8 +212,8 @@ class VersionModel {
       case kSwap:
         Swap(s, t, p, move);
         return;
-      case kResolveNew:
-        move.what = "looks whether its record is decided, takes a time (P3)";
+      case kSettleNew:
+        move.what = "looks whether its record is decided, takes a time (write-5)";
         if (Stamp(s, t, p, me.mine)) {
           me.pc = kStampNew;
         } else {
@@ -221,7 +221,7 @@ class VersionModel {
         }
         return;
       case kStampNew:
-        move.what = "CAS n.commit 0 -> t (P3)";
+        move.what = "CAS n.commit 0 -> t (write-5)";
         Cas(t.record[me.mine].commit, 0, me.time);
         me.time = 0;
         AfterNew(t, p, op, move);
@@ -279,7 +279,7 @@ class VersionModel {
       return;
     }
     const U8 n = FirstFree(s.record);
-    move.what = "CAS slot h -> n (P2)";
+    move.what = "CAS slot h -> n (write-4)";
     if (n == 0) {
       me.pc = kUnpin;
       return;
@@ -305,7 +305,7 @@ class VersionModel {
     Process& me = t.process[p];
     switch (me.pc) {
       case kPrune: {
-        move.what = "reads n.prev (Q1)";
+        move.what = "reads n.prev";
         const U8 prev = s.record[me.mine].prev;
         me.old = me.below = 0;
         if (prev != 0 && (prev & kFrozenPrev) == 0 && !(options_.early_removal && op == kDelete)) {
@@ -319,7 +319,7 @@ class VersionModel {
         return;
       }
       case kFreeze:
-        move.what = "freezes o.prev (Q2)";
+        move.what = "freezes o.prev (unlink-2)";
         me.below = Prev(s, me.old);
         if (!options_.no_frozen_bit) {
           t.record[me.old].prev |= kFrozenPrev;
@@ -327,7 +327,7 @@ class VersionModel {
         me.pc = kDrop;
         return;
       case kDrop:
-        move.what = "CAS n.prev o -> o.prev (Q3)";
+        move.what = "CAS n.prev o -> o.prev (unlink-3)";
         me.pc = kPrune;
         if (s.record[me.mine].prev == me.old) {
           t.record[me.mine].prev = me.below;
@@ -339,7 +339,7 @@ class VersionModel {
         }
         return;
       case kRetire:
-        move.what = "retires o (Q4)";
+        move.what = "retires o (unlink-3)";
         RetireRecord(t, me.old, move);
         me.old = 0;
         me.pc = kPrune;
@@ -493,18 +493,18 @@ class SnapshotModel {
         }
         t.snapshot = pending;
         me.pc = options_.clock_first ? kFix : kClock;
-        move.what = "stores pending(seq) (T1)";
+        move.what = "stores pending(seq) (snapshot-3)";
         return;
       case kClock:
         me.time = s.clock;
         me.pc = kFix;
-        move.what = "loads the clock (T2)";
+        move.what = "loads the clock (snapshot-4)";
         return;
       case kFix:
         Cas(t.snapshot, pending, me.time);
         me.time = 0;
         me.pc = kRead;
-        move.what = "CAS pending(seq) -> S (T3)";
+        move.what = "CAS pending(seq) -> S (snapshot-5)";
         return;
       default: {
         U8 at = s.head;

@@ -1,16 +1,18 @@
-// Waiting for changes and for keys: the steps of index/changes.h.
+// Waiting for changes and for keys: the steps of src/namespaces/notify.h.
 //
 // WORDS    change word {generation, awaited, sleepers, keys}; key word {generation, awaited};
 //          value: how often the key was put. All changes are puts of the one key.
-// STEPS    waiter for changes   C1 set awaited, take the generation   C2 look at the value
-//                               C3 count itself, if the generation is that one   C4 sleep, if it
-//                               still is
-//          waiter for the key   K1 set keys   K2 set awaited in the key word, take its generation
-//                               K3 look at the value   K4 sleep while the key word is that
-//          writer               N1 publish   N2 load the change word   N3 if keys: load the key
-//                               word, CAS {g, 1} -> {g + 1, 0}, wake all   N4 if awaited: CAS
-//                               {g, n, 1} -> {g + 1, 0, 0}, wake all, if n > 0
-// KILLS    writers, anywhere; a recoverer does N2 to N4. Waiters, anywhere.
+// STEPS    waiter for changes   wait-1 set awaited, take the generation   wait-2 look at the value
+//                               wait-3 count itself, if the generation is that one
+//                               wait-4 sleep, if it still is
+//          waiter for the key   key-1 set keys   key-2 set awaited in the key word, take its
+//                               generation   key-3 look at the value
+//                               key-4 sleep while the key word is that
+//          writer               notify-1 publish   notify-2 load the change word
+//                               notify-3 if keys: load the key word, CAS {g, 1} -> {g + 1, 0},
+//                               wake all   notify-4 if awaited: CAS {g, n, 1} -> {g + 1, 0, 0},
+//                               wake all, if n > 0
+// KILLS    writers, anywhere; a recoverer does notify-2 to notify-4. Waiters, anywhere.
 // HOLDS    no waiter sleeps for ever over a change that it has not seen. The model leaves out that
 //          a waiter looks again after a second, except if a writer is killed between a CAS and its
 //          wake. Naps and pauses are times in which a waiter takes no step.
@@ -166,7 +168,7 @@ class WaitingModel {
     key.generation += options_.same_key_generation ? 0 : 1;
     key.awaited = 0;
   }
-  // N2 to N4 in one step: recovery may be cut short, and is then repeated.
+  // notify-2 to notify-4 in one step: recovery may be cut short, and is then repeated.
   void TellForDead(State& t) const {
     if (t.word.keys != 0 && t.key.awaited != 0 && !options_.dead_key_not_told) {
       MoveOn(t.key);
@@ -245,7 +247,7 @@ class WaitingModel {
     return --me.left == 0 ? kDone : First();
   }
 
-  // C2 and K3. A waiter that sees a change waits for the next one.
+  // wait-2 and key-3. A waiter that sees a change waits for the next one.
   const char* Read(const State& s, Waiter& me, U8 to_sleep) const {
     const bool same = s.value == me.last;
     me.last = s.value;

@@ -16,9 +16,17 @@
 //           When the append area is full the set of keys in a leaf only shrinks: so the poster of a
 //           split can choose the separator, and how large the targets must be. A merge counts the
 //           free words as if they were taken.
-// RANGES    A walk over a range goes from leaf to leaf by the bound of the leaf that it was in, not
-//           by a link. A leaf's bounds never change, and a node never changes its separators.
-// RECLAIM   Children first, then the separators, then the node: while a child can be reached, so
+// RANGES    Who walks over a range goes from leaf to leaf by the bound of the one that he was in,
+//           not by a link. A leaf's bounds never change, and a node never changes its separators.
+// HELP      A helper looks at the whole way first: does it name holder, parent and the old ones,
+//           each in its place? A poster may hold a parent that another change replaced, while the
+//           leaf is in place under the new one: reshape-4 would change a word that no process
+//           reads, and the leaf would be retired and in use. reshape-3 stores heads, prefix and
+//           count plainly: they follow from the frozen leaves, so every helper stores the same, a
+//           late one into a node that its pin keeps. Slots and child words change after reshape-4,
+//           so there it is a CAS from 0. reshape-6 retires those nodes and separators that cannot
+//           be reached: of a change in vain the old ones may be in use.
+// TAKING BACK  Children first, then the separators, then the node: while a child can be reached, so
 //           can all separators that lead to it.
 #pragma once
 
