@@ -72,6 +72,8 @@ absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key) {
 }
 
 absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const Result& result) {
+  COMMY_DCHECK(result.status().ok() ==
+               (!result.is(Outcome::kFull) && !result.is(Outcome::kFailed)));
   switch (result.outcome()) {
     case Outcome::kDone:
       return absl::OkStatus();
@@ -103,6 +105,7 @@ Access::Access(const Engine& engine, const NamespaceKey& key) : engine_(engine),
   }
   if (const Result found = FindNamespace(engine, key, &ns_); !found.done()) [[unlikely]] {
     status_ = Finish(found);
+    COMMY_DCHECK(!ok());
   }
 }
 
@@ -119,6 +122,8 @@ Result TryWrite(const Engine& engine, Lane& lane, const NamespaceKey& key, OpKin
   }
   NamespaceRef ns;
   COMMY_TRY(FindNamespace(engine, key, &ns));
+  COMMY_DCHECK(lane.active());
+  COMMY_DCHECK(ns.offset == key.object && ns.id == key.id);
   return use(op, ns);
 }
 

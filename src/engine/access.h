@@ -9,6 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "base/check.h"
 #include "base/result.h"
 #include "engine/engine.h"
 
@@ -24,8 +25,14 @@ class Access {
   [[nodiscard]] bool ok() const { return status_.ok(); }
   // Why there is no access: the store was closed, or the namespace dropped.
   [[nodiscard]] const absl::Status& status() const { return status_; }
-  [[nodiscard]] const NamespaceRef& ns() const { return ns_; }
-  [[nodiscard]] process::Lane& lane() const { return *lane_; }
+  [[nodiscard]] const NamespaceRef& ns() const {
+    COMMY_DCHECK(ok() && pin_.has_value());  // Good under the pin alone.
+    return ns_;
+  }
+  [[nodiscard]] process::Lane& lane() const {
+    COMMY_DCHECK(pin_.has_value());
+    return *lane_;
+  }
 
   // Ends the access, and returns the caller's status for a result other than kDone and kAbsent.
   absl::Status Finish(const base::Result& result);

@@ -48,6 +48,21 @@ constexpr std::array kOwners = {
                nullptr},
 };
 
+constexpr bool IsEachThereOnce() {
+  for (std::size_t i = 0; i < kOwners.size(); ++i) {
+    for (std::size_t other = 0; other < i; ++other) {
+      if (kOwners.at(i).kind == kOwners.at(other).kind) {
+        return false;
+      }
+    }
+    if (kOwners.at(i).is_reachable == nullptr) {
+      return false;
+    }
+  }
+  return true;
+}
+static_assert(IsEachThereOnce());
+
 }  // namespace
 
 const BlockOwner* OwnerOf(BlockKind kind) {

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/lifecycle.h"
@@ -75,6 +76,8 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
   }
   engine.map.roots().ReclaimDroppedRoot(op, ns);
   op.AddNote(BlockNote(BlockKind::kNamespace, object));
+  COMMY_DCHECK(ns.object->root.load(std::memory_order_relaxed) ==
+               0);  // Nothing hangs on it any more.
   const base::Result changed = engine.catalog.Change(
       op, alloc::Purpose::kClears, [&](namespaces::CatalogEdit& edit) -> base::Result {
         const std::size_t before = edit.dropped().size();
@@ -86,6 +89,8 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
     return changed.is(base::Outcome::kAbsent) ? absl::StatusOr<bool>(true) : changed.status();
   }
   ns.object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
+  COMMY_DCHECK(ns.object->id.load(std::memory_order_relaxed) == 0);
+  COMMY_DCHECK(versions::IsNoted(op, object));  // O1
   engine.allocator.Retire(op, object);
   return true;
 }

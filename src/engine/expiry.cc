@@ -5,6 +5,7 @@
 
 #include "absl/container/flat_hash_set.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 
@@ -72,6 +73,7 @@ std::uint64_t ExpirySweep::Turn(Lane& lane, const NamespaceKey& key, namespaces:
       deleted += outcome.changed ? 1 : 0;
     }
     found += keys.size();
+    COMMY_DCHECK(deleted <= found);
     pass->stuck = !keys.empty() && deleted == before;
   } while (pass->under_way() && !keys.empty() && found < kKeysOfATurn);
   return deleted;
@@ -88,6 +90,7 @@ bool ExpirySweep::Run(const ExpiryWork& work) {
   } else if (!lock.try_lock()) {
     return false;  // One at a time in this process.
   }
+  COMMY_DCHECK(lock.owns_lock());
   if (work.begin) {
     QueueDue(**lane, engine_.session.clock().NowNs());
   }

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/room.h"
@@ -19,6 +20,11 @@ using process::Pin;
 using region::BlockKind;
 
 constexpr std::size_t kPathBytesMax = 1024;
+static_assert(kPathBytesMax == namespaces::kCatalogPathBytesMax);
+// The numbers of the interface are those of the file.
+static_assert(static_cast<std::uint64_t>(Order::kHash) == namespaces::kOrderHash);
+static_assert(static_cast<std::uint64_t>(Order::kOrdered) == namespaces::kOrderOrdered);
+
 std::string_view OrderName(Order order) {
   return order == Order::kHash ? "hash" : "ordered";
 }
@@ -34,6 +40,8 @@ absl::StatusOr<std::uint64_t> FindObject(const Engine& engine, std::string_view 
 
 absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_view path,
                                               Order order, std::int64_t default_ttl_ns) {
+  COMMY_DCHECK(order == Order::kHash || order == Order::kOrdered);
+  COMMY_DCHECK(default_ttl_ns >= 0);
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
   Operation op(*lane, OpKind::kCatalog, 0);
   if (!op.entered()) {
@@ -68,6 +76,7 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
                                std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
+  COMMY_DCHECK(versions::IsNoted(op, offset) && versions::IsNoted(op, *root));  // O1
   const base::Result published = engine.catalog.Change(
       op, alloc::Purpose::kOrdinary, [&](namespaces::CatalogEdit& edit) -> base::Result {
         COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, edit.Find(path));
@@ -279,6 +288,7 @@ absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::s
     if (!renamed.is(base::Outcome::kDropped)) {
       return renamed.status();
     }
+    COMMY_DCHECK(marked.object != 0 && !marked_path.empty());
     COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kClears, [&] {
                             return FinishDrop(engine, marked, marked_path);
                           }).status());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/lifecycle.h"
@@ -17,6 +18,7 @@ using process::Pin;
 // The time that the expiry sweep may take at once; between two such pieces the heartbeat thread
 // rests as long.
 constexpr std::int64_t kExpiryBudgetNs = 20'000'000;
+static_assert(kExpiryBudgetNs <= Maintenance::kBudgetNs && kPieceNs <= Maintenance::kBudgetNs);
 // The time that a session that ends before its first beat takes for each kind of work.
 constexpr std::int64_t kWorkAtEndNs = 3'000'000;
 
@@ -25,6 +27,7 @@ constexpr std::int64_t kWorkAtEndNs = 3'000'000;
 bool Maintenance::Background() {
   worked_.store(true, std::memory_order_relaxed);
   const std::int64_t budget_ns = budget_ns_.load(std::memory_order_relaxed);
+  COMMY_DCHECK(budget_ns >= kBudgetNs && budget_ns <= kBudgetMaxNs);
   const std::int64_t deadline_ns = engine_.session.platform().MonotonicNs() + budget_ns;
   (void)RemoveDropped(engine_, deadline_ns);
   const bool more = expiry_.Run({.budget_ns = kExpiryBudgetNs});
@@ -109,6 +112,7 @@ void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
     all = all && done.ok();
     seen += done.value_or(true) ? 1 : 0;
   }
+  COMMY_DCHECK(seen <= to_maintain.size());
   all = all && seen == to_maintain.size();
   turn_.store(turn + seen, std::memory_order_relaxed);
   if (all) {

@@ -17,6 +17,7 @@ class Maintenance {
   // How long a beat may take for the namespaces; more while there is more to do.
   static constexpr std::int64_t kBudgetNs = 50'000'000;
   static constexpr std::int64_t kBudgetMaxNs = 400'000'000;
+  static_assert(kBudgetNs <= kBudgetMaxNs);
 
   explicit Maintenance(const Engine& engine) : engine_(engine), expiry_(engine) {}
   Maintenance(const Maintenance&) = delete;

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/recovery.h"
 #include "versions/snapshots.h"
@@ -73,6 +74,8 @@ absl::StatusOr<std::shared_ptr<OpenStore>> OpenStore::Open(platform::Platform& p
   const Engine& engine = store->engine_;
   process::Session::Hooks hooks;
   versions::AddSnapshotHooks(engine.region, &hooks);
+  COMMY_DCHECK(hooks.recover_lane.empty());  // The order of these four is that of recovery.
+  COMMY_DCHECK(upper.recover_lane != nullptr && upper.stalled != nullptr);
   hooks.recover_lane.emplace_back([&engine](Operation& own, region::LaneLayout& dead) {
     return FinishOperation(engine, own, dead);
   });

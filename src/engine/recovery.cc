@@ -1,5 +1,6 @@
 #include "engine/recovery.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/block_owners.h"
@@ -72,7 +73,10 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
 
 }  // namespace
 
-absl::Status FinishOperation(const Engine& engine, Operation& /*own*/, region::LaneLayout& dead) {
+absl::Status FinishOperation(const Engine& engine, [[maybe_unused]] Operation& own,
+                             region::LaneLayout& dead) {
+  COMMY_DCHECK(&own.lane().words() != &dead);  // N1
+  COMMY_DCHECK(own.lane().active());           // E1
   NamespaceRef ns;
   COMMY_ASSIGN_OR_RETURN(const bool published, FindPublished(engine, dead, &ns));
   if (!published) {
@@ -91,6 +95,8 @@ absl::Status FinishOperation(const Engine& engine, Operation& /*own*/, region::L
 absl::Status ReclaimNotes(const Engine& engine, Operation& own, region::LaneLayout& dead) {
   NamespaceRef ns;
   COMMY_ASSIGN_OR_RETURN(const bool published, FindPublished(engine, dead, &ns));
+  COMMY_DCHECK(&own.lane().words() != &dead);  // N1
+  COMMY_DCHECK(!published || ns.id != 0);
   if (published) {
     COMMY_RETURN_IF_ERROR(ReplayCounter(engine, dead, ns));
   }

@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/lifecycle.h"
 #include "engine/maintenance.h"
@@ -15,6 +16,7 @@ namespace {
 // Another thread may have taken the room that was found. Work that makes room is worth more tries.
 constexpr int kAttempts = 2;
 constexpr int kMakesRoomAttempts = 8;
+static_assert(kAttempts < kMakesRoomAttempts);
 // The number of times that kMore does not count as an attempt.
 constexpr int kMoreRoomMax = 20;
 // The part of an operation's time that the expiry sweep may take.
@@ -47,6 +49,7 @@ base::Result WithRoom(const Engine& engine, alloc::Purpose purpose,
 }
 
 Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before) {
+  COMMY_DCHECK(more_before >= 0 && more_before <= kMoreRoomMax);
   if (lane.active()) {
     return Room::kNone;  // Inside a callback: its record is pinned.
   }
@@ -71,6 +74,7 @@ Room FindRoom(const Engine& engine, const process::Lane& lane, int more_before) 
 }
 
 absl::Status WhyFull(const Engine& engine, const absl::Status& full, alloc::Purpose purpose) {
+  COMMY_DCHECK(absl::IsResourceExhausted(full));
   const process::Session::Call call(engine.session);
   if (!call.status().ok()) {
     return full;

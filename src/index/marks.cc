@@ -1,5 +1,7 @@
 #include "index/marks.h"
 
+#include "base/check.h"
+
 namespace commy::index {
 namespace {
 
@@ -20,6 +22,7 @@ void SetMark(Shared64& word, std::uint64_t mark) {
 }
 
 void LowerDue(Shared64& word, std::uint64_t due) {
+  COMMY_DCHECK(due != 0 && !IsDueClaim(due));
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
   while (seen == 0 || due < seen) {
     // A sweep that looks at this moment may have passed the record by: then at once again.
@@ -38,6 +41,7 @@ void PassDueOn(const Shared64& from, Shared64& to) {
 }
 
 bool ClaimDue(Shared64& word, std::int64_t now_ns, std::uint64_t claim) {
+  COMMY_DCHECK(IsDueClaim(claim));
   std::uint64_t seen = word.load(std::memory_order_seq_cst);
   for (int attempt = 0; attempt < kClaimAttempts && IsDue(seen, now_ns); ++attempt) {
     if (word.compare_exchange(seen, claim, std::memory_order_seq_cst)) {  // due-1, due-2

@@ -1,5 +1,6 @@
 #include "index/shape.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::index {
@@ -30,6 +31,7 @@ absl::StatusOr<std::uint64_t> Shape::BuildRoot(Operation& op, std::uint64_t name
   root->prev.store(prev, std::memory_order_relaxed);
   root->namespace_id = namespace_id;
   root->directory.store(structure, std::memory_order_release);
+  COMMY_DCHECK(versions::IsNoted(op, offset) && versions::IsNoted(op, structure));  // O1
   return offset;
 }
 
@@ -47,6 +49,7 @@ absl::Status Shape::ForEachSlots(const IndexRoot& root,
 // --- Reshapes ----------------------------------------------------------------------------------
 
 absl::Status Shape::Help(IndexRoot& root, std::uint64_t descriptor) {
+  COMMY_DCHECK(descriptor > kReshapeClosed);
   // In this order. While the word names the descriptor, its poster's pin is up, and keeps the old
   // one's memory from being reused: so the first test looked at the genuine old one if the second
   // holds. If it was in place then, our own pin keeps it from here on.
@@ -58,6 +61,8 @@ absl::Status Shape::Help(IndexRoot& root, std::uint64_t descriptor) {
     COMMY_RETURN_IF_ERROR(Apply(root, descriptor));
   }
   root.pending_reshape.CompareAndSet(descriptor, 0, std::memory_order_seq_cst);  // reshape-5
+  // C2: it is over, and its descriptor is not posted again under this pin.
+  COMMY_DCHECK(root.pending_reshape.load(std::memory_order_relaxed) != descriptor);
   return absl::OkStatus();
 }
 
@@ -86,6 +91,7 @@ absl::Status Shape::ClosePending(IndexRoot& root) {
 
 void Shape::ReclaimSlot(Operation& op, Shared64& slot, std::uint64_t word,
                         std::uint32_t first_note) {
+  COMMY_DCHECK(SlotIsFrozen(word) && !SlotIsClosed(word));
   auto* const record = region_.At<versions::Record>(SlotOffset(word));
   if (record == nullptr) {
     return;
@@ -144,6 +150,7 @@ void Shape::CloseCounters(Operation& op, IndexRoot& root) {
       }
       op.DropNotes(place);
     }
+    COMMY_DCHECK(group.load(std::memory_order_relaxed) == kCountersClosed);  // For good.
   }
 }
 

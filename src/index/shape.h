@@ -136,6 +136,11 @@ class Shape {
   // ForEachEdge below the root's directory word.
   virtual absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const = 0;
 
+  // For assertions: whether the root is as a reshape leaves it, around the place of this one. Only
+  // words that never change are compared, so that others may go on meanwhile.
+  [[nodiscard]] virtual bool IsConsistentAround(const IndexRoot& root,
+                                                std::uint64_t descriptor) const = 0;
+
   // reshape-2 to reshape-5.
   absl::Status Help(IndexRoot& root, std::uint64_t descriptor);
   // reclaim-1.

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 
 #include "alloc/allocator.h"
+#include "base/check.h"
 #include "index/root_layout.h"
 #include "region/region.h"
 #include "versions/record.h"
@@ -33,6 +34,9 @@ constexpr std::uint64_t HashPrefix(std::uint64_t hash) {
   return hash >> (64U - kHashPrefixBits);
 }
 constexpr std::uint64_t PackSlot(std::uint64_t hash, std::uint64_t offset_bytes) {
+  COMMY_DCHECK(offset_bytes != 0);  // H2: a slot never becomes empty again.
+  COMMY_DCHECK(offset_bytes % region::kBlockAlignBytes == 0);
+  COMMY_DCHECK(offset_bytes / region::kBlockAlignBytes <= 0xfffffffffU);
   return (HashPrefix(hash) << 36U) | (offset_bytes / region::kBlockAlignBytes);
 }
 constexpr std::uint64_t SlotOffset(std::uint64_t word) {

@@ -4,8 +4,10 @@
 #include <optional>
 #include <utility>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/status.h"
+#include "versions/chain.h"
 
 namespace commy::namespaces {
 namespace {
@@ -206,6 +208,7 @@ base::Result Catalog::Change(Operation& op, alloc::Purpose purpose,
         op.AddNote(BlockNote(BlockKind::kCatalogNode, node));
       }
       op.AddNote(BlockNote(BlockKind::kCatalogRoot, old_root));
+      COMMY_DCHECK(versions::IsNoted(op, *made));  // O1
       published = publisher_.Catalog(old_root, *made);
     }
     // The blocks that lost their place, or never got one.

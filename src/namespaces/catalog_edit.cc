@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "namespaces/catalog.h"
@@ -17,6 +18,7 @@ constexpr std::size_t kNodeBytesWanted = 8192;
 }  // namespace
 
 absl::Status CatalogEdit::Load() {
+  COMMY_DCHECK(!loaded_);
   COMMY_ASSIGN_OR_RETURN(root_view_, catalog_.ReadRoot());
   count_ = root_view_.count;
   dropped_ = root_view_.dead;
@@ -44,6 +46,7 @@ absl::StatusOr<std::unique_ptr<CatalogEdit::Node>> CatalogEdit::ReadNode(
 }
 
 absl::StatusOr<CatalogEdit::Node*> CatalogEdit::Descend(std::string_view path, bool change) {
+  COMMY_DCHECK(loaded_ && root_ != nullptr);
   Node* node = root_.get();
   while (true) {
     if (change && !node->changed) {
@@ -80,6 +83,8 @@ absl::StatusOr<std::uint64_t> CatalogEdit::Find(std::string_view path) {
 }
 
 absl::Status CatalogEdit::Insert(std::string_view path, std::uint64_t object) {
+  COMMY_DCHECK(loaded_ && object != 0);
+  COMMY_DCHECK(!path.empty() && path.size() <= kCatalogPathBytesMax);
   if (root_ == nullptr) {
     root_ = std::make_unique<Node>();
     root_->changed = true;
@@ -88,6 +93,7 @@ absl::Status CatalogEdit::Insert(std::string_view path, std::uint64_t object) {
   const auto place = std::lower_bound(
       leaf->entries.begin(), leaf->entries.end(), path,
       [](const Node::Entry& entry, std::string_view wanted) { return entry.path < wanted; });
+  COMMY_DCHECK(place == leaf->entries.end() || place->path != path);
   leaf->entries.insert(place, {std::string(path), object, nullptr});
   ++count_;
   return absl::OkStatus();
@@ -132,6 +138,7 @@ absl::StatusOr<std::string> CatalogEdit::PathOf(std::uint64_t object) const {
 absl::StatusOr<std::uint64_t> CatalogEdit::WriteBlock(Operation& op, std::uint64_t level,
                                                       std::size_t begin, std::size_t end,
                                                       const std::vector<Node::Entry>& entries) {
+  COMMY_DCHECK(begin < end && end - begin <= kCatalogEntriesMax);
   std::string bytes(sizeof(CatalogNode) + (end - begin) * sizeof(CatalogEntry), '\0');
   for (std::size_t i = begin; i < end; ++i) {
     const CatalogEntry entry{static_cast<std::uint32_t>(bytes.size()),
@@ -205,6 +212,7 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteTree(Operation& op) {
       made.clear();
       COMMY_RETURN_IF_ERROR(WriteNode(op, above, &made));
     }
+    COMMY_DCHECK(made.size() == 1);
     top = made.front().second;
   }
   std::string bytes(sizeof(CatalogRoot), '\0');

@@ -1,5 +1,6 @@
 #include "namespaces/counters.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::namespaces {
@@ -21,6 +22,7 @@ absl::StatusOr<Shared64*> Counters::Cell(Operation& op, index::IndexRoot& root,
     if (block == nullptr) {
       return base::DataLoss(core_.region.path(), ": no block at ", base::Hex(made));
     }
+    COMMY_DCHECK(versions::IsNoted(op, made));  // O1
     base::ZeroIn(block, cells * 8);
     if (group.compare_exchange(offset, made, std::memory_order_seq_cst)) {
       offset = made;
@@ -28,6 +30,7 @@ absl::StatusOr<Shared64*> Counters::Cell(Operation& op, index::IndexRoot& root,
       core_.allocator.Retire(op, made);
     }
   }
+  COMMY_DCHECK(offset != 0 && lane / index::kCounterGroups < cells);
   if (offset == index::kCountersClosed) [[unlikely]] {
     return nullptr;
   }
@@ -62,6 +65,7 @@ absl::StatusOr<std::uint64_t> Counters::Sum(const index::IndexRoot& root) const 
 
 absl::StatusOr<bool> Counters::PlanTotal(Operation& op, index::IndexRoot& root, std::int64_t delta,
                                          versions::TransactionTotal* total) const {
+  COMMY_DCHECK(delta != 0);
   const std::uint32_t first_note = op.notes_used();
   COMMY_ASSIGN_OR_RETURN(const Shared64* cell, Cell(op, root, alloc::Purpose::kMakesRoom));
   op.DropNotes(first_note);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::namespaces {
@@ -101,6 +102,7 @@ Result Expiry::FindExpired(const NamespaceRef& ns, std::int64_t now_ns, ExpiryPa
   if (pass->root_offset != root_offset && !Begin(*root, root_offset, now_ns, pass)) {
     return Outcome::kDone;
   }
+  COMMY_DCHECK(pass->under_way() && index::IsDueClaim(pass->claim));
   // Keys that could not be deleted, or do not come to an end, are left to a later pass.
   bool skip = pass->stuck || pass->rounds == kRoundsMax;
   const std::uint64_t rounds = std::exchange(pass->rounds, 0);

@@ -1,5 +1,6 @@
 // Installing the records of a transaction, and finishing them afterwards. The rules are those of
 // versions/intents.h.
+#include "base/check.h"
 #include "base/status.h"
 #include "namespaces/writer.h"
 
@@ -37,6 +38,8 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
                        InstallOutcome* outcome) const {
   COMMY_DCHECK(versions::IsIntent(intent.record->commit.load(std::memory_order_relaxed)) ||
                transaction.head->status.load(std::memory_order_relaxed) != versions::kStatusActive);
+  // The list is complete before the first of its records can be seen.
+  COMMY_DCHECK(transaction.head->list_sum.load(std::memory_order_relaxed) != 0);
   const std::uint64_t hash = core_.Hash(intent.key);
   const std::uint32_t first_note = op.notes_used();
   const bool tombstone = intent.tombstone();
@@ -77,6 +80,8 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
       COMMY_TRY(core_.ShapeOf(ns).MakeRoom(op, at, intent.key, hash));
       continue;
     }
+    COMMY_DCHECK(!at.head.valid() ||
+                 versions::IsCommitTime(newest));  // Nothing on top of an intent.
     intent.record->prev.store(at.head.offset, std::memory_order_relaxed);
     if (core_.publisher.Intent({&at, hash, intent.offset, intent.record, !tombstone})) {
       outcome->root_offset = at.root_offset;
@@ -88,6 +93,7 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
 }
 
 Result Writer::FinishIntent(Operation& op, const NamespaceRef& ns, const RecordView& intent) const {
+  COMMY_DCHECK(intent.valid());
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, core_.intents.Resolve(intent.record->commit));
   if (commit == versions::kCommitAborted) {
     return FinishAborted(op, ns, intent);

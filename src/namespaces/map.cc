@@ -1,5 +1,6 @@
 #include "namespaces/map.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::namespaces {
@@ -31,6 +32,7 @@ void Map::PrefetchRecord(const NamespaceRef& ns, std::uint64_t hash) const {
 Result Map::Scan(const NamespaceRef& ns, const versions::AsOf& as_of, bool reverse,
                  index::ScanCursor* cursor,
                  absl::FunctionRef<bool(const versions::RecordView&)> use, bool* more) {
+  COMMY_DCHECK(!reverse || ns.order == kOrderOrdered);
   for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
     IndexRoot* root = nullptr;
     COMMY_TRY(roots_.Then(ns, as_of, &root));

@@ -12,6 +12,7 @@
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 
+#include "base/check.h"
 #include "base/result.h"
 #include "index/edges.h"
 #include "index/scan_cursor.h"
@@ -44,6 +45,7 @@ class Map {
   // versions::Intents::Read.
   base::Result Find(const NamespaceRef& ns, std::string_view key, const versions::AsOf& as_of,
                     versions::RecordView* found) {
+    COMMY_DCHECK(key.size() <= versions::kKeyBytesMax);
     const std::uint64_t hash = core_.Hash(key);
     for (int attempt = 0; attempt < kStaleLimit; ++attempt) {
       index::IndexRoot* root = nullptr;
@@ -85,6 +87,8 @@ class Map {
 
   base::Result Write(process::Operation& op, const NamespaceRef& ns, const WriteOp& write,
                      WriteOutcome* outcome) const {
+    COMMY_DCHECK(write.key.size() <= versions::kKeyBytesMax &&
+                 write.value.size() <= versions::kValueBytesMax);
     return writer_.Write(op, ns, write, outcome);
   }
 

@@ -58,6 +58,8 @@ inline constexpr std::uint64_t kGenerationMask = (std::uint64_t{1} << kGeneratio
 inline constexpr std::uint32_t kSleepersShift = 1 + kGenerationBits;
 inline constexpr std::uint64_t kSleepersMax = 127;
 inline constexpr std::uint64_t kKeysAwaited = std::uint64_t{1} << 63U;
+static_assert((kAwaited ^ kGenerationMask << 1U ^ kSleepersMax << kSleepersShift ^ kKeysAwaited) ==
+              UINT64_MAX);
 
 // At most this many waiters for changes of a namespace sleep at once; a later one naps first.
 inline constexpr std::uint64_t kPromptSleepers = 4;

@@ -11,12 +11,16 @@ bool Publisher::Intent(const RecordChange& change) const {
   // The record was written for the word that was seen: it stands on that version.
   COMMY_DCHECK(change.record->prev.load(std::memory_order_relaxed) == change.at->head.offset);
   COMMY_DCHECK(!index::SlotIsFrozen(change.at->word) && !index::SlotIsClosed(change.at->word));
+  COMMY_DCHECK(region_.At<versions::Record>(change.offset) == change.record);
+  COMMY_DCHECK(base::HashKey(versions::ViewRecord(region_, change.offset).key,
+                             region_.geometry().hash_seed) == change.hash);
   return change.at->slot->CompareAndSet(
       change.at->word, index::PackSlot(change.hash, change.offset), std::memory_order_seq_cst);
 }
 
 bool Publisher::Record(const NamespaceRef& ns, const RecordChange& change) const {
   COMMY_DCHECK(change.record->namespace_id == ns.id);
+  COMMY_DCHECK(change.record->commit.load(std::memory_order_relaxed) == versions::kUndecided);
   if (!Intent(change)) {
     return false;
   }
@@ -42,8 +46,11 @@ bool Publisher::BeginCommit(versions::TransactionHead& head) const {
 
 bool Publisher::EndCommit(versions::TransactionHead& head, std::uint64_t prepared) const {
   COMMY_DCHECK(versions::IsPrepared(prepared));
-  return head.status.CompareAndSet(prepared, versions::PreparedTime(prepared),
-                                   std::memory_order_seq_cst);
+  const bool committed = head.status.CompareAndSet(prepared, versions::PreparedTime(prepared),
+                                                   std::memory_order_seq_cst);
+  // Final, by this or by an abort.
+  COMMY_DCHECK((head.status.load(std::memory_order_relaxed) & versions::kStatusOpen) == 0);
+  return committed;
 }
 
 void Publisher::CommittedPut(const NamespaceRef& ns, std::string_view key) const {
@@ -61,6 +68,8 @@ void Publisher::Root(const NamespaceRef& ns, std::uint64_t old, std::uint64_t ne
                      index::IndexRoot& next_root) const {
   COMMY_DCHECK(next_root.namespace_id == ns.id);
   ns.object->root.CompareAndSet(old, next, std::memory_order_seq_cst);  // clear-3
+  // A root that was replaced does not come back under this pin.
+  COMMY_DCHECK(old == next || ns.object->root.load(std::memory_order_relaxed) != old);
   versions::ResolveCommit(region_, next_root.commit);
   NotifyChange(platform_, *ns.object);
 }
@@ -70,10 +79,12 @@ void Publisher::Dropped(const NamespaceRef& ns) const {
 }
 
 bool Publisher::Catalog(std::uint64_t old, std::uint64_t next) const {
+  COMMY_DCHECK(next != 0 && next != old);
   return region_.header().catalog_root.CompareAndSet(old, next, std::memory_order_seq_cst);
 }
 
 void Publisher::DefaultTtl(const NamespaceRef& ns, std::int64_t ttl_ns) const {
+  COMMY_DCHECK(ttl_ns >= 0);
   ns.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns), std::memory_order_seq_cst);
 }
 

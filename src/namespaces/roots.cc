@@ -1,5 +1,6 @@
 #include "namespaces/roots.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::namespaces {
@@ -58,6 +59,7 @@ Result Roots::CompleteClear(const NamespaceRef& ns, std::uint64_t root_offset,
   COMMY_DCHECK(successor > index::kDropped);
   core_.intents.ResolveWriters(ns.offset);  // clear-2
   COMMY_ASSIGN_OR_RETURN(IndexRoot * next, At(ns, successor));
+  COMMY_DCHECK(successor > index::kDropped);
   core_.publisher.Root(ns, root_offset, successor, *next);  // clear-3
   return Outcome::kDone;
 }
@@ -93,6 +95,7 @@ Result Roots::Clear(Operation& op, const NamespaceRef& ns) const {
       return Outcome::kDropped;
     }
   }
+  COMMY_DCHECK(root->successor.load(std::memory_order_relaxed) == successor);  // Set once.
   Result completed = CompleteClear(ns, root_offset, successor);
   op.DropNotes(first_note);
   return completed;
@@ -110,6 +113,8 @@ absl::StatusOr<bool> Roots::MarkForDrop(const NamespaceRef& ns) const {
     const bool marked =  // drop-1
         root->successor.compare_exchange(successor, index::kDropped, std::memory_order_seq_cst);
     if (marked || successor == index::kDropped) {
+      // No clear can come any more.
+      COMMY_DCHECK(root->successor.load(std::memory_order_relaxed) == index::kDropped);
       return marked;
     }
     COMMY_RETURN_IF_ERROR(CompleteClear(ns, offset, successor).status());
@@ -175,6 +180,7 @@ void Roots::ReclaimDroppedRoot(Operation& op, const NamespaceRef& ns) const {
   if (ns.object->root.CompareAndSet(offset, 0, std::memory_order_seq_cst)) {  // drop-3
     core_.allocator.Retire(op, offset);
   }
+  COMMY_DCHECK(ns.object->root.load(std::memory_order_relaxed) == 0);  // For good.
   op.DropNotes(place);
 }
 

@@ -2,6 +2,7 @@
 
 #include <vector>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::namespaces {
@@ -23,6 +24,7 @@ constexpr int kMarkAttempts = 4;
 }  // namespace
 
 Result Sweeper::Mark(const NamespaceRef& ns, std::string_view key, std::uint64_t mark) const {
+  COMMY_DCHECK(mark == index::kSweepNeeded || mark == index::kSweepAfterSnapshot);
   const std::uint64_t hash = core_.Hash(key);
   for (int attempt = 0; attempt < kMarkAttempts; ++attempt) {
     std::uint64_t root_offset = 0;
@@ -45,6 +47,7 @@ Result Sweeper::Mark(const NamespaceRef& ns, std::string_view key, std::uint64_t
 
 Result Sweeper::MarkLeft(const NamespaceRef& ns, std::string_view key, Leftover left,
                          std::uint64_t ended) const {
+  COMMY_DCHECK(left != Leftover::kNothing);
   if (left == Leftover::kDirty) {
     return Mark(ns, key, index::kSweepNeeded);
   }
@@ -67,6 +70,9 @@ Result Sweeper::Resume(const NamespaceRef& ns) const {
 
 bool Sweeper::UnlinkAborted(Operation& op, Shared64& slot, std::uint64_t word, std::uint32_t place,
                             const RecordView& intent) const {
+  COMMY_DCHECK(index::SlotOffset(word) == intent.offset);
+  COMMY_DCHECK(!index::SlotIsFrozen(word) && !index::SlotIsClosed(word));
+  COMMY_DCHECK(intent.record->commit.load(std::memory_order_relaxed) == versions::kCommitAborted);
   // As nothing is on top of it, no process has frozen its `prev`.
   const std::uint64_t below = versions::PrevOffset(intent.record->prev);
   const std::uint64_t offset_bits = index::SlotOffset(word) / region::kBlockAlignBytes;
@@ -103,6 +109,7 @@ Leftover Sweeper::SweepSlot(Operation& op, Shared64& slot, std::uint64_t word, s
   if (!slot.CompareAndSet(word, index::kSlotClosed, std::memory_order_seq_cst)) {  // sweep-3
     return Leftover::kDirty;
   }
+  COMMY_DCHECK(index::SlotIsClosed(slot.load(std::memory_order_relaxed)));  // H2
   core_.allocator.Retire(op, view.offset);
   closed->emplace(view.key);
   return Leftover::kNothing;

@@ -1,5 +1,7 @@
 #include "namespaces/write_op.h"
 
+#include "base/check.h"
+
 namespace commy::namespaces {
 namespace {
 
@@ -29,6 +31,7 @@ Decision Decide(const WriteOp& op, const versions::RecordView& view, bool live, 
     case WriteOp::Kind::kDeleteExpired:
       return live ? Decision() : Decision{Decision::Kind::kDelete, {}, 0, false};
     case WriteOp::Kind::kCompute:
+      COMMY_DCHECK(op.compute != nullptr);
       return (*op.compute)(live ? &view : nullptr);
   }
   return {};

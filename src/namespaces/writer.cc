@@ -2,6 +2,7 @@
 
 #include "absl/cleanup/cleanup.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::namespaces {
@@ -54,6 +55,8 @@ Result Writer::Locate(const NamespaceRef& ns, std::string_view key, std::uint64_
     } else if (found != Found::kGone) [[likely]] {
       COMMY_DCHECK(!at->head.valid() ||
                    at->head.record->commit.load(std::memory_order_relaxed) != versions::kUndecided);
+      COMMY_DCHECK(!at->head.valid() ||
+                   (at->slot != nullptr && index::SlotOffset(at->word) == at->head.offset));
       return Outcome::kDone;
     }
   }
@@ -86,6 +89,7 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
                                tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
     draft->block_bytes = bytes;
   }
+  COMMY_DCHECK(core_.allocator.BlockBytes(draft->offset) >= bytes);
   std::byte* const block = core_.region.At(draft->offset, bytes, alignof(Record));
   if (block == nullptr) {
     return base::DataLoss(core_.region.path(), ": no block at ", base::Hex(draft->offset));
@@ -151,6 +155,8 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
   COMMY_TRY(PrepareDraft(op, ns, write.key, decision, first_note, draft));
   const std::uint32_t old_note =
       op.AddNote(at.head.valid() ? BlockNote(BlockKind::kRecord, at.head.offset) : 0);
+  COMMY_DCHECK(versions::IsNoted(op, draft->offset));                       // O1
+  COMMY_DCHECK(!at.head.valid() || versions::IsNoted(op, at.head.offset));  // O1
   draft->record->prev.store(at.head.offset, std::memory_order_relaxed);
   const bool is_put = decision.kind == Decision::Kind::kPut;
   const int delta = (is_put ? 1 : 0) - (counted ? 1 : 0);
@@ -171,6 +177,8 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
     return Outcome::kAgain;
   }
   if (cell != nullptr) {
+    // D1: only the lane itself counts there.
+    COMMY_DCHECK(index::CellSeq(cell->load(std::memory_order_relaxed)) != op.seq());
     cell->store(
         index::PackCell(index::CellValue(cell->load(std::memory_order_relaxed)) + delta, op.seq()),
         std::memory_order_release);
@@ -186,6 +194,7 @@ void Writer::Finish(Operation& op, const NamespaceRef& ns, std::uint64_t hash, c
   versions::SnapshotTimes times(core_.region);
   Leftover left = core_.chains.Prune(op, old_note, times, *draft.record, false);
   const RecordView made = versions::ViewRecord(core_.region, draft.offset);
+  COMMY_DCHECK(made.valid() && made.record == draft.record);  // V1
   if (left == Leftover::kNothing && draft.from.kind == Decision::Kind::kDelete) {
     Position now = at;
     now.word = index::PackSlot(hash, draft.offset);
@@ -201,6 +210,8 @@ void Writer::Finish(Operation& op, const NamespaceRef& ns, std::uint64_t hash, c
 
 Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uint64_t hash,
                                  Position at, const RecordView& tombstone) const {
+  COMMY_DCHECK(tombstone.tombstone());
+  COMMY_DCHECK(versions::IsNoted(op, tombstone.offset));  // O1
   for (int attempt = 0; attempt < kRemoveAttempts; ++attempt) {
     if (tombstone.record->prev.load(std::memory_order_acquire) != 0) {
       return Leftover::kDirty;
@@ -208,6 +219,7 @@ Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uin
     // write-5.
     if (at.slot != nullptr &&
         at.slot->CompareAndSet(at.word, index::kSlotClosed, std::memory_order_seq_cst)) {
+      COMMY_DCHECK(index::SlotIsClosed(at.slot->load(std::memory_order_relaxed)));  // H2
       core_.allocator.Retire(op, tombstone.offset);
       // Under our pin the record's bytes stay.
       core_.ShapeOf(ns).AfterClose(op, *at.root, tombstone.key);

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/lifecycle.h"
@@ -44,7 +45,9 @@ Commit::Commit(const engine::Engine& engine, const WriteSet& writes, const Commi
       intents_(engine.map.intents()),
       writes_(writes),
       terms_(terms),
-      purpose_(writes.only_deletes() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {}
+      purpose_(writes.only_deletes() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {
+  COMMY_DCHECK(writes_.size() != 0);
+}
 
 base::Result Commit::Met(Conflict conflict) {
   conflict_ = conflict;
@@ -96,6 +99,7 @@ Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
   *time = head_->status.load(std::memory_order_seq_cst);
   // Final: no process gives it another status from here on.
   COMMY_DCHECK((*time & versions::kStatusOpen) == 0);
+  COMMY_DCHECK(result.done() == (*time != versions::kCommitAborted));
   base::Shared64& progress = lane.words().progress;
   progress.store(progress.load(std::memory_order_relaxed) | versions::kProgressDecided,
                  std::memory_order_release);
@@ -103,6 +107,7 @@ Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
     terms_.committed();
   }
   Finish(op);
+  COMMY_DCHECK(head_->status.load(std::memory_order_relaxed) == *time);
   return result;
 }
 
@@ -119,6 +124,10 @@ absl::Status Commit::BuildHead(Operation& op) {
   if (head == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(head_offset_));
   }
+  COMMY_DCHECK(engine_.allocator.BlockBytes(head_offset_) >= bytes);
+  COMMY_DCHECK(
+      process::ReadNote(op.lane().words().notes[0].load(std::memory_order_relaxed)).offset_bytes ==
+      head_offset_);  // O1: the first note is the block's.
   base::ZeroIn(head, versions::FirstPageStart(totals) + sizeof(TransactionPage));
   head->isolation = static_cast<std::uint32_t>(terms_.isolation);
   head->magic = versions::kTransactionMagic;
@@ -154,6 +163,8 @@ absl::Status Commit::AddPage(Operation& op) {
   }
   base::ZeroIn(page, sizeof(TransactionPage));
   page->capacity = static_cast<std::uint32_t>(capacity);
+  COMMY_DCHECK(page_->next.load(std::memory_order_relaxed) == 0);
+  COMMY_DCHECK(page_->count.load(std::memory_order_relaxed) == page_->capacity);
   page_->next.store(offset, std::memory_order_release);
   op.DropNotes(1);
   page_ = page;
@@ -176,6 +187,8 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
               versions::IntentOf(head_offset_)});
   // Entered, it needs no note of its own.
   const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
+  COMMY_DCHECK(count < page_->capacity);
+  COMMY_DCHECK(versions::IsNoted(op, offset));  // O1, until it is in the list.
   const TransactionEntry entry{offset, writes.ns->key.object};
   reinterpret_cast<TransactionEntry*>(page_ + 1)[count] = entry;
   list_sum_.Add(entry, reinterpret_cast<const versions::Record*>(block)->checksum);
@@ -199,6 +212,8 @@ absl::Status Commit::Build(Operation& op) {
       }
     }
   }
+  COMMY_DCHECK(records_.size() == writes_.size());
+  COMMY_DCHECK(head_->list_sum.load(std::memory_order_relaxed) == 0);
   head_->list_sum.store(list_sum_.value(), std::memory_order_release);
   base::FullFence();  // Before the first look for a root: see CLEAR in versions/intents.h.
   return absl::OkStatus();
@@ -250,6 +265,7 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   }
   auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
   const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
+  COMMY_DCHECK(count < head_->total_capacity);
   if (delta != 0) {
     COMMY_ASSIGN_OR_RETURN(const bool planned,
                            engine_.map.PlanTotal(op, ns, root_offset, delta, &totals[count]));
@@ -269,6 +285,8 @@ Result Commit::InstallAll(Operation& op) {
       return installed;
     }
   }
+  COMMY_DCHECK(installed_ == records_.size());
+  COMMY_DCHECK(head_->total_count.load(std::memory_order_relaxed) == head_->total_capacity);
   return CheckDeadline();
 }
 
@@ -292,6 +310,7 @@ Result Commit::Publish() {
     }
     status = head_->status.load(std::memory_order_seq_cst);
   }
+  COMMY_DCHECK((status & versions::kStatusOpen) == 0);
   return status == versions::kCommitAborted && answer.done() ? Met(Conflict::kInTheWay) : answer;
 }
 
@@ -307,6 +326,7 @@ void Commit::Finish(Operation& op) {
     FinishIn(op, writes, first);
     first += writes.keys.size();
   }
+  COMMY_DCHECK(first == writes_.size());
   // The next owner of this memory may die before it is overwritten.
   head_->list_sum.store(0, std::memory_order_release);
   alloc::Allocator& allocator = engine_.allocator;

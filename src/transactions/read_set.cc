@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 
@@ -81,6 +82,7 @@ std::shared_ptr<transactions::ReadRange> ReadSet::AddRange(
 
 Result ReadSet::SameAsOf(const engine::Engine& engine, const AsOf& then, std::uint64_t time,
                          std::uint64_t own_intent, absl::FunctionRef<void()> step) const {
+  COMMY_DCHECK(versions::IsIntent(own_intent));
   // By the same wall time, so that a record that has merely expired meanwhile is no difference.
   const AsOf now{time, then.store_ns, own_intent};
   const Result same = Compare(engine, then, now, step);

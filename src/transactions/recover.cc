@@ -2,6 +2,7 @@
 
 #include "absl/container/flat_hash_map.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "process/owner.h"
@@ -72,6 +73,7 @@ absl::Status RecoverTransaction(const engine::Engine& engine, Operation& own,
 
 absl::Status RecoverTransactions(const engine::Engine& engine, Operation& own,
                                  region::LaneLayout& dead) {
+  COMMY_DCHECK(&own.lane().words() != &dead);  // N1
   for (region::Shared64& word : dead.notes) {
     const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));
     if (note.kind == BlockKind::kTransaction) {

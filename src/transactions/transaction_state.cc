@@ -8,6 +8,7 @@
 
 #include "absl/random/random.h"
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
 #include "transactions/commit.h"
@@ -109,7 +110,9 @@ TransactionState::TransactionState(std::shared_ptr<engine::OpenStore> store,
       as_of_{held.time, held.store_ns},
       age_(age),
       attempt_(attempt),
-      over_(std::make_shared<bool>(false)) {}
+      over_(std::make_shared<bool>(false)) {
+  COMMY_DCHECK(isolation == versions::kSnapshotIsolation || isolation == versions::kSerializable);
+}
 
 absl::Status TransactionState::Check() {
   if (*over_) {
@@ -159,6 +162,7 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
   }
   engine::Access at(engine_, ns->key);
   COMMY_RETURN_IF_ERROR(at.status());
+  COMMY_DCHECK(held_.has_value());  // What it reads is kept.
   versions::RecordView found;
   const base::Result result = engine_.map.Find(at.ns(), key, as_of_, &found);
   if (result.done()) {
@@ -193,6 +197,7 @@ absl::Status TransactionState::Commit() {
   };
   const auto keep_since = [this] {
     if (isolation_ == versions::kSerializable) {
+      COMMY_DCHECK(held_.has_value() && held_->time == as_of_.time);
       versions::KeepSince(engine_.region, *held_);
     }
   };

@@ -3,6 +3,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "engine/lifecycle.h"
 
@@ -35,6 +36,8 @@ absl::StatusOr<std::int64_t> ExpiryOf(const engine::NamespaceState& ns,
 
 absl::Status WriteSet::Set(const std::shared_ptr<const engine::NamespaceState>& ns,
                            std::string_view key, transactions::PendingWrite write) {
+  COMMY_DCHECK(write.value.size() <= versions::kValueBytesMax);
+  COMMY_DCHECK(!write.tombstone || write.value.empty());
   COMMY_RETURN_IF_ERROR(CheckKey(key));
   NamespaceWrites& writes = namespaces_[ns->key.id];
   if (writes.ns == nullptr) {

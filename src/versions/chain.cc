@@ -1,5 +1,6 @@
 #include "versions/chain.h"
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::versions {
@@ -7,6 +8,17 @@ namespace commy::versions {
 using process::BlockNote;
 using process::Operation;
 using region::BlockKind;
+
+bool IsNoted(const Operation& op, std::uint64_t offset_bytes) {
+  for (std::uint32_t place = 0; place < op.notes_used(); ++place) {
+    const process::Note note =
+        process::ReadNote(op.lane().words().notes[place].load(std::memory_order_relaxed));
+    if (note.offset_bytes == offset_bytes) {
+      return true;
+    }
+  }
+  return false;
+}
 
 base::Result Chains::ToOlderVersion(const AsOf& as_of, RecordView* view) const {
   const RecordView newest = *view;
@@ -67,6 +79,7 @@ absl::Status Chains::ForEachSuperseded(std::uint64_t newest, std::uint64_t until
 
 bool Chains::Unlink(Operation& op, Shared64& newer, std::uint64_t old, Shared64& old_prev) const {
   // unlink-2.
+  COMMY_DCHECK(IsNoted(op, old));  // O1, unlink-1
   const std::uint64_t below = old_prev.fetch_or(kPrevFrozen, std::memory_order_seq_cst);
   if (!newer.CompareAndSet(old, below & ~kPrevFrozen, std::memory_order_seq_cst)) {  // unlink-3
     return false;

@@ -44,6 +44,9 @@ enum class Leftover : std::uint8_t {
   kDirty,    // Something to look at again.
 };
 
+// Whether the operation's lane has noted the block. For assertions of O1.
+[[nodiscard]] bool IsNoted(const process::Operation& op, std::uint64_t offset_bytes);
+
 // What a `prev` word names, frozen or not; 0: nothing.
 inline std::uint64_t PrevOffset(const Shared64& prev) {
   return prev.load(std::memory_order_acquire) & ~kPrevFrozen;

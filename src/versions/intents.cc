@@ -4,6 +4,7 @@
 #include <chrono>
 #include <thread>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "process/notes.h"
 #include "versions/commit_clock.h"
@@ -23,7 +24,9 @@ constexpr std::chrono::microseconds kPause{100};
 constexpr int kLookLimit = 100'000;
 
 void Stamp(Shared64& commit, std::uint64_t intent, std::uint64_t final_status) {
+  COMMY_DCHECK(IsIntent(intent) && (final_status & kStatusOpen) == 0);
   commit.CompareAndSet(intent, final_status, std::memory_order_seq_cst);
+  COMMY_DCHECK(!IsIntent(commit.load(std::memory_order_relaxed)));  // V2
 }
 
 }  // namespace
@@ -47,6 +50,8 @@ void Intents::GiveTime(TransactionHead& head) const {
   head.status.CompareAndSet(kStatusCommitting,
                             head.isolation == kSerializable ? kStatusPrepared | now : now,
                             std::memory_order_seq_cst);
+  // The status only moves on.
+  COMMY_DCHECK(head.status.load(std::memory_order_relaxed) != kStatusCommitting);
 }
 
 void Intents::ResolveWriters(std::uint64_t object_offset) const {

@@ -9,6 +9,7 @@ namespace {
 
 constexpr std::uint32_t kKeySizeMask = 0xffffff;
 constexpr std::uint32_t kFlagsShift = 24;
+static_assert(kKeyBytesMax <= kKeySizeMask && kKeySizeMask >> kFlagsShift == 0);
 
 std::uint64_t ChecksumOf(const Record* record, std::uint64_t bytes) {
   const auto* const start =
@@ -68,6 +69,8 @@ RecordView ViewRecordIn(std::byte* base, std::uint64_t length_bytes, std::uint64
 void WriteRecord(std::byte* block, const RecordContent& content) {
   auto* const record = reinterpret_cast<Record*>(block);
   const std::uint64_t key_size = content.key.size();
+  COMMY_DCHECK(key_size <= kKeyBytesMax && content.value.size() <= kValueBytesMax);
+  COMMY_DCHECK(content.commit == kUndecided || IsIntent(content.commit));  // V2: no time yet.
   record->commit.store(content.commit, std::memory_order_relaxed);
   record->prev.store(0, std::memory_order_relaxed);
   record->namespace_id = content.namespace_id;
@@ -98,7 +101,11 @@ std::uint64_t ResolveCommit(const region::Region& region, Shared64& commit) {
     return seen;
   }
   const std::uint64_t now = DrawCommitTime(region);
-  return commit.compare_exchange(seen, now, std::memory_order_seq_cst) ? now : seen;  // First wins.
+  // The first one wins.
+  const std::uint64_t resolved =
+      commit.compare_exchange(seen, now, std::memory_order_seq_cst) ? now : seen;
+  COMMY_DCHECK(commit.load(std::memory_order_relaxed) != kUndecided);  // V2
+  return resolved;
 }
 
 }  // namespace commy::versions

@@ -17,6 +17,7 @@
 #include "absl/status/statusor.h"
 
 #include "base/bytes.h"
+#include "base/check.h"
 #include "base/shared_atomic.h"
 #include "region/region.h"
 
@@ -42,6 +43,7 @@ constexpr bool IsIntent(std::uint64_t commit) {
   return (commit & kCommitIntent) != 0;
 }
 constexpr std::uint64_t IntentOf(std::uint64_t transaction_offset) {
+  COMMY_DCHECK(transaction_offset % region::kBlockAlignBytes == 0);
   return kCommitIntent | (transaction_offset / region::kBlockAlignBytes);
 }
 constexpr std::uint64_t TransactionOffset(std::uint64_t intent) {
@@ -73,6 +75,7 @@ struct Record {
 static_assert(sizeof(Record) == 0x30);
 static_assert(offsetof(Record, checksum) == 0x10);
 static_assert(offsetof(Record, key_size_and_flags) == 0x28);
+static_assert(kPrevFrozen < region::kBlockAlignBytes);  // A bit that no offset has.
 
 // Where a record's value begins, from the record's start.
 constexpr std::uint64_t ValueStart(std::uint64_t key_size) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/status.h"
 
 namespace commy::versions {
@@ -54,6 +55,7 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t store_ns, He
         region.header().commit_clock.load(std::memory_order_seq_cst);  // snapshot-4
     const bool by_us =
         slot.word.compare_exchange(word, now, std::memory_order_seq_cst);  // snapshot-5
+    COMMY_DCHECK(slot.owner.load(std::memory_order_relaxed) == owner);  // The caller's, from T1 on.
     *taken = {i, by_us ? now : word, store_ns};
     return true;
   }
@@ -95,7 +97,9 @@ void AddSnapshotHooks(Region& region, process::Session::Hooks* hooks) {
 }
 
 void KeepSince(Region& region, const HeldSnapshot& held) {
-  region.snapshot(held.slot).word.fetch_or(kSnapshotSince, std::memory_order_seq_cst);  // SINCE
+  [[maybe_unused]] const std::uint64_t before =  // SINCE
+      region.snapshot(held.slot).word.fetch_or(kSnapshotSince, std::memory_order_seq_cst);
+  COMMY_DCHECK(SnapshotTime(before) == held.time);  // Of a held one it does not change.
 }
 
 void ReleaseSnapshot(Region& region, std::uint32_t slot, std::uint64_t owner) {
@@ -169,6 +173,8 @@ bool SnapshotTimes::IsHeld(std::uint64_t from, std::uint64_t until) {
 }
 
 bool SnapshotTimes::IsAnyHeld(HeldList& list, std::uint64_t from, std::uint64_t until) {
+  COMMY_DCHECK(std::is_sorted(list.begin(), list.end(),
+                              [](const Held& a, const Held& b) { return a.time < b.time; }));
   while (true) {
     const auto* const found =
         std::lower_bound(list.begin(), list.end(), from,

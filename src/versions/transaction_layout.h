@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/check.h"
 #include "base/shared_atomic.h"
 #include "versions/record.h"
 
@@ -23,11 +24,15 @@ inline constexpr std::uint64_t kStatusCommitting = kStatusOpen | 2U;
 // Being validated as of the time in the low bits.
 inline constexpr std::uint64_t kStatusPrepared = kStatusOpen | (std::uint64_t{1} << 62U);
 
-constexpr std::uint64_t PreparedTime(std::uint64_t status) {
-  return status & ~kStatusPrepared;
-}
+// What a final status is, a `commit` can be, and no intent is.
+static_assert(kStatusOpen == kCommitIntent && (kCommitAborted & kStatusOpen) == 0);
+
 constexpr bool IsPrepared(std::uint64_t status) {
   return (status & kStatusPrepared) == kStatusPrepared;
+}
+constexpr std::uint64_t PreparedTime(std::uint64_t status) {
+  COMMY_DCHECK(IsPrepared(status));
+  return status & ~kStatusPrepared;
 }
 
 // A transaction block.

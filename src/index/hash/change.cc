@@ -1,4 +1,5 @@
 // Changes of a hash index's shape: split, rebuild, doubling. The steps are those of shape.h.
+#include "base/check.h"
 #include "base/status.h"
 #include "index/hash/hash_shape.h"
 
@@ -17,6 +18,7 @@ constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
 absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64_t depth,
                                                       std::uint64_t prefix,
                                                       alloc::Purpose purpose) {
+  COMMY_DCHECK(depth <= kDepthMax);
   const std::uint64_t bytes = SegmentBytes(bucket_count_);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, BlockKind::kSegment, bytes, purpose));
@@ -24,6 +26,7 @@ absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
+  COMMY_DCHECK(allocator_.BlockBytes(offset) >= bytes);
   base::ZeroIn(block, bytes);
   auto* const segment = reinterpret_cast<Segment*>(block);
   segment->depth = depth;
@@ -34,6 +37,7 @@ absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64
 
 absl::StatusOr<std::uint64_t> HashShape::BuildDirectory(Operation& op, std::uint64_t depth,
                                                         alloc::Purpose purpose) {
+  COMMY_DCHECK(depth <= kDepthMax);
   const std::uint64_t bytes = DirectoryBytes(depth);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, BlockKind::kDirectory, bytes, purpose));
@@ -56,6 +60,7 @@ absl::StatusOr<std::uint64_t> HashShape::BuildEmpty(Operation& op, alloc::Purpos
 
 absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_view /*key*/,
                                  std::uint64_t hash) {
+  COMMY_DCHECK(at.slot == nullptr);
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
   const Shared64* const slots = Bucket(*segment, BucketIndex(hash, bucket_count_));
   std::uint64_t dead = 0;
@@ -147,6 +152,10 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
     built = made.status();
     descriptor = made.value_or(0);
   }
+  COMMY_DCHECK(versions::IsNoted(op, change.old));  // O1
+  COMMY_DCHECK(!built.ok() || (versions::IsNoted(op, change.target_0) &&
+                               (change.target_1 == 0 || versions::IsNoted(op, change.target_1)) &&
+                               versions::IsNoted(op, descriptor)));  // O1
   if (!built.ok() ||
       !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {  // reshape-1
     for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
@@ -158,6 +167,7 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
     return built;
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
+  COMMY_DCHECK(IsConsistentAround(root, descriptor));  // C1
   COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, descriptor));
   op.DropNotes(first_note);
   return absl::OkStatus();
@@ -166,6 +176,7 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
 absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
                                            const ReshapeDescriptor& change,
                                            std::uint64_t descriptor_offset) {
+  COMMY_DCHECK(root.pending_reshape.load(std::memory_order_relaxed) != descriptor_offset);  // C2
   // The reshape is done, by this process or a helper: no process that pins from now on finds the
   // old one. If the old one had been replaced before this was posted, the reshape was idle, and
   // nothing names its targets.
@@ -231,6 +242,8 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // reshape-3
     std::uint64_t used[2] = {0, 0};
     for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
+      COMMY_DCHECK(
+          SlotIsFrozen(slots[bucket * kSlotsPerBucket + i].load(std::memory_order_relaxed)));  // H2
       const std::uint64_t word =
           slots[bucket * kSlotsPerBucket + i].load(std::memory_order_acquire) & ~kSlotFrozen;
       if (word == 0 || SlotIsClosed(word)) {
@@ -238,7 +251,9 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
       }
       const std::uint64_t side = split ? SplitSide(word, old->depth) : 0;
       Segment& target = side == 0 ? *low : *high;
-      Bucket(target, bucket)[used[side]++].CompareAndSet(0, word, std::memory_order_seq_cst);
+      Shared64& place = Bucket(target, bucket)[used[side]++];
+      place.CompareAndSet(0, word, std::memory_order_seq_cst);
+      COMMY_DCHECK(place.load(std::memory_order_relaxed) != 0);  // H2: never 0 again.
     }
   }
   if (const std::uint64_t mark = old->mark.load(std::memory_order_seq_cst); mark != 0) {
@@ -260,6 +275,8 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   for (std::uint64_t i = 0; i < count; ++i) {
     const std::uint64_t target = split && i >= count / 2 ? change.target_1 : change.target_0;
     directory.entries[first + i].CompareAndSet(change.old, target, std::memory_order_seq_cst);
+    // C1: an offset that was replaced does not come back under this pin.
+    COMMY_DCHECK(directory.entries[first + i].load(std::memory_order_relaxed) != change.old);
   }
   return absl::OkStatus();
 }
@@ -277,6 +294,7 @@ absl::Status HashShape::ApplyDoubling(IndexRoot& root, const ReshapeDescriptor& 
     wide.entries[2 * i + 1].CompareAndSet(0, entry, std::memory_order_seq_cst);
   }
   root.directory.CompareAndSet(change.old, change.target_0, std::memory_order_seq_cst);
+  COMMY_DCHECK(root.directory.load(std::memory_order_relaxed) != change.old);  // C1
   return absl::OkStatus();
 }
 

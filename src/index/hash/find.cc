@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "index/hash/hash_shape.h"
 
@@ -77,6 +78,7 @@ absl::StatusOr<HashShape::SegmentRef> HashShape::FindSegment(const IndexRoot& ro
 }
 
 Shared64* HashShape::Bucket(Segment& segment, std::uint64_t index) const {
+  COMMY_DCHECK(index < bucket_count_);
   return reinterpret_cast<Shared64*>(reinterpret_cast<std::byte*>(&segment) + sizeof(Segment) +
                                      index * kBucketBytes);
 }
@@ -123,6 +125,7 @@ absl::StatusOr<bool> HashShape::ForEachSlotsFrom(
     if (!more) {
       // In a directory of one entry there is no place but the first.
       place->hash = i == first ? place->hash : i << (64U - directory.depth);
+      COMMY_DCHECK(DirectoryIndex(place->hash, directory.depth) == i);
       return false;
     }
   }
@@ -231,7 +234,9 @@ base::Result HashShape::Scan(const IndexRoot& root, const versions::AsOf& as_of,
     return Damaged("a segment", at.offset);
   }
   const std::uint64_t width = depth == 0 ? 0 : std::uint64_t{1} << (64U - depth);
+  [[maybe_unused]] const std::uint64_t before = cursor->hash;
   cursor->hash = depth == 0 ? 0 : (cursor->hash & ~(width - 1)) + width;
+  COMMY_DCHECK(cursor->hash == 0 || cursor->hash > before);
   *more = wants_more && cursor->hash != 0;
   return base::Outcome::kDone;
 }

@@ -77,6 +77,8 @@ class HashShape final : public Shape {
   absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, region::BlockKind kind,
                                             std::uint64_t offset) const override;
   absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const override;
+  [[nodiscard]] bool IsConsistentAround(const IndexRoot& root,
+                                        std::uint64_t descriptor) const override;
 
   absl::StatusOr<DirectoryRef> DirectoryOf(const IndexRoot& root) const;
   absl::StatusOr<DirectoryRef> DirectoryAt(std::uint64_t offset) const;

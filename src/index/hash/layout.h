@@ -34,6 +34,7 @@ static_assert(sizeof(Segment) == 0x40);
 
 inline constexpr std::uint64_t kSlotsPerBucket = 16;
 inline constexpr std::uint64_t kBucketBytes = kSlotsPerBucket * sizeof(Shared64);
+static_assert(kBucketBytes % 64 == 0);  // On cache lines of its own.
 
 enum class ReshapeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
 
@@ -55,6 +56,7 @@ inline constexpr std::uint64_t kDepthMax = kHashPrefixBits - 1;
 
 // Which half of a split of a segment of `depth` a slot goes to.
 constexpr std::uint64_t SplitSide(std::uint64_t word, std::uint64_t depth) {
+  COMMY_DCHECK(depth <= kDepthMax);
   return (word >> (36U + kHashPrefixBits - 1U - depth)) & 1U;
 }
 

@@ -1,5 +1,6 @@
 // Walks over the structure of a hash index: can this block be reached, is all as it should be, and
 // reclaiming it.
+#include "base/check.h"
 #include "base/status.h"
 #include "index/hash/hash_shape.h"
 
@@ -10,7 +11,32 @@ using process::BlockNote;
 using process::Operation;
 using region::BlockKind;
 
+// A larger directory takes too long to look through after each reshape.
+constexpr std::uint64_t kEntriesToCheck = 1024;
+
 }  // namespace
+
+bool HashShape::IsConsistentAround(const IndexRoot& root, std::uint64_t /*descriptor*/) const {
+  const absl::StatusOr<DirectoryRef> directory = DirectoryOf(root);
+  if (!directory.ok() || directory->entries == nullptr) {
+    return true;  // Taken back; or damaged, which is no mistake of ours.
+  }
+  const std::uint64_t count = std::uint64_t{1} << directory->depth;
+  for (std::uint64_t i = 0; i < count && count <= kEntriesToCheck; ++i) {
+    const std::uint64_t offset = directory->entries[i].load(std::memory_order_acquire);
+    const absl::StatusOr<Segment*> segment =
+        offset <= kEntryGone ? absl::StatusOr<Segment*>(nullptr) : SegmentAt(offset);
+    if (!segment.ok() || *segment == nullptr) {
+      continue;
+    }
+    const std::uint64_t depth = (*segment)->depth;
+    if (depth > directory->depth ||
+        DirectoryIndex((*segment)->prefix, depth) != i >> (directory->depth - depth)) {
+      return false;
+    }
+  }
+  return true;
+}
 
 absl::StatusOr<bool> HashShape::IsSegmentReachable(const IndexRoot& root,
                                                    std::uint64_t offset) const {
@@ -142,7 +168,9 @@ absl::Status HashShape::ReclaimSegment(Operation& op, const DirectoryRef& direct
   const std::uint64_t first = index & ~(count - 1);
   for (std::uint64_t i = 0; i < count; ++i) {
     directory.entries[first + i].CompareAndSet(offset, kEntryGone, std::memory_order_seq_cst);
+    COMMY_DCHECK(directory.entries[first + i].load(std::memory_order_relaxed) != offset);
   }
+  COMMY_DCHECK(versions::IsNoted(op, offset));  // O1
   allocator_.Retire(op, offset);
   op.DropNotes(place);
   return absl::OkStatus();
@@ -150,6 +178,8 @@ absl::Status HashShape::ReclaimSegment(Operation& op, const DirectoryRef& direct
 
 absl::StatusOr<bool> HashShape::ReclaimStructure(Operation& op, IndexRoot& root,
                                                  std::int64_t deadline_ns) {
+  COMMY_DCHECK(root.pending_reshape.load(std::memory_order_relaxed) ==
+               kReshapeClosed);  // reclaim-1
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
   if (directory.entries != nullptr) {
     for (std::uint64_t i = 0; i < (std::uint64_t{1} << directory.depth); ++i) {

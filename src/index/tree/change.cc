@@ -4,6 +4,7 @@
 #include <array>
 #include <cstring>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
@@ -41,6 +42,7 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildLeaf(Operation& op, std::uint64_t 
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
+  COMMY_DCHECK(allocator_.BlockBytes(offset) >= bytes);
   base::ZeroIn(block, bytes);
   auto* const leaf = reinterpret_cast<Leaf*>(block);
   leaf->head = {0, static_cast<std::uint32_t>(capacity), low};
@@ -85,6 +87,7 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildInner(Operation& op, std::uint32_t
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
+  COMMY_DCHECK(allocator_.BlockBytes(offset) >= bytes);
   base::ZeroIn(block, bytes);
   auto* const node = reinterpret_cast<InnerNode*>(block);
   node->head = {level, static_cast<std::uint32_t>(children), low};
@@ -135,6 +138,7 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildInnerTargets(Operation& op, Plan* 
   COMMY_ASSIGN_OR_RETURN(InnerNode * old, InnerAt(change.old_0));
   const std::uint64_t last = old->head.capacity - std::uint64_t{1};
   if (change.kind != Kind(TreeReshapeKind::kMerge)) {
+    COMMY_DCHECK(plan->split_at >= 1 && plan->split_at <= last);  // No half is without a child.
     const std::uint64_t middle = plan->split_at - 1;
     const std::uint64_t up = Separators(*old)[middle].load(std::memory_order_relaxed);
     COMMY_ASSIGN_OR_RETURN(change.target_0, BuildInner(op, old->head.level, change.fence,
@@ -189,6 +193,7 @@ absl::Status TreeShape::BuildTargets(Operation& op, Plan* plan) const {
 // --- Which change ------------------------------------------------------------------------------
 
 void TreeShape::SetHolder(const Path& path, std::size_t depth, TreeReshape* change) {
+  COMMY_DCHECK(depth <= path.size());
   if (depth > 0) {
     change->holder = path[depth - 1].offset;
     change->holder_index = path[depth - 1].index;
@@ -219,6 +224,7 @@ absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const Lea
     plan->split_at = step.index + 1 == count ? count - 1 : count / 2;
     return absl::OkStatus();
   }
+  COMMY_DCHECK(keys.size() >= 2);  // Both halves have one.
   change.old_0 = at.offset;
   change.fence = at.leaf->head.low;
   // Where keys came in order behind (or before) those of the base, the base stays whole.
@@ -247,6 +253,7 @@ absl::Status TreeShape::PlanSplit(const Path& path, const LeafRef& at, const Lea
 
 absl::Status TreeShape::MakeRoom(Operation& op, const Position& at, std::string_view key,
                                  std::uint64_t /*hash*/) {
+  COMMY_DCHECK(at.slot == nullptr);
   if (at.root->pending_reshape.load(std::memory_order_acquire) != 0) {
     return HelpPending(*at.root);  // Or it is closed: the namespace has another root now.
   }
@@ -316,6 +323,7 @@ absl::StatusOr<bool> TreeShape::PlanLeafMerge(const Path& path, const LeafRef& a
 
 absl::StatusOr<bool> TreeShape::PlanInnerMerge(const Path& path, std::size_t depth,
                                                Plan* plan) const {
+  COMMY_DCHECK(depth > 0 && depth < path.size());
   const Step& above = path[depth - 1];
   for (const std::uint64_t index : {above.index, above.index - 1}) {
     if (index + 1 >= above.node->head.capacity || index > above.index) {
@@ -419,6 +427,11 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
       descriptor = *block;
     }
   }
+  for ([[maybe_unused]] const std::uint64_t block :
+       {change.old_0, change.old_1, change.parent, change.separator, change.target_0,
+        change.target_1, change.target_parent, descriptor}) {
+    COMMY_DCHECK(!built.ok() || block == 0 || versions::IsNoted(op, block));  // O1
+  }
   if (!built.ok() ||
       !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {  // reshape-1
     for (std::uint32_t place = made; place < op.notes_used(); ++place) {
@@ -432,6 +445,7 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
     return built;
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
+  COMMY_DCHECK(IsConsistentAround(root, descriptor));  // T1, T2, T3
   allocator_.Retire(op, descriptor);
   COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, plan.leaves));
   op.DropNotes(first_note);

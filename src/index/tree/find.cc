@@ -3,18 +3,28 @@
 #include <cstring>
 #include <utility>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
 
 namespace commy::index {
+namespace {
+
+constexpr std::uint32_t kLeafKeysMax = 256;
+constexpr std::uint32_t kNodeChildrenMax = 64;
+// A merge of two leaves counts their free words as if they were taken.
+static_assert(2 * (kLeafKeysMax + kLeafAppendLimit) <= kLeafKeysLimit);
+static_assert(2 * kNodeChildrenMax <= kChildrenLimit);
+
+}  // namespace
 
 TreeShape::TreeShape(process::Session& session, alloc::Allocator& allocator,
                      const versions::Chains& chains, const versions::Intents& intents,
                      const TreeLimits& limits)
     : Shape(session, allocator, chains, intents),
-      limits_{std::clamp<std::uint32_t>(limits.leaf_keys, 2, 256),
+      limits_{std::clamp<std::uint32_t>(limits.leaf_keys, 2, kLeafKeysMax),
               std::clamp<std::uint32_t>(limits.leaf_append, 1, kLeafAppendLimit),
-              std::clamp<std::uint32_t>(limits.node_children, 3, 64)} {}
+              std::clamp<std::uint32_t>(limits.node_children, 3, kNodeChildrenMax)} {}
 
 std::uint64_t HeadOf(std::string_view key, std::uint64_t start) {
   if (start >= key.size()) {
@@ -154,6 +164,7 @@ absl::StatusOr<std::uint64_t> TreeShape::ChildFor(InnerNode& node, Seek seek,
       end = middle;
     }
   }
+  COMMY_DCHECK(begin <= last);
   return begin;
 }
 
@@ -280,6 +291,7 @@ void TreeShape::PrefetchRecord(std::uint64_t word) const {
 }
 
 void TreeShape::KeepLaterOnes(std::size_t start, LeafKeys* keys) {
+  COMMY_DCHECK(start <= keys->size());
   std::size_t kept = start;
   for (std::size_t i = start; i < keys->size(); ++i) {
     if (i + 1 == keys->size() || (*keys)[i].key != (*keys)[i + 1].key) {

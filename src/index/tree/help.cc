@@ -2,6 +2,7 @@
 // reshape-4 of shape.h.
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
 
@@ -96,6 +97,10 @@ absl::Status TreeShape::FillLeaves(const TreeReshape& change) const {
     if (offset != 0) {
       COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
       COMMY_RETURN_IF_ERROR(Collect(*leaf, &keys));
+      [[maybe_unused]] const SlotArray slots = Slots({offset, leaf});
+      COMMY_DCHECK(std::all_of(slots.words, slots.words + slots.count, [](const Shared64& word) {
+        return SlotIsFrozen(word.load(std::memory_order_relaxed));
+      }));  // H2: so every helper collects the same.
       const std::uint64_t seen = leaf->mark.load(std::memory_order_seq_cst);  // Frozen before.
       mark = mark == 0 || seen == kSweepNeeded || seen == kSweepRunning ? seen : mark;
     }
@@ -144,7 +149,10 @@ absl::Status TreeShape::FillLeaf(std::uint64_t target, const LeafKey* keys,
   for (std::uint64_t i = 0; i < count; ++i) {
     Heads(*leaf)[i].store(HeadOf(keys[i].key, prefix), std::memory_order_relaxed);
     BaseSlots(*leaf)[i].CompareAndSet(0, keys[i].word, std::memory_order_seq_cst);  // reshape-3
+    COMMY_DCHECK(BaseSlots(*leaf)[i].load(std::memory_order_relaxed) != 0);  // H2: never 0 again.
   }
+  COMMY_DCHECK(leaf->count.load(std::memory_order_relaxed) == 0 ||
+               leaf->count.load(std::memory_order_relaxed) == count + 1);
   leaf->count.store(count + 1, std::memory_order_release);  // All is filled.
   return absl::OkStatus();
 }
@@ -224,6 +232,8 @@ absl::Status TreeShape::SwapTop(IndexRoot& root, const TreeReshape& change) cons
     word = &Children(*holder)[change.holder_index];
   }
   word->CompareAndSet(old_top, new_top, std::memory_order_seq_cst);  // reshape-4
+  // An offset that was replaced does not come back under this pin.
+  COMMY_DCHECK(word->load(std::memory_order_relaxed) != old_top);
   return absl::OkStatus();
 }
 

@@ -123,6 +123,8 @@ struct TreeReshape {
 static_assert(sizeof(TreeReshape) == 0x60);
 static_assert(offsetof(TreeReshape, target_0) == 0x40);
 
+static_assert(kLeafAppendLimit <= kLeafKeysLimit);
+
 constexpr std::uint64_t LeafBytes(std::uint64_t capacity, std::uint64_t append) {
   return sizeof(Leaf) + capacity * 16 + append * 8;
 }

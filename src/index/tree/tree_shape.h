@@ -120,6 +120,10 @@ class TreeShape final : public Shape {
   absl::StatusOr<bool> IsStructureReachable(const IndexRoot& root, region::BlockKind kind,
                                             std::uint64_t offset) const override;
   absl::Status WalkStructure(IndexRoot& root, const EdgeWalk& walk) const override;
+  [[nodiscard]] bool IsConsistentAround(const IndexRoot& root,
+                                        std::uint64_t descriptor) const override;
+  // Whether each child of an inner node is on the level below, and bounded by the separator before.
+  [[nodiscard]] bool FitsItsChildren(InnerNode& node) const;
 
   // --- Nodes (find.cc) -----------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 // should be, and reclaiming it.
 #include <algorithm>
 
+#include "base/check.h"
 #include "base/hash.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
@@ -73,6 +74,34 @@ absl::StatusOr<bool> TreeShape::ForEachSlotsFrom(
   return all;
 }
 
+// --- Assertions ----------------------------------------------------------------------------------
+
+bool TreeShape::FitsItsChildren(InnerNode& node) const {
+  for (std::uint64_t i = 0; i < node.head.capacity; ++i) {
+    const std::uint64_t low =
+        i == 0 ? node.head.low : Separators(node)[i - 1].load(std::memory_order_acquire);
+    const std::uint64_t child = Children(node)[i].load(std::memory_order_acquire);
+    if (child <= kEntryGone || (i != 0 && low <= kEntryGone)) {
+      continue;  // Being taken back.
+    }
+    const auto* const head = region_.At<NodeHead>(child);
+    if (head != nullptr && (head->level + 1 != node.head.level || head->low != low)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+bool TreeShape::IsConsistentAround(const IndexRoot& root, std::uint64_t descriptor) const {
+  const absl::StatusOr<TreeReshape> change = ReshapeAt(descriptor);
+  Path path;
+  if (!change.ok() || !DescendToFence(root, change->fence, &path).ok()) {
+    return true;  // Damaged, which is no mistake of ours.
+  }
+  return std::all_of(path.begin(), path.end(),
+                     [this](const Step& step) { return FitsItsChildren(*step.node); });
+}
+
 // --- Reachability --------------------------------------------------------------------------------
 
 absl::StatusOr<bool> TreeShape::IsStructureReachable(const IndexRoot& root, BlockKind kind,
@@ -121,6 +150,7 @@ absl::StatusOr<bool> TreeShape::ReclaimNode(Operation& op, Shared64& word, std::
       if (!done) {
         return false;
       }
+      COMMY_DCHECK(Children(*node)[i].load(std::memory_order_relaxed) <= kEntryGone);
     }
     ReclaimSeparators(op, *node);
   }
@@ -155,6 +185,8 @@ void TreeShape::ReclaimSeparators(Operation& op, InnerNode& node) {
 
 absl::StatusOr<bool> TreeShape::ReclaimStructure(Operation& op, IndexRoot& root,
                                                  std::int64_t deadline_ns) {
+  COMMY_DCHECK(root.pending_reshape.load(std::memory_order_relaxed) ==
+               kReshapeClosed);  // reclaim-1
   return ReclaimNode(op, root.directory, 0, kLevelLimit, deadline_ns);
 }
 
