@@ -97,12 +97,14 @@ TEST(PassDueOnTest, AClaimIsPassedOnAsDueAtOnce) {
 
 TEST(ClaimDueTest, AWordIsClaimedFromItsTimeOn) {
   constexpr std::uint64_t kClaim = kDueClaim | 3;
+  struct Case {
+    std::uint64_t due;
+    std::int64_t now;
+    bool claimed;
+  };
   for (const auto& [due, now, claimed] :
-       {std::tuple<std::uint64_t, std::int64_t, bool>{0, 100, false},
-        {101, 100, false},
-        {100, 100, true},
-        {kDueAtOnce, 100, true},
-        {kDueClaim | 9, 100, true}}) {
+       {Case{0, 100, false}, Case{101, 100, false}, Case{100, 100, true},
+        Case{kDueAtOnce, 100, true}, Case{kDueClaim | 9, 100, true}}) {
     Shared64 word{due};
     EXPECT_EQ(ClaimDue(word, now, kClaim), claimed) << due;
     EXPECT_EQ(word.load(std::memory_order_relaxed), claimed ? kClaim : due);

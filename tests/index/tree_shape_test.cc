@@ -14,6 +14,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/hash.h"
 #include "support/seed.h"
 #include "support/shape_fixture.h"
 #include "support/store_fixture.h"
@@ -294,7 +295,7 @@ TEST_F(TreeShapeTest, AFullLeafIsRebuiltUntilItHasMoreKeysThanALeafMayHoldAndThe
   EXPECT_EQ(BlocksOfEachKind()[BlockKind::kLeaf], 1U);
   EXPECT_EQ(Height(), 0U);
   Fill(4, 7);
-  EXPECT_FALSE(IsUsed(leaf));
+  EXPECT_NE(Directory(), leaf);
   EXPECT_EQ(Height(), 1U);
   const std::map<BlockKind, std::uint64_t> blocks = BlocksOfEachKind();
   EXPECT_EQ(blocks.at(BlockKind::kLeaf), 2U);

@@ -134,13 +134,12 @@ class ShapeFixture : public VersionsFixture {
     std::vector<index::Edge> edges;
     std::set<std::uint64_t> seen;
     std::uint64_t counted = 0;
-    const index::EdgeWalk walk{whole,
-                               [&](const index::Edge& edge) {
-                                 edges.push_back(edge);
-                                 return seen.insert(edge.offset).second;
-                               },
-                               [](const std::string& fault) { ADD_FAILURE() << fault; },
-                               keys == nullptr ? &counted : keys};
+    const auto use = [&](const index::Edge& edge) {
+      edges.push_back(edge);
+      return seen.insert(edge.offset).second;
+    };
+    const auto fault = [](const std::string& text) { ADD_FAILURE() << text; };
+    const index::EdgeWalk walk{whole, use, fault, keys == nullptr ? &counted : keys};
     const process::Pin pin(party_.lane());
     const absl::Status walked = shape_->ForEachEdge(root(), walk);
     EXPECT_TRUE(walked.ok()) << walked;

@@ -282,12 +282,19 @@ TEST_F(TransactionMeetsIntentTest, AYoungerOneAbortsAnOlderOneThatStandsStill) {
 }
 
 TEST_F(TransactionMeetsIntentTest, AYoungerOneWithASnapshotGivesWayToAnOlderOneThatMoves) {
+  platform_.FreezeClocks();
   const std::uint64_t other = Make({.age = 9, .lane = kOtherLane});
   OtherLane().operations.store(1234, std::memory_order_relaxed);
   std::atomic<bool> over = false;
   std::thread moves([&] {
-    while (!over) {
-      StepAhead(OtherLane().progress);
+    std::uint64_t looks = 0;
+    while (!over) {  // A step, and then a millisecond, behind each look of the one that waits.
+      if (const std::uint64_t now = progress_.load(std::memory_order_relaxed); now != looks) {
+        looks = now;
+        StepAhead(OtherLane().progress);
+        platform_.Advance(1'000'000);
+      }
+      std::this_thread::yield();
     }
   });
   EXPECT_EQ(MustResolve(Own(kClock), other), kUndecided);
