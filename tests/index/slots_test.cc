@@ -63,7 +63,7 @@ class SlotsTest : public test::VersionsFixture {
   // A slot with a record of the key that has a hash of our choice.
   std::uint64_t Slot(std::string_view key, std::uint64_t hash,
                      std::uint64_t commit = versions::kUndecided) {
-    return PackSlot(hash, party_.MakeRecord({.key = key, .commit = commit}));
+    return PackSlot(hash, party_.MakeRecord({.key = key, .value = "", .commit = commit}));
   }
   void Set(std::size_t index, std::uint64_t word) {
     slots_.at(index).store(word, std::memory_order_relaxed);

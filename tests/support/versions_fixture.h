@@ -12,6 +12,7 @@
 #include <gtest/gtest.h>
 
 #include "alloc/allocator.h"
+#include "base/check.h"
 #include "process/session.h"
 #include "support/fault_platform.h"
 #include "support/temp_dir.h"
@@ -94,7 +95,9 @@ class VersionsParty {
     return MakeRecord(op, content, prev);
   }
   versions::Record& RecordAt(std::uint64_t offset) {
-    return *region().At<versions::Record>(offset);
+    auto* const record = region().At<versions::Record>(offset);
+    COMMY_CHECK(record != nullptr);
+    return *record;
   }
 
  private:

@@ -102,8 +102,8 @@ TEST_F(ChainTest, AnAbortedNewestVersionCountsForNoReader) {
 TEST_F(ChainTest, TombstonesAndExpiredVersionsAreNotLive) {
   const std::int64_t now = party_.session().clock().NowNs();
   const auto is_live = [&](std::uint8_t flags, std::int64_t expiry_ns, const AsOf& as_of) {
-    const std::uint64_t block =
-        party_.MakeRecord({.key = "key", .expiry_ns = expiry_ns, .flags = flags, .commit = 1});
+    const std::uint64_t block = party_.MakeRecord(
+        {.key = "key", .value = "", .expiry_ns = expiry_ns, .flags = flags, .commit = 1});
     return party_.chains().IsLive(ViewRecord(region(), block), as_of);
   };
   EXPECT_FALSE(party_.chains().IsLive(RecordView()));
@@ -356,8 +356,8 @@ TEST_F(DamagedChainTest, APastOutsideTheFileIsDataLossForReadersAndLeftByPruners
 }
 
 TEST_F(DamagedChainTest, AVersionOfAnotherKeyInAChainIsDataLoss) {
-  const std::uint64_t foreign = party_.MakeRecord({.key = "other", .commit = 3});
-  const std::uint64_t newest = party_.MakeRecord({.key = "key", .commit = 9}, foreign);
+  const std::uint64_t foreign = party_.MakeRecord({.key = "other", .value = "", .commit = 3});
+  const std::uint64_t newest = party_.MakeRecord({.key = "key", .value = "", .commit = 9}, foreign);
   EXPECT_TRUE(test::Says(StatusAsOf(newest, 6), absl::StatusCode::kDataLoss, "a record at"));
 }
 

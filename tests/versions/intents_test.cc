@@ -68,7 +68,8 @@ class IntentsTest : public test::VersionsFixture {
   }
   // The commit word of a new intent of the transaction.
   Shared64& IntentOn(std::uint64_t head) {
-    return party_.RecordAt(party_.MakeRecord({.key = "key", .commit = IntentOf(head)})).commit;
+    return party_.RecordAt(party_.MakeRecord({.key = "key", .value = "", .commit = IntentOf(head)}))
+        .commit;
   }
   static std::uint64_t Word(const Shared64& word) { return word.load(std::memory_order_relaxed); }
   std::uint64_t MustRead(Shared64& commit, const AsOf& as_of = AsOf()) {
@@ -83,7 +84,8 @@ class IntentsTest : public test::VersionsFixture {
 
 TEST_F(IntentsTest, AReaderTakesACommitThatIsFinalAsItIs) {
   for (const std::uint64_t commit : {std::uint64_t{42}, kCommitAborted}) {
-    Shared64& word = party_.RecordAt(party_.MakeRecord({.key = "k", .commit = commit})).commit;
+    Shared64& word =
+        party_.RecordAt(party_.MakeRecord({.key = "k", .value = "", .commit = commit})).commit;
     EXPECT_EQ(MustRead(word), commit);
     EXPECT_EQ(Word(word), commit);
   }

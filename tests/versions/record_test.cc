@@ -165,7 +165,7 @@ TEST(CommitWordTest, AnIntentNamesAnyBlock) {
 }
 
 TEST_F(RecordTest, AnUndecidedCommitGetsTheNextTimeOnceAndStays) {
-  Record& record = party_.RecordAt(Make({.key = "key"}));
+  Record& record = party_.RecordAt(Make({.key = "key", .value = ""}));
   SetClock(41);
   EXPECT_EQ(ResolveCommit(region(), record.commit), 42U);
   EXPECT_EQ(ResolveCommit(region(), record.commit), 42U);
@@ -179,7 +179,7 @@ TEST_F(RecordTest, AnUndecidedCommitGetsTheNextTimeOnceAndStays) {
 
 TEST_F(RecordTest, AllWhoSettleOneCommitAtOnceSeeTheSameTime) {
   for (int round = 0; round < 50; ++round) {
-    Record& record = party_.RecordAt(Make({.key = "key"}));
+    Record& record = party_.RecordAt(Make({.key = "key", .value = ""}));
     std::array<std::uint64_t, 4> seen{};
     std::vector<std::thread> threads;
     for (std::uint64_t& mine : seen) {
