@@ -2,9 +2,8 @@
 // transaction, the writers of a namespace that is cleared, the list of a transaction, and damage.
 #include "versions/intents.h"
 
-#include <atomic>
-#include <optional>
-#include <thread>
+#include <algorithm>
+#include <functional>
 #include <utility>
 #include <vector>
 
@@ -33,9 +32,37 @@ struct Made {
   std::uint64_t capacity = 4;  // Of the first page.
 };
 
+// A clock that stands still and tells of each look at it. One that waits looks at the clock
+// repeatedly.
+class WatchedClock : public test::FaultPlatform {
+ public:
+  WatchedClock() { FreezeClocks(); }
+  std::int64_t MonotonicNs() override {
+    if (++looks_; at_look_) {
+      at_look_(looks_);
+    }
+    return FaultPlatform::MonotonicNs();
+  }
+  void AtLook(std::function<void(int looks)> at_look) { at_look_ = std::move(at_look); }
+
+ private:
+  std::function<void(int looks)> at_look_;
+  int looks_ = 0;
+};
+
 class IntentsTest : public test::VersionsFixture {
  protected:
   IntentsTest() { SetClock(kClock); }
+
+  // In `watched_intents_`, the patience of one that waits does not end. Decides the transaction
+  // while it waits.
+  void DecideAtALook(std::uint64_t head, std::uint64_t time) {
+    watched_clock_.AtLook([this, head, time](int looks) {
+      if (looks == 3) {
+        Head(head).status.store(time, std::memory_order_seq_cst);
+      }
+    });
+  }
 
   std::uint64_t Make(Operation& op, const Made& made) {
     const std::uint64_t start = FirstPageStart(made.totals.size());
@@ -78,6 +105,9 @@ class IntentsTest : public test::VersionsFixture {
     EXPECT_TRUE(read.done()) << read.status();
     return time;
   }
+
+  WatchedClock watched_clock_;
+  const Intents watched_intents_{region(), watched_clock_};
 };
 
 // --- A reader ----------------------------------------------------------------------------------
@@ -134,12 +164,12 @@ TEST_F(IntentsTest, AReaderAbortsAStoppedTransactionThatIsValidatedAsOfItsTime) 
 }
 
 TEST_F(IntentsTest, AReaderWaitsForATransactionThatIsBeingValidated) {
-  platform_.FreezeClocks();  // Its patience does not end.
   const std::uint64_t head = Make({.status = kStatusPrepared | 50, .isolation = kSerializable});
   Shared64& word = IntentOn(head);
-  std::thread owner([&] { Head(head).status.store(50, std::memory_order_seq_cst); });
-  EXPECT_EQ(MustRead(word), 50U);
-  owner.join();
+  DecideAtALook(head, 50);
+  std::uint64_t time = 0;
+  EXPECT_TRUE(watched_intents_.Read(word, AsOf(), &time).done());
+  EXPECT_EQ(time, 50U);
   EXPECT_EQ(Word(word), 50U);
 }
 
@@ -203,12 +233,10 @@ TEST_F(IntentsTest, APutAbortsAStoppedTransaction) {
 }
 
 TEST_F(IntentsTest, APutWaitsForATransactionThatIsDecidedInTime) {
-  platform_.FreezeClocks();  // Its patience does not end.
   const std::uint64_t head = Make({});
   Shared64& word = IntentOn(head);
-  std::thread owner([&] { Head(head).status.store(77, std::memory_order_seq_cst); });
-  EXPECT_EQ(*party_.intents().ResolveForPut(word), 77U);
-  owner.join();
+  DecideAtALook(head, 77);
+  EXPECT_EQ(*watched_intents_.ResolveForPut(word), 77U);
   EXPECT_EQ(Word(word), 77U);
 }
 
@@ -284,24 +312,13 @@ TEST_F(TransactionMeetsIntentTest, AYoungerOneAbortsAnOlderOneThatStandsStill) {
 }
 
 TEST_F(TransactionMeetsIntentTest, AYoungerOneWithASnapshotGivesWayToAnOlderOneThatMoves) {
-  platform_.FreezeClocks();
   const std::uint64_t other = Make({.age = 9, .lane = kOtherLane});
   OtherLane().operations.store(1234, std::memory_order_relaxed);
-  std::atomic<bool> over = false;
-  std::thread moves([&] {
-    std::uint64_t looks = 0;
-    while (!over) {  // A step, and then a millisecond, behind each look of the one that waits.
-      if (const std::uint64_t now = progress_.load(std::memory_order_relaxed); now != looks) {
-        looks = now;
-        StepAhead(OtherLane().progress);
-        platform_.Advance(1'000'000);
-      }
-      std::this_thread::yield();
-    }
+  watched_clock_.AtLook([&](int) {
+    StepAhead(OtherLane().progress);
+    watched_clock_.Advance(1'000'000);
   });
-  EXPECT_EQ(MustResolve(Own(kClock), other), kUndecided);
-  over = true;
-  moves.join();
+  EXPECT_EQ(*watched_intents_.ResolveFor(Own(kClock), IntentOn(other), &ahead_), kUndecided);
   EXPECT_EQ(Status(other), kStatusActive);
   EXPECT_EQ(ahead_.lane, kOtherLane);
   EXPECT_EQ(ahead_.operations, 1234U);
@@ -333,11 +350,9 @@ TEST_F(TransactionMeetsIntentTest, OneWhoseDeadlineHasPassedYields) {
 }
 
 TEST_F(TransactionMeetsIntentTest, OneThatIsDecidedMeanwhileIsTakenAsItIs) {
-  platform_.FreezeClocks();
   const std::uint64_t other = Make({.age = 9, .lane = kOtherLane});
-  std::thread owner([&] { Head(other).status.store(77, std::memory_order_seq_cst); });
-  EXPECT_EQ(MustResolve(Own(), other), 77U);
-  owner.join();
+  DecideAtALook(other, 77);
+  EXPECT_EQ(*watched_intents_.ResolveFor(Own(), IntentOn(other), &ahead_), 77U);
 }
 
 TEST_F(TransactionMeetsIntentTest, ACommittingOneGetsItsTimeWithoutAWait) {
