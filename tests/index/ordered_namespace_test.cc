@@ -1,5 +1,6 @@
-// The ordered index through the public interface and below it: its shape under several loads,
-// ranges and bounds, scans beside changes, the life of ordered namespaces, and damage of each part.
+// Ordered namespaces through the public interface and below it: ranges and bounds, scans beside
+// changes, the life of ordered namespaces, and damage of each part. The shape alone:
+// tree_shape_test.cc.
 #include <optional>
 #include <set>
 #include <thread>
@@ -13,8 +14,6 @@
 
 namespace commy::test {
 namespace {
-
-using region::BlockKind;
 
 std::string Number(int i) {
   std::string digits = std::to_string(i);
@@ -30,90 +29,13 @@ std::vector<std::string> KeysOf(ScanRange scan) {
   return keys;
 }
 
-class OrderedIndexTest : public OrderedFixture {
+class OrderedNamespaceTest : public OrderedFixture {
  protected:
   Store store_ = MustOpen(TinyNodes(QuietOptions()));
   Namespace ns_ = MustOpenOrdered(store_, "n");
 };
 
-class DefaultNodesTest : public OrderedFixture {
- protected:
-  static Options Large() {
-    Options options = QuietOptions();
-    options.testing.span_bytes = std::uint64_t{64} << 10;
-    options.max_size = std::uint64_t{256} << 20;
-    return options;
-  }
-  Store store_ = MustOpen(Large());
-  Namespace ns_ = MustOpenOrdered(store_, "n");
-};
-
-TEST_F(DefaultNodesTest, AscendingPutsLeaveFullLeavesAndNodes) {
-  constexpr int kCount = 50'000;
-  for (int i = 0; i < kCount; ++i) {
-    ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
-  }
-  auto blocks = BlocksOf(store_);
-  EXPECT_LE(blocks[BlockKind::kLeaf], static_cast<unsigned>(kCount / 48 + 2));
-  EXPECT_LE(blocks[BlockKind::kInner], static_cast<unsigned>(kCount / 48 / 63 + 4));
-  EXPECT_EQ(blocks[BlockKind::kSeparator], blocks[BlockKind::kLeaf] - 1);
-  EXPECT_EQ(*ns_.Count(), static_cast<unsigned>(kCount));
-}
-
-TEST_F(DefaultNodesTest, DescendingPutsLeaveFullLeaves) {
-  constexpr int kCount = 50'000;
-  for (int i = kCount; i > 0; --i) {
-    ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
-  }
-  EXPECT_LE(BlocksOf(store_)[BlockKind::kLeaf], static_cast<unsigned>(kCount / 48 + 2));
-  EXPECT_EQ(*ns_.Count(), static_cast<unsigned>(kCount));
-}
-
-TEST_F(DefaultNodesTest, PutsInRandomOrderFillLeavesByMoreThanHalf) {
-  constexpr int kCount = 50'000;
-  for (int i = 0; i < kCount; ++i) {
-    ASSERT_TRUE(ns_.Put(std::to_string(i * 7919LL % 50'021), "v").ok());
-  }
-  EXPECT_LE(BlocksOf(store_)[BlockKind::kLeaf], static_cast<unsigned>(kCount / 26));
-}
-
-TEST_F(DefaultNodesTest, LongKeysWithALongCommonPrefixAreFoundInOrder) {
-  const std::string shared(60'000, 's');
-  for (int i = 0; i < 400; ++i) {
-    ASSERT_TRUE(ns_.Put(shared + Number(i * 7 % 400), Number(i)).ok());
-  }
-  int next = 0;
-  for (const std::string& key : KeysOf(ns_.Scan())) {
-    ASSERT_EQ(key, shared + Number(next++));
-  }
-  EXPECT_EQ(next, 400);
-  EXPECT_EQ(*ns_.Count({.from = shared + Number(100), .to = shared + Number(250)}), 150U);
-  EXPECT_TRUE(absl::IsNotFound(ns_.Get(shared).status()));
-  EXPECT_TRUE(absl::IsNotFound(ns_.Get(shared + "z").status()));
-}
-
-TEST_F(OrderedIndexTest, PutsOfDeletedKeysDoNotGrowTheIndex) {
-  for (int i = 0; i < 3000; ++i) {
-    ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
-    ASSERT_TRUE(*ns_.Delete(Number(i)));
-  }
-  auto blocks = BlocksOf(store_);
-  EXPECT_EQ(blocks[BlockKind::kLeaf], 1U);
-  EXPECT_EQ(blocks[BlockKind::kInner], 0U);
-}
-
-TEST_F(OrderedIndexTest, AnEmptiedRangeLeavesNoEmptyLeaves) {
-  for (int i = 0; i < 2000; ++i) {
-    ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
-  }
-  for (int i = 100; i < 1900; ++i) {
-    ASSERT_TRUE(*ns_.Delete(Number(i)));
-  }
-  EXPECT_LE(BlocksOf(store_)[BlockKind::kLeaf], 100U);
-  EXPECT_EQ(*ns_.Count(), 200U);
-}
-
-TEST_F(OrderedIndexTest, RangeBoundsNeedNotBeKeys) {
+TEST_F(OrderedNamespaceTest, RangeBoundsNeedNotBeKeys) {
   for (int i = 0; i < 200; i += 2) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }
@@ -133,7 +55,7 @@ TEST_F(OrderedIndexTest, RangeBoundsNeedNotBeKeys) {
   EXPECT_EQ(*ns_.Count({.limit = 0}), 0U);
 }
 
-TEST_F(OrderedIndexTest, PrefixesOfAllOnesHaveNoEnd) {
+TEST_F(OrderedNamespaceTest, PrefixesOfAllOnesHaveNoEnd) {
   const std::vector<std::string> keys = {"",         "\xfe",     "\xff",
                                          "\xff\x01", "\xff\xff", "\xff\xff\xff"};
   for (const std::string& key : keys) {
@@ -146,52 +68,7 @@ TEST_F(OrderedIndexTest, PrefixesOfAllOnesHaveNoEnd) {
   EXPECT_EQ(KeysOf(ns_.Scan({.prefix = "\xff\xff", .reverse = true})).at(0), "\xff\xff\xff");
 }
 
-// Steps of at most `limit` records each, to the end.
-std::vector<std::string> KeysInSteps(Store& store, const engine::NamespaceRef& ns,
-                                     std::uint64_t limit, bool reverse) {
-  std::vector<std::string> keys;
-  index::ScanCursor cursor;
-  cursor.limit = limit;
-  bool more = true;
-  while (more && !testing::Test::HasFailure()) {
-    std::uint64_t seen = 0;
-    const base::Result step = EngineOf(store).map.Scan(
-        ns, versions::AsOf(), reverse, &cursor,
-        [&](const versions::RecordView& view) {
-          keys.emplace_back(view.key);
-          ++seen;
-          return true;
-        },
-        &more);
-    EXPECT_TRUE(step.done()) << step.status();
-    EXPECT_LE(seen, limit + TinyNodes({}).testing.leaf_append);
-    EXPECT_LE(keys.size(), 1000U);
-  }
-  return keys;
-}
-
-TEST_F(OrderedIndexTest, AScanInShortStepsSeesEachKeyOnce) {
-  std::set<std::string> keys;
-  for (int i = 0; i < 400; ++i) {
-    // Some keys end in zeros, so that they have the same head as the key without the zeros.
-    const std::string key = Number(i * 7 % 400 / 4) + std::string(i % 4U, '\0');
-    ASSERT_TRUE(ns_.Put(key, "v").ok());
-    keys.insert(key);
-  }
-  for (int i = 0; i < 100; i += 3) {
-    ASSERT_TRUE(ns_.Delete(Number(i)).ok());
-    keys.erase(Number(i));
-  }
-  const engine::NamespaceRef ns = RefOf(store_);
-  for (const std::uint64_t limit : {1U, 2U, 3U, 5U}) {
-    EXPECT_EQ(KeysInSteps(store_, ns, limit, false),
-              std::vector<std::string>(keys.begin(), keys.end()));
-    EXPECT_EQ(KeysInSteps(store_, ns, limit, true),
-              std::vector<std::string>(keys.rbegin(), keys.rend()));
-  }
-}
-
-TEST_F(OrderedIndexTest, EntriesHoldNothingOfEarlierScans) {
+TEST_F(OrderedNamespaceTest, EntriesHoldNothingOfEarlierScans) {
   ASSERT_TRUE(ns_.Put("a", std::string(100, 'v'), {.ttl = absl::Hours(1)}).ok());
   ASSERT_TRUE(ns_.Put("b", "").ok());
   for (const int round : {1, 2}) {
@@ -207,7 +84,7 @@ TEST_F(OrderedIndexTest, EntriesHoldNothingOfEarlierScans) {
   }
 }
 
-TEST_F(OrderedIndexTest, NestedScansDoNotDisturbEachOther) {
+TEST_F(OrderedNamespaceTest, NestedScansDoNotDisturbEachOther) {
   for (int i = 0; i < 20; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), Number(i)).ok());
   }
@@ -220,7 +97,7 @@ TEST_F(OrderedIndexTest, NestedScansDoNotDisturbEachOther) {
   EXPECT_EQ(next, 20);
 }
 
-TEST_F(OrderedIndexTest, AScanMayEndInTheDestructorOfAThreadLocal) {
+TEST_F(OrderedNamespaceTest, AScanMayEndInTheDestructorOfAThreadLocal) {
   ASSERT_TRUE(ns_.Put("a", std::string(100, 'v')).ok());
   std::thread([this] {
     // Destroyed after the thread's buffers for scans, which are made later.
@@ -233,7 +110,7 @@ TEST_F(OrderedIndexTest, AScanMayEndInTheDestructorOfAThreadLocal) {
   EXPECT_EQ(KeysOf(ns_.Scan()), std::vector<std::string>{"a"});
 }
 
-TEST_F(OrderedIndexTest, AScanSeesEachStableKeyOnceHoweverTheLeavesChange) {
+TEST_F(OrderedNamespaceTest, AScanSeesEachStableKeyOnceHoweverTheLeavesChange) {
   for (const bool reverse : {false, true}) {
     for (int i = 0; i < 1000; i += 10) {
       ASSERT_TRUE(ns_.Put(Number(i), "stays").ok());
@@ -261,14 +138,14 @@ TEST_F(OrderedIndexTest, AScanSeesEachStableKeyOnceHoweverTheLeavesChange) {
   }
 }
 
-TEST_F(OrderedIndexTest, ExpiredKeysAreNotInRanges) {
+TEST_F(OrderedNamespaceTest, ExpiredKeysAreNotInRanges) {
   ASSERT_TRUE(ns_.Put("a", "v", {absl::Nanoseconds(1)}).ok());
   ASSERT_TRUE(ns_.Put("b", "v").ok());
   EXPECT_EQ(KeysOf(ns_.Scan()), std::vector<std::string>{"b"});
   EXPECT_EQ(*ns_.Count(), 1U);
 }
 
-TEST_F(OrderedIndexTest, TheOrderOfANamespaceNeverChanges) {
+TEST_F(OrderedNamespaceTest, TheOrderOfANamespaceNeverChanges) {
   ASSERT_TRUE(store_.OpenNamespace("h").ok());
   EXPECT_TRUE(Says(store_.OpenNamespace("n", {.order = Order::kHash}).status(),
                    absl::StatusCode::kInvalidArgument, "created with the order ordered, not hash"));
@@ -284,7 +161,7 @@ TEST_F(OrderedIndexTest, TheOrderOfANamespaceNeverChanges) {
   EXPECT_EQ(*ns_.Get("k"), "v");
 }
 
-TEST_F(OrderedIndexTest, ClearAndDropGiveAllBlocksBack) {
+TEST_F(OrderedNamespaceTest, ClearAndDropGiveAllBlocksBack) {
   for (int round = 0; round < 20; ++round) {
     for (int i = 0; i < 500; ++i) {
       ASSERT_TRUE(ns_.Put(Number(i * 31 % 500), std::string(100, 'v')).ok());
@@ -301,7 +178,7 @@ TEST_F(OrderedIndexTest, ClearAndDropGiveAllBlocksBack) {
   EXPECT_EQ(store_.Check()->blocks_reachable, 1U);  // The catalog's root.
 }
 
-TEST_F(OrderedIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
+TEST_F(OrderedNamespaceTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
   for (int i = 0; i < 60; ++i) {
     ASSERT_TRUE(ns_.Put(Number(i), "v").ok());
   }

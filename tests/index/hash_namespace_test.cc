@@ -1,5 +1,5 @@
-// The hash index below the public interface: its reshapes, the dead slots that deletes leave, its
-// depth bound, its words, and damage of each of its parts.
+// A hash namespace below the public interface: its depth bound, damage of each of its parts, and
+// the counter of a dead lane. The shape alone: hash_shape_test.cc.
 #include <map>
 #include <utility>
 #include <vector>
@@ -19,7 +19,7 @@ using index::Segment;
 using namespaces::NamespaceObject;
 using versions::Record;
 
-class HashIndexTest : public StoreFixture {
+class HashNamespaceTest : public StoreFixture {
  protected:
   struct Shape {
     IndexRoot* root = nullptr;
@@ -66,50 +66,7 @@ class HashIndexTest : public StoreFixture {
   Namespace ns_ = MustOpenNamespace(store_, "n");
 };
 
-TEST_F(HashIndexTest, TheDirectoryAndItsSegmentsCoverEveryHashOnce) {
-  for (int i = 0; i < 5000; ++i) {
-    ASSERT_TRUE(ns_.Put(std::to_string(i), "v").ok());
-  }
-  const Shape shape = Look();
-  EXPECT_GE(shape.segments.size(), 5000U / 16);
-  EXPECT_GE(shape.directory->depth, 9U);
-  for (std::uint64_t i = 0; i < std::uint64_t{1} << shape.directory->depth; ++i) {
-    const Segment& segment = *shape.segments.at(shape.entries[i].load(std::memory_order_relaxed));
-    ASSERT_LE(segment.depth, shape.directory->depth);
-    const std::uint64_t first = i << (64U - shape.directory->depth);
-    ASSERT_EQ(segment.depth == 0 ? 0 : first >> (64U - segment.depth) << (64U - segment.depth),
-              segment.prefix);
-  }
-  EXPECT_EQ(shape.root->pending_reshape.load(std::memory_order_relaxed), 0U);
-}
-
-TEST_F(HashIndexTest, DeletesLeaveDeadSlotsWhichARebuildDropsWithoutGrowth) {
-  // One bucket is filled and emptied repeatedly: rebuilt, never split.
-  for (int i = 0; i < 2000; ++i) {
-    ASSERT_TRUE(ns_.Put(std::to_string(i), "v").ok());
-    ASSERT_TRUE(*ns_.Delete(std::to_string(i)));
-  }
-  EXPECT_EQ(Look().directory->depth, 0U);
-  EXPECT_EQ(Look().segments.size(), 1U);
-  EXPECT_EQ(*ns_.Size(), 0U);
-}
-
-TEST_F(HashIndexTest, KeysThatShareManyBitsOfTheirHashStillFit) {
-  const std::vector<std::string> keys = KeysLike("x", 14, 60);
-  for (const std::string& key : keys) {
-    ASSERT_TRUE(ns_.Put(key, key).ok());
-  }
-  EXPECT_GE(Look().directory->depth, 14U);
-  for (const std::string& key : keys) {
-    ASSERT_EQ(*ns_.Get(key), key);
-  }
-  for (const std::string& key : keys) {
-    ASSERT_TRUE(*ns_.Delete(key));
-  }
-  EXPECT_EQ(*ns_.Size(), 0U);
-}
-
-TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
+TEST_F(HashNamespaceTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   constexpr std::uint64_t kDepth = 5;
   EngineOf(store_).map.hash_shape().set_depth_max(kDepth);
   const std::vector<std::string> keys = KeysLike("x", kDepth, index::kSlotsPerBucket + 1);
@@ -149,84 +106,7 @@ TEST_F(HashIndexTest, AtTheDepthBoundKeysOfOneHashFillOnlyTheirBucket) {
   EXPECT_EQ(*ns_.Size(), index::kSlotsPerBucket + others);
 }
 
-TEST_F(HashIndexTest, ASegmentWhoseFirstEntryADropHasRemovedIsNoLeak) {
-  const auto wide = [](const Shape& shape) -> std::uint64_t {
-    for (std::uint64_t i = 0; i + 1 < std::uint64_t{1} << shape.directory->depth; ++i) {
-      if (shape.entries[i].load(std::memory_order_relaxed) ==
-          shape.entries[i + 1].load(std::memory_order_relaxed)) {
-        return i;
-      }
-    }
-    return UINT64_MAX;
-  };
-  for (int i = 0; wide(Look()) == UINT64_MAX; ++i) {
-    ASSERT_TRUE(ns_.Put("w" + std::to_string(i), "v").ok());
-  }
-  // The state that a dropping process leaves when it is stopped while it reclaims the content.
-  const Shape shape = Look();
-  base::Shared64& first = shape.entries[wide(shape)];
-  const std::uint64_t segment = first.load(std::memory_order_relaxed);
-  shape.root->successor.store(index::kDropped, std::memory_order_seq_cst);
-  EXPECT_TRUE(IsSound(store_));
-  first.store(index::kEntryGone, std::memory_order_seq_cst);
-  EXPECT_TRUE(IsSound(store_));
-  first.store(segment, std::memory_order_seq_cst);
-  shape.root->successor.store(0, std::memory_order_seq_cst);
-}
-
-TEST_F(HashIndexTest, KeysOfOneTagAndOneLengthAreDistinguished) {
-  // With this many keys some pairs share all the 26 bits that a slot keeps of the hash.
-  std::map<std::uint64_t, std::string> by_tag;
-  int pairs = 0;
-  for (int i = 100'000; i < 180'000; ++i) {
-    const std::string key = std::to_string(i);
-    const auto [at, fresh] = by_tag.emplace(index::HashPrefix(EngineOf(store_).map.Hash(key)), key);
-    if (fresh) {
-      continue;
-    }
-    ++pairs;
-    ASSERT_TRUE(ns_.Put(at->second, "first").ok());
-    ASSERT_TRUE(absl::IsNotFound(ns_.Get(key).status()));
-    ASSERT_TRUE(ns_.Put(key, "second").ok());
-    ASSERT_EQ(*ns_.Get(at->second), "first");
-    ASSERT_TRUE(*ns_.Delete(at->second));
-    ASSERT_EQ(*ns_.Get(key), "second");
-  }
-  EXPECT_GT(pairs, 5);
-}
-
-TEST_F(HashIndexTest, SlotWordsHoldAnyOffsetAndAnyTag) {
-  for (const std::uint64_t offset : {std::uint64_t{16}, region::kMaxSizeLimitBytes - 16}) {
-    for (const std::uint64_t hash :
-         {std::uint64_t{0}, std::uint64_t{UINT64_MAX}, std::uint64_t{0x123456789abcdef}}) {
-      const std::uint64_t word = index::PackSlot(hash, offset);
-      EXPECT_EQ(index::SlotOffset(word), offset);
-      EXPECT_TRUE(index::SlotHasPrefix(word, hash));
-      EXPECT_FALSE(index::SlotHasPrefix(word, hash ^ (std::uint64_t{1} << 63)));
-      EXPECT_FALSE(index::SlotHasPrefix(word, hash ^ (std::uint64_t{1} << 38)));
-      EXPECT_FALSE(index::SlotIsClosed(word));
-      EXPECT_FALSE(index::SlotIsFrozen(word));
-      EXPECT_FALSE(index::SlotIsEmpty(word));
-      for (std::uint64_t depth = 0; depth <= index::kDepthMax; ++depth) {
-        EXPECT_EQ(index::SplitSide(word, depth), (hash >> (63U - depth)) & 1U);
-      }
-    }
-  }
-  EXPECT_TRUE(index::SlotIsEmpty(index::kSlotFrozen));
-  EXPECT_FALSE(index::SlotIsEmpty(index::kSlotClosed));
-}
-
-TEST_F(HashIndexTest, CounterCellsHoldNegativeNumbers) {
-  for (const std::int64_t value : {std::int64_t{0}, std::int64_t{-1}, std::int64_t{1},
-                                   (std::int64_t{1} << 39) - 1, -(std::int64_t{1} << 39)}) {
-    for (const std::uint64_t seq : {std::uint64_t{0}, std::uint64_t{0xffffff}}) {
-      EXPECT_EQ(index::CellValue(index::PackCell(value, seq)), value);
-      EXPECT_EQ(index::CellSeq(index::PackCell(value, seq)), seq);
-    }
-  }
-}
-
-TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
+TEST_F(HashNamespaceTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
   for (int i = 0; i < 40; ++i) {
     ASSERT_TRUE(ns_.Put(std::to_string(i), std::string(100, 'v')).ok());
   }
@@ -256,7 +136,7 @@ TEST_F(HashIndexTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACrash) {
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_F(HashIndexTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRecovered) {
+TEST_F(HashNamespaceTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRecovered) {
   // By hand: a lane that published a record and died before it wrote its counter.
   ASSERT_TRUE(ns_.Put("a", "v").ok());
   region::Region& region = EngineOf(store_).region;
