@@ -107,6 +107,10 @@ show_progress() {
   return "$failed"
 }
 
+# The compiler's cache keeps objects that use a precompiled header only if it need not look for
+# macros that were defined before it, and for __TIME__ inside it. There are none.
+export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:+$CCACHE_SLOPPINESS,}pch_defines,time_macros"
+
 # build DIR [target...]: shows how far it is if there is a terminal; else only what went wrong.
 build() {
   dir=$1

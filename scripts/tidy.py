@@ -17,9 +17,10 @@ import shlex
 import subprocess
 import sys
 
-# Arguments of g++ that say where the results go, or that clang++ does not know.
-DROPPED_WITH_VALUE = ("-o", "-MF", "-MQ", "-MT")
-DROPPED = ("-c", "-MD", "-MMD")
+# Arguments of g++ that say where the results go, that clang++ does not know, or that name a
+# precompiled header: without it clang-tidy also notices that a file lacks an include.
+DROPPED_WITH_VALUE = ("-o", "-MF", "-MQ", "-MT", "-include")
+DROPPED = ("-c", "-MD", "-MMD", "-fpch-preprocess")
 UNKNOWN_WARNINGS = "-Wno-unknown-warning-option"
 
 
@@ -40,8 +41,8 @@ def compile_arguments(build):
             words.pop(0)
         kept, skip = [], False
         for word in words:
-            if not skip and word not in DROPPED and word not in DROPPED_WITH_VALUE:
-                if word != entry["file"]:
+            if not skip and word not in (*DROPPED, *DROPPED_WITH_VALUE, entry["file"]):
+                if not word.startswith("--param="):
                     kept.append(word)
             skip = word in DROPPED_WITH_VALUE
         arguments.setdefault(path, (entry["file"], kept))
@@ -66,7 +67,7 @@ def tidy(build, name, arguments, settings):
     clean = cache_dir() / key if key else None
     if clean and clean.exists():
         return ""
-    command = ["clang-tidy", "-p", ".", "--quiet", f"--extra-arg={UNKNOWN_WARNINGS}", name]
+    command = ["clang-tidy", "--quiet", name, "--", *arguments, UNKNOWN_WARNINGS]
     result = run(command, build)
     if result.returncode != 0:
         return result.stdout or result.stderr

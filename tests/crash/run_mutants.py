@@ -5,18 +5,20 @@
 
 Copies the tree to a temporary directory, builds there once, and then, for each of
 tests/crash/mutants/*.mutant: takes one protection out of the engine, builds, and runs the
-operations of the kill and stop harness, or the test program, that the file names. A mutant that
+operations of the kill and stop harness, or the test, that the file names. A mutant that
 nothing catches is a failure of the tests. The tree itself stays unchanged. A mutant file:
 
   # why the protection is there
   file: src/...
   operations: text in the names of operations; or =name: one operation, at every point with every
     script
-  test: a test program; or program FILTER: only its tests of these names (in place of operations)
+  test: a test, by its name for Meson; or NAME FILTER: only its cases of these names (in place of
+    operations)
   --- text that the file has once
   +++ text that replaces it
   (and the next pair, if one is not enough)
 """
+import json
 import os
 import re
 import shutil
@@ -38,6 +40,15 @@ def parse(path):
     return fields["file"], split("operations"), split("test"), changes
 
 
+def test_commands(tree):
+    """The command of each test, by the test's name. Its program has a path in the build folder."""
+    folder = os.path.join(tree, "build-mutants")
+    listed = subprocess.run(["meson", "introspect", "--tests", folder], check=True,
+                            stdout=subprocess.PIPE, text=True).stdout
+    return {test["name"]: [os.path.relpath(test["cmd"][0], folder), *test["cmd"][1:]]
+            for test in json.loads(listed)}
+
+
 def build(tree, programs):
     subprocess.run(["ninja", "-C", os.path.join(tree, "build-mutants"), *programs],
                    check=True, stdout=subprocess.DEVNULL)
@@ -46,7 +57,7 @@ def build(tree, programs):
 def run(tree, command, **env):
     """The exit code and the output. A run that does not end has code 124."""
     try:
-        program = os.path.join(tree, "build-mutants/tests", command[0])
+        program = os.path.join(tree, "build-mutants", command[0])
         ended = subprocess.run([program, *command[1:]],
                                env=dict(os.environ, **env), stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True, timeout=SECONDS)
@@ -58,7 +69,7 @@ def run(tree, command, **env):
 def run_operation(tree, operation):
     """The rows that caught the mutant, as texts."""
     full = {"COMMY_CRASH_FULL": "1"} if operation[0] == "=" else {}
-    code, told = run(tree, ["kill_stop_test"], COMMY_CRASH_OPERATIONS=operation, **full)
+    code, told = run(tree, ["tests/kill_stop_test"], COMMY_CRASH_OPERATIONS=operation, **full)
     if code == 0:
         return []
     rows = re.findall(r"^(\S.{27}) (?: *\d+){8} +([1-9]\d*) +[\d.]+$", told, re.M)
@@ -66,13 +77,13 @@ def run_operation(tree, operation):
             or [f"{operation} (ended with {code})"])
 
 
-def run_test(tree, test):
-    program, *names = test.split(None, 1)
-    code, told = run(tree, [program, *[f"--gtest_filter={name}" for name in names]])
+def run_test(tree, command, test):
+    name, *filters = test.split(None, 1)
+    code, told = run(tree, [*command, *[f"--gtest_filter={each}" for each in filters]])
     if code == 0:
         return []
     failed = sorted(set(re.findall(r"^\[  FAILED  \] (\w+\.[\w./]+)", told, re.M)))
-    return failed or [f"{program} (ended with {code})"]
+    return failed or [f"{name} (ended with {code})"]
 
 
 def main():
@@ -88,6 +99,7 @@ def main():
                         "-Dhooks=enabled", "-Dwerror=false", "-Dtools=disabled",
                         "-Dbench=disabled"],
                        check=True, env=env, stdout=subprocess.DEVNULL)
+        commands = test_commands(tree)
         build(tree, ["tests/kill_stop_test"])
         print(f"{'protection taken out':32} caught by", flush=True)
         for name in [n for n in names if not wanted or n in wanted]:
@@ -104,9 +116,10 @@ def main():
                 changed = changed.replace(old, new)
             open(path, "w").write(changed)
             build(tree, (["tests/kill_stop_test"] if operations else [])
-                  + sorted({"tests/" + test.split()[0] for test in tests}))
+                  + sorted({commands[test.split()[0]][0] for test in tests}))
             caught = [by for operation in operations for by in run_operation(tree, operation)]
-            caught += [by for test in tests for by in run_test(tree, test)]
+            caught += [by for test in tests
+                       for by in run_test(tree, commands[test.split()[0]], test)]
             open(path, "w").write(text)
             print(f"{name:32} {', '.join(caught) or 'NOTHING'}", flush=True)
             if not caught:

@@ -606,23 +606,23 @@ TEST(VersionModelTest, ATombstoneRemovedBeforeItsPastIsCaught) {
   ExpectCaught(VersionModel(o), "versions, weakened: tombstone removed with a past");
 }
 
-TEST(SnapshotModelTest, ASnapshotFindsWhatItNeeds) {
+TEST(VersionModelSnapshotTest, ASnapshotFindsWhatItNeeds) {
   ExpectHolds(SnapshotModel({}), "snapshots", kProgress);
 }
 
-TEST(SnapshotModelTest, TheClockLoadedBeforeTheSlotIsStoredIsCaught) {
+TEST(VersionModelSnapshotTest, TheClockLoadedBeforeTheSlotIsStoredIsCaught) {
   ExpectCaught(SnapshotModel({.clock_first = true}), "snapshots, weakened: clock loaded first");
 }
 
-TEST(SnapshotModelTest, SlotsLoadedBeforeTheStampAreCaught) {
+TEST(VersionModelSnapshotTest, SlotsLoadedBeforeTheStampAreCaught) {
   ExpectCaught(SnapshotModel({.load_first = true}), "snapshots, weakened: slots loaded first");
 }
 
-TEST(SnapshotModelTest, PendingIgnoredIsCaught) {
+TEST(VersionModelSnapshotTest, PendingIgnoredIsCaught) {
   ExpectCaught(SnapshotModel({.pending_ignored = true}), "snapshots, weakened: pending ignored");
 }
 
-TEST(SnapshotModelTest, PendingWithoutASequenceNumberIsCaught) {
+TEST(VersionModelSnapshotTest, PendingWithoutASequenceNumberIsCaught) {
   ExpectCaught(SnapshotModel({.no_seq = true}), "snapshots, weakened: pending without seq");
 }
 
