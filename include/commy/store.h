@@ -75,8 +75,8 @@ class COMMY_EXPORT Store {
   absl::StatusOr<Namespace> OpenNamespace(std::string_view path,
                                           NamespaceOptions options = NamespaceOptions()) const;
   // Removes the namespace that is at `path` when the call begins, with all its keys, at one moment,
-  // even if it is renamed meanwhile. Handles to it return NotFound from then on, also if a new one
-  // is created at the path. Works on a full store. Cost: linear in the number of keys.
+  // even if it is renamed meanwhile. Handles to it fail from then on (IsNamespaceDropped), also if
+  // a new one is created at the path. Works on a full store. Cost: linear in the number of keys.
   // NotFound: there is no namespace at the path, or another call is dropping it.
   absl::Status DropNamespace(std::string_view path) const;
   // Gives a namespace another path at one moment. Handles to it stay valid.

@@ -65,10 +65,19 @@ absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key) {
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
   const Pin pin(*lane);
   if (!pin.entered()) {
-    return engine.session.CheckUsable();
+    return NotEntered(engine);
   }
-  engine.map.intents().ResolveWriters(key.object);
+  // Where another namespace has the object by now, its transactions have nothing to do with this.
+  const absl::StatusOr<NamespaceRef> ns = NamespaceAt(engine, key.object);
+  if (ns.ok() && ns->id == key.id) {
+    engine.map.intents().ResolveWriters(key.object);
+  }
   return DroppedStatus(key.id);
+}
+
+absl::Status NotEntered(const Engine& engine) {
+  COMMY_RETURN_IF_ERROR(engine.session.CheckUsable());
+  return base::Unavailable(engine.path, ": the store was being closed; try again");
 }
 
 absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const Result& result) {
@@ -100,7 +109,7 @@ Access::Access(const Engine& engine, const NamespaceKey& key) : engine_(engine),
   pin_.emplace(*lane_);
   if (!pin_->entered()) [[unlikely]] {
     pin_.reset();
-    status_ = engine.session.CheckUsable();
+    status_ = NotEntered(engine);
     return;
   }
   if (const Result found = FindNamespace(engine, key, &ns_); !found.done()) [[unlikely]] {

@@ -67,6 +67,8 @@ absl::StatusOr<NamespaceRef> NamespaceAt(const Engine& engine, std::uint64_t obj
 // For a call that met a namespace that was dropped: returns the status that says so. No transaction
 // that writes there is committed afterwards. Requires: the thread is in no operation.
 absl::Status AfterDrop(const Engine& engine, const NamespaceKey& key);
+// Why a pin was not entered. Never OK, even if the reason is over by now.
+absl::Status NotEntered(const Engine& engine);
 // The caller's status for a result. Requires: as AfterDrop; it is not kAbsent.
 absl::Status ToStatus(const Engine& engine, const NamespaceKey& key, const base::Result& result);
 // "namespace <id> was dropped", and whether a status is that one.

@@ -167,7 +167,7 @@ absl::Status RemoveDropped(const Engine& engine, std::int64_t deadline_ns) {
     COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
     const Pin pin(*lane);
     if (!pin.entered()) {
-      return engine.session.CheckUsable();
+      return NotEntered(engine);
     }
     COMMY_ASSIGN_OR_RETURN(dead, engine.catalog.Dropped());
   }

@@ -33,7 +33,7 @@ absl::StatusOr<std::uint64_t> FindObject(const Engine& engine, std::string_view 
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
   const Pin pin(*lane);
   if (!pin.entered()) {
-    return engine.session.CheckUsable();
+    return NotEntered(engine);
   }
   return engine.catalog.Find(path);
 }
@@ -148,7 +148,7 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
   const Pin pin(*lane);
   if (!pin.entered()) {
-    return engine.session.CheckUsable();
+    return NotEntered(engine);
   }
   all->clear();
   absl::Status failed;
@@ -212,7 +212,7 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
       COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
       const Pin pin(*lane);
       if (!pin.entered()) {
-        return engine.session.CheckUsable();
+        return NotEntered(engine);
       }
       // Under this pin again: between the two it may have been dropped and its memory reused.
       COMMY_ASSIGN_OR_RETURN(const std::uint64_t again, engine.catalog.Find(path));

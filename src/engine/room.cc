@@ -42,7 +42,9 @@ base::Result WithRoom(const Engine& engine, alloc::Purpose purpose,
     if (room == Room::kNone) {
       break;
     }
-    again += room == Room::kMore && ++more < kMoreRoomMax ? 0 : 1;
+    const bool counts = room != Room::kMore || more == kMoreRoomMax;
+    more += counts ? 0 : 1;
+    again += counts ? 1 : 0;
     result = attempt();
   }
   return result.is(base::Outcome::kFull) ? WhyFull(engine, result.status(), purpose) : result;

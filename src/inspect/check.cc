@@ -63,7 +63,7 @@ class Walker {
     COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine_.session.ThisLane());
     const process::Pin pin(*lane);
     if (!pin.entered()) {
-      return engine_.session.CheckUsable();
+      return engine::NotEntered(engine_);
     }
     CollectNotes(engine_, &noted_);
     absl::flat_hash_map<std::uint64_t, std::uint64_t> used;

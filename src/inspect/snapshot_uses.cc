@@ -52,7 +52,7 @@ absl::StatusOr<SnapshotUses> UsesOfSnapshots(const engine::Engine& engine) {
     COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine.session.ThisLane());
     const process::Pin pin(*lane);
     if (!pin.entered()) {
-      return engine.session.CheckUsable();
+      return engine::NotEntered(engine);
     }
     COMMY_RETURN_IF_ERROR(engine.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
       const absl::StatusOr<engine::NamespaceRef> ns = engine::NamespaceAt(engine, object);

@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 
 #include "base/status.h"
+#include "engine/access.h"
 #include "engine/lifecycle.h"
 #include "inspect/snapshot_uses.h"
 
@@ -135,7 +136,7 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine.session.ThisLane());
   const process::Pin pin(*lane);
   if (!pin.entered()) {
-    return engine.session.CheckUsable();
+    return engine::NotEntered(engine);
   }
   const region::RegionHeader& header = engine.region.header();
   const region::Geometry& geometry = engine.region.geometry();

@@ -167,7 +167,9 @@ absl::StatusOr<bool> Roots::ReclaimDropped(Operation& op, const NamespaceRef& ns
     return older;
   }
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, At(ns, offset));
-  COMMY_DCHECK(root->successor.load(std::memory_order_relaxed) == index::kDropped);
+  if (root->successor.load(std::memory_order_relaxed) != index::kDropped) {
+    return core_.Damaged("an index root", offset);  // Only a dropped namespace is in that list.
+  }
   return core_.ShapeOf(ns).Reclaim(op, *root, deadline_ns);
 }
 

@@ -109,7 +109,14 @@ Operation::Operation(Lane& lane, OpKind kind, std::uint64_t object_bytes)
 
 absl::Status Operation::status() const {
   COMMY_RETURN_IF_ERROR(session().CheckUsable());
-  return entered_ ? absl::OkStatus() : region().EnsureDirty();
+  if (entered_) {
+    return absl::OkStatus();
+  }
+  COMMY_RETURN_IF_ERROR(region().EnsureDirty());
+  // Whatever was in the way is over by now; the operation has not begun all the same.
+  return base::Unavailable(
+      "the store was being closed, or could not be marked as in use, when the ",
+      "operation was to begin; try again");
 }
 
 Operation::~Operation() {

@@ -56,8 +56,8 @@ class Commit {
   // Requires: `writes` is not empty, and of this store.
   Commit(const engine::Engine& engine, const WriteSet& writes, const CommitTerms& terms);
 
-  // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted; NotFound: a
-  // namespace was dropped. Then nothing was changed.
+  // The commit time. Aborted: a conflict. DeadlineExceeded; ResourceExhausted;
+  // FailedPrecondition: a namespace was dropped, or the store closed. Then nothing was changed.
   absl::StatusOr<std::uint64_t> Run();
   // After Aborted: the older transaction for which it gave up, if that is why.
   [[nodiscard]] const std::optional<versions::Ahead>& ahead() const { return ahead_; }

@@ -63,7 +63,12 @@ absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> bat
   for (const auto& [id, writes] : batch->writes().all()) {
     COMMY_RETURN_IF_ERROR(engine::CheckOwn(engine, *writes.ns));
   }
-  COMMY_RETURN_IF_ERROR(engine.session.CheckUsable());
+  std::uint64_t age = 0;
+  {
+    const process::Session::Call call(engine.session);  // The header is there until Close() is.
+    COMMY_RETURN_IF_ERROR(call.status());
+    age = versions::CommitTimeNow(engine.region);
+  }
   if (batch->writes().size() == 0) {
     return absl::OkStatus();
   }
@@ -76,7 +81,7 @@ absl::Status Write(const engine::Engine& engine, std::unique_ptr<BatchState> bat
                     nothing,
                     validate,
                     nothing,
-                    versions::CommitTimeNow(engine.region)};
+                    age};
   platform::Platform& platform = engine.session.platform();
   for (int attempt = 0;; ++attempt) {
     terms.attempt = static_cast<std::uint32_t>(attempt);

@@ -55,7 +55,8 @@ bool TakeSnapshot(Region& region, std::uint64_t owner, std::int64_t store_ns, He
         region.header().commit_clock.load(std::memory_order_seq_cst);  // snapshot-4
     const bool by_us =
         slot.word.compare_exchange(word, now, std::memory_order_seq_cst);  // snapshot-5
-    COMMY_DCHECK(slot.owner.load(std::memory_order_relaxed) == owner);  // The caller's, from T1 on.
+    COMMY_DCHECK(slot.owner.load(std::memory_order_relaxed) ==
+                 owner);  // The caller's, from snapshot-1 on.
     *taken = {i, by_us ? now : word, store_ns};
     return true;
   }

@@ -5,11 +5,13 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include <sys/mman.h>
 
 #include "commy/transaction.h"
+#include "engine/access.h"
 #include "engine/lifecycle.h"
 #include "support/fault_platform.h"
 #include "support/transaction_fixture.h"
@@ -169,6 +171,26 @@ TEST_F(TransactionFaultsTest, ATransactionThatWroteInADroppedNamespaceFailsToCom
   EXPECT_TRUE(IsNamespaceDropped(txn.Get(dropped, "k").status()));
   ASSERT_TRUE(txn.Put(first, "k", "own").ok());
   EXPECT_TRUE(txn.Commit().ok()) << "the transaction never wrote in the dropped namespace";
+}
+
+// The next namespace may get the memory of a dropped one's object.
+TEST_F(TransactionFaultsTest, AHandleOfALongDroppedNamespaceAbortsNoTransactionOfTheNextOne) {
+  const engine::Engine& engine = EngineOf(store_);
+  const auto [key, order] = *engine::OpenNamespace(engine, "n", {});
+  const auto ns = std::make_shared<const engine::NamespaceState>(
+      engine::NamespaceState{StateOf(store_), key, "n", order});
+  transactions::WriteSet writes;
+  ASSERT_TRUE(writes.Put(ns, "k", "v", {}).ok());
+  const engine::NamespaceKey stale{key.object, key.id + 1};
+  const auto poll = [&] {
+    std::thread([&] { EXPECT_TRUE(IsNamespaceDropped(engine::AfterDrop(engine, stale))); }).join();
+  };
+  const auto same = [](std::uint64_t, std::uint64_t) { return base::Result(); };
+  const auto nothing = [] {};
+  const transactions::CommitTerms terms{
+      versions::kSnapshotIsolation, versions::kCommitTimeMax, INT64_MAX, poll, same, nothing};
+  const absl::Status committed = transactions::Commit(engine, writes, terms).Run().status();
+  EXPECT_TRUE(committed.ok()) << committed;
 }
 
 TEST_F(TransactionFaultsTest, CloseEndsTheStoresTransactionsAndBatches) {

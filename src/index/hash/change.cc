@@ -167,13 +167,11 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
     op.DropNotes(first_note);
     return built;
   }
-  COMMY_RETURN_IF_ERROR(Help(root, descriptor));
-  if (base::kDebug && !IsConsistentAround(root, descriptor)) {  // C1
-    return Damaged("an index root", region_.OffsetOf(&root));
-  }
-  COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, descriptor));
+  COMMY_RETURN_IF_ERROR(Help(root, descriptor));  // Else it stays posted, and the notes with it.
+  const bool consistent = !base::kDebug || IsConsistentAround(root, descriptor);  // C1
+  absl::Status retired = RetireAfterReshape(op, root, change, descriptor);
   op.DropNotes(first_note);
-  return absl::OkStatus();
+  return consistent ? retired : Damaged("an index root", region_.OffsetOf(&root));
 }
 
 absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,

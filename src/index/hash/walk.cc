@@ -1,5 +1,7 @@
 // Walks over the structure of a hash index: can this block be reached, is all as it should be, and
 // reclaiming it.
+#include <algorithm>
+
 #include "base/check.h"
 #include "base/status.h"
 #include "index/hash/hash_shape.h"
@@ -11,18 +13,25 @@ using process::BlockNote;
 using process::Operation;
 using region::BlockKind;
 
-// A larger directory takes too long to look through after each reshape.
+// A segment with more entries takes too long to look through after each reshape.
 constexpr std::uint64_t kEntriesToCheck = 1024;
 
 }  // namespace
 
-bool HashShape::IsConsistentAround(const IndexRoot& root, std::uint64_t /*descriptor*/) const {
+bool HashShape::IsConsistentAround(const IndexRoot& root, std::uint64_t descriptor) const {
   const absl::StatusOr<DirectoryRef> directory = DirectoryOf(root);
-  if (!directory.ok() || directory->entries == nullptr) {
-    return true;  // Taken back; or damaged, which is no mistake of ours.
+  const absl::StatusOr<ReshapeDescriptor> change = DescriptorAt(descriptor);
+  if (!directory.ok() || directory->entries == nullptr || !change.ok() ||
+      change->kind == static_cast<std::uint64_t>(ReshapeKind::kDouble)) {
+    return true;  // Reclaimed; or damaged, which is no mistake of ours; or of no segment.
   }
-  const std::uint64_t count = std::uint64_t{1} << directory->depth;
-  for (std::uint64_t i = 0; i < count && count <= kEntriesToCheck; ++i) {
+  const absl::StatusOr<Segment*> old = SegmentAt(change->old);
+  if (!old.ok() || (*old)->depth > directory->depth) {
+    return true;
+  }
+  const std::uint64_t count = std::uint64_t{1} << (directory->depth - (*old)->depth);
+  const std::uint64_t first = DirectoryIndex((*old)->prefix, directory->depth) & ~(count - 1);
+  for (std::uint64_t i = first; i < first + std::min(count, kEntriesToCheck); ++i) {
     const std::uint64_t offset = directory->entries[i].load(std::memory_order_acquire);
     const absl::StatusOr<Segment*> segment =
         offset <= kEntryGone ? absl::StatusOr<Segment*>(nullptr) : SegmentAt(offset);

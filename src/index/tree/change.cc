@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "base/check.h"
-#include "base/hash.h"
 #include "base/debug.h"
+#include "base/hash.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
 
@@ -445,14 +445,12 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
     op.DropNotes(first_note);
     return built;
   }
-  COMMY_RETURN_IF_ERROR(Help(root, descriptor));
-  if (base::kDebug && !IsConsistentAround(root, descriptor)) {  // T1, T2, T3
-    return Damaged("an index root", region_.OffsetOf(&root));
-  }
+  COMMY_RETURN_IF_ERROR(Help(root, descriptor));  // Else it stays posted, and the notes with it.
+  const bool consistent = !base::kDebug || IsConsistentAround(root, descriptor);  // T1, T2, T3
   allocator_.Retire(op, descriptor);
-  COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, plan.leaves));
+  absl::Status retired = RetireAfterReshape(op, root, change, plan.leaves);
   op.DropNotes(first_note);
-  return absl::OkStatus();
+  return consistent ? retired : Damaged("an index root", region_.OffsetOf(&root));
 }
 
 absl::Status TreeShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
