@@ -1,6 +1,7 @@
 // A hash bucket: insert, overwrite, delete, freeze, and a split whose segments all helpers build.
 //
-// WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed order,
+// WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed
+//          order,
 //          each 0 | {key, value} with a dead bit and a frozen bit
 // STEPS    scan     seg = dir[hash]; slot after slot: frozen -> help; the key -> CAS it;
 //                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; dead: go on
