@@ -292,8 +292,8 @@ class COMMY_EXPORT Namespace {
   std::shared_ptr<const engine::NamespaceState> state_;
 };
 
-// Whether `status`, of any call with a namespace, says that the namespace was dropped. Such a handle
-// stays of no use: open the path again, which makes a new namespace. Any thread; cost: a look.
+// Whether `status`, of any call with a namespace, says that the namespace was dropped. Such a
+// handle stays of no use: open the path again, which makes a new namespace. Any thread.
 //
 //   absl::StatusOr<std::string> value = ns->Get("key");
 //   if (commy::IsNamespaceDropped(value.status())) { ns = store->OpenNamespace("path"); }

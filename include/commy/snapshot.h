@@ -25,8 +25,8 @@ class SnapshotState;
 // after it returned is not. Of two writes one after the other, the second is never seen without the
 // first. This includes Clear(). A key whose time to live ends after the snapshot was taken is still
 // present in it. A namespace that is created later is empty in it. Dropping and renaming of
-// namespaces are not covered: reads fail as soon as the namespace is dropped (IsNamespaceDropped), and
-// a new name is valid at once.
+// namespaces are not covered: reads fail as soon as the namespace is dropped (see
+// IsNamespaceDropped), and a new name is valid at once.
 //
 // What it costs. While it is held, the versions that it sees stay in the file. So a store that is
 // written to grows by what is replaced or deleted, and a Delete frees no space. Do not hold one for

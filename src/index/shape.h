@@ -22,12 +22,12 @@
 //             reshape-4  CAS the word that names the old one: old -> replacement
 //             reshape-5  CAS pending descriptor -> 0
 //             reshape-6  retire the old one and the descriptor
-//           reshape-2 to reshape-5 are done by every process that comes by, any number at once: frozen
-//           slots do not change, so all fill in the same words in the same order, and a late CAS from 0
-//           fails, since a word never goes back to 0 in its array's life. A late reshape-4 fails
-//           too: the old offset cannot come back while the helper is pinned. The poster noted the
-//           old one,
-//           the replacements and the descriptor, and does reshape-6; else its recoverer does.
+//           reshape-2 to reshape-5 are done by every process that comes by, any number at once:
+//           frozen slots do not change, so all fill in the same words in the same order, and a
+//           late CAS from 0 fails, since a word never goes back to 0 in its array's life. A late
+//           reshape-4 fails too: the old offset cannot come back while the helper is pinned. The
+//           poster noted the old one, the replacements and the descriptor, and does reshape-6;
+//           else its recoverer does.
 // RECLAIM   of a root that was cleared away or dropped, when no snapshot needs it, in pieces:
 //             reclaim-1  finish a posted reshape; CAS pending 0 -> closed: nothing changes shape
 //                        any more

@@ -2,13 +2,13 @@
 //
 // The catalog is a tree of immutable nodes under one root block, which the header's catalog_root
 // word names. A change copies the nodes on its way and a new root block, and publishes them by one
-// CAS of that word; create, drop and rename are one such change each. The root block also lists
-// the objects of dropped namespaces whose memory has not been taken back yet, so that it is never
-// lost who still has to be buried.
+// CAS of that word; create, drop and rename are one such change each. The root block also lists the
+// objects of dropped namespaces whose memory has not been reclaimed yet, so that none of those that
+// still have to be removed is lost.
 //
-// A change notes what it makes and what it replaces. If its CAS fails, it starts again on what is
-//   there
-// then. DEATH: before the CAS the new nodes are in notes and not reachable, after it the old ones.
+// A change notes what it makes and what it replaces. If its CAS fails, it starts again on the tree
+// that is there then. DEATH: before the CAS the new nodes are in notes and not reachable, after it
+// the old ones.
 #pragma once
 
 #include <cstdint>

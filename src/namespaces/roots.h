@@ -4,16 +4,19 @@
 //           clear-2  look through the transactions that lanes have noted: one that is active and
 //                    writes in the namespace is aborted, one that is committing gets its time
 //           clear-3  CAS the namespace's root word old -> new; give the new root its time
-//           then, when no snapshot needs the old root, in pieces, each under a pin of its own: reclaim-1
-//           and reclaim-2 of index/shape.h, and unlink-1 to unlink-3 of versions/chain.h for the root
-//           clear-2 and clear-3 are done by each writer that meets a successor, and take microseconds
-//           however many keys there are.
-//           A writer that found the old root before clear-3 may still change it afterwards. It began
-//           before the clear was over, so its change counts as one before the clear, whatever its commit
-//           time says: no later operation looks there. A transaction must not do so, since it may have
-//           other keys elsewhere: after clear-1 it helps, and what it had installed before, clear-2 finds,
-//           for a transaction completes its list, and fences, before it installs.
-// DROP      drop-1  the mark 1 as successor: from here on every use answers that it was dropped, at once
+//           then, when no snapshot needs the old root, in pieces, each under a pin of its own:
+//                    reclaim-1 and reclaim-2 of index/shape.h, and unlink-1 to unlink-3 of
+//                    versions/chain.h for the root
+//           clear-2 and clear-3 are done by each writer that meets a successor, and take
+//           microseconds however many keys there are.
+//           A writer that found the old root before clear-3 may still change it afterwards. It
+//           began before the clear was over, so its change counts as one before the clear, whatever
+//           its commit time says: no later operation looks there. A transaction must not do so,
+//           since it may have other keys elsewhere. After clear-1 it helps; and clear-2 finds the
+//           records that it had installed before, for a transaction completes its list, and fences,
+//           before it installs.
+// DROP      drop-1  the mark 1 as successor: from here on every use answers at once that it was
+//                   dropped
 //           drop-2  clear-2; then move the object from the catalog's names to its list of the
 //                   dropped, by one CAS: another namespace can have the name. No room for that:
 //                   first drop-3
@@ -21,11 +24,14 @@
 //           drop-4  take the object out of that list; its id := 0, which handles compare on each
 //                   use; retire it
 //           Only the dropper, and heartbeats, do drop-2 to drop-4.
-// SNAPSHOTS A reader at S takes the newest root that is not newer, and there of each key the newest
-//           version that is not. Clears and puts leave what a snapshot needs (versions/snapshots.h).
-//           A drop leaves nothing: a reader in a dropped namespace hears so, at whatever time it reads.
-// DEATH     after each step the next comer goes on; what nobody can reach is in the notes.
-// TESTED    tests/model/clear_model_test.cc, tests/model/transaction_clear_model_test.cc, tests/crash/
+// SNAPSHOTS A reader at S takes the newest root that is not newer than S, and there the newest
+//           version of each key that is not newer. Clears and puts leave the versions that a
+//           snapshot needs (versions/snapshots.h). A drop leaves nothing: a reader in a dropped
+//           namespace gets that answer, at whatever time it reads.
+// DEATH     after each step the next process that meets it goes on; blocks that nothing names are
+//           in the notes.
+// TESTED    tests/model/clear_model_test.cc, tests/model/transaction_clear_model_test.cc,
+//           tests/crash/
 #pragma once
 
 #include <cstdint>

@@ -9,10 +9,11 @@
 //           sweep-3  it prunes every slot there, and removes tombstones with nothing below
 //           sweep-4  CAS each mark, and last the root's, kSweepRunning -> 0
 //           A new mark that comes meanwhile stays, and a sweeper's death loses none.
-// WAITING   what only a snapshot keeps is marked kSweepAfterSnapshot, and is swept when one has ended.
+// WAITING   A version that only a snapshot keeps is marked kSweepAfterSnapshot, and is swept when
+//           one has ended.
 // DEATH     of a sweeper: its recoverer marks the root again, since a second sweeper may have been
 //           done with it while the dead one was at work; and announces the end of a snapshot, since
-//           the dead one may have left something as waiting without the look whether it still had
+//           the dead one may have left a version as waiting without the look whether it still had
 //           to.
 // TESTED    tests/model/snapshot_model_test.cc, tests/model/version_model_test.cc, tests/crash/
 #pragma once

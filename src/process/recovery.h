@@ -15,9 +15,8 @@
 //           a late retire impossible, and a comparison of offsets one of identity. recover-1 comes
 //           before recover-2: a posted change names blocks that look unreachable. No step needs a
 //           note of the recoverer's own lane. Every step may be repeated: if a recoverer dies,
-//           another
-//           finds the byte free again.
-// WHO       Processes that open the store, heartbeat threads, and callers that are held up (no
+//           another finds the byte free again.
+// ACTORS    Processes that open the store, heartbeat threads, and callers that are held up (no
 //           memory, no lane). Nobody waits for it: a byte that another recoverer holds is left to
 //           that one.
 // TESTED    tests/model/recovery_model_test.cc, tests/crash/

@@ -3,11 +3,12 @@
 // UNLINK   Takes o below n out of a chain, wherever in it that is, by any number of processes at
 //          once. The roots of a namespace form such a chain as well:
 //            unlink-1  note o
-//            unlink-2  set the frozen bit in o.prev: nothing below o can be unlinked from it any more
-//            unlink-3  CAS n.prev o -> o.prev without the bit; whoever succeeds retires o
-//          If n.prev is frozen, n itself is being taken out, and the CAS fails. A record that is frozen
-//          is needed by no reader, and stays frozen. Without the frozen bit two pruners of
-//          neighbours would bring a record that was dropped back into the chain.
+//            unlink-2  set the frozen bit in o.prev: nothing below o can be unlinked from it any
+//                      more
+//            unlink-3  CAS n.prev o -> o.prev without the bit; the process that succeeds retires o
+//          If n.prev is frozen, n itself is being taken out, and the CAS fails. A frozen record is
+//          needed by no reader, and stays frozen. Without the frozen bit two pruners of neighbours
+//          would bring a record that was dropped back into the chain.
 // NEEDED   A snapshot needs the newest version that is not newer than itself: see snapshots.h.
 // DEATH    at any step: o is in a note, and the next pruner or sweeper goes on.
 // TESTED   tests/model/version_model_test.cc, tests/versions/chain_test.cc, tests/crash/

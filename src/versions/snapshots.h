@@ -1,10 +1,11 @@
 // Snapshots: which commit times are held, and by which owners; and so which versions are still
 // needed.
 //
-// WORDS     header: commit_clock; snapshots_held {seq:63, some:1}; snapshots_ended; snapshots_ready.
-//           A slot: owner; word: 0, pending(seq), or {a commit time, since:1}
-// TAKE      snapshot-0  ready: raise it above the slot
-//           snapshot-1  CAS the slot's owner 0 -> one's own
+// WORDS     header: commit_clock; snapshots_held {seq:63, some:1}; snapshots_ended;
+//           snapshots_ready
+//           An entry: owner; word: 0, pending(seq), or {a commit time, since:1}
+// TAKE      snapshot-0  ready: raise it above the entry
+//           snapshot-1  CAS the entry's owner 0 -> one's own
 //           snapshot-2  held := {a new seq, some}, by CAS until it is done
 //           snapshot-3  word := pending(seq)
 //           snapshot-4  s = clock
@@ -19,15 +20,15 @@
 //           the clock after that. So a look stays good for ever for versions that are not newer
 //           than c.
 // NEEDED    the version o, with n the next newer one, n committed: unless held, read after n was
-//           stamped, says none; or n's commit is at most c, and the look found no S in
-//           [o.commit, n.commit), and no S with `since` below n.commit. (One that says `since` after
-//           the look has a t that is above c, and so sees n or what is newer.) Who leaves o for an S
-//           says so in its slot, and then looks whether the slot still has that S: so when S goes,
-//           somebody hears of it (`ended`), and looks at o again.
+//           stamped, says none; or n's commit is at most c, and the look found no S in [o.commit,
+//           n.commit), and no S with `since` below n.commit. (One that says `since` after the look
+//           has a t that is above c, and so sees n or a newer version.) A process that leaves o for
+//           an S says so in the entry, and then looks whether the entry still has that S: so when S
+//           goes, its release is announced (`ended`), and a sweep looks at o again.
 // DEATH     snapshot-0: a longer look. From snapshot-1 on, and in a release: the recoverer of a
-//           dead participant releases its slots, and announces an end that may have been announced.
-//           snapshot-2: `some` may be said for too long; a heartbeat puts that right. snapshot-3:
-//           any look may complete the word.
+//           dead participant releases its entries, and announces an end that may have been
+//           announced. snapshot-2: `some` may be said for too long; a heartbeat puts that right.
+//           snapshot-3: any look may complete the word.
 // WHY       docs/decisions/0008-snapshots.md
 // TESTED    tests/model/snapshot_model_test.cc, tests/model/transaction_serializable_model_test.cc,
 //           tests/process/, tests/api/, tests/crash/

@@ -269,7 +269,7 @@ class ClearModel {
         return;
       case kC3:
         t.root = 1;
-        me.pc = kC3Settle;
+        me.pc = kC3Resolve;
         move.what = "clear-3: root word";
         return;
       case kC3Resolve:
@@ -295,7 +295,7 @@ class ClearModel {
       case kC5Freeze:
         t.slot[s.entry] |= kFrozen;
         me.segment = s.entry;
-        me.pc = kC5Settle;
+        me.pc = kC5Resolve;
         move.what = "reclaim-2: freezes";
         return;
       case kC5Resolve: {

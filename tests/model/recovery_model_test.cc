@@ -294,7 +294,7 @@ class RecoveryModel {
         me.held = s.head;
         me.pc = options_.no_resolve_old ? AfterLocate(s, p, me) : kResolveOld;
         return;
-      case kSettleOld:
+      case kResolveOld:
         move->what = "settles the old head (write-1)";
         t.record[me.held].commit = 1;
         me.pc = AfterLocate(s, p, me);
@@ -381,7 +381,7 @@ class RecoveryModel {
     Actor& me = t.process[p];
     Lane& lane = t.lane[p];
     switch (me.pc) {
-      case kSettleNew:
+      case kResolveNew:
         move->what = "settles n (write-5)";
         t.record[me.draft].commit = 1;
         me.draft = 0;

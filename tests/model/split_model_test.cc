@@ -1,15 +1,15 @@
 // A hash bucket: insert, overwrite, delete, freeze, and a split whose segments all helpers build.
 //
-// WORDS    dir[2] segment; baton 0 | descriptor {old, new0, new1}; segment: slots in claimed order,
+// WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed order,
 //          each 0 | {key, value} with a dead bit and a frozen bit
 // STEPS    scan     seg = dir[hash]; slot after slot: frozen -> help; the key -> CAS it;
 //                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; dead: go on
-//          post     note descriptor; reshape-1 CAS baton 0 -> D, new segments are zero; a loser
+//          post     note descriptor; reshape-1 CAS pending 0 -> D, new segments are zero; a loser
 //                   helps
-//          help     D = baton; is D.old still in dir? if not, go to reshape-5
+//          help     D = pending; is D.old still in dir? if not, go to reshape-5
 //                   reshape-2 frozen bit into every slot of old
 //                   reshape-3 CAS new.slot[k] 0 -> word, in order
-//                   reshape-4 CAS dir[e] old -> new   reshape-5 CAS baton D -> 0
+//                   reshape-4 CAS dir[e] old -> new   reshape-5 CAS pending D -> 0
 //          retire   reshape-6, by the poster or its recoverer: old and new segments that dir does
 //                   not name, D
 // HOLDS    I1 at any moment dir leads to each acknowledged key exactly once, with its last value
@@ -407,7 +407,7 @@ class SplitModel {
       t.pending = me.d;
       me.posted = 1;
       me.pc = kCheckDir;
-      move.what = "posts: CAS baton 0 -> D (reshape-1)";
+      move.what = "posts: CAS pending 0 -> D (reshape-1)";
       return;
     }
     t.seg[s.desc[me.d].fresh[0]] = Segment{};
@@ -438,7 +438,7 @@ class SplitModel {
         Forget(me);
         me.d = s.pending;
         me.pc = me.d == 0 ? kFindSegment : kCheckDir;
-        move.what = "reads the baton";
+        move.what = "reads the pending word";
         return;
       case kCheckDir:
         move.what = "looks whether dir still names old";
@@ -483,9 +483,9 @@ class SplitModel {
         me.pc = AfterEntries(me);
         return;
       case kClear:
-        move.what = "clears the baton (reshape-5)";
-        Cas(t.baton, me.d, 0);
-        if (options_.baton_first) {
+        move.what = "clears the pending word (reshape-5)";
+        Cas(t.pending, me.d, 0);
+        if (options_.pending_first) {
           me.pc = kEntry;
           return;
         }

@@ -6,12 +6,12 @@
 //          0 | {key, value} with a closed bit and a frozen bit; pending 0 | descriptor
 // STEPS    find     root, child word, slots: base, then append area
 //          post     reads root and child words, notes a descriptor with zeroed targets;
-//                   reshape-1 CAS baton 0 -> D; a loser helps
-//          help     D = baton; do root and the child words name the blocks of D? and then: does the
+//                   reshape-1 CAS pending 0 -> D; a loser helps
+//          help     D = pending; do root and the child words name the blocks of D? and then: does the
 //                   baton still name D?   reshape-2 freeze every slot of the old leaves
 //                   reshape-3 CAS base slots from 0, then child words of the new parent from 0;
 //                   unchanged ones are read from the old parent
-//                   reshape-4 CAS the child word, or the root   reshape-5 CAS baton D -> 0
+//                   reshape-4 CAS the child word, or the root   reshape-5 CAS pending D -> 0
 //          retire   reshape-6 of old leaves, new leaves, old and new parent those that the root
 //                   does not lead to, and D
 // HOLDS    I1 at any moment the root leads to each acknowledged key once, with its last value
@@ -479,7 +479,7 @@ class TreeModel {
       t.pending = me.d;
       me.posted = 1;
       me.pc = kCheckPlace;
-      move.what = "posts: CAS baton 0 -> D (reshape-1)";
+      move.what = "posts: CAS pending 0 -> D (reshape-1)";
       return;
     }
     const Descriptor& d = s.desc[me.d];
@@ -517,16 +517,16 @@ class TreeModel {
     switch (me.pc) {
       case kReadPending:
         Forget(me);
-        me.d = s.baton;
-        move.what = "reads the baton";
+        me.d = s.pending;
+        move.what = "reads the pending word";
         return next(me.d != 0 ? kCheckPlace : OpOf(s, p).kind >= kRebuild ? kPlanRoot : kFindRoot);
       case kCheckPlace:
         move.what = "looks whether all is in place";
         me.expected = InPlace(s, d) ? 1 : 0;
-        return next(kCheckBaton);
-      case kCheckBaton:
-        move.what = "looks whether the baton still names D";
-        if (s.baton != me.d && !options_.no_baton_check) {
+        return next(kCheckPending);
+      case kCheckPending:
+        move.what = "looks whether the pending word still names D";
+        if (s.pending != me.d && !options_.no_pending_check) {
           return AfterClear(s, p, me);
         }
         return next(me.expected != 0 ? kFreeze : kClear);
@@ -570,8 +570,8 @@ class TreeModel {
         }
         return next(kClear);
       default:
-        move.what = "clears the baton (reshape-5)";
-        Cas(t.baton, me.d, 0);
+        move.what = "clears the pending word (reshape-5)";
+        Cas(t.pending, me.d, 0);
         return AfterClear(s, p, me);
     }
   }

@@ -212,7 +212,7 @@ class VersionModel {
       case kSwap:
         Swap(s, t, p, move);
         return;
-      case kSettleNew:
+      case kResolveNew:
         move.what = "looks whether its record is decided, takes a time (write-5)";
         if (Stamp(s, t, p, me.mine)) {
           me.pc = kStampNew;

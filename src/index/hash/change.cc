@@ -1,5 +1,6 @@
 // Changes of a hash index's shape: split, rebuild, doubling. The steps are those of shape.h.
 #include "base/check.h"
+#include "base/debug.h"
 #include "base/status.h"
 #include "index/hash/hash_shape.h"
 
@@ -167,7 +168,9 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
     return built;
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
-  COMMY_DCHECK(IsConsistentAround(root, descriptor));  // C1
+  if (base::kDebug && !IsConsistentAround(root, descriptor)) {  // C1
+    return Damaged("an index root", region_.OffsetOf(&root));
+  }
   COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, descriptor));
   op.DropNotes(first_note);
   return absl::OkStatus();

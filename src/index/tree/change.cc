@@ -6,6 +6,7 @@
 
 #include "base/check.h"
 #include "base/hash.h"
+#include "base/debug.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
 
@@ -445,7 +446,9 @@ absl::Status TreeShape::Post(Operation& op, IndexRoot& root, Plan& plan) {
     return built;
   }
   COMMY_RETURN_IF_ERROR(Help(root, descriptor));
-  COMMY_DCHECK(IsConsistentAround(root, descriptor));  // T1, T2, T3
+  if (base::kDebug && !IsConsistentAround(root, descriptor)) {  // T1, T2, T3
+    return Damaged("an index root", region_.OffsetOf(&root));
+  }
   allocator_.Retire(op, descriptor);
   COMMY_RETURN_IF_ERROR(RetireAfterReshape(op, root, change, plan.leaves));
   op.DropNotes(first_note);

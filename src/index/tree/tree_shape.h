@@ -16,7 +16,7 @@
 //           When the append area is full the set of keys in a leaf only shrinks: so the poster of a
 //           split can choose the separator, and how large the targets must be. A merge counts the
 //           free words as if they were taken.
-// RANGES    Who walks over a range goes from leaf to leaf by the bound of the one that he was in,
+// RANGES    A walk over a range goes from leaf to leaf by the bound of the leaf that it was in,
 //           not by a link. A leaf's bounds never change, and a node never changes its separators.
 // HELP      A helper looks at the whole way first: does it name holder, parent and the old ones,
 //           each in its place? A poster may hold a parent that another change replaced, while the
