@@ -34,7 +34,8 @@ def introspect(build):
 
 def library_sources(targets):
     """What the library is made of: paths below the folder src."""
-    sources = {path.rpartition("/src/")[2] for target in targets if target["name"] == "commy"
+    sources = {path.rpartition("/src/")[2] for target in targets
+               if target["name"] == "commy" and target["type"] == "shared library"
                for group in target["target_sources"] for path in group.get("sources", [])}
     expect(sources, "the library has no sources")
     return sources
