@@ -42,7 +42,7 @@ def parse(path):
 
 def test_commands(tree):
     """The command of each test, by the test's name. Its program has a path in the build folder."""
-    folder = os.path.join(tree, "build-mutants")
+    folder = os.path.realpath(os.path.join(tree, "build-mutants"))
     listed = subprocess.run(["meson", "introspect", "--tests", folder], check=True,
                             stdout=subprocess.PIPE, text=True).stdout
     return {test["name"]: [os.path.relpath(test["cmd"][0], folder), *test["cmd"][1:]]
