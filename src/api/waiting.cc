@@ -154,7 +154,7 @@ absl::StatusOr<std::string> Namespace::GetOrWait(std::string_view key,
     }
     const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
     if (left_ns <= 0) {
-      return absl::DeadlineExceededError("the key did not come in this time");
+      return absl::DeadlineExceededError("the key did not appear before the timeout");
     }
     COMMY_ASSIGN_OR_RETURN(const bool told, waiter.Sleep(left_ns));
     if (told) {

@@ -81,7 +81,7 @@ TEST_P(WaitingTest, WaitForChangeReturnsAtOnceAfterAChangeSinceTheToken) {
   for (const absl::Duration time :
        {absl::ZeroDuration(), -absl::Seconds(1), absl::Milliseconds(1)}) {
     EXPECT_TRUE(Says(ns_->WaitForChange(*after, time).status(), Code::kDeadlineExceeded,
-                     "nothing has changed"));
+                     "nothing changed"));
   }
 }
 

@@ -34,27 +34,38 @@ bool IsFile(std::string_view path, const std::string& name) {
   return path == name + ".cc";
 }
 
-// Adds the tests of all other files to those that --gtest_filter leaves out. Returns how many tests
-// `file` has.
-int LeaveOutOtherFiles(const std::string& file) {
+// The tests of `file`, or all others, as a pattern of --gtest_filter. A suite that lies in one file,
+// as they do, is one name.
+std::string PatternOf(const std::string& file, bool others) {
   const testing::UnitTest& all = *testing::UnitTest::GetInstance();
-  std::string filter = GTEST_FLAG_GET(filter);
-  char separator = filter.find('-') == std::string::npos ? '-' : ':';
-  int count = 0;
+  std::string pattern;
   for (int i = 0; i < all.total_test_suite_count(); ++i) {
     const testing::TestSuite& suite = *all.GetTestSuite(i);
+    std::string tests;
+    int count = 0;
     for (int j = 0; j < suite.total_test_count(); ++j) {
-      const testing::TestInfo& test = *suite.GetTestInfo(j);
-      if (IsFile(test.file(), file)) {
+      if (IsFile(suite.GetTestInfo(j)->file(), file) != others) {
+        tests.append(suite.name()).append(".").append(suite.GetTestInfo(j)->name()).append(":");
         ++count;
-      } else {
-        filter.append(1, separator).append(suite.name()).append(".").append(test.name());
-        separator = ':';
       }
     }
+    const bool whole = count == suite.total_test_count();
+    pattern.append(whole ? std::string(suite.name()) + ".*:" : tests);
   }
-  GTEST_FLAG_SET(filter, filter);
-  return count;
+  return pattern;
+}
+
+// Leaves out the tests of all other files. Returns whether `file` has a test.
+bool Choose(const std::string& file) {
+  const std::string tests = PatternOf(file, false);
+  const std::string given = GTEST_FLAG_GET(filter);
+  if (given == "*") {
+    GTEST_FLAG_SET(filter, tests);
+  } else {
+    const char separator = given.find('-') == std::string::npos ? '-' : ':';
+    GTEST_FLAG_SET(filter, given + separator + PatternOf(file, true));
+  }
+  return !tests.empty();
 }
 
 }  // namespace
@@ -63,7 +74,7 @@ int LeaveOutOtherFiles(const std::string& file) {
 int main(int argc, char** argv) {
   const std::string file = commy::test::TakeFile(argc, argv);
   testing::InitGoogleTest(&argc, argv);
-  if (!file.empty() && commy::test::LeaveOutOtherFiles(file) == 0) {
+  if (!file.empty() && !commy::test::Choose(file)) {
     std::fprintf(stderr, "%s has no test of %s.cc\n", argv[0], file.c_str());
     return 1;
   }

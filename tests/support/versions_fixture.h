@@ -81,12 +81,15 @@ class VersionsParty {
     process::Operation op(lane(), process::OpKind::kAllocate, 0);
     return Allocate(op, kind, size_bytes);
   }
-  // An unpublished record.
+  // A record that no slot names. It has its commit time already, if `content` has one.
   std::uint64_t MakeRecord(process::Operation& op, const versions::RecordContent& content,
                            std::uint64_t prev = 0) {
     const std::uint64_t bytes = versions::RecordBytes(content.key.size(), content.value.size());
     const std::uint64_t offset = Allocate(op, region::BlockKind::kRecord, bytes);
-    versions::WriteRecord(region().At(offset, bytes, 16), content);
+    versions::RecordContent written = content;
+    written.commit = versions::kUndecided;
+    versions::WriteRecord(region().At(offset, bytes, 16), written);
+    RecordAt(offset).commit.store(content.commit, std::memory_order_relaxed);
     RecordAt(offset).prev.store(prev, std::memory_order_relaxed);
     return offset;
   }
