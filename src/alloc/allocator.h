@@ -98,7 +98,7 @@ class Allocator {
   // Whether the block at an offset is in use.
   [[nodiscard]] bool IsUsed(std::uint64_t offset_bytes) const;
 
-  // Recovery of a dead lane: settles its runs, spans that it was setting up, and its kRaw notes.
+  // Recovery of a dead lane: finishes its runs, spans that it was setting up, and its kRaw notes.
   absl::Status RecoverLane(process::Operation& own, region::LaneLayout& dead);
   // The spans of other lanes that are wanted besides the empty ones: of these classes, and with
   // this share of their blocks free. None, if no class is in the range.

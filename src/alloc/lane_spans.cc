@@ -14,7 +14,7 @@ using base::Shared8;
 using process::Operation;
 
 constexpr std::size_t kSpansPerWalk = 8;
-constexpr std::size_t kTidySpans = 16;
+constexpr std::size_t kReleaseSpans = 16;
 constexpr std::uint32_t kWalksInVain = 8;  // After these the epoch is moved on anyway.
 constexpr std::uint32_t kPrefetchBytes = 256;
 // Of a living lane, a span with one block in this many free is preferred.
@@ -279,7 +279,7 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
     if (FindSpan(size_class, spans, spans.all.size(), 1)) {
       return absl::OkStatus();
     }
-    Tidy(SIZE_MAX);
+    ReleaseSomeEmpty(SIZE_MAX);
     (void)op.session().PushEpoch();
     status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
   }
@@ -305,7 +305,7 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
 
 absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::uint64_t spare,
                                 bool* look_again) {
-  Tidy(kTidySpans);
+  ReleaseSomeEmpty(kReleaseSpans);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t span,
                          allocator_.ClaimSpan(op, size_class, spare, look_again));
   Spans& spans = by_class_[size_class];
@@ -346,20 +346,20 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
   return absl::OkStatus();
 }
 
-void LaneSpans::Tidy(std::size_t span_limit) {
+void LaneSpans::ReleaseSomeEmpty(std::size_t span_limit) {
   PrepareTable(allocator_.EpochNow());
   std::size_t left = span_limit;
   for (std::size_t turn = 0; turn < by_class_.size() && left > 0; ++turn) {
-    tidy_class_ = (tidy_class_ + 1) % by_class_.size();
-    Spans& spans = by_class_[tidy_class_];
+    release_class_ = (release_class_ + 1) % by_class_.size();
+    Spans& spans = by_class_[release_class_];
     for (std::size_t i = spans.all.size(); i-- > 0 && left > 0; --left) {
-      ReleaseIfEmpty(static_cast<std::uint32_t>(tidy_class_), spans, i);
+      ReleaseIfEmpty(static_cast<std::uint32_t>(release_class_), spans, i);
     }
   }
 }
 
-bool LaneSpans::TidyAll() {
-  Tidy(SIZE_MAX);
+bool LaneSpans::ReleaseAllEmpty() {
+  ReleaseSomeEmpty(SIZE_MAX);
   return gave_spans_back_;
 }
 

@@ -27,7 +27,7 @@ class LaneSpans final : public process::LaneExtension {
   absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
                                          region::BlockKind kind, Purpose purpose);
   // Gives every empty span of the lane back. Whether there was one.
-  bool TidyAll();
+  bool ReleaseAllEmpty();
   // The lane has one span more.
   void Remember(std::uint32_t size_class, std::uint64_t span) {
     COMMY_DCHECK(size_class < by_class_.size());
@@ -71,7 +71,7 @@ class LaneSpans final : public process::LaneExtension {
   // interrupts other processors.
   bool IsWorthAnEpoch();
   // Looks at a few spans of any class and gives back those that are empty.
-  void Tidy(std::size_t span_limit);
+  void ReleaseSomeEmpty(std::size_t span_limit);
   void ReleaseIfEmpty(std::uint32_t size_class, Spans& spans, std::size_t index);
   // Asks the processor for the block that will be taken next.
   void PrefetchNext(const SizeClass& sizes, const Spans& spans) const;
@@ -80,7 +80,7 @@ class LaneSpans final : public process::LaneExtension {
   Allocator& allocator_;
   process::Lane& lane_;
   std::vector<Spans> by_class_;
-  std::size_t tidy_class_ = 0;
+  std::size_t release_class_ = 0;
   std::uint64_t table_epoch_ = 0;
   std::array<bool, 256> reusable_{};  // By state byte, at table_epoch_.
   std::array<bool, 256> waits_{};     // Likewise: retired, and not old enough.

@@ -240,7 +240,7 @@ bool Allocator::EmptyOthers() {
       return any;
     }
     if (seen == 0) {
-      any |= SpansOf(op.lane()).TidyAll();
+      any |= SpansOf(op.lane()).ReleaseAllEmpty();
     }
     any |= TakeFromOthers(op, Wanted{}, kSpansAtOnce) != TakeOver::kNothing;
   }

@@ -60,7 +60,7 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, BlockKind ki
       // Retired runs may come free, and spans of small blocks that are empty by now. (These need
       // epochs that this operation's own pin holds back: the caller's next try finds them.)
       TakeFromOthers(op, Wanted{}, region_.span_count());
-      SpansOf(op.lane()).TidyAll();
+      SpansOf(op.lane()).ReleaseAllEmpty();
       (void)op.session().PushEpoch();
       continue;
     }

@@ -136,7 +136,7 @@ absl::Status DropNamespace(const Engine& engine, std::string_view path) {
 }
 
 base::Result FinishDrop(const Engine& engine, const NamespaceKey& key, std::string_view path_hint) {
-  const base::Result taken = TakeOutDropped(engine, key, path_hint);
+  base::Result taken = TakeOutDropped(engine, key, path_hint);
   if (!taken.is(base::Outcome::kFull)) {
     return taken;
   }

@@ -132,7 +132,7 @@ absl::Status Catalog::VisitAll(
 
 absl::StatusOr<std::vector<std::uint64_t>> Catalog::Dropped() const {
   COMMY_ASSIGN_OR_RETURN(RootView root, ReadRoot());
-  return std::move(root.dead);
+  return std::move(root.dropped);
 }
 
 absl::Status Catalog::WalkNodes(std::uint64_t offset, std::uint64_t level_limit,
@@ -181,7 +181,7 @@ absl::StatusOr<bool> Catalog::IsReachable(BlockKind kind, std::uint64_t offset) 
         WalkBlocks([&](BlockKind, std::uint64_t block) { found |= block == offset; }));
     return found;
   }
-  if (std::find(root.dead.begin(), root.dead.end(), offset) != root.dead.end()) {
+  if (std::find(root.dropped.begin(), root.dropped.end(), offset) != root.dropped.end()) {
     return true;
   }
   // Of the same root: a drop moves an object from the names to the dropped ones by one change of

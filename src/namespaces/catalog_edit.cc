@@ -21,7 +21,7 @@ absl::Status CatalogEdit::Load() {
   COMMY_DCHECK(!loaded_);
   COMMY_ASSIGN_OR_RETURN(root_view_, catalog_.ReadRoot());
   count_ = root_view_.count;
-  dropped_ = root_view_.dead;
+  dropped_ = root_view_.dropped;
   if (root_view_.node != 0) {
     COMMY_ASSIGN_OR_RETURN(root_, ReadNode(root_view_.node, kCatalogLevelMax));
   }
@@ -216,8 +216,8 @@ absl::StatusOr<std::uint64_t> CatalogEdit::WriteTree(Operation& op) {
     top = made.front().second;
   }
   std::string bytes(sizeof(CatalogRoot), '\0');
-  for (const std::uint64_t dead : dropped_) {
-    bytes.append(reinterpret_cast<const char*>(&dead), sizeof(dead));
+  for (const std::uint64_t object : dropped_) {
+    bytes.append(reinterpret_cast<const char*>(&object), sizeof(object));
   }
   CatalogRoot head{top, count_, dropped_.size(), 0};
   head.checksum = base::Checksum(bytes.data() + sizeof(head), bytes.size() - sizeof(head)) ^

@@ -32,8 +32,8 @@ std::optional<CatalogRootView> ReadCatalogRoot(std::uint64_t offset, BytesAt at)
   view.offset = offset;
   view.node = root->node;
   view.count = root->count;
-  const auto* const dead = reinterpret_cast<const std::uint64_t*>(root + 1);
-  view.dead.assign(dead, dead + dropped_count);
+  const auto* const dropped = reinterpret_cast<const std::uint64_t*>(root + 1);
+  view.dropped.assign(dropped, dropped + dropped_count);
   return view;
 }
 

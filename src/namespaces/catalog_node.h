@@ -56,7 +56,7 @@ struct CatalogRootView {
   std::uint64_t offset = 0;  // 0: there is no root block yet.
   std::uint64_t node = 0;
   std::uint64_t count = 0;
-  std::vector<std::uint64_t> dead;
+  std::vector<std::uint64_t> dropped;
 };
 // The paths point into the bytes that were read.
 struct CatalogNodeView {

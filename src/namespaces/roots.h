@@ -77,6 +77,7 @@ class Roots {
                     index::IndexRoot** root) const {
     std::uint64_t offset = 0;
     COMMY_TRY(Current(ns, &offset, root));
+    COMMY_DCHECK(*root != nullptr);
     if ((*root)->commit.load(std::memory_order_relaxed) > as_of.time) [[unlikely]] {
       return Older(ns, as_of, root);
     }

@@ -6,7 +6,7 @@
 //                        recovery's, and that has no note: only recover-4 and recover-5
 //             recover-1  finish what the lane posted or began       (steps of the upper floors)
 //             recover-2  retire every noted block that nothing reachable names, judged by its
-//                        offset; settle the counter, runs, and claimed spans
+//                        offset; replay the counter, runs, and claimed spans
 //             recover-3  disarm the op word, clear the notes; op := none
 //             recover-4  clear the pins
 //             recover-5  free the lane

@@ -31,7 +31,7 @@ Session::~Session() {
 
 absl::Status Session::Start(Hooks hooks) {
   hooks_ = std::move(hooks);
-  // The entry's lock byte is ours, so its former holder is gone. What that one left is settled
+  // The entry's lock byte is ours, so its former holder is gone. What it left is reclaimed
   // under a lane of this session, whose owner word differs by its generation.
   participant_.Attach(pins_by_store());
   COMMY_RETURN_IF_ERROR(recovery_.RecoverSlot(participant_.slot()));

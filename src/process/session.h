@@ -54,7 +54,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Recovers the entry that this participant was given, and every other dead one, announces it, and
   // starts the heartbeat. Called once, when the upper floors have set their hooks. An error means
-  // that a dead participant's leftovers could not be settled (DataLoss: damaged).
+  // that a dead participant's leftovers could not be reclaimed (DataLoss: damaged).
   absl::Status Start(Hooks hooks);
 
   // Ends the participant: waits for operations of other threads of this process that are in

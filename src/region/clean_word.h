@@ -29,9 +29,9 @@
 //          between detach-4 and detach-5.
 //          A session whose dirty-1 found the word dirty cannot rely on another session's sync,
 //          which may not have happened yet.
-//          A read-only session does no dirty-1 for the commit words that it may settle: an
+//          A read-only session does no dirty-1 for the commit words that it may resolve: an
 //          undecided record is there only after its writer's dirty-1 was synced, and no detach-5
-//          can succeed while the reader is attached. Recovery settles what a dead writer left in a
+//          can succeed while the reader is attached. Recovery reclaims what a dead writer left in a
 //          store that was closed clean, and does dirty-1 first.
 //          sync-5 succeeds only if no operation began since sync-2: dirty-2 changes the word for
 //          good, as each sync-2 has a generation of its own: so a second Sync cannot complete the

@@ -33,7 +33,7 @@ class NameFinder {
     for (const auto& [path, object] : objects_) {
       AddNamespace(path, object);
     }
-    for (const std::uint64_t object : dead_) {
+    for (const std::uint64_t object : dropped_) {
       if (const std::optional<std::uint64_t> id = IdOf(object); id.has_value()) {
         names_.dropped_ids.insert(*id);
       }
@@ -62,7 +62,7 @@ class NameFinder {
           absl::StrCat("the catalog's root at ", base::Hex(offset), " does not verify"));
       return;
     }
-    dead_ = root->dead;
+    dropped_ = root->dropped;
     if (root->node != 0) {
       Follow(root->node, namespaces::kCatalogLevelMax);
     }
@@ -170,7 +170,7 @@ class NameFinder {
   const Image& image_;
   SalvagedNames names_;
   std::map<std::string, std::uint64_t> objects_;  // By path.
-  std::vector<std::uint64_t> dead_;
+  std::vector<std::uint64_t> dropped_;
   absl::flat_hash_set<std::uint64_t> seen_nodes_;
   absl::flat_hash_set<std::uint64_t> ids_;
 };

@@ -7,11 +7,11 @@
 //                  CAS slot -> its record; t = ++clock; CAS commit 0 -> t
 //          clear   clear-1 successor   clear-3 root word, then the new root's commit, by ++clock
 //                  and CAS; the clear has taken effect. Then the old root is taken back:
-//                  reclaim-1 baton closed   reclaim-2 freeze the slot; settle its record; take it
-//                  away
-//          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; takes the baton down
+//                  reclaim-1 pending closed   reclaim-2 freeze the slot; resolve its record; take
+//                  it away
+//          split   posts; freezes kA; fills kB by CAS from 0; entry kA -> kB; pending = 0
 //          An actor that meets a frozen slot does clear-3, if there is a successor, or else the
-//          steps of the posted split, and begins again. An actor settles each root and record that
+//          steps of the posted split, and begins again. An actor resolves each root and record that
 //          it meets.
 // HOLDS    there is an order of all puts, the clear and all reads which keeps the order of
 //          operations that did not overlap, and in which each read finds the last value put and not
@@ -290,7 +290,7 @@ class ClearModel {
           }
           me.pc = options_.taken_unfrozen ? kC5Resolve : kC5Freeze;
         }
-        move.what = "reclaim-1: looks at the baton, closes it";
+        move.what = "reclaim-1: looks at pending, closes it";
         return;
       case kC5Freeze:
         t.slot[s.entry] |= kFrozen;

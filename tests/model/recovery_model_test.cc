@@ -2,12 +2,12 @@
 //
 // WORDS    head: names a block; block: free | used | retired(tag), commit (0 undecided; stale in a
 //          free block); lane: pin, notes[2], op {armed, delta, seq}, cell {value, seq}
-// STEPS    change  pin; op = {seq}   write-1 h = head; settle h   write-2 note[0] = n; CAS n free
+// STEPS    change  pin; op = {seq}   write-1 h = head; resolve h   write-2 note[0] = n; CAS n free
 //                  -> used, of the lane's own blocks; fill n: n.commit = 0   write-3 note[1] = h;
 //                  arm {seq, delta}   write-4 CAS head h -> n; lost: drop note[1], on with write-1
-//                  write-5 settle n   write-6 cell = {value + delta, seq}; retire h
+//                  write-5 resolve n   write-6 cell = {value + delta, seq}; retire h
 //                  then notes = 0, last to first; op = none; unpin
-//          recover recover-2 n = first note; if reachable: settle n; if armed and n.commit != 0
+//          recover recover-2 n = first note; if reachable: resolve n; if armed and n.commit != 0
 //                  and cell.seq != op.seq: cell = {value + delta, seq}; then each note that head
 //                  does not name: CAS used -> retired   recover-3 disarm; notes = 0, first to last;
 //                  op = none   recover-4 pin = 0   recover-5 free the lane: its next owner goes on
@@ -295,7 +295,7 @@ class RecoveryModel {
         me.pc = options_.no_resolve_old ? AfterLocate(s, p, me) : kResolveOld;
         return;
       case kResolveOld:
-        move->what = "settles the old head (write-1)";
+        move->what = "resolves the old head (write-1)";
         t.record[me.held].commit = 1;
         me.pc = AfterLocate(s, p, me);
         return;
@@ -382,7 +382,7 @@ class RecoveryModel {
     Lane& lane = t.lane[p];
     switch (me.pc) {
       case kResolveNew:
-        move->what = "settles n (write-5)";
+        move->what = "resolves n (write-5)";
         t.record[me.draft].commit = 1;
         me.draft = 0;
         me.pc = lane.armed != 0 ? kCell : kRetireOld;

@@ -7,7 +7,7 @@
 //          each transaction a status, and whether its list is complete; clock
 // STEPS    owner   S = clock, or above all for a batch; completes its list; for each key: looks at
 //                  its status; reads the root word, and whether that root is marked: then does
-//                  clear-2 and clear-3 first; settles a new root, whose time above S is a conflict;
+//                  clear-2 and clear-3 first; resolves a new root; its time above S is a conflict;
 //                  CAS slot h -> intent; then CAS active -> committing, t = ++clock, CAS committing
 //                  -> t
 //          put     the same with a record that is undecided, for the namespace that is cleared

@@ -3,7 +3,7 @@
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (a reference, 0, a
 //          time, aborted), prev with a frozen bit; a status for each transaction; clock
-// STEPS    owner   commit-2 status is active, else commit-5; h = slot; h undecided: settles it; h
+// STEPS    owner   commit-2 status is active, else commit-5; h = slot; h undecided: resolves it; h
 //                  an intent: makes it final, stamps it; aborted: unlinks it, and from the start;
 //                  newer than S: aborts itself; CAS slot h -> intent (prev = h)
 //                  commit-3 CAS active -> committing   commit-4 t = ++clock, CAS committing -> t
@@ -11,7 +11,7 @@
 //                  there: retires it; else prunes; retires the descriptor
 //          unlink  CAS slot x -> x.prev, or dead if that is 0; retires x
 //          put     h = slot, made final as by the owner; CAS slot h -> record with commit 0,
-//                  settles it, prunes below it; a delete takes itself away when no version is below
+//                  resolves it, prunes below it; a delete takes itself away if no version is below
 //          reader  S = clock; from the head down to the first version not above S
 //          the first owner may be killed at any step, and so may its recoverer: commit-4 if it
 //          is committing, else aborted; commit-5. The owner stays pinned until that is done.

@@ -7,9 +7,8 @@
 // STEPS    find     root, child word, slots: base, then append area
 //          post     reads root and child words, notes a descriptor with zeroed targets;
 //                   reshape-1 CAS pending 0 -> D; a loser helps
-//          help     D = pending; do root and the child words name the blocks of D? and then: does
-//                   the
-//                   baton still name D?   reshape-2 freeze every slot of the old leaves
+//          help     D = pending; do root and the child words name the blocks of D? Then: does
+//                   pending still name D?   reshape-2 freeze every slot of the old leaves
 //                   reshape-3 CAS base slots from 0, then child words of the new parent from 0;
 //                   unchanged ones are read from the old parent
 //                   reshape-4 CAS the child word, or the root   reshape-5 CAS pending D -> 0

@@ -2,12 +2,12 @@
 //
 // WORDS    slot: 0 | record | dead (then the next slot counts); record: commit (0 undecided), prev
 //          with a frozen bit; snapshot slot: 0 | pending(seq) | S; clock
-// STEPS    put      write-1 h = slot; settle h: t = ++clock, CAS h.commit 0 -> t   write-4 CAS
-//                   slot h -> n (n.prev = h)   write-5 settle n   write-6 prune below n
+// STEPS    put      write-1 h = slot; resolve h: t = ++clock, CAS h.commit 0 -> t   write-4 CAS
+//                   slot h -> n (n.prev = h)   write-5 resolve n   write-6 prune below n
 //          prune    o = n.prev; frozen or 0: stop   unlink-2 frozen bit into o.prev
 //                   unlink-3 CAS n.prev o -> o.prev without the bit, retire o; from the start
 //          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> dead, retire t
-//          get      loads the head, settles it, returns it
+//          get      loads the head, resolves it, returns it
 //          snapshot snapshot-3 slot = pending(seq)   snapshot-4 S = clock   snapshot-5 CAS
 //                   pending(seq) -> S; the slot then holds S; a pruner stamps first, then loads the
 //                   snapshot slots, and completes a pending one by CAS pending(seq) -> clock

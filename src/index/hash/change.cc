@@ -12,7 +12,7 @@ using process::Operation;
 using region::BlockKind;
 
 // With this many closed slots in a full bucket, its segment is rebuilt and not split.
-constexpr std::uint64_t kDeadForRebuild = kSlotsPerBucket / 4;
+constexpr std::uint64_t kClosedForRebuild = kSlotsPerBucket / 4;
 
 }  // namespace
 
@@ -64,15 +64,15 @@ absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_
   COMMY_DCHECK(at.slot == nullptr);
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
   const Shared64* const slots = Bucket(*segment, BucketIndex(hash, bucket_count_));
-  std::uint64_t dead = 0;
+  std::uint64_t closed = 0;
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
     if (SlotIsFrozen(word)) {
       return absl::OkStatus();  // Another process is replacing it.
     }
-    dead += SlotIsClosed(word) ? 1 : 0;
+    closed += SlotIsClosed(word) ? 1 : 0;
   }
-  if (dead >= kDeadForRebuild) {
+  if (closed >= kClosedForRebuild) {
     return PostReshape(op, at, ReshapeKind::kRebuild);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(*at.root));
