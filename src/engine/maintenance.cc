@@ -57,7 +57,7 @@ void Maintenance::BeforeTheEnd() {
   MaintainNamespaces(engine_.session.platform().MonotonicNs() + kWorkAtEndNs);
 }
 
-std::vector<NamespaceKey> Maintenance::ListToMaintain(Lane& lane, bool waiting) {
+std::vector<NamespaceKey> Maintenance::ListToMaintain(Lane& lane, bool waiting) const {
   std::vector<NamespaceKey> to_maintain;
   const Pin pin(lane);
   if (!pin.entered()) {

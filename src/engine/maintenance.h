@@ -38,7 +38,7 @@ class Maintenance {
 
  private:
   // The namespaces that have something to do.
-  std::vector<NamespaceKey> ListToMaintain(process::Lane& lane, bool waiting);
+  std::vector<NamespaceKey> ListToMaintain(process::Lane& lane, bool waiting) const;
   // A piece. True: nothing is left.
   absl::StatusOr<bool> MaintainNamespace(process::Lane& lane, const NamespaceKey& key,
                                          bool waiting);

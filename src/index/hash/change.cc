@@ -85,7 +85,7 @@ absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_
   if (directory.depth < depth_max_) {
     return PostReshape(op, at, ReshapeKind::kDouble);
   }
-  if (dead > 0) {
+  if (closed > 0) {
     return PostReshape(op, at, ReshapeKind::kRebuild);
   }
   return base::ResourceExhausted(
