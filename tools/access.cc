@@ -33,6 +33,7 @@ std::string MissingAdvice(const std::string& path) {
 }
 
 std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
+  std::error_code ignored;
   switch (code) {
     case absl::StatusCode::kNotFound:
       return MissingAdvice(path);
@@ -43,7 +44,9 @@ std::string OpenAdvice(const std::string& path, absl::StatusCode code) {
     case absl::StatusCode::kPermissionDenied:
       return "run as a user who may read and write it";
     case absl::StatusCode::kInvalidArgument:
-      return "give the path of a store, and options in their range (`commy init --help`)";
+      return std::filesystem::exists(path, ignored)
+                 ? "give the path of a store"
+                 : "give options in their range (`commy init --help`)";
     case absl::StatusCode::kResourceExhausted:
       return "make room, and try again";
     case absl::StatusCode::kDataLoss:

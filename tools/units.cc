@@ -75,8 +75,9 @@ absl::StatusOr<std::uint64_t> ParseSize(std::string_view text) {
 absl::StatusOr<absl::Duration> ParseDuration(std::string_view text) {
   absl::Duration duration;
   if (!absl::ParseDuration(base::ToAbsl(text), &duration) || duration <= absl::ZeroDuration()) {
-    return base::InvalidArgument("\"", base::ToAbsl(text),
-                                 "\" is not a duration above zero such as 500ms, 5s or 1h30m");
+    return base::InvalidArgument(
+        "\"", base::ToAbsl(text),
+        "\" is not a duration above zero such as 500ms, 5s or 1h30m (units: ms, s, m, h)");
   }
   return duration;
 }

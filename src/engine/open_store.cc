@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+
 #include "base/check.h"
 #include "base/status.h"
 #include "engine/recovery.h"
@@ -41,13 +44,21 @@ std::vector<std::string> Differences(const region::CreateOptions& asked,
           absl::StrCat(name, ": ", want, " was asked for, the store was created with ", have));
     }
   };
+  const auto compare_time = [&](const char* name, std::uint64_t want_ns, std::uint64_t have_ns) {
+    if (want_ns != have_ns) {
+      differences.push_back(absl::StrCat(name, ": ",
+                                         absl::FormatDuration(absl::Nanoseconds(want_ns)),
+                                         " was asked for, the store was created with ",
+                                         absl::FormatDuration(absl::Nanoseconds(have_ns))));
+    }
+  };
   compare("max_size", asked.max_size_bytes, found.max_size_bytes);
   compare("participants", asked.participant_count, found.participant_count);
   compare("threads", asked.thread_count, found.thread_count);
   compare("snapshots", asked.snapshot_count, found.snapshot_count);
-  compare("stale_after in ns", asked.stale_after_ns, found.stale_after_ns);
-  compare("operation_timeout in ns", asked.operation_timeout_ns, found.operation_timeout_ns);
-  compare("heartbeat_interval in ns", asked.heartbeat_interval_ns, found.heartbeat_interval_ns);
+  compare_time("stale_after", asked.stale_after_ns, found.stale_after_ns);
+  compare_time("operation_timeout", asked.operation_timeout_ns, found.operation_timeout_ns);
+  compare_time("heartbeat_interval", asked.heartbeat_interval_ns, found.heartbeat_interval_ns);
   return differences;
 }
 

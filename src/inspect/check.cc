@@ -100,12 +100,16 @@ class Walker {
   }
 
   bool Reach(BlockKind kind, std::uint64_t offset) {
+    const engine::BlockOwner* const owner = engine::OwnerOf(kind);
+    const std::string_view name = owner != nullptr ? owner->name : "block";
     if (!reached_.insert(offset).second) {
-      Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable twice"));
+      Fault(absl::StrCat("the ", base::ToAbsl(name), " at ", base::Hex(offset),
+                         " is reachable twice"));
       return false;
     }
     if (!engine_.allocator.IsUsed(offset)) {
-      Fault(absl::StrCat("the block at ", base::Hex(offset), " is reachable but not in use"));
+      Fault(absl::StrCat("the ", base::ToAbsl(name), " at ", base::Hex(offset),
+                         " is reachable but not in use"));
     }
     walk_.report.records += kind == BlockKind::kRecord ? 1 : 0;
     return true;
@@ -121,14 +125,14 @@ class Walker {
       objects.push_back(object);
       return true;
     });
-    const absl::StatusOr<std::vector<std::uint64_t>> dead = catalog.Dropped();
-    for (const absl::Status& status : {blocks, named, dead.status()}) {
+    const absl::StatusOr<std::vector<std::uint64_t>> dropped = catalog.Dropped();
+    for (const absl::Status& status : {blocks, named, dropped.status()}) {
       if (!status.ok()) {
         Fault(std::string(status.message()));
         return absl::OkStatus();
       }
     }
-    objects.insert(objects.end(), dead->begin(), dead->end());
+    objects.insert(objects.end(), dropped->begin(), dropped->end());
     for (const std::uint64_t object : objects) {
       WalkNamespace(object);
     }

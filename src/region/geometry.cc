@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <bit>
 
+#include "absl/time/time.h"
+
 #include "base/bytes.h"
 #include "base/check.h"
 #include "base/hash.h"
@@ -70,8 +72,22 @@ absl::Status CheckRange(const char* name, std::uint64_t value, std::uint64_t low
   return absl::OkStatus();
 }
 
+absl::Status CheckTime(const char* name, std::uint64_t value_ns) {
+  constexpr absl::Duration kLow = absl::Milliseconds(1);
+  constexpr absl::Duration kHigh = absl::Hours(24);
+  const absl::Duration value = absl::Nanoseconds(value_ns);
+  if (value < kLow || value > kHigh) {
+    return base::InvalidArgument(name, " is ", absl::FormatDuration(value), "; it must be from ",
+                                 absl::FormatDuration(kLow), " to ", absl::FormatDuration(kHigh));
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckSizes(const RegionHeader& header) {
-  COMMY_RETURN_IF_ERROR(CheckRange("max_size", header.max_size_bytes, 1, kMaxSizeLimitBytes));
+  if (header.max_size_bytes > kMaxSizeLimitBytes) {
+    return base::InvalidArgument("max_size is ", header.max_size_bytes,
+                                 " bytes; it must be at most ", kMaxSizeLimitBytes);
+  }
   COMMY_RETURN_IF_ERROR(CheckRange("span_bytes", header.span_bytes, kPageBytes, 1U << 20U));
   if (!base::IsPowerOfTwo(header.span_bytes)) {
     return base::InvalidArgument("span_bytes is ", header.span_bytes, "; it must be a power of 2");
@@ -101,12 +117,9 @@ absl::Status CheckCounts(const CreateOptions& options) {
 }
 
 absl::Status CheckTimes(const RegionHeader& header) {
-  constexpr std::uint64_t kMillisecond = 1'000'000;
-  constexpr std::uint64_t kDay = 86'400'000'000'000;
-  COMMY_RETURN_IF_ERROR(CheckRange("stale_after in ns", header.stale_after_ns, kMillisecond, kDay));
-  COMMY_RETURN_IF_ERROR(
-      CheckRange("operation_timeout in ns", header.operation_timeout_ns, kMillisecond, kDay));
-  return CheckRange("heartbeat_interval in ns", header.heartbeat_interval_ns, kMillisecond, kDay);
+  COMMY_RETURN_IF_ERROR(CheckTime("stale_after", header.stale_after_ns));
+  COMMY_RETURN_IF_ERROR(CheckTime("operation_timeout", header.operation_timeout_ns));
+  return CheckTime("heartbeat_interval", header.heartbeat_interval_ns);
 }
 
 std::uint64_t ConstantChecksum(const RegionHeader& header) {
@@ -134,8 +147,10 @@ absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header) {
   COMMY_RETURN_IF_ERROR(CheckTimes(header));
   const Places at = Place(header);
   if (at.data + 2 * header.chunk_bytes > header.max_size_bytes) {
-    return base::InvalidArgument("max_size is ", header.max_size_bytes,
-                                 " bytes; it must be at least ", at.data + 2 * header.chunk_bytes);
+    return base::InvalidArgument(
+        "max_size is ", header.max_size_bytes, " bytes; with ", header.participant_count,
+        " participants, ", ThreadsOf(header.lane_count), " threads and ", header.snapshot_count,
+        " snapshots it must be at least ", at.data + 2 * header.chunk_bytes);
   }
   header.participants_offset = at.participants;
   header.lanes_offset = at.lanes;

@@ -80,7 +80,8 @@ void AddInit(CLI::App& app, Action& action) {
   AddStore(command, arguments->store.store);
   Options& options = arguments->options;
   AddSize(command, "--max-size", options.max_size,
-          "The file never grows past this; costs address space, not disk (unless given: 64GiB)");
+          "The file never grows past this, 10MiB to 1TiB; costs address space, not disk (unless "
+          "given: 64GiB)");
   AddCount(command, "--participants", options.participants,
            "Processes that may have the store open at once, 1 to 65534 (unless given: 256)");
   AddCount(command, "--threads", options.threads,
@@ -89,10 +90,13 @@ void AddInit(CLI::App& app, Action& action) {
   AddCount(command, "--snapshots", options.snapshots,
            "Snapshots that may be held at once, those of scans included, 1 to 1048576 (unless "
            "given: 1024)");
-  AddDuration(command, "--stale-after", options.stale_after,
-              "Silent participants are shown as stalled after this time (unless given: 5s)");
-  AddDuration(command, "--operation-timeout", options.operation_timeout,
-              "A stalled participant's transactions end after this time (unless given: 60s)");
+  AddDuration(
+      command, "--stale-after", options.stale_after,
+      "Silent participants are shown as stalled after this time, 1ms to 24h (unless given: 5s)");
+  AddDuration(
+      command, "--operation-timeout", options.operation_timeout,
+      "Time limit of batches and transactions, and of a commit whose process is silent, 1ms to "
+      "24h (unless given: 60s)");
   AddJson(command, arguments->store.json);
   SetExamples(command, {"commy init fleet.commy", "commy init small.commy --max-size 512MiB",
                         "commy init busy.commy --participants 1000 --threads 16000"});
