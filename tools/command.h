@@ -3,7 +3,7 @@
 // Each file in commands/ adds a group of commands. A command is a struct of arguments, which CLI11
 // fills, and a function that runs with them:
 //
-//   absl::StatusOr<Exit> RunGet(const GetArguments& arguments, Output& out);
+//   absl::StatusOr<Exit> RunGet(const KeyArguments& arguments, Output& out);
 //
 // It opens the store, works, and appends its output to `out`. A returned error becomes the line on
 // standard error and the exit status (see ExitFor).

@@ -4,9 +4,9 @@
 //           100 bytes; a store file under TMPDIR; heartbeats of a second.
 // Varies    the order of the namespace; how many keys expire, all at one moment; whether a put has
 //           a time to live; and the share of a full store that has expired.
-// Compares  ExpirySweep by its counter keys/s, which must be the same for 6 million keys as for
-//           half a million; otherwise the sweep does not keep up. ExpiryFullPut with ordered
-//           against hash.
+// Compares  BM_ExpirySweepHash and BM_ExpirySweepOrdered by their counter keys/s, which must be the
+//           same for 6 million keys as for half a million; otherwise the sweep does not keep up.
+//           BM_ExpiryFullPutOrdered against BM_ExpiryFullPutHash.
 // Verifies  that no key is left in the end, and each put.
 // Not here  several namespaces or processes that sweep (tests/engine/expiry_test.cc), many
 //           versions.

@@ -31,7 +31,7 @@ def arrow(x1, y1, x2, y2, label=""):
 
 
 for i, (name, note, kind) in enumerate([("process A", "threads read and write", "process"),
-                                        ("process B", "stopped: nobody waits", "process"),
+                                        ("process B", "stopped: no process waits", "process"),
                                         ("process C", "killed: recovered by A", "dead")]):
     x = 40 + 290 * i
     box(x, 20, 250, 54, name, note, kind, dashed=kind == "dead")
@@ -40,7 +40,7 @@ for i, (name, note, kind) in enumerate([("process A", "threads read and write", 
 shapes.append('<rect x="20" y="114" width="860" height="436" rx="8" fill="#fffdf7" stroke="#445"/>')
 text(36, 136, "one file, mapped shared; no lock in it", "bold", "start")
 places = [("header", "clean word,\nepoch, clock"), ("participants", "a slot a\nprocess"),
-          ("lanes", "a thread's pins,\nnotes, op word"), ("snapshots", "(later)"),
+          ("lanes", "a thread's pins,\nnotes, op word"), ("snapshots", "held\ncommit times"),
           ("span words", "what each span\nis, and whose")]
 for i, (name, note) in enumerate(places):
     box(36 + 110 * i, 150, 106, 72, name, note, "file")
@@ -51,7 +51,7 @@ box(36, 270, 150, 44, "CatalogNode", "path to object", "data")
 arrow(186, 292, 246, 292)
 box(248, 270, 190, 44, "NamespaceObject", "acme/config", "data")
 arrow(438, 292, 498, 292)
-box(500, 270, 170, 44, "IndexRoot", "baton, successor", "data")
+box(500, 270, 170, 44, "IndexRoot", "pending reshape, successor", "data")
 arrow(670, 292, 710, 292)
 box(712, 270, 154, 44, "counter cells", "one a lane", "data")
 arrow(585, 314, 585, 352)

@@ -87,7 +87,8 @@ struct StoreStats {
   absl::Duration stale_after;
   absl::Duration operation_timeout;
   absl::Duration heartbeat_interval;
-  std::vector<std::string> differences;  // Options that this Open gave but the file overrides.
+  // Options of this Open, given or left at their defaults, that differ from what the file has.
+  std::vector<std::string> differences;
 };
 
 // Of this process's mapping of the file.

@@ -245,13 +245,13 @@ class COMMY_EXPORT Namespace {
   //   }
   //
   // Take the token first and read afterwards: then a change after the reads ends the wait. A clear
-  // ends it too, and so does a drop (NotFound). A change whose writer was killed ends it when
-  // another participant notices, which takes at most two heartbeats. The delete of an expired key
-  // by the sweep is a change; its expiry is not. A writer that is stopped in the middle of a put
-  // wakes nobody until it resumes. A wait may end although nothing has changed: look again.
+  // ends it too, and so does a drop (IsNamespaceDropped). A change whose writer was killed ends it
+  // when another participant notices, which takes at most two heartbeats. The delete of an expired
+  // key by the sweep is a change; its expiry is not. A writer that is stopped in the middle of a
+  // put wakes no waiter until it resumes. A wait may end although nothing has changed: look again.
   //
-  // Cost: a writer makes no system call if nobody waits, or if all waiters are in GetOrWait() for
-  // other keys.
+  // Cost: a writer makes no system call if no thread waits, or if all waiters are in GetOrWait()
+  // for other keys.
   absl::StatusOr<ChangeToken> Changes() const;
   // Waits until something has changed since `seen`, and returns the new token. The thread sleeps
   // meanwhile. `timeout` may be infinite; if it is zero or negative, the call does not wait. If

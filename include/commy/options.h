@@ -17,8 +17,8 @@ class Snapshot;
 
 // How to open a store. Some options are fixed at creation: max_size, participants, threads,
 // snapshots, stale_after, operation_timeout, heartbeat_interval and most of testing. For an
-// existing store they are taken from the file; Store::Stats() reports them, and in `differences`
-// those that were overridden.
+// existing store they are taken from the file. Store::Stats() reports them, and in `differences`
+// those that differ from what was asked for here, given or left at their defaults (testing aside).
 struct Options {
   // Create the store if there is no file at the path.
   bool create_if_missing = true;
@@ -37,7 +37,8 @@ struct Options {
   // How many threads, of all processes together, may use the store at once; each occupies a lane.
   // A thread keeps its lane from its first call until it ends, also while it is idle or stopped.
   // The lanes of a killed process return with its recovery. A thread takes one more lane for each
-  // further 15 views that it holds at once. Calls of one more thread fail with ResourceExhausted.
+  // further 15 views that it holds at once. Add one for the heartbeat thread of each process that
+  // has changed the store. Calls of one more thread fail with ResourceExhausted.
   // 4 to 65,526. Each costs 1,024 bytes of the file, which take disk once the lane is needed, and
   // 8 bytes in each namespace to which that number of threads write.
   std::uint64_t threads = 4096;
@@ -58,7 +59,8 @@ struct Options {
   // work. 1 ms to 1 day.
   absl::Duration heartbeat_interval = absl::Seconds(1);
 
-  // Shown to people by `commy ps`; at most 63 bytes. Empty: the name of the process.
+  // Shown to people by `commy ps`; bytes after the 63rd are cut off. Empty: the name of the
+  // process.
   std::string process_name = std::string();
 
   // Sizes that make rare paths happen often. For tests of programs and of Commy; slower and larger.

@@ -122,8 +122,9 @@ class COMMY_EXPORT Store {
   // process, but reads nothing from disk and writes nothing. Unavailable: the system does not tell.
   // Cost: some 100 ms for a gibibyte of small pages, hardly anything for large ones.
   absl::StatusOr<MemoryInfo> Memory() const;
-  // Walks the whole file: checks every structure and every checksum, and that every block is
-  // reachable exactly once or free. Works while others write: it looks again before it reports a
+  // Recovers dead participants, unless the store was opened read-only. Then walks the whole file:
+  // checks every structure and every checksum, and that every block is reachable exactly once or
+  // free. Works while others write: it looks again before it reports a
   // leak. Exact only while nothing is written. Faults are in the report; a status that is not OK
   // means that the check could not be made. Cost: linear in the size of the file.
   absl::StatusOr<CheckReport> Check() const;

@@ -77,7 +77,7 @@ class SpanChecker {
         return;
       case SpanKind::kClaimed:
         if (!IsOwned(word.lane)) {
-          Fault(span, "lane ", word.lane, " has claimed it, and nobody owns the lane");
+          Fault(span, "lane ", word.lane, " has claimed it, and no process owns the lane");
         }
         return;
       case SpanKind::kSmall:
@@ -138,7 +138,7 @@ class SpanChecker {
         return;
       }
       if (state == kEvacuated && word.number == 0) {
-        Fault(span, "block ", i, " is evacuated, and nobody empties the span");
+        Fault(span, "block ", i, " is evacuated, and no lane empties it");
         return;
       }
     }

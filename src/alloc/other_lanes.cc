@@ -20,8 +20,8 @@
 //         that the thief may take as well: that one was retired at emptying-4 or later, so it
 //         becomes free when the owner's pin is gone. (Otherwise recovery of the owner could find
 //         in its note a block that is the thief's meanwhile, and retire it.)
-// IDLE    Where nobody owns the lane there is no such owner: the thief holds the lane, changes the
-//         span's word in one step, and uses its blocks at once.
+// IDLE    Where no process owns the lane there is no such owner: the thief holds the lane, changes
+//         the span's word in one step, and uses its blocks at once.
 // DEATH   of a thief: the note tells of emptying-1 to -5. If the word is kSmall(dead, dead),
 //         recovery does the rest of emptying-4; if it is kSmall(L, dead), emptying-5. Otherwise the
 //         protocol was over.
@@ -163,7 +163,7 @@ Allocator::TakeOver Allocator::Empty(Operation& op, std::uint64_t span, std::uin
       [[maybe_unused]] const bool emptied = region_.span_word(span).CompareAndSet(
           Pack(word), Pack({SpanKind::kSpanRetired, EpochTag(EpochNow()), 0, 0}),
           std::memory_order_seq_cst);  // emptying-3
-      COMMY_DCHECK(emptied);           // Since emptying-1 nobody else changes the word.
+      COMMY_DCHECK(emptied);           // Since emptying-1 no other lane changes the word.
       LowerHint(span);
       result = TakeOver::kEmptied;
     } else if (keep && taken != 0) {

@@ -2,7 +2,7 @@
 //
 //   {kind:4, class or tag:8, lane:16, 0:12, count or head:24}
 //
-//   kFree                      nobody's; the word is 0
+//   kFree                      no lane's; the word is 0
 //   kClaimed   lane            private to a lane that sets it up
 //   kSmall     class, lane     blocks of one size class, allocated by one lane; the count is the
 //                              lane that empties it, plus one, or 0
@@ -16,7 +16,7 @@
 // WRITTEN  Every change is one CAS. A dead lane's kSmall spans stay spans of that lane.
 //   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
 //   kSmall -> kSmall (another lane)      by the holder of both lanes; the other has no operation
-//   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by anyone
+//   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by any lane
 //   kSmall, claimed by another lane, which empties it: see other_lanes.cc
 //   runs, claim (run-1, run-2): the bodies ascending, kFree -> kRunBody; the head last,
 //         kFree -> kRunHead

@@ -2,9 +2,10 @@
 // heartbeat, recovery, room in a full store.
 //
 // This floor knows the floors below it by this struct of references, which every function takes,
-// and which open_store.h puts together. It may touch everything below; it knows nothing of
-// transactions, nor of the public classes, which register their hooks with it (open_store.h). Begin
-// reading in access.h.
+// and which open_store.h puts together. It may touch everything below. Of transactions it
+// knows their intents alone, and of the public classes nothing: transactions take part in recovery
+// and in the heartbeat by UpperHooks (open_store.h), which api/open.cc hands in. Begin reading in
+// access.h.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,9 @@
 // The shape of an index: where the slots of keys are, and how their arrays are replaced.
 //
-// This floor knows slots and nothing of namespaces, transactions or waiting: it may touch versions/
-// and what is below. Two shapes implement this interface, hash/hash_shape.h and tree/tree_shape.h;
-// the face that namespaces use is namespaces/map.h. Begin reading in slots.h, then here.
+// This floor knows slots. Of namespaces it knows the id alone, of transactions their intents, of
+// waiting nothing. It may touch versions/ and what is below. Two shapes implement this interface,
+// hash/hash_shape.h and tree/tree_shape.h; the face that namespaces use is namespaces/map.h. Begin
+// reading in slots.h, then here.
 //
 // RESHAPE   Changes of shape are made one at a time in a root, each posted in its `pending_reshape`
 //           word (the literature calls one a structure modification operation):

@@ -1,8 +1,9 @@
 // A store's statistics, memory and participants.
 //
-// This floor looks at an open store and changes nothing: statistics, `commy check`, `commy layout`,
-// and the uses of snapshots. It may touch engine/ and what is below. Begin reading here; the walk
-// over the whole file is in check.cc.
+// This floor looks at an open store and changes no key of it: statistics, `commy check`, `commy
+// layout`, and the uses of snapshots. Check() first recovers the dead, unless the store is open
+// read-only. It may touch engine/ and what is below. Begin reading here; the walk over the whole
+// file is in check.cc.
 #pragma once
 
 #include <string>

@@ -1,7 +1,12 @@
 // The face of a namespace: a map from keys to chains of versions, over the shape that its order
 // says.
 //
-// A Map has both shapes, and serves all namespaces of a store; the switch on the order stands here,
+// This floor is namespaces: an object in the file, the map of its keys, and the catalog of names.
+// It may touch index/ and what is below. Of transactions it knows their intents, and their status,
+// which is published here; of handles nothing. Begin reading here; the life of a root is in
+// roots.h, a write in writer.h, waiting in notify.h, names in catalog.h.
+//
+// A Map has both shapes, and serves all namespaces of a store; the choice of a shape stands here
 // and in Core::ShapeFor, and nowhere else. Its parts are classes of their own: roots.h, writer.h,
 // counters.h, sweeper.h, expiry.h, publish.h.
 #pragma once

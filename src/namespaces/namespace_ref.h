@@ -1,9 +1,4 @@
-// Namespaces: an object in the file, a map from keys to chains of versions, and the catalog of
-// names.
-//
-// This floor may touch index/, versions/ and what is below; it knows nothing of transactions but
-// their intents, and nothing of handles. Begin reading in map.h; the life of a root is in roots.h,
-// waiting in notify.h, names in catalog.h.
+// How a namespace is named: by a handle, and by an operation that has found it.
 #pragma once
 
 #include <cstdint>

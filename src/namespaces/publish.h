@@ -1,7 +1,10 @@
-// The publish point: every change of a key, a root and the catalog becomes visible here.
+// The publish point: every change of a key, a root and the catalog is published here, but the mark
+// of a drop (drop-1 in roots.cc).
 //
-// Each function makes the one store that publishes, gives the change its time, and notifies
-// waiters. Code that follows a change, or has to know of it first, hangs here and nowhere else.
+// A function that publishes makes the one store by which it is visible, and mostly gives the change
+// its time and notifies waiters. The time may be given elsewhere, by any process that meets a
+// change without one. Dropped, Committed, CommittedPut and Recovered publish nothing: they notify.
+// Code that follows a change, or has to know of it first, hangs here and nowhere else.
 //
 //   records        Record: the CAS of a slot word
 //   transactions   BeginCommit, EndCommit: the CAS of the transaction's status; Committed: its

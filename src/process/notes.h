@@ -7,7 +7,7 @@
 //   blocks   {kind:6, 0:22, offset in 16-byte units:36}
 //   runs     {kind:6, 0:10, span count:24, first span:24}
 //
-// A lane has room for 64 notes, which is more than any operation on one key, one structural change
+// A lane has room for 64 notes, which is more than any operation on one key, one reshape
 // or one change of the catalog needs (the largest, a rename in a catalog of height 8, needs 46).
 #pragma once
 

@@ -17,8 +17,8 @@
 //           note of the recoverer's own lane. Every step may be repeated: if a recoverer dies,
 //           another finds the byte free again.
 // ACTORS    Processes that open the store, heartbeat threads, and callers that are held up (no
-//           memory, no lane). Nobody waits for it: a byte that another recoverer holds is left to
-//           that one.
+//           memory, no lane). No process waits for it: a byte that another recoverer holds is left
+//           to that one.
 // TESTED    tests/model/recovery_model_test.cc, tests/crash/
 #pragma once
 

@@ -1,6 +1,14 @@
-// One attached participant from Start() to Close(). It holds together: its entry and the list of
-// participants (participants.h), lanes and view pins (lanes.h), the epoch (epochs.h), recovery of
-// the dead (recovery.h), the heartbeat (heartbeat.h), store time (store_clock.h), sync (sync.h).
+// One attached participant from Start() to Close().
+//
+// This floor is the processes and threads that use a store: participants, lanes with their pins and
+// notes, epochs, recovery of the dead, the heartbeat, store time and sync. It may touch region/ and
+// what is below; it does not know what a block holds, nor the allocator: the upper floors take
+// part in recovery and in the heartbeat by Hooks (recovery.h). Begin reading in notes.h and
+// operation.h, then in epochs.h and recovery.h, then here.
+//
+// A Session holds together: its entry and the list of participants (participants.h), lanes and view
+// pins (lanes.h), the epoch (epochs.h), recovery of the dead (recovery.h), the heartbeat
+// (heartbeat.h), store time (store_clock.h), sync (sync.h).
 //
 // CLOSE     releases the session's snapshots; a handle to one that goes later touches nothing. It
 //           sets a process-local flag, issues a barrier, and waits for calls of other threads of

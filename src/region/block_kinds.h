@@ -10,12 +10,14 @@ namespace commy::region {
 // what a lane does with a run of spans.
 enum class BlockKind : std::uint8_t {
   kNone = 0,
-  kRaw = 1,        // A block of the allocator's own tests and benchmarks: never reachable.
+  // A block that its maker alone judges: what a transaction allocates, until its words are written;
+  // a transaction block that is given back; and blocks of tests and benchmarks.
+  kRaw = 1,
   kRecord = 2,     // One version of a key.
   kSegment = 3,    // Of a hash index.
   kDirectory = 4,  // Of a hash index.
   kIndexRoot = 5,
-  kDescriptor = 6,  // Of a structural change.
+  kDescriptor = 6,  // Of a reshape.
   kNamespace = 7,
   kCounters = 8,
   kCatalogRoot = 9,

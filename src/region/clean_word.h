@@ -24,9 +24,9 @@
 //          detach-3  is the attach byte free? else leave
 //          detach-4  sync the whole file; any error: leave
 //          detach-5  CAS (dirty, g) -> (clean, g); sync the page
-// WHY      detach-5 succeeds only if nobody attached since detach-2, as attach-3 changes g. A
-//          session that attached before detach-2 is seen by detach-3. So nobody changes anything
-//          between detach-4 and detach-5.
+// WHY      detach-5 succeeds only if no session attached since detach-2, as attach-3 changes g. A
+//          session that attached before detach-2 is seen by detach-3. So no session changes
+//          anything between detach-4 and detach-5.
 //          A session whose dirty-1 found the word dirty cannot rely on another session's sync,
 //          which may not have happened yet.
 //          A read-only session does no dirty-1 for the commit words that it may resolve: an
@@ -50,8 +50,9 @@
 // "Same file" is device, inode and birth time: a copy made by reading a store in use is another
 // inode, and is recognised. Sessions that race in dirty-1 store the same values. Two cases are
 // left: an old copy written back over the very same inode within one boot, and write-back errors
-// that the kernel reports to nobody. (A counter beside the file would also catch the first. But two
-// sessions that race to set it, one of them killed in between, would leave a good store refused.)
+// that the kernel reports to no process. (A counter beside the file would also catch the first. But
+// two sessions that race to set it, one of them killed in between, would leave a good store
+// refused.)
 #pragma once
 
 #include <cstdint>

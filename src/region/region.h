@@ -1,8 +1,8 @@
 // The mapped file.
 //
 // This floor is the file as bytes: its layout, its geometry and growth, and the checked way from an
-// offset to a pointer. It may touch platform/ and base/; it knows nothing of the uses of blocks.
-// Begin reading in layout.h, then here.
+// offset to a pointer. It may touch platform/ and base/; of the uses of blocks it knows
+// the list of their kinds (block_kinds.h). Begin reading in layout.h, then here.
 //
 // A Region is one participant's mapping of a store. It holds, through the mapping itself, the lock
 // byte of the participant's slot and a share of the attach byte: the kernel drops both when the
@@ -237,7 +237,7 @@ class Region {
   absl::Status ReserveAgain(const RegionHeader& header);
   absl::Status LockAndMap(const RegionHeader& header, RegionOptions::Role role);
   // For a read-only participant where the disk is full and the file has holes, of which even a load
-  // may be a signal: a copy of it in memory, while nobody else has the store open.
+  // may be a signal: a copy of it in memory, while no other process has the store open.
   absl::Status LockAndCopy(platform::Descriptor lock_fd, const RegionHeader& header);
   absl::Status MakeDirty();
   absl::Status TakeSlot(int lock_fd);

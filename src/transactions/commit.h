@@ -1,5 +1,11 @@
 // Publishing a set of writes at one moment: the owner's side of versions/intents.h.
 //
+// This floor is transactions: what one has read and will write, in its process's memory, the
+// commit, and the recovery of those whose owner is dead or stalled. It may touch engine/ and what
+// is below, and its part of recovery is Hooks() of recover.h, which api/open.cc hands in. Begin
+// reading in versions/intents.h, then here; then in write_set.h, read_set.h and
+// transaction_state.h.
+//
 // STEPS  commit-1  build: a transaction block, noted; each record, with a reference to the block,
 //                  entered in the block's list. Then the list's sum, for `commy recover`
 //        commit-2  for each record, by namespace id and key: make the head final, a conflict if it

@@ -1,8 +1,9 @@
 // One version of one key.
 //
 // This floor is the versions of keys: records and their chains, the commit clock, snapshots, and
-// the intents of transactions. It may touch alloc/ and what is below; it knows nothing of indexes
-// or namespaces. Begin reading here, then in chain.h, snapshots.h and intents.h.
+// the intents of transactions. It may touch alloc/ and what is below. Of indexes it knows nothing,
+// and of namespaces the id and the place of the object. Begin reading here, then in chain.h,
+// snapshots.h and intents.h.
 //
 // A record is immutable once it is published, but for two words: `commit`, which goes once from
 // undecided, or from a reference to a transaction, to the time of the change, and `prev`, the

@@ -73,7 +73,7 @@ class Search {
         continue;
       }
       if (!ended) {
-        next.snapshots.clear();  // A killed victim told nobody what it read by them.
+        next.snapshots.clear();  // A killed victim told no process what it read by them.
       }
       if (From(next, place)) {
         return true;

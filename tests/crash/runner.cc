@@ -193,7 +193,7 @@ class CaseRunner {
     if (const absl::StatusOr<CheckReport> report = inspect::Check(survivor_.inside());
         Alone() && report->records != report->keys) {
       return absl::StrCat("after the background's work: ", report->records, " records for ",
-                          report->keys, " keys: a superseded record is kept for nobody");
+                          report->keys, " keys: a superseded record is kept for no reader");
     }
     static const Step content = Content(false);
     static const Step content_and_sizes = Content(true);

@@ -2,9 +2,10 @@
 //
 // WORDS    dir[2] segment; pending 0 | descriptor {old, new0, new1}; segment: slots in claimed
 //          order,
-//          each 0 | {key, value} with a dead bit and a frozen bit
+//          each 0 | {key, value} with a closed bit and a frozen bit
 // STEPS    scan     seg = dir[hash]; slot after slot: frozen -> help; the key -> CAS it;
-//                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; dead: go on
+//                   first empty -> CAS 0 -> {key, value}, a loser reads the slot again; closed: go
+//                   on
 //          post     note descriptor; reshape-1 CAS pending 0 -> D, new segments are zero; a loser
 //                   helps
 //          help     D = pending; is D.old still in dir? if not, go to reshape-5

@@ -200,7 +200,7 @@ TEST_F(StalledTransactionTest, ATransactionOfAStoppedProcessIsAbortedAfterTheOpe
   ASSERT_TRUE(owner.Stop());
   ASSERT_EQ(StatusOfTransaction(store_), versions::kStatusActive)
       << "the transaction ended before its owner was stopped";
-  // Only heartbeats can abort it: nobody needs its keys.
+  // Only heartbeats can abort it: no other writer needs its keys.
   EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kCommitAborted; }));
   EXPECT_EQ(*ns_.Get("key 0000000"), "before");
   ASSERT_TRUE(owner.Continue());

@@ -466,7 +466,7 @@ TEST_F(RecoverTest, RecoveringATruncatedFileSavesThePartThatIsLeft) {
   EXPECT_LT(last, content.at("n").size());
 }
 
-// Whatever the file contains, Recover gives an answer, and never a value that nobody wrote.
+// Whatever the file contains, Recover gives an answer, and no value that was never written.
 TEST_F(RecoverTest, RecoveringADamagedFileInventsNoValues) {
   std::mt19937_64 random(Seed());
   Content content;

@@ -34,8 +34,8 @@ bool IsFile(std::string_view path, const std::string& name) {
   return path == name + ".cc";
 }
 
-// The tests of `file`, or all others, as a pattern of --gtest_filter. A suite that lies in one file,
-// as they do, is one name.
+// The tests of `file`, or all others, as a pattern of --gtest_filter. A suite that lies in one
+// file, as they do, is one name.
 std::string PatternOf(const std::string& file, bool others) {
   const testing::UnitTest& all = *testing::UnitTest::GetInstance();
   std::string pattern;

@@ -41,7 +41,7 @@ struct ListTransaction {
 };
 
 enum class Anomaly : std::uint8_t {
-  kGarbage,            // A value that nobody appended to this key, or not yet.
+  kGarbage,            // A value that was never appended to this key, or not yet.
   kDuplicate,          // A value twice in one list.
   kInternal,           // Differs from what the transaction itself read or appended before.
   kAbortedRead,        // G1a.

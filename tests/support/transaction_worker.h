@@ -180,7 +180,7 @@ class TransactionWorker {
     while (at != end) {
       std::uint64_t value = 0;
       const auto [after, error] = std::from_chars(at, end, value);
-      // A value that is no list counts as one that nobody has appended.
+      // A value that is no list counts as one that was never appended.
       list.push_back(error == std::errc() ? value : 0);
       at = error == std::errc() && after != end ? after + 1 : end;
     }

@@ -38,7 +38,7 @@ static_assert(kBucketBytes % 64 == 0);  // On cache lines of its own.
 
 enum class ReshapeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
 
-// A structural change that was posted in a root's `pending_reshape`. Immutable.
+// A reshape that was posted in a root's `pending_reshape`. Immutable.
 //
 //   0x00   8  kind
 //   0x08   8  old        the segment, or directory, that is replaced

@@ -92,7 +92,7 @@ enum class TreeReshapeKind : std::uint64_t {
   kLoseRoot = 20,
 };
 
-// A structural change that was posted in a root's `pending_reshape`. Immutable.
+// A reshape that was posted in a root's `pending_reshape`. Immutable.
 //
 //   0x00   8  kind
 //   0x08   8  fence          lower bound of old_0 (a separator); 0: none

@@ -18,7 +18,7 @@ Operation PutBesideASplit() {
   return row;
 }
 
-// Two participants prune neighbours of one chain. Nobody else is there to repair it.
+// Two participants prune neighbours of one chain. No other process is there to repair it.
 Operation TwoOverwritesPrune() {
   Operation row{"two overwrites prune", Plain, Once(PutAfter),
                 [](Key key) { return Put(kA, key, Padded("first")); }, hooks::Action::kStop};
