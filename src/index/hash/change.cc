@@ -201,7 +201,7 @@ absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
 absl::StatusOr<ReshapeDescriptor> HashShape::DescriptorAt(std::uint64_t offset) const {
   const auto* const words = region_.At<ReshapeDescriptor>(offset);
   if (words == nullptr) {
-    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(offset),
+    return base::DataLoss(region_.path(), ": a reshape descriptor at ", base::Hex(offset),
                           " lies outside the file");
   }
   return *words;
@@ -224,7 +224,7 @@ absl::Status HashShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
     case ReshapeKind::kDouble:
       return ApplyDoubling(root, change);
   }
-  return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
+  return base::DataLoss(region_.path(), ": a reshape descriptor at ", base::Hex(descriptor),
                         " has the unknown kind ", change.kind);
 }
 

@@ -13,8 +13,8 @@ namespace {
 constexpr std::uint32_t kLeafKeysMax = 256;
 constexpr std::uint32_t kNodeChildrenMax = 64;
 // A merge of two leaves counts their free words as if they were taken.
-static_assert(2 * (kLeafKeysMax + kLeafAppendLimit) <= kLeafKeysLimit);
-static_assert(2 * kNodeChildrenMax <= kChildrenLimit);
+static_assert(kLeafKeysMax + kLeafAppendLimit <= kLeafKeysLimit / 2);
+static_assert(kNodeChildrenMax <= kChildrenLimit / 2);
 
 }  // namespace
 

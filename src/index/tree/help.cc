@@ -11,7 +11,7 @@ namespace commy::index {
 absl::StatusOr<TreeReshape> TreeShape::ReshapeAt(std::uint64_t descriptor) const {
   const auto* const words = region_.At<TreeReshape>(descriptor);
   if (words == nullptr) {
-    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
+    return base::DataLoss(region_.path(), ": a reshape descriptor at ", base::Hex(descriptor),
                           " lies outside the file");
   }
   return *words;
@@ -60,7 +60,7 @@ absl::Status TreeShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
   COMMY_ASSIGN_OR_RETURN(const TreeReshape change, ReshapeAt(descriptor));
   const auto kind = static_cast<TreeReshapeKind>(change.kind);
   if (kind < TreeReshapeKind::kRebuild || kind > TreeReshapeKind::kLoseRoot) {
-    return base::DataLoss(region_.path(), ": a change descriptor at ", base::Hex(descriptor),
+    return base::DataLoss(region_.path(), ": a reshape descriptor at ", base::Hex(descriptor),
                           " has the unknown kind ", change.kind);
   }
   if (kind != TreeReshapeKind::kLoseRoot) {

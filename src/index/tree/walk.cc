@@ -204,13 +204,13 @@ struct TreeShape::Walk {
   }
 };
 
-absl::Status TreeShape::WalkStructure(IndexRoot& root, const EdgeWalk& edges) const {
+absl::Status TreeShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) const {
   const std::uint64_t offset = root.directory.load(std::memory_order_acquire);
-  const Walk walk{root, edges};
+  const Walk here{root, walk};
   if (offset != 0) {
-    WalkNode(walk, root.directory, offset, kLevelLimit, Bounds());
-  } else if (edges.whole) {
-    walk.Fault("root", region_.OffsetOf(&root), "names no node");
+    WalkNode(here, root.directory, offset, kLevelLimit, Bounds());
+  } else if (walk.whole) {
+    here.Fault("root", region_.OffsetOf(&root), "names no node");
   }
   return absl::OkStatus();
 }
