@@ -54,7 +54,7 @@ struct WriteOp {
 struct WriteOutcome {
   bool changed = false;
   bool existed = false;  // A live record was there before.
-  bool matched = false;   // The condition held.
+  bool matched = false;  // The condition held.
 };
 
 // The decision of `op` on a key whose newest version is `view`; `live`: it counts.

@@ -6,9 +6,9 @@
 
 #include "gtest/gtest.h"
 
+#include "bench/bench_namespace.h"
 #include "bench/histogram.h"
 #include "bench/load.h"
-#include "bench/bench_namespace.h"
 #include "bench/report.h"
 
 namespace commy::tools::bench {

@@ -36,6 +36,7 @@ struct Mark {
 
 std::vector<std::string> WorkerNames() {
   std::vector<std::string> names;
+  names.reserve(kParts.size());
   for (const Part& part : kParts) {
     names.push_back(absl::StrCat("the demo's ", base::ToAbsl(part.name)));
   }
