@@ -102,9 +102,9 @@ struct ContainerType {
 };
 
 // Reads a description. InvalidArgument names the byte of the text (the first one is 0) and what was
-// expected there. Beyond the grammar it refuses: a field name that is there twice; an ALIGN that the
-// fields ask for anyway, or of a struct that is not plain; an optional of an optional, which no text
-// of values could tell apart; and what exceeds the bounds above.
+// expected there. Beyond the grammar it refuses: a field name that is there twice; an ALIGN that
+// the fields ask for anyway, or of a struct that is not plain; an optional of an optional, of which
+// a null could mean either; and what exceeds the bounds above.
 absl::StatusOr<Type> ParseType(std::string_view text);
 absl::StatusOr<ContainerType> ParseContainer(std::string_view text);
 

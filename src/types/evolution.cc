@@ -63,8 +63,8 @@ bool BeginsWith(const Type& longer, const Type& shorter) {
   return true;
 }
 
-// Why values of `longer` do not begin with those of `shorter`, of which it is a continuation. Empty:
-// they do.
+// Why values of `longer`, which has all fields of `shorter` and more, do not begin with those of
+// `shorter`. Empty: they do.
 std::string WhyNotLonger(const Type& longer, const Type& shorter, bool in_store) {
   if (IsPlain(longer) != IsPlain(shorter)) {
     return "with more fields the struct " + longer.name +
