@@ -26,12 +26,20 @@ std::string_view WordOf(Kind kind) {
   return kWords[static_cast<std::size_t>(kind)];
 }
 
-std::optional<Kind> KindOfWord(std::string_view word) {
-  const auto found = std::find(kWords.begin(), kWords.end(), word);
-  if (found == kWords.end()) {
-    return std::nullopt;
+template <std::size_t kCount>
+std::optional<std::size_t> IndexOf(const std::array<std::string_view, kCount>& words,
+                                   std::string_view word) {
+  for (std::size_t i = 0; i < kCount; ++i) {
+    if (words[i] == word) {
+      return i;
+    }
   }
-  return static_cast<Kind>(found - kWords.begin());
+  return std::nullopt;
+}
+
+std::optional<Kind> KindOfWord(std::string_view word) {
+  const std::optional<std::size_t> index = IndexOf(kWords, word);
+  return index.has_value() ? std::optional(static_cast<Kind>(*index)) : std::nullopt;
 }
 
 constexpr bool IsDigit(char character) {
@@ -312,14 +320,13 @@ absl::StatusOr<Type> Parser::TakeType(int depth) {
 absl::StatusOr<ContainerType> Parser::TakeContainer() {
   const std::size_t start = at_;
   const absl::StatusOr<std::string_view> name = TakeFieldName();
-  const auto found =
-      name.ok() ? std::find(kContainers.begin(), kContainers.end(), *name) : kContainers.end();
-  if (found == kContainers.end()) {
+  const std::optional<std::size_t> index = name.ok() ? IndexOf(kContainers, *name) : std::nullopt;
+  if (!index.has_value()) {
     at_ = start;
     return Expected("map, set, box or counter");
   }
   ContainerType type;
-  type.kind = static_cast<ContainerKind>(found - kContainers.begin());
+  type.kind = static_cast<ContainerKind>(*index);
   if (type.kind == ContainerKind::kCounter) {
     return type;
   }

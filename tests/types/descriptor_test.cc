@@ -31,7 +31,8 @@ std::string FaultOf(std::string_view text) {
 std::string Nested(int depth) {
   std::string text = "u8";
   for (int i = 1; i < depth; ++i) {
-    text = "vector<" + text + ">";
+    text.insert(0, "vector<");
+    text += '>';
   }
   return text;
 }

@@ -7,9 +7,10 @@
 //
 // TEXT      A scalar is its text (see scalar.h). A tuple, array or struct is its parts with commas
 //           between them: a scalar as its text, an optional one that is absent as null, and what is
-//           made of parts itself as JSON. A string is a JSON string if it is empty, is not UTF-8 (then
-//           {"base64":"..."}), or has a comma, quote, backslash or control byte, or a space at an
-//           end; so is the string null of an optional. Vectors and optionals are JSON as a whole.
+//           made of parts itself as JSON. A string is a JSON string if it is empty, or has a comma,
+//           quote, backslash or control byte, or a space at an end, and so is the string null of
+//           an optional; one that is not UTF-8 is {"base64":"..."}. Vectors and optionals are JSON
+//           as a whole.
 // OPAQUE    Keys of a message or custom type, or of a type that has one as a part, are their bytes
 //           as they are: only the program that made them knows where a part ends. In JSON they are
 //           a string, or {"base64":"..."} if they are not UTF-8.

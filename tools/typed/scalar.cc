@@ -81,11 +81,11 @@ std::string ExpectedText(const Type& type) {
     case Kind::kF64:
       return "a number, inf, -inf or nan (" + types::ToText(type) + ")";
     case Kind::kString:
-      return "a string, or {\"base64\":\"...\"}";
+      return R"(a string, or {"base64":"..."})";
     case Kind::kBytes:
     case Kind::kMessage:
     case Kind::kCustom:
-      return "{\"base64\":\"...\"}";
+      return R"({"base64":"..."})";
     case Kind::kTime:
       return "a time as 2026-11-29T19:00:00.5Z, infinite-future or infinite-past";
     case Kind::kDuration:
