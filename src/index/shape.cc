@@ -231,8 +231,7 @@ void Shape::WalkSlot(
     const std::string where = absl::StrCat("namespace ", root.namespace_id & kNamespaceIdMask,
                                            ", record at ", base::Hex(offset));
     const versions::RecordView view = versions::ViewRecord(region_, offset);
-    if (!view.valid() ||
-        allocator_.BlockBytes(offset) < versions::RecordBytes(view.key.size(), view.value.size())) {
+    if (!view.valid() || allocator_.BlockBytes(offset) < view.bytes()) {
       walk.fault(absl::StrCat(where, ": its sizes do not fit into its block"));
       return;
     }

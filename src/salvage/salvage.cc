@@ -96,8 +96,7 @@ std::uint64_t Salvage::CollectAt(std::uint64_t offset, const Area& area) {
   if (view.valid() && versions::VerifyRecord(view)) {
     candidates_.push_back(offset | (area.use == Use::kNotUsed ? 0 : kInUse));
     counts_.versions += area.use == Use::kNotUsed ? 0 : 1;
-    return base::AlignUp(versions::RecordBytes(view.key.size(), view.value.size()),
-                         region::kBlockAlignBytes);
+    return base::AlignUp(view.bytes(), region::kBlockAlignBytes);
   }
   if (area.block && area.use == Use::kUsed) {
     ++counts_.damaged;

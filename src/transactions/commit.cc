@@ -173,7 +173,8 @@ absl::Status Commit::AddPage(Operation& op) {
 
 absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std::string_view key,
                                const transactions::PendingWrite& write) {
-  const std::uint64_t bytes = versions::RecordBytes(key.size(), write.value.size());
+  const std::uint64_t align = engine::ValueAlignFor(engine_, writes.ns->key);
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), write.value.size(), align);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   std::byte* const block = region_.At(offset, bytes, alignof(versions::Record));
@@ -184,7 +185,7 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
       block, {writes.ns->key.id, key, write.value,
               write.tombstone ? 0 : engine::ExpiryFor(engine_, writes.ns->key, write.expiry_ns),
               write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
-              versions::IntentOf(head_offset_)});
+              versions::IntentOf(head_offset_), align});
   // Entered, it needs no note of its own.
   const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
   COMMY_DCHECK(count < page_->capacity);

@@ -53,7 +53,21 @@ constexpr std::uint64_t TransactionOffset(std::uint64_t intent) {
 // In `prev`: this record is being dropped from its chain, or moved.
 inline constexpr std::uint64_t kPrevFrozen = 1;
 
+// Flags: {tombstone:1, pad:2, alignment:2}. A value is aligned to 16 << alignment bytes of the
+// file, and therefore of memory; it begins `pad` times 16 bytes later than one that is aligned to
+// 16.
 inline constexpr std::uint8_t kRecordTombstone = 1;  // The key was deleted.
+inline constexpr std::uint32_t kRecordPadShift = 1;
+inline constexpr std::uint32_t kRecordAlignShift = 3;
+inline constexpr std::uint8_t kRecordFlagsMask = 0x1f;
+inline constexpr std::uint64_t kValueAlign = 16;     // Of every value.
+inline constexpr std::uint64_t kValueAlignMax = 64;  // That a namespace or a loan may ask for.
+constexpr bool IsValueAlign(std::uint64_t align) {
+  return align == 16 || align == 32 || align == 64;
+}
+constexpr std::uint64_t ValueAlignOf(std::uint8_t flags) {
+  return kValueAlign << ((flags >> kRecordAlignShift) & 3U);
+}
 
 //   offset  size  field
 //   0x00       8  commit
@@ -63,7 +77,7 @@ inline constexpr std::uint8_t kRecordTombstone = 1;  // The key was deleted.
 //   0x20       8  expiry_ns   store time, 0: never
 //   0x28       4  key_size    and flags in the top 8 bits
 //   0x2c       4  value_size
-//   0x30          key; then the value at the next multiple of 16
+//   0x30          key; then the value at the next multiple of 16, and the flags' pad behind that
 struct Record {
   Shared64 commit;
   Shared64 prev;
@@ -79,12 +93,18 @@ static_assert(offsetof(Record, key_size_and_flags) == 0x28);
 static_assert(kPrevFrozen < region::kBlockAlignBytes);  // A bit that no offset has.
 
 // Where a record's value begins, from the record's start.
-constexpr std::uint64_t ValueStart(std::uint64_t key_size) {
-  return base::AlignUp(sizeof(Record) + key_size, 16);
+constexpr std::uint64_t ValueStart(std::uint64_t key_size, std::uint8_t flags = 0) {
+  return base::AlignUp(sizeof(Record) + key_size, kValueAlign) +
+         ((flags >> kRecordPadShift) & 3U) * kValueAlign;
 }
-constexpr std::uint64_t RecordBytes(std::uint64_t key_size, std::uint64_t value_size) {
-  return ValueStart(key_size) + value_size;
+// What a record needs at most, wherever its block begins.
+constexpr std::uint64_t RecordBytes(std::uint64_t key_size, std::uint64_t value_size,
+                                    std::uint64_t align = kValueAlign) {
+  return ValueStart(key_size) + value_size + (align - kValueAlign);
 }
+// The flags of a record whose block begins at `offset_bytes`, of the file or in memory, and whose
+// value is to be aligned. Requires: IsValueAlign(align).
+std::uint8_t AlignFlags(std::uint64_t offset_bytes, std::uint64_t key_size, std::uint64_t align);
 
 // A record whose sizes were read once and found to lie within the file.
 struct RecordView {
@@ -95,6 +115,8 @@ struct RecordView {
   std::uint8_t flags = 0;
 
   [[nodiscard]] bool valid() const { return record != nullptr; }
+  // From the record's start to the end of its value. Requires: valid().
+  [[nodiscard]] std::uint64_t bytes() const { return ValueStart(key.size(), flags) + value.size(); }
   [[nodiscard]] bool tombstone() const { return (flags & kRecordTombstone) != 0; }
 };
 
@@ -117,11 +139,13 @@ struct RecordContent {
   std::string_view key;
   std::string_view value;
   std::int64_t expiry_ns = 0;
-  std::uint8_t flags = 0;
+  std::uint8_t flags = 0;             // kRecordTombstone, or 0.
   std::uint64_t commit = kUndecided;  // Or a reference to its transaction.
+  std::uint64_t align = kValueAlign;  // Of the value.
 };
 
-// Writes an unpublished record, undecided and without a past, into a block that has room for it.
+// Writes an unpublished record, undecided and without a past, into a block that has room for it:
+// RecordBytes() with the alignment. A key or value that lies where it belongs is left there.
 void WriteRecord(std::byte* block, const RecordContent& content);
 
 // Whether the checksum is right.

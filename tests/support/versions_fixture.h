@@ -84,7 +84,8 @@ class VersionsParty {
   // A record that no slot names. It has its commit time already, if `content` has one.
   std::uint64_t MakeRecord(process::Operation& op, const versions::RecordContent& content,
                            std::uint64_t prev = 0) {
-    const std::uint64_t bytes = versions::RecordBytes(content.key.size(), content.value.size());
+    const std::uint64_t bytes =
+        versions::RecordBytes(content.key.size(), content.value.size(), content.align);
     const std::uint64_t offset = Allocate(op, region::BlockKind::kRecord, bytes);
     versions::RecordContent written = content;
     written.commit = versions::kUndecided;

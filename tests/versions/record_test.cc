@@ -34,13 +34,16 @@ TEST_F(RecordTest, AViewHasWhatWasWritten) {
     content.key = key;
     content.value = value;
     content.expiry_ns = static_cast<std::int64_t>(random() >> 1U);
-    content.flags = static_cast<std::uint8_t>(random());
+    content.flags = static_cast<std::uint8_t>(random() & kRecordTombstone);
+    content.align = std::uint64_t{16} << (random() % 3);
     content.commit = random();
     const RecordView view = ViewRecord(region(), Make(content));
     ASSERT_TRUE(view.valid());
     EXPECT_EQ(view.key, key);
     EXPECT_EQ(view.value, value);
-    EXPECT_EQ(view.flags, content.flags);
+    EXPECT_EQ(ValueAlignOf(view.flags), content.align);
+    EXPECT_EQ(region().OffsetOf(view.value.data()) % content.align, 0U);
+    EXPECT_LE(view.bytes(), RecordBytes(key.size(), value.size(), content.align));
     EXPECT_EQ(view.tombstone(), (content.flags & kRecordTombstone) != 0);
     EXPECT_EQ(view.record->namespace_id, content.namespace_id);
     EXPECT_EQ(view.record->expiry_ns, content.expiry_ns);
