@@ -17,6 +17,8 @@ struct NamespaceInfo {
   std::string path;
   std::uint64_t id = 0;  // Never used twice in a store.
   Order order = Order::kHash;
+  // What its keys and values are: "map<u64,string>"; see docs/types.md. Empty: any bytes.
+  std::string type;
   // As Namespace::Size() counts them: expired keys count until they are swept.
   std::uint64_t keys = 0;
   // Of keys that are put without one. Infinite: such keys never expire.

@@ -18,6 +18,8 @@
 
 namespace commy {
 
+class Loan;
+class SharedCounter;
 class WriteBatch;
 
 namespace engine {
@@ -40,7 +42,8 @@ class COMMY_EXPORT View {
   View& operator=(const View&) = delete;
   ~View();
 
-  // The bytes, aligned to 16. Valid as long as the View lives.
+  // The bytes, aligned to 16, or as the namespace's type or a Loan asked. Valid as long as the View
+  // lives.
   [[nodiscard]] std::string_view value() const& { return value_; }
   std::string_view value() && = delete;
   // False once the View was moved from; value() is empty then.
@@ -190,6 +193,12 @@ class COMMY_EXPORT Namespace {
   absl::Status ReadWith(std::string_view key, absl::FunctionRef<void(std::string_view)> use,
                         ReadOptions options = ReadOptions()) const;
 
+  // Returns room for a value of `size_bytes` bytes (0 to 1 GiB), aligned to 64 in the file, to be
+  // written there and then published under the key; see Loan. Until then the key is as it was.
+  // Include <commy/loan.h>. Cost: one allocation, and a lane of its own.
+  absl::StatusOr<Loan> Reserve(std::string_view key, std::uint64_t size_bytes,
+                               PutOptions options = PutOptions()) const;
+
   // Sets a key unless it is there. Returns whether it was set. Of several concurrent callers
   // exactly one gets true.
   absl::StatusOr<bool> PutIfAbsent(std::string_view key, std::string_view value,
@@ -279,11 +288,16 @@ class COMMY_EXPORT Namespace {
   [[nodiscard]] absl::StatusOr<absl::Duration> DefaultTtl() const;
   absl::Status SetDefaultTtl(absl::Duration ttl) const;
 
+  // What keys and values are: "map<u64,string>"; see docs/types.md. Empty: any bytes. Reads and
+  // writes of this class are of bytes in any case.
+  [[nodiscard]] absl::StatusOr<std::string> Type() const;
+
   // The path under which this handle was opened. A rename does not change it.
   [[nodiscard]] const std::string& path() const;
   [[nodiscard]] Order order() const;
 
  private:
+  friend class SharedCounter;
   friend class Store;
   friend class Transaction;
   friend class WriteBatch;

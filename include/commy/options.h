@@ -89,6 +89,15 @@ struct NamespaceOptions {
   std::optional<Order> order = std::nullopt;
   // Create the namespace if there is none at the path.
   bool create_if_missing = true;
+  // What its keys and values are, as text: "map<u64,string>"; see docs/types.md.
+  // Store::OpenShared() fills this in from the types of the program. If the namespace has another
+  // type, opening it fails with InvalidArgument, which names both; but fields may be added at the
+  // end of a struct. Empty: a new namespace holds any bytes, and one of any type is opened, as
+  // bytes.
+  std::string type = std::string();
+  // If the namespace has no type, give it `type`. The caller vouches that what is there is of that
+  // type. Else opening an untyped namespace with a type fails with FailedPrecondition.
+  bool adopt_untyped = false;
   // Time to live of keys that are put without one, until it is set again. Must be positive;
   // infinite: such keys never expire. It is also set on an existing namespace, where the keys that
   // are already there are unaffected. Unless given, a new namespace gets infinite, and an existing

@@ -14,6 +14,7 @@
 #include "commy/info.h"
 #include "commy/namespace.h"
 #include "commy/options.h"
+#include "commy/shared_options.h"
 #include "commy/snapshot.h"
 #include "commy/transaction.h"
 
@@ -84,6 +85,22 @@ class COMMY_EXPORT Store {
   absl::Status RenameNamespace(std::string_view from, std::string_view to) const;
   // Returns the namespaces whose paths begin with `prefix`, in bytewise order of their paths.
   absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix = "") const;
+
+  // Opens the typed container at `path`, and creates it unless told otherwise:
+  //
+  //   auto positions =
+  //       store->OpenShared<commy::SharedHashMap<std::uint64_t, Position>>("fleet/positions");
+  //
+  // A container is a namespace that says what its keys and values are. Include the container's
+  // header, or <commy/commy.h>. InvalidArgument: there is a container of another kind or of other
+  // types, and the text has both; but a program may have more fields at the end of a struct, which
+  // the container then has, too. FailedPrecondition: there is a namespace without a type; see
+  // SharedOptions::adopt_untyped.
+  template <typename Container>
+  absl::StatusOr<Container> OpenShared(std::string_view path,
+                                       const SharedOptions& options = SharedOptions()) const {
+    return Container::Open(*this, path, options);
+  }
 
   // Takes a snapshot of the whole store as it is now, to read from; see Snapshot. Works in a
   // read-only store, too. ResourceExhausted: living processes hold as many snapshots as

@@ -72,6 +72,20 @@ absl::StatusOr<std::string> KeyBytes::TakeString(std::string_view* rest) {
   }
 }
 
+absl::StatusOr<bool> KeyBytes::TakeMark(std::string_view* rest) {
+  std::string_view left = *rest;
+  const absl::StatusOr<std::uint64_t> mark = TakeNumber(1, &left);
+  if (!mark.ok()) {
+    return mark.status();
+  }
+  if (*mark > 1) {
+    return base::InvalidArgument("a key has the byte ", *mark,
+                                 " where 0 or 1 says whether a part follows");
+  }
+  *rest = left;
+  return *mark == 1;
+}
+
 absl::Status KeyBytes::AtEnd(std::string_view rest) {
   return rest.empty()
              ? absl::OkStatus()

@@ -11,6 +11,7 @@
 #include "engine/access.h"
 #include "engine/lifecycle.h"
 #include "engine/namespace_state.h"
+#include "engine/namespace_types.h"
 #include "transactions/write_set.h"
 
 namespace commy {
@@ -299,6 +300,10 @@ absl::StatusOr<absl::Duration> Namespace::DefaultTtl() const {
   COMMY_RETURN_IF_ERROR(at.status());
   return engine::ToTtl(
       static_cast<std::int64_t>(at.ns().object->default_ttl_ns.load(std::memory_order_relaxed)));
+}
+
+absl::StatusOr<std::string> Namespace::Type() const {
+  return engine::TypeOf(state_->engine(), state_->key);
 }
 
 absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {

@@ -16,6 +16,12 @@ absl::StatusOr<bool> IsInNamespace(const Engine& engine, const NamespaceRef* ns,
   return engine.map.writer().IsReachable(*ns, note.kind, note.offset_bytes);
 }
 
+absl::StatusOr<bool> IsInObject(const Engine& engine, const NamespaceRef* ns, const Note& note) {
+  return ns != nullptr &&
+         (note.kind == BlockKind::kType ? engine.map.types().Names(*ns, note.offset_bytes)
+                                        : engine.map.sums().Names(*ns, note.offset_bytes));
+}
+
 absl::StatusOr<bool> IsInCatalog(const Engine& engine, const NamespaceRef* /*ns*/,
                                  const Note& note) {
   return engine.catalog.IsReachable(note.kind, note.offset_bytes);
@@ -41,7 +47,11 @@ constexpr std::array kOwners = {
     BlockOwner{BlockKind::kLeaf, "leaf", "records, a separator", IsInNamespace, nullptr},
     BlockOwner{BlockKind::kInner, "inner node", "nodes, separators", IsInNamespace, nullptr},
     BlockOwner{BlockKind::kSeparator, "separator", "nothing", IsInNamespace, nullptr},
-    BlockOwner{BlockKind::kNamespace, "namespace", "an index root", IsInCatalog, ForgetNamespace},
+    BlockOwner{BlockKind::kType, "type", "nothing", IsInObject, nullptr},
+    BlockOwner{BlockKind::kSumRoot, "sum", "cells", IsInObject, nullptr},
+    BlockOwner{BlockKind::kSums, "cells of a sum", "nothing", IsInObject, nullptr},
+    BlockOwner{BlockKind::kNamespace, "namespace", "an index root, a type, a sum", IsInCatalog,
+               ForgetNamespace},
     BlockOwner{BlockKind::kCatalogRoot, "catalog root", "a catalog node, dropped namespaces",
                IsInCatalog, nullptr},
     BlockOwner{BlockKind::kCatalogNode, "catalog node", "catalog nodes, or namespaces", IsInCatalog,

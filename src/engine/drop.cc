@@ -74,6 +74,8 @@ absl::StatusOr<bool> RemoveSome(const Engine& engine, std::uint64_t object) {
   if (!empty) {
     return false;
   }
+  engine.map.types().Reclaim(op, ns);
+  engine.map.sums().Reclaim(op, ns);
   engine.map.roots().ReclaimDroppedRoot(op, ns);
   op.AddNote(BlockNote(BlockKind::kNamespace, object));
   COMMY_DCHECK(ns.object->root.load(std::memory_order_relaxed) ==

@@ -7,6 +7,7 @@
 #include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
+#include "engine/namespace_types.h"
 #include "engine/room.h"
 
 namespace commy::engine {
@@ -38,8 +39,25 @@ absl::StatusOr<std::uint64_t> FindObject(const Engine& engine, std::string_view 
   return engine.catalog.Find(path);
 }
 
+// Of an object that is not published yet.
+absl::Status TypeNewObject(const Engine& engine, Operation& op, namespaces::NamespaceObject& object,
+                           const WantedType& type) {
+  if (type.text.empty()) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t block, engine.map.types().Write(op, type.text));
+  object.type.store(block, std::memory_order_relaxed);
+  object.value_align.store(type.value_align, std::memory_order_relaxed);
+  if (type.is_counter()) {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t sums, engine.map.sums().BuildRoot(op));
+    object.sums.store(sums, std::memory_order_relaxed);
+  }
+  return absl::OkStatus();
+}
+
 absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_view path,
-                                              Order order, std::int64_t default_ttl_ns) {
+                                              Order order, std::int64_t default_ttl_ns,
+                                              const WantedType& type) {
   COMMY_DCHECK(order == Order::kHash || order == Order::kOrdered);
   COMMY_DCHECK(default_ttl_ns >= 0);
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
@@ -71,6 +89,10 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
     discard();
     return root.status();
   }
+  if (absl::Status typed = TypeNewObject(engine, op, *object, type); !typed.ok()) {
+    discard();
+    return typed;
+  }
   object->order.store(static_cast<std::uint64_t>(order), std::memory_order_relaxed);
   object->root.store(*root, std::memory_order_relaxed);
   object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
@@ -98,7 +120,8 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
 }
 
 absl::StatusOr<std::uint64_t> CreateAsAsked(const Engine& engine, std::string_view path,
-                                            const NamespaceOptions& options) {
+                                            const NamespaceOptions& options,
+                                            const WantedType& type) {
   if (!options.create_if_missing) {
     return base::NotFound(engine.path, ": there is no namespace \"", ToAbsl(path), "\"");
   }
@@ -114,7 +137,7 @@ absl::StatusOr<std::uint64_t> CreateAsAsked(const Engine& engine, std::string_vi
   if (options.default_ttl.has_value()) {
     COMMY_ASSIGN_OR_RETURN(default_ttl_ns, CheckTtl(*options.default_ttl));
   }
-  return CreateNamespace(engine, path, wanted, default_ttl_ns);
+  return CreateNamespace(engine, path, wanted, default_ttl_ns, type);
 }
 
 absl::Status SetDefaultTtlAsAsked(const Engine& engine, const NamespaceKey& key,
@@ -168,6 +191,8 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
     info.default_ttl =
         ToTtl(static_cast<std::int64_t>(ns.object->default_ttl_ns.load(std::memory_order_relaxed)));
     info.keys = keys;
+    std::uint64_t type_word = 0;
+    COMMY_ASSIGN_OR_RETURN(info.type, engine.map.types().Read(ns, &type_word));
     all->push_back(std::move(info));
     return absl::OkStatus();
   };
@@ -197,11 +222,13 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
                                                              std::string_view path,
                                                              const NamespaceOptions& options) {
   COMMY_RETURN_IF_ERROR(CheckPath(path));
+  COMMY_ASSIGN_OR_RETURN(const WantedType type, ParseWanted(path, options));
   while (true) {
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(engine, path));
     if (object == 0) {
       COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kOrdinary, [&] {
-                              return base::Result(CreateAsAsked(engine, path, options).status());
+                              return base::Result(
+                                  CreateAsAsked(engine, path, options, type).status());
                             }).status());
       continue;
     }
@@ -243,6 +270,7 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
                                    "\" was created with the order ", ToAbsl(OrderName(found)),
                                    ", not ", ToAbsl(OrderName(*options.order)));
     }
+    COMMY_RETURN_IF_ERROR(AgreeOnType(engine, key, path, type, options.adopt_untyped));
     COMMY_RETURN_IF_ERROR(SetDefaultTtlAsAsked(engine, key, options));
     return std::make_pair(key, found);
   }

@@ -30,6 +30,8 @@ absl::Status Clear(const Engine& engine, const NamespaceKey& key);
 // that is gone, a time that no operation will use.
 [[nodiscard]] std::int64_t ExpiryFor(const Engine& engine, const NamespaceKey& key,
                                      std::int64_t expiry_ns);
+// Of the values that are written there now.
+[[nodiscard]] std::uint64_t ValueAlignFor(const Engine& engine, const NamespaceKey& key);
 absl::Status SetDefaultTtl(const Engine& engine, const NamespaceKey& key, absl::Duration ttl);
 
 // Takes a marked namespace out of the catalog's names; if there is no room for that, reclaims some

@@ -31,6 +31,13 @@ std::int64_t ExpiryFor(const Engine& engine, const NamespaceKey& key, std::int64
   return ns.object == nullptr ? 0 : engine.map.expiry().For(ns, expiry_ns);
 }
 
+std::uint64_t ValueAlignFor(const Engine& engine, const NamespaceKey& key) {
+  const process::Session::Call call(engine.session);
+  const auto* const object =
+      call.status().ok() ? engine.region.At<namespaces::NamespaceObject>(key.object) : nullptr;
+  return object == nullptr ? versions::kValueAlign : namespaces::ValueAlign(*object);
+}
+
 absl::Status SetDefaultTtl(const Engine& engine, const NamespaceKey& key, absl::Duration ttl) {
   COMMY_ASSIGN_OR_RETURN(const std::int64_t ttl_ns, CheckTtl(ttl));
   return Write(engine, key, process::OpKind::kCatalog, alloc::Purpose::kOrdinary,

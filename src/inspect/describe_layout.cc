@@ -8,6 +8,8 @@
 #include "index/tree/layout.h"
 #include "namespaces/catalog.h"
 #include "namespaces/object_layout.h"
+#include "namespaces/sums.h"
+#include "namespaces/types.h"
 #include "region/layout.h"
 #include "versions/record.h"
 #include "versions/transaction_layout.h"
@@ -108,6 +110,8 @@ void DescribeIndex(std::string* text) {
   using index::ReshapeDescriptor;
   using index::Segment;
   using namespaces::NamespaceObject;
+  using namespaces::SumRoot;
+  using namespaces::TypeBlock;
   using versions::Record;
   COMMY_WHOLE(Record);
   COMMY_FIELD(Record, commit);
@@ -124,6 +128,15 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(NamespaceObject, default_ttl_ns);
   COMMY_FIELD(NamespaceObject, quota_bytes);
   COMMY_FIELD(NamespaceObject, change_word);
+  COMMY_FIELD(NamespaceObject, type);
+  COMMY_FIELD(NamespaceObject, value_align);
+  COMMY_FIELD(NamespaceObject, sums);
+  COMMY_WHOLE(TypeBlock);
+  COMMY_FIELD(TypeBlock, size);
+  COMMY_FIELD(TypeBlock, checksum);
+  COMMY_WHOLE(SumRoot);
+  COMMY_FIELD(SumRoot, base);
+  COMMY_FIELD(SumRoot, cells);
   COMMY_WHOLE(IndexRoot);
   COMMY_FIELD(IndexRoot, commit);
   COMMY_FIELD(IndexRoot, prev);

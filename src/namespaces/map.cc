@@ -72,6 +72,8 @@ absl::Status Map::ForEachEdge(const NamespaceRef& ns,
                               absl::FunctionRef<bool(const index::Edge&)> use,
                               absl::FunctionRef<void(const std::string& fault)> fault,
                               std::uint64_t* keys) {
+  types_.ForEachEdge(ns, use, fault);
+  sums_.ForEachEdge(ns, use, fault);
   bool present = true;
   base::Shared64* word = &ns.object->root;
   return roots_.ForEach(ns, [&](std::uint64_t offset, IndexRoot& root) -> absl::StatusOr<bool> {

@@ -8,7 +8,7 @@
 //
 // A Map has both shapes, and serves all namespaces of a store; the choice of a shape stands here
 // and in Core::ShapeFor, and nowhere else. Its parts are classes of their own: roots.h, writer.h,
-// counters.h, sweeper.h, expiry.h, publish.h.
+// counters.h, sweeper.h, expiry.h, types.h, sums.h, publish.h.
 #pragma once
 
 #include <cstdint>
@@ -25,7 +25,9 @@
 #include "namespaces/counters.h"
 #include "namespaces/expiry.h"
 #include "namespaces/roots.h"
+#include "namespaces/sums.h"
 #include "namespaces/sweeper.h"
+#include "namespaces/types.h"
 #include "namespaces/write_op.h"
 #include "namespaces/writer.h"
 
@@ -42,7 +44,9 @@ class Map {
         counters_(core_),
         sweeper_(core_, roots_),
         expiry_(core_, roots_),
-        writer_(core_, roots_, counters_, sweeper_, expiry_) {}
+        writer_(core_, roots_, counters_, sweeper_, expiry_),
+        types_(core_),
+        sums_(core_) {}
   Map(const Map&) = delete;
   Map& operator=(const Map&) = delete;
 
@@ -107,7 +111,8 @@ class Map {
   absl::StatusOr<bool> PlanTotal(process::Operation& op, const NamespaceRef& ns,
                                  std::uint64_t root_offset, std::int64_t delta,
                                  versions::TransactionTotal* total) const;
-  // The one walk over all blocks of the namespace: every root, and Shape::ForEachEdge for each. A
+  // The one walk over all blocks of the namespace: every root, and Shape::ForEachEdge for each, and
+  // what else the object names. A
   // root that is the namespace's present one is whole, unless it is being dropped.
   absl::Status ForEachEdge(const NamespaceRef& ns, absl::FunctionRef<bool(const index::Edge&)> use,
                            absl::FunctionRef<void(const std::string& fault)> fault,
@@ -118,6 +123,8 @@ class Map {
   [[nodiscard]] const Sweeper& sweeper() const { return sweeper_; }
   [[nodiscard]] const Expiry& expiry() const { return expiry_; }
   [[nodiscard]] const Writer& writer() const { return writer_; }
+  [[nodiscard]] const Types& types() const { return types_; }
+  [[nodiscard]] const Sums& sums() const { return sums_; }
   [[nodiscard]] const Publisher& publisher() const { return core_.publisher; }
   [[nodiscard]] const versions::Intents& intents() const { return core_.intents; }
   // For tests of a shape alone.
@@ -135,6 +142,8 @@ class Map {
   const Sweeper sweeper_;
   const Expiry expiry_;
   const Writer writer_;
+  const Types types_;
+  const Sums sums_;
 };
 
 }  // namespace commy::namespaces

@@ -23,6 +23,10 @@ using base::Shared64;
 //   0x20       8  quota_bytes    0: none
 //   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see
 //                                namespaces/notify.h
+//   0x30       8  type           offset of the TypeBlock; 0: keys and values are any bytes; 1: the
+//                                namespace is being dropped
+//   0x38       8  value_align    of the values that are put from now on: 16, 32 or 64; 0: 16
+//   0x40       8  sums           of a counter: offset of the SumRoot; 0: it is none; 1: dropped
 struct NamespaceObject {
   Shared64 id;
   Shared64 order;
@@ -30,10 +34,23 @@ struct NamespaceObject {
   Shared64 default_ttl_ns;
   Shared64 quota_bytes;
   Shared64 change_word;
-  std::uint8_t reserved_0[0x50];
+  Shared64 type;
+  Shared64 value_align;
+  Shared64 sums;
+  std::uint8_t reserved_0[0x38];
 };
 static_assert(sizeof(NamespaceObject) == 0x80);
 static_assert(offsetof(NamespaceObject, change_word) == 0x28);
+static_assert(offsetof(NamespaceObject, sums) == 0x40);
+
+// In `type` and `sums`, and where a SumRoot names cells: what was there has been reclaimed.
+inline constexpr std::uint64_t kPartGone = 1;
+
+// The alignment of a value that is put now. Bytes that make no sense are not obeyed.
+inline std::uint64_t ValueAlign(const NamespaceObject& object) {
+  const std::uint64_t align = object.value_align.load(std::memory_order_relaxed);
+  return align == 32 || align == 64 ? align : 16;
+}
 
 inline constexpr std::uint64_t kOrderHash = 1;
 inline constexpr std::uint64_t kOrderOrdered = 2;

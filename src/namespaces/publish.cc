@@ -88,6 +88,11 @@ void Publisher::DefaultTtl(const NamespaceRef& ns, std::int64_t ttl_ns) const {
   ns.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns), std::memory_order_seq_cst);
 }
 
+bool Publisher::Type(const NamespaceRef& ns, std::uint64_t old, std::uint64_t next) const {
+  COMMY_DCHECK(old != kPartGone && next > kPartGone);
+  return ns.object->type.CompareAndSet(old, next, std::memory_order_seq_cst);  // type-2
+}
+
 void Publisher::Recovered(const NamespaceRef& ns) const {
   NotifyAll(platform_, region_, *ns.object);
 }

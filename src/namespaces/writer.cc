@@ -73,13 +73,17 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
   }
   const bool tombstone = decision.kind == Decision::Kind::kDelete;
   const std::string_view value = tombstone ? std::string_view() : decision.value;
-  const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size());
-  if (draft->record == nullptr || draft->block_bytes < bytes) {
-    if (draft->record != nullptr) {
+  const std::uint64_t align = draft->align != 0 ? draft->align
+                              : tombstone       ? versions::kValueAlign
+                                                : ValueAlign(*ns.object);
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size(), align);
+  if (draft->offset == 0 || draft->block_bytes < bytes) {
+    if (draft->offset != 0) {
       // Disarmed before another block takes the note's place: the commit word that it holds from an
       // earlier life would be taken for a published change.
       op.Disarm();
       core_.allocator.Retire(op, draft->offset);
+      draft->offset = 0;
       draft->record = nullptr;
       op.DropNotes(first_note);
     }
@@ -94,9 +98,10 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
   if (block == nullptr) {
     return base::DataLoss(core_.region.path(), ": no block at ", base::Hex(draft->offset));
   }
-  versions::WriteRecord(block,
-                        {ns.id, key, value, tombstone ? 0 : expiry_.For(ns, decision.expiry_ns),
-                         tombstone ? versions::kRecordTombstone : std::uint8_t{0}});
+  versions::WriteRecord(
+      block,
+      {ns.id, key, value, tombstone ? 0 : expiry_.For(ns, decision.expiry_ns),
+       tombstone ? versions::kRecordTombstone : std::uint8_t{0}, versions::kUndecided, align});
   draft->record = reinterpret_cast<Record*>(block);
   draft->from = decision;
   draft->notes_end = op.notes_used();
@@ -112,7 +117,7 @@ Result Writer::Write(Operation& op, const NamespaceRef& ns, const WriteOp& write
   Draft draft;
   // Also if the caller's `compute` throws.
   const absl::Cleanup retire_draft = [&] {
-    if (draft.record != nullptr) {
+    if (draft.offset != 0) {
       op.Disarm();
       core_.allocator.Retire(op, draft.offset);  // Never published.
     }
@@ -151,7 +156,7 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
     COMMY_TRY(core_.ShapeOf(ns).MakeRoom(op, at, write.key, hash));
     return Outcome::kAgain;
   }
-  op.DropNotes(draft->record != nullptr ? draft->notes_end : first_note);
+  op.DropNotes(draft->offset != 0 ? draft->notes_end : first_note);
   COMMY_TRY(PrepareDraft(op, ns, write.key, decision, first_note, draft));
   const std::uint32_t old_note =
       op.AddNote(at.head.valid() ? BlockNote(BlockKind::kRecord, at.head.offset) : 0);
@@ -185,8 +190,61 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
   }
   outcome->changed = true;
   Finish(op, ns, hash, at, *draft, old_note);  // write-6
-  draft->record = nullptr;                     // Published: no draft any more.
+  draft->offset = 0;                           // Published: no draft any more.
   return Outcome::kDone;
+}
+
+absl::StatusOr<Reservation> Writer::Reserve(Operation& op, const NamespaceRef& /*ns*/,
+                                            std::string_view key, std::uint64_t value_size) const {
+  COMMY_DCHECK(key.size() <= versions::kKeyBytesMax && value_size <= versions::kValueBytesMax);
+  COMMY_DCHECK(op.notes_used() == 0);
+  Reservation made;
+  made.block_bytes = versions::RecordBytes(key.size(), value_size, versions::kValueAlignMax);
+  COMMY_ASSIGN_OR_RETURN(made.offset,
+                         core_.allocator.Allocate(op, BlockKind::kRecord, made.block_bytes));
+  std::byte* const block = core_.region.At(made.offset, made.block_bytes, alignof(Record));
+  if (block == nullptr) {
+    return core_.Damaged("a block", made.offset);
+  }
+  // What the block held before must not pass for a record, however long the value takes to come.
+  base::ZeroIn(block, sizeof(Record));
+  base::CopyIn(block + sizeof(Record), key.data(), key.size());
+  made.key = {reinterpret_cast<const char*>(block) + sizeof(Record), key.size()};
+  made.value = block + versions::ValueStart(
+                           key.size(),
+                           versions::AlignFlags(made.offset, key.size(), versions::kValueAlignMax));
+  made.value_size = value_size;
+  COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(made.value) % versions::kValueAlignMax == 0);
+  return made;
+}
+
+Result Writer::Publish(Operation& op, const NamespaceRef& ns, const Reservation& reservation,
+                       std::int64_t expiry_ns) const {
+  COMMY_DCHECK(op.notes_used() == 1 && versions::IsNoted(op, reservation.offset));  // O1
+  const WriteOp write{
+      .key = reservation.key,
+      .value = {reinterpret_cast<const char*>(reservation.value), reservation.value_size},
+      .expiry_ns = expiry_ns};
+  Draft draft;
+  draft.offset = reservation.offset;
+  draft.block_bytes = reservation.block_bytes;
+  draft.align = versions::kValueAlignMax;
+  draft.notes_end = op.notes_used();
+  const std::uint64_t hash = core_.Hash(write.key);
+  WriteOutcome outcome;
+  for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
+    Result done = TryWrite(op, ns, write, hash, 0, &draft, &outcome);
+    COMMY_DCHECK(draft.offset == (done.done() ? 0 : reservation.offset));
+    if (!done.is(Outcome::kAgain)) [[likely]] {
+      if (!done.done()) {
+        op.Disarm();
+        op.DropNotes(draft.notes_end);
+        base::ZeroIn(core_.region.At<Record>(reservation.offset), sizeof(Record));  // None again.
+      }
+      return done;
+    }
+  }
+  return CannotBeChanged(ns);
 }
 
 void Writer::Finish(Operation& op, const NamespaceRef& ns, std::uint64_t hash, const Position& at,

@@ -49,6 +49,15 @@ struct InstallOutcome {
   versions::Ahead ahead;          // Of kBehind.
 };
 
+// A record that is to be put when its value is there.
+struct Reservation {
+  std::uint64_t offset = 0;
+  std::uint64_t block_bytes = 0;
+  std::string_view key;        // In the block, as the value.
+  std::byte* value = nullptr;  // Aligned to kValueAlignMax.
+  std::uint64_t value_size = 0;
+};
+
 class Writer {
  public:
   Writer(Core& core, const Roots& roots, const Counters& counters, const Sweeper& sweeper,
@@ -57,6 +66,16 @@ class Writer {
 
   base::Result Write(process::Operation& op, const NamespaceRef& ns, const WriteOp& write,
                      WriteOutcome* outcome) const;
+
+  // Makes an unpublished record without a value, noted first in the operation: block, key, and room
+  // for the value. Its header says that it is none until it is published. Requires: the sizes are
+  // in range; the operation has no notes yet.
+  absl::StatusOr<Reservation> Reserve(process::Operation& op, const NamespaceRef& ns,
+                                      std::string_view key, std::uint64_t value_size) const;
+  // Puts the record, whose value is in its place by now. Any other result than kDone: it is as it
+  // was before. Requires: the operation's first and only note is the record's.
+  base::Result Publish(process::Operation& op, const NamespaceRef& ns,
+                       const Reservation& reservation, std::int64_t expiry_ns) const;
 
   // Installs an intent, a record that was built with a reference to its transaction: makes it the
   // newest version of its key.
@@ -75,9 +94,10 @@ class Writer {
  private:
   // An unpublished record, and the material that it was made from.
   struct Draft {
-    std::uint64_t offset = 0;
+    std::uint64_t offset = 0;  // Of its block; 0: none yet.
     std::uint64_t block_bytes = 0;
-    versions::Record* record = nullptr;
+    std::uint64_t align = 0;             // Of its value; 0: as the namespace says.
+    versions::Record* record = nullptr;  // Null: it is not written yet.
     Decision from;
     std::uint32_t notes_end = 0;
   };

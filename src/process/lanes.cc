@@ -163,6 +163,27 @@ void Lanes::ReleaseView(const ViewPin& view) {
   }
 }
 
+// --- Loans -----------------------------------------------------------------------------------
+
+absl::StatusOr<Lane*> Lanes::ClaimLoanLane() {
+  const OpenState::Call call(open_);
+  COMMY_RETURN_IF_ERROR(call.status());
+  COMMY_ASSIGN_OR_RETURN(Lane * lane, ClaimLane(0, LaneUse::kOrdinary));
+  lane->CountView();
+  return lane;
+}
+
+void Lanes::ReturnLoanLane(Lane* lane) {
+  if (!open_.SameProcess()) {
+    return;
+  }
+  (void)lane->DropView();
+  const std::lock_guard<std::mutex> lock(mutex_);
+  if (!open_.closed()) {
+    GiveLaneBack(lane);
+  }
+}
+
 // --- Back ------------------------------------------------------------------------------------
 
 void Lanes::ReturnLane(Lane* lane) {

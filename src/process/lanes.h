@@ -1,4 +1,4 @@
-// The lanes of a session: a thread's own area in the file, claimed by threads and views.
+// The lanes of a session: a thread's own area in the file, claimed by threads, views and loans.
 //
 // WORDS     of a lane: owner, 0 or {generation, slot + 1}; its notes, pins and op word
 // CLAIM     A thread claims an idle lane on its first call: CAS owner 0 -> its session's own word.
@@ -137,6 +137,12 @@ class Lanes {
   // it. Requires: `lane` is the caller's, and pinned. ResourceExhausted: all lanes are taken.
   absl::StatusOr<ViewPin> TakeViewPin(Lane& lane);
   void ReleaseView(const ViewPin& view);
+
+  // A lane for a loan, which holds a note and the pin from one operation to the next. It counts as
+  // one with a view, and is given back by ReturnLoanLane(). Not for threads.
+  absl::StatusOr<Lane*> ClaimLoanLane();
+  // Requires: the loan's notes and pin are gone.
+  void ReturnLoanLane(Lane* lane);
 
   [[nodiscard]] bool IsThisThreadActive() const;
   [[nodiscard]] bool IsAnyActive();

@@ -173,6 +173,12 @@ void Operation::DropNotes(std::uint32_t place) {
   }
 }
 
+void Operation::KeepNotes() {
+  COMMY_DCHECK(outermost_);
+  COMMY_DCHECK(lane_.view_pins_.load(std::memory_order_relaxed) != 0);
+  lane_.notes_used_ = 0;
+}
+
 void Operation::Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq) {
   if (seq_ == cell_seq) [[unlikely]] {
     seq_ = ++lane_.next_seq_ & kOpSeqMask;

@@ -64,6 +64,10 @@ class Operation {
   // Drops the notes from `place` on, under the same condition.
   void DropNotes(std::uint32_t place);
   [[nodiscard]] std::uint32_t notes_used() const { return lane_.notes_used_; }
+  // Lets the notes stand when the operation ends, for the lane's next one, which must add the same
+  // notes first. Requires: a view pin of the lane stays up meanwhile: a block that the dead have
+  // noted must not be used again before the note is gone.
+  void KeepNotes();
 
   // Announces the counter change that goes with the next CAS: of the cell at `cell_offset`, which
   // carries `cell_seq` now. Makes the operation's own seq differ from that.

@@ -67,7 +67,7 @@ absl::Status Session::Close() {
     return base::FailedPrecondition("Close() was called from inside a read's callback");
   }
   if (lanes_.HasViews()) {
-    return base::FailedPrecondition("views are still held; release them before closing");
+    return base::FailedPrecondition("views or loans are still held; release them before closing");
   }
   if (!open_.Close()) {
     return CheckUsable();
@@ -76,7 +76,7 @@ absl::Status Session::Close() {
   // A view that was being taken when this began is held by now.
   if (lanes_.HasViews()) {
     open_.Reopen();
-    return base::FailedPrecondition("views are still held; release them before closing");
+    return base::FailedPrecondition("views or loans are still held; release them before closing");
   }
   heartbeat_.Stop();
   GiveEverythingBack();

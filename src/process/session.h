@@ -67,7 +67,7 @@ class Session : public std::enable_shared_from_this<Session> {
 
   // Ends the participant: waits for operations of other threads of this process that are in
   // flight, gives back lanes and entry, unmaps. Later operations find usable() false.
-  // FailedPrecondition if views are still held; nothing has changed then.
+  // FailedPrecondition if views or loans are still held; nothing has changed then.
   absl::Status Close();
 
   // The same without a way back: an owner calls it before its own end, with or without views.
@@ -97,6 +97,8 @@ class Session : public std::enable_shared_from_this<Session> {
   void ReturnLane(Lane* lane) { lanes_.ReturnLane(lane); }
   absl::StatusOr<ViewPin> TakeViewPin(Lane& lane) { return lanes_.TakeViewPin(lane); }
   void ReleaseView(const ViewPin& view) { lanes_.ReleaseView(view); }
+  absl::StatusOr<Lane*> ClaimLoanLane() { return lanes_.ClaimLoanLane(); }
+  void ReturnLoanLane(Lane* lane) { lanes_.ReturnLoanLane(lane); }
 
   // See Epochs.
   [[nodiscard]] bool pins_by_store() const { return epochs_.pins_by_store(); }

@@ -26,9 +26,12 @@ enum class BlockKind : std::uint8_t {
   kInner = 12,
   kSeparator = 13,
   kTransaction = 14,  // A transaction block, with all that its list names.
-  kRunClaim = 32,     // A run of spans being claimed.
-  kRunFree = 33,      // A run of spans being given back.
-  kEmptying = 34,     // A span of another lane that is being emptied, as a run of one.
+  kType = 15,         // What a namespace holds.
+  kSumRoot = 16,      // Of a counter.
+  kSums = 17,
+  kRunClaim = 32,  // A run of spans being claimed.
+  kRunFree = 33,   // A run of spans being given back.
+  kEmptying = 34,  // A span of another lane that is being emptied, as a run of one.
 };
 
 }  // namespace commy::region

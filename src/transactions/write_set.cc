@@ -17,12 +17,16 @@ absl::Status CheckKey(std::string_view key) {
   return absl::OkStatus();
 }
 
-absl::Status CheckValue(std::string_view value) {
-  if (value.size() > versions::kValueBytesMax) [[unlikely]] {
-    return base::InvalidArgument("the value has ", value.size(), " bytes; a value has at most ",
+absl::Status CheckValueSize(std::uint64_t size_bytes) {
+  if (size_bytes > versions::kValueBytesMax) [[unlikely]] {
+    return base::InvalidArgument("the value has ", size_bytes, " bytes; a value has at most ",
                                  versions::kValueBytesMax);
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckValue(std::string_view value) {
+  return CheckValueSize(value.size());
 }
 
 absl::StatusOr<std::int64_t> ExpiryOf(const engine::NamespaceState& ns,

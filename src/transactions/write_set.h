@@ -62,6 +62,7 @@ class WriteSet {
 
 // InvalidArgument: too long.
 absl::Status CheckKey(std::string_view key);
+absl::Status CheckValueSize(std::uint64_t size_bytes);
 absl::Status CheckValue(std::string_view value);
 // When a record that is written now with this time to live expires; 0: never; or
 // versions::kExpiryByDefault. InvalidArgument.

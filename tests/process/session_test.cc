@@ -224,8 +224,8 @@ TEST_F(SessionTest, CloseIsRefusedWhileAViewIsHeldAndChangesNothing) {
     const Pin pin(**session_->ThisLane());
     view = *session_->TakeViewPin(pin.lane());
   }
-  EXPECT_TRUE(
-      Says(session_->Close(), absl::StatusCode::kFailedPrecondition, "views are still held"));
+  EXPECT_TRUE(Says(session_->Close(), absl::StatusCode::kFailedPrecondition,
+                   "views or loans are still held"));
   EXPECT_TRUE(session_->usable());
   EXPECT_EQ(SlotState(session_->region().slot_index()), 1U);
   {

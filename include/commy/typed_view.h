@@ -1,0 +1,65 @@
+// A value of a type, read where it lies.
+#pragma once
+
+#include <optional>
+#include <utility>
+
+#include "commy/codec.h"
+#include "commy/namespace.h"
+
+namespace commy {
+
+// The value of a key, as a typed container's GetView() returns it.
+//
+//   absl::StatusOr<commy::TypedView<Position>> at = positions->GetView(7);
+//   if (at.ok()) Draw((*at)->x, (*at)->y);
+//
+// Of a plain type (see codec.h) it refers to the bytes in the file: no copy, and the value does not
+// change while the view lives, even if the key is replaced or erased. As any View, it keeps what
+// was replaced since from being reused, so do not hold one for long. If the value in the file is of
+// a former version of the struct, or not aligned as the type is, and of all other types, the view
+// holds a decoded copy, and nothing in the store. Move-only.
+template <Storable T>
+class TypedView {
+ public:
+  TypedView(TypedView&&) noexcept = default;
+  TypedView& operator=(TypedView&&) noexcept = default;
+  TypedView(const TypedView&) = delete;
+  TypedView& operator=(const TypedView&) = delete;
+  ~TypedView() = default;
+
+  // Valid as long as the view lives, and is not moved from.
+  const T& operator*() const& { return in_place_ != nullptr ? *in_place_ : *copy_; }
+  const T* operator->() const& { return in_place_ != nullptr ? in_place_ : &*copy_; }
+  const T& operator*() && = delete;
+  const T* operator->() && = delete;
+  // Whether it refers to the file.
+  [[nodiscard]] bool in_place() const { return in_place_ != nullptr; }
+
+  // From the bytes of a value. DataLoss: they are not of the type.
+  static absl::StatusOr<TypedView> Of(View view) {
+    TypedView typed;
+    if constexpr (internal::kPlain<T>) {
+      typed.in_place_ = internal::InPlace<T>(view.value());
+      if (typed.in_place_ != nullptr) {
+        typed.view_.emplace(std::move(view));
+        return typed;
+      }
+    }
+    absl::StatusOr<T> value = Codec<T>::Decode(view.value());
+    if (!value.ok()) {
+      return value.status();
+    }
+    typed.copy_.emplace(*std::move(value));
+    return typed;
+  }
+
+ private:
+  TypedView() = default;
+
+  std::optional<View> view_;
+  const T* in_place_ = nullptr;
+  std::optional<T> copy_;
+};
+
+}  // namespace commy
