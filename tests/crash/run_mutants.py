@@ -50,8 +50,14 @@ def test_commands(tree):
 
 
 def build(tree, programs):
-    subprocess.run(["ninja", "-C", os.path.join(tree, "build-mutants"), *programs],
-                   check=True, stdout=subprocess.DEVNULL)
+    """Whether it compiles; a static assertion may keep it from that. Any other error ends this."""
+    ended = subprocess.run(["ninja", "-C", os.path.join(tree, "build-mutants"), *programs],
+                           stdout=subprocess.PIPE, text=True)
+    if ended.returncode == 0:
+        return True
+    if re.search(r"static[_ ]assert(ion)? failed", ended.stdout):
+        return False
+    sys.exit(ended.stdout)
 
 
 def run(tree, command, **env):
@@ -70,6 +76,8 @@ def run_operation(tree, operation):
     """The rows that caught the mutant, as texts."""
     full = {"COMMY_CRASH_FULL": "1"} if operation[0] == "=" else {}
     code, told = run(tree, ["tests/kill_stop_test"], COMMY_CRASH_OPERATIONS=operation, **full)
+    if not re.search(r"^(\S.{27}) (?: *\d+){8} +\d+ +[\d.]+$", told, re.M) and code == 0:
+        sys.exit(f"no operation has {operation!r} in its name")
     if code == 0:
         return []
     rows = re.findall(r"^(\S.{27}) (?: *\d+){8} +([1-9]\d*) +[\d.]+$", told, re.M)
@@ -80,6 +88,8 @@ def run_operation(tree, operation):
 def run_test(tree, command, test):
     name, *filters = test.split(None, 1)
     code, told = run(tree, [*command, *[f"--gtest_filter={each}" for each in filters]])
+    if "Running 0 tests" in told:
+        sys.exit(f"no test matches {test!r}")
     if code == 0:
         return []
     failed = sorted(set(re.findall(r"^\[  FAILED  \] (\w+\.[\w./]+)", told, re.M)))
@@ -115,11 +125,12 @@ def main():
             for old, new in changes:
                 changed = changed.replace(old, new)
             open(path, "w").write(changed)
-            build(tree, (["tests/kill_stop_test"] if operations else [])
-                  + sorted({commands[test.split()[0]][0] for test in tests}))
-            caught = [by for operation in operations for by in run_operation(tree, operation)]
-            caught += [by for test in tests
-                       for by in run_test(tree, commands[test.split()[0]], test)]
+            caught = ["a static assertion"]
+            if build(tree, (["tests/kill_stop_test"] if operations else [])
+                     + sorted({commands[test.split()[0]][0] for test in tests})):
+                caught = [by for operation in operations for by in run_operation(tree, operation)]
+                caught += [by for test in tests
+                           for by in run_test(tree, commands[test.split()[0]], test)]
             open(path, "w").write(text)
             print(f"{name:32} {', '.join(caught) or 'NOTHING'}", flush=True)
             if not caught:
