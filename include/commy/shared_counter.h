@@ -34,6 +34,9 @@ namespace commy {
 // ERRORS    as of Namespace.
 class COMMY_EXPORT SharedCounter {
  public:
+  // What the store says of its type.
+  static constexpr std::string_view kDescriptor = "counter";
+
   // What Store::OpenShared() calls.
   static absl::StatusOr<SharedCounter> Open(const Store& store, std::string_view path,
                                             const SharedOptions& options);

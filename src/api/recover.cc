@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/status.h"
+#include "commy/shared_counter.h"
 #include "commy/store.h"
 #include "platform/platform.h"
 #include "region/clean_word.h"
@@ -125,7 +126,13 @@ class Recovery {
     for (const SalvagedNamespace& ns : salvage.namespaces()) {
       NamespaceOptions options;
       options.order = ns.ordered ? Order::kOrdered : Order::kHash;
+      options.type = ns.type;
       COMMY_ASSIGN_OR_RETURN(Namespace handle, made.OpenNamespace(ns.path, options));
+      if (ns.type == SharedCounter::kDescriptor) {
+        COMMY_ASSIGN_OR_RETURN(const SharedCounter counter,
+                               made.OpenShared<SharedCounter>(ns.path));
+        COMMY_RETURN_IF_ERROR(counter.Add(static_cast<std::int64_t>(ns.sum)));
+      }
       open.emplace(ns.path, std::move(handle));
     }
     const std::int64_t now_ns = Platform::Real().WallNs();

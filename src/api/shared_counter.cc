@@ -13,7 +13,7 @@ absl::StatusOr<SharedCounter> SharedCounter::Open(const Store& store, std::strin
     return base::InvalidArgument("a counter has no keys");
   };
   COMMY_ASSIGN_OR_RETURN(
-      Namespace ns, internal::OpenTyped(store, path, Order::kHash, "counter", options, verify));
+      Namespace ns, internal::OpenTyped(store, path, Order::kHash, kDescriptor, options, verify));
   return SharedCounter(std::move(ns));
 }
 

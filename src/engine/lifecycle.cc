@@ -204,6 +204,21 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
   return failed;
 }
 
+absl::Status OrderDiffers(const Engine& engine, const NamespaceKey& key, std::string_view path,
+                          Order found, const WantedType& wanted) {
+  const Order other = found == Order::kHash ? Order::kOrdered : Order::kHash;
+  std::string types;
+  if (!wanted.text.empty()) {
+    const std::string stored = TypeOf(engine, key).value_or("");
+    types = absl::StrCat("; it is ", stored.empty() ? "untyped" : stored, ", and ", wanted.text,
+                         " is asked for; open it by the kind of container that made it (a ",
+                         found == Order::kHash ? "SharedHash" : "SharedBTree", " one)");
+  }
+  return base::InvalidArgument(engine.path, ": namespace \"", ToAbsl(path),
+                               "\" was created with the order ", ToAbsl(OrderName(found)), ", not ",
+                               ToAbsl(OrderName(other)), types);
+}
+
 }  // namespace
 
 absl::Status CheckPath(std::string_view path) {
@@ -266,9 +281,7 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
     }
     const auto found = static_cast<Order>(order);
     if (options.order.has_value() && *options.order != found) {
-      return base::InvalidArgument(engine.path, ": namespace \"", ToAbsl(path),
-                                   "\" was created with the order ", ToAbsl(OrderName(found)),
-                                   ", not ", ToAbsl(OrderName(*options.order)));
+      return OrderDiffers(engine, key, path, found, type);
     }
     COMMY_RETURN_IF_ERROR(AgreeOnType(engine, key, path, type, options.adopt_untyped));
     COMMY_RETURN_IF_ERROR(SetDefaultTtlAsAsked(engine, key, options));

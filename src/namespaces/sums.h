@@ -46,6 +46,11 @@ struct SumRoot {
 static_assert(sizeof(SumRoot) == 0x440);
 static_assert(offsetof(SumRoot, cells) == 0x40);
 
+// Where a lane's cell is in its block. Requires: the block is an offset.
+constexpr std::uint64_t SumCellOffset(std::uint64_t block, std::uint32_t lane) {
+  return ((block + kSumLineBytes - 1) & ~(kSumLineBytes - 1)) + lane / kSumGroups * kSumLineBytes;
+}
+
 // Every method needs the caller's pin, or its operation's.
 class Sums {
  public:
@@ -55,9 +60,8 @@ class Sums {
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op) const;
 
   // sum-1. Null: the lane has no cell yet, or the namespace is no counter or is being dropped.
-  Shared64* FindCell(const NamespaceRef& ns, std::uint32_t lane) const {
-    const auto* const root =
-        core_.region.At<SumRoot>(ns.object->sums.load(std::memory_order_acquire));
+  Shared64* FindCell(const NamespaceObject& object, std::uint32_t lane) const {
+    const auto* const root = core_.region.At<SumRoot>(object.sums.load(std::memory_order_acquire));
     return root == nullptr
                ? nullptr
                : CellIn(root->cells[lane % kSumGroups].load(std::memory_order_acquire), lane);
@@ -87,9 +91,7 @@ class Sums {
     if (block <= kPartGone) [[unlikely]] {
       return nullptr;
     }
-    const std::uint64_t at =
-        base::AlignUp(block, kSumLineBytes) + lane / kSumGroups * kSumLineBytes;
-    return core_.region.At<Shared64>(at);
+    return core_.region.At<Shared64>(SumCellOffset(block, lane));
   }
   [[nodiscard]] std::uint64_t SumOf(const SumRoot& root) const;
 

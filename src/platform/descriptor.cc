@@ -19,9 +19,10 @@
 #include "platform/platform.h"
 
 namespace commy::platform {
-namespace {
 
-std::atomic<std::uint64_t> fork_generation{1};
+constinit std::atomic<std::uint64_t> fork_generation{1};
+
+namespace {
 
 struct Registry {
   std::mutex mutex;
@@ -66,10 +67,6 @@ Registry& TheRegistry() {
 [[maybe_unused]] const Registry& installed_before_main = TheRegistry();
 
 }  // namespace
-
-std::uint64_t ForkGeneration() {
-  return fork_generation.load(std::memory_order_relaxed);
-}
 
 ForkGuard::ForkGuard() {
   TheRegistry().mutex.lock();

@@ -22,6 +22,7 @@
 
 #include "process/open_state.h"
 #include "process/participants.h"
+#include "process/thread_lanes.h"
 #include "region/region.h"
 
 namespace commy::process {
@@ -93,6 +94,7 @@ class Lane {
 
  private:
   friend class Pin;
+  friend class QuickPin;
   friend class Operation;
 
   Session& session_;
@@ -130,6 +132,10 @@ class Lanes {
   // The calling thread's lane; taken on first use, given back when the thread ends.
   // ResourceExhausted: all are taken, or the disk is full.
   absl::StatusOr<Lane*> OfThisThread(LaneUse use);
+  // Of this session alone, in this process.
+  [[nodiscard]] std::uint64_t session_id() const { return session_id_; }
+  // The calling thread's lane; null: it has none yet.
+  [[nodiscard]] Lane* FindOfThisThread() const { return ThreadLanes::Find(session_id_); }
   // Called when a thread that used this session ends.
   void ReturnLane(Lane* lane);
 

@@ -1,15 +1,10 @@
 #include "process/open_state.h"
 
 #include "base/status.h"
-#include "platform/fork.h"
 
 namespace commy::process {
 
 OpenState::OpenState() : fork_generation_(platform::ForkGeneration()) {}
-
-bool OpenState::SameProcess() const {
-  return fork_generation_ == platform::ForkGeneration();
-}
 
 absl::Status OpenState::CheckUsable() const {
   if (!SameProcess()) {

@@ -6,6 +6,8 @@
 
 #include "absl/status/status.h"
 
+#include "platform/fork.h"
+
 namespace commy::process {
 
 // Any method, any thread.
@@ -19,7 +21,7 @@ class OpenState {
   [[nodiscard]] bool usable() const {
     return !closed_.load(std::memory_order_seq_cst) && SameProcess();
   }
-  [[nodiscard]] bool SameProcess() const;
+  [[nodiscard]] bool SameProcess() const { return fork_generation_ == platform::ForkGeneration(); }
   // OK, or FailedPrecondition that says why not.
   [[nodiscard]] absl::Status CheckUsable() const;
 

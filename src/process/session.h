@@ -94,6 +94,8 @@ class Session : public std::enable_shared_from_this<Session> {
   absl::StatusOr<Lane*> ThisLane(LaneUse use = LaneUse::kOrdinary) {
     return lanes_.OfThisThread(use);
   }
+  [[nodiscard]] std::uint64_t id() const { return lanes_.session_id(); }
+  [[nodiscard]] Lane* FindThisLane() const { return lanes_.FindOfThisThread(); }
   void ReturnLane(Lane* lane) { lanes_.ReturnLane(lane); }
   absl::StatusOr<ViewPin> TakeViewPin(Lane& lane) { return lanes_.TakeViewPin(lane); }
   void ReleaseView(const ViewPin& view) { lanes_.ReleaseView(view); }

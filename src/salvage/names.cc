@@ -12,6 +12,9 @@
 #include "index/slots.h"
 #include "namespaces/catalog_node.h"
 #include "namespaces/object_layout.h"
+#include "namespaces/sums.h"
+#include "namespaces/types.h"
+#include "types/descriptor.h"
 
 namespace commy::salvage {
 namespace {
@@ -143,10 +146,51 @@ class NameFinder {
     found.id = *id;
     found.path = path;
     found.ordered = at->order.load(std::memory_order_relaxed) == namespaces::kOrderOrdered;
+    FindType(*at, &found);
+    FindSum(*at, &found);
     if (FindRoot(at->root.load(std::memory_order_relaxed), &found)) {
       names_.namespaces.push_back(std::move(found));
     } else {
       names_.dropped_ids.insert(*id);
+    }
+  }
+
+  void FindType(const NamespaceObject& object, SalvagedNamespace* ns) {
+    const std::uint64_t offset = object.type.load(std::memory_order_relaxed);
+    if (offset <= namespaces::kPartGone) {
+      return;
+    }
+    const std::string_view text = namespaces::ReadTypeBlock(offset, Bytes());
+    if (types::ParseContainer(text).ok()) {
+      ns->type = text;
+    } else {
+      names_.faults.push_back(absl::StrCat("the type of ", ns->path, " at ", base::Hex(offset),
+                                           " is lost; its keys and values are saved as bytes"));
+    }
+  }
+
+  void FindSum(const NamespaceObject& object, SalvagedNamespace* ns) {
+    const std::uint64_t offset = object.sums.load(std::memory_order_relaxed);
+    if (offset <= namespaces::kPartGone || !image_.geometry().has_value()) {
+      return;
+    }
+    const auto* const root = image_.At<namespaces::SumRoot>(offset);
+    const std::uint32_t lanes = image_.geometry()->lane_count;
+    bool whole = root != nullptr;
+    for (std::uint32_t lane = 0; whole && lane < lanes; ++lane) {
+      const std::uint64_t block =
+          root->cells[lane % namespaces::kSumGroups].load(std::memory_order_relaxed);
+      if (block > namespaces::kPartGone) {
+        const auto* const cell = image_.At<base::Shared64>(namespaces::SumCellOffset(block, lane));
+        whole = cell != nullptr;
+        ns->sum += whole ? cell->load(std::memory_order_relaxed) : 0;
+      }
+    }
+    if (whole) {
+      ns->sum -= root->base.load(std::memory_order_relaxed);
+    } else {
+      names_.faults.push_back(
+          absl::StrCat("a part of the counter ", ns->path, " at ", base::Hex(offset), " is lost"));
     }
   }
 

@@ -16,6 +16,8 @@ struct SalvagedNamespace {
   std::string path;
   bool named = true;  // False: the catalog's part that named it is lost, and the path is made up.
   bool ordered = false;
+  std::string type;                // Empty: it has none, or that is lost.
+  std::uint64_t sum = 0;           // Of a counter.
   std::uint64_t root_offset = 0;   // Of its present index; 0: lost.
   std::uint64_t since_commit = 0;  // Of the last clear: older records are gone.
 };
