@@ -35,7 +35,8 @@ class Search {
                                       place.survivor_next, ";");
     const auto add = [&digest](const auto& names) {
       for (const auto& [path, content] : names) {
-        absl::StrAppend(&digest, path, "#", content.id, ":", content.keys.Digest(), ",");
+        absl::StrAppend(&digest, path, "#", content.id, ":", content.keys.Digest(), ",",
+                        content.type, content.sum, ",");
       }
     };
     add(model.names);

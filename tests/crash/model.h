@@ -35,6 +35,8 @@ struct Model {
   struct Content {
     std::uint64_t id = 0;
     ModelKeys keys;
+    std::string type;
+    std::int64_t sum = 0;  // Of a counter.
   };
   std::map<std::string, Content> names;
   std::uint64_t next_id = 1;

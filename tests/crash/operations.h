@@ -57,6 +57,7 @@ std::vector<Operation> SnapshotOperations(Order order);
 std::vector<Operation> TransactionOperations(Order order);
 std::vector<Operation> ExpiryOperations(Order order);
 std::vector<Operation> WaitingOperations();
+std::vector<Operation> TypedOperations();
 
 // --- Shared by them ----------------------------------------------------------------------------
 

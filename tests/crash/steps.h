@@ -89,6 +89,19 @@ Step DropNs(const std::string& path, std::uint64_t id = 0);
 Step RenameNs(const std::string& from, const std::string& to);
 Step ListNs();
 
+// --- Types, counters, loans (steps/typed.cc) --------------------------------------------------
+
+// Opens a namespace of that type, and creates it.
+Step CreateTyped(const std::string& path, const std::string& type);
+// Opens a namespace of a type with fewer fields.
+Step Lengthen(const std::string& path, const std::string& type);
+Step Adopt(const std::string& path, const std::string& type);
+Step CounterAdd(const std::string& path, std::int64_t delta);
+Step CounterReset(const std::string& path);
+Step PutByLoan(std::uint64_t id, const std::string& key, const std::string& value);
+// Takes a loan and drops it.
+Step DropLoan(std::uint64_t id, const std::string& key, const std::string& value);
+
 // --- Snapshots, by numbers that the tests give them (steps/snapshots.cc) -----------------------
 
 Step TakeSnapshot(int number);

@@ -26,6 +26,7 @@ std::vector<Operation> AllOperations() {
   Append(&all, TransactionOperations(Order::kHash));
   Append(&all, ExpiryOperations(Order::kHash));
   Append(&all, WaitingOperations());
+  Append(&all, TypedOperations());
   Append(&all, TransactionOperations(Order::kOrdered));
   Append(&all, ExpiryOperations(Order::kOrdered));
   return all;

@@ -1,6 +1,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "commy/shared_counter.h"
 #include "crash/steps.h"
 
 namespace commy::test {
@@ -29,6 +30,14 @@ absl::Status AppendContent(Actor& actor, const Snapshot& now, const NamespaceInf
   }
   for (const auto& [key, value] : keys) {
     absl::StrAppend(text, " ", key, "=", value);
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::string type, ns.Type());
+  absl::StrAppend(text, type);
+  if (type == base::ToAbsl(SharedCounter::kDescriptor)) {
+    COMMY_ASSIGN_OR_RETURN(const SharedCounter counter,
+                           actor.store().OpenShared<SharedCounter>(info.path));
+    COMMY_ASSIGN_OR_RETURN(const std::int64_t sum, counter.Value());
+    absl::StrAppend(text, sum);
   }
   absl::StrAppend(text, ";");
   return absl::OkStatus();
@@ -72,7 +81,11 @@ Step Content(bool sizes) {
               if (sizes) {
                 absl::StrAppend(&text, content.keys.size());
               }
-              absl::StrAppend(&text, content.keys.Text(), ";");
+              absl::StrAppend(&text, content.keys.Text(), content.type);
+              if (content.type == SharedCounter::kDescriptor) {
+                absl::StrAppend(&text, content.sum);
+              }
+              absl::StrAppend(&text, ";");
             }
             return text;
           }};
