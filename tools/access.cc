@@ -150,8 +150,14 @@ absl::StatusOr<Store> OpenStore(const std::string& path, Use use, std::string_vi
 
 absl::StatusOr<Namespace> OpenNamespace(const Store& store, const std::string& path, Use use,
                                         bool ordered) {
+  return OpenTypedNamespace(store, path, use, ordered, "");
+}
+
+absl::StatusOr<Namespace> OpenTypedNamespace(const Store& store, const std::string& path, Use use,
+                                             bool ordered, const std::string& type) {
   NamespaceOptions options;
   options.create_if_missing = use == Use::kCreate;
+  options.type = type;
   if (ordered) {
     options.order = Order::kOrdered;
   }

@@ -27,6 +27,9 @@ absl::Status KeepPrintsOut(const std::string& path);
 // NotFound says that the store has no such namespace. With kCreate it is created.
 absl::StatusOr<Namespace> OpenNamespace(const Store& store, const std::string& path, Use use,
                                         bool ordered = false);
+// The same with a type (see NamespaceOptions::type); empty: of any type. A new namespace gets it.
+absl::StatusOr<Namespace> OpenTypedNamespace(const Store& store, const std::string& path, Use use,
+                                             bool ordered, const std::string& type);
 
 // For an operation on an open store: the same error, with the store's name and advice.
 absl::Status Explain(const Store& store, const absl::Status& status);

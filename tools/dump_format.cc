@@ -6,6 +6,7 @@
 #include "absl/strings/numbers.h"
 
 #include "base/status.h"
+#include "types/descriptor.h"
 
 namespace commy::tools {
 namespace {
@@ -109,6 +110,26 @@ absl::Status CheckType(std::string_view type) {
                                ": only btree and hash have keys that a namespace can take");
 }
 
+// What a header says of the type of a namespace.
+absl::Status ReadTypeLine(std::string_view name, std::string_view value, DumpHeader& header) {
+  if (name == "namespace_type") {
+    if (const absl::Status parsed = types::ParseContainer(value).status(); !parsed.ok()) {
+      return base::InvalidArgument("namespace_type: ", parsed.message());
+    }
+    header.type = value;
+  } else if (name == "namespace_ordered") {
+    header.ordered = value == "1";
+  } else if (name == "namespace_value") {
+    std::int64_t number = 0;
+    if (!absl::SimpleAtoi(base::ToAbsl(value), &number)) {
+      return base::InvalidArgument("namespace_value=", base::ToAbsl(value),
+                                   " is not a whole number of 64 bits");
+    }
+    header.counter = number;
+  }
+  return absl::OkStatus();
+}
+
 // The inverse of DumpName(); `text` itself if it is not escaped.
 std::string ParseName(std::string_view text) {
   std::string name;
@@ -139,6 +160,13 @@ void AppendDumpHeader(const DumpHeader& header, std::string& out) {
   out += "type=btree\n";
   if (header.map_bytes != 0) {
     out += "mapsize=" + std::to_string(header.map_bytes) + "\n";
+  }
+  if (!header.type.empty()) {
+    out += "namespace_type=" + header.type + "\n";
+    out += header.ordered ? "namespace_ordered=1\n" : "";
+  }
+  if (header.counter.has_value()) {
+    out += "namespace_value=" + std::to_string(*header.counter) + "\n";
   }
   out += kHeaderEnd;
   out += '\n';
@@ -194,6 +222,8 @@ absl::Status DumpReader::ReadHeaderLine(std::string_view line, DumpHeader& heade
     header.database = ParseName(value);
   } else if (name == "mapsize" && !absl::SimpleAtoi(base::ToAbsl(value), &header.map_bytes)) {
     return base::InvalidArgument("mapsize=", base::ToAbsl(value), " is not a number");
+  } else if (name.starts_with("namespace_")) {
+    return ReadTypeLine(name, value, header);
   }
   return absl::OkStatus();
 }

@@ -4,6 +4,9 @@
 //   format=bytevalue              or print
 //   database=acme/config          a name, if the section is one of several databases
 //   type=btree                    or hash; other header lines are allowed and mean nothing here
+//   namespace_type=map<i64,bytes> of a namespace with a type; mdb_load ignores these three lines
+//   namespace_ordered=1           if the namespace is an ordered one and has a type
+//   namespace_value=42            the value of a counter, which has no records
 //   HEADER=END
 //    6b6579                       a key, after one space; then its value
 //    76616c7565
@@ -14,10 +17,12 @@
 // two hexadecimal digits a byte; print has printable bytes as they are and \HH for others. A
 // backslash is written as \5c, since mdb_load misreads \\; both are read. The format has no place
 // for a time to live, and none for a line end in the name of a database: such a name is escaped
-// (see DumpName()).
+// (see DumpName()). db_load refuses header lines that it does not know, so it gets none of them.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,7 +38,14 @@ struct DumpHeader {
   std::string database;  // Empty: the section has no name.
   bool print = false;
   std::uint64_t map_bytes = 0;  // For mdb_load, which makes its file that large; 0: not given.
+  // Of a namespace with a type; empty, and the others without meaning: it has none.
+  std::string type;
+  bool ordered = false;
+  std::optional<std::int64_t> counter;
 };
+
+// The longest type that mdb_load can read past.
+inline constexpr std::size_t kDumpTypeBytesMax = 4000;
 
 // A namespace's name in a dump: itself, or "commy-escaped:" and the name in the form print. It is
 // escaped if it has a line feed, a carriage return or a NUL, or begins like an escaped one.

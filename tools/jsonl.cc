@@ -15,7 +15,28 @@ using base::InvalidArgument;
 
 constexpr std::string_view kBase64Suffix = "_base64";
 
-// The bytes of the member `name` or `name`_base64; exactly one of them must exist.
+absl::Status CheckMembers(const Json& object) {
+  for (const auto& [name, member] : object.items()) {
+    if (name != "key" && name != "key_base64" && name != "value" && name != "value_base64" &&
+        name != "ttl_ms") {
+      return InvalidArgument("an unknown member ", member.type_name(), " \"", name, "\"");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+void SetBytes(std::string_view name, std::string_view bytes, Json& object) {
+  std::string member(name);
+  if (IsUtf8(bytes)) {
+    object[member] = bytes;
+    return;
+  }
+  member += kBase64Suffix;
+  object[member] = absl::Base64Escape(base::ToAbsl(bytes));
+}
+
 absl::StatusOr<std::string> TakeBytes(const Json& object, const std::string& name) {
   const auto plain = object.find(name);
   const auto encoded = object.find(name + std::string(kBase64Suffix));
@@ -49,26 +70,11 @@ absl::StatusOr<absl::Duration> TakeTtl(const Json& object) {
   return absl::Milliseconds(ttl->get<std::int64_t>());
 }
 
-absl::Status CheckMembers(const Json& object) {
-  for (const auto& [name, member] : object.items()) {
-    if (name != "key" && name != "key_base64" && name != "value" && name != "value_base64" &&
-        name != "ttl_ms") {
-      return InvalidArgument("an unknown member ", member.type_name(), " \"", name, "\"");
-    }
+void SetTtl(absl::Duration ttl, Json& object) {
+  if (ttl != absl::InfiniteDuration()) {
+    const absl::Duration rounded = absl::Ceil(ttl, absl::Milliseconds(1));
+    object["ttl_ms"] = std::max(std::int64_t{1}, absl::ToInt64Milliseconds(rounded));
   }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-void SetBytes(std::string_view name, std::string_view bytes, Json& object) {
-  std::string member(name);
-  if (IsUtf8(bytes)) {
-    object[member] = bytes;
-    return;
-  }
-  member += kBase64Suffix;
-  object[member] = absl::Base64Escape(base::ToAbsl(bytes));
 }
 
 void AppendJsonLine(std::string_view key, std::optional<std::string_view> value, absl::Duration ttl,
@@ -78,10 +84,7 @@ void AppendJsonLine(std::string_view key, std::optional<std::string_view> value,
   if (value.has_value()) {
     SetBytes("value", *value, object);
   }
-  if (ttl != absl::InfiniteDuration()) {
-    const absl::Duration rounded = absl::Ceil(ttl, absl::Milliseconds(1));
-    object["ttl_ms"] = std::max(std::int64_t{1}, absl::ToInt64Milliseconds(rounded));
-  }
+  SetTtl(ttl, object);
   out += object.dump();
   out += '\n';
 }

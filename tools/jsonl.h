@@ -29,6 +29,12 @@ void SetBytes(std::string_view name, std::string_view bytes, Json& object);
 void AppendJsonLine(std::string_view key, std::optional<std::string_view> value, absl::Duration ttl,
                     std::string& out);
 
+// What a line's object is made of, for records whose keys or values have another form.
+void SetTtl(absl::Duration ttl, Json& object);
+absl::StatusOr<absl::Duration> TakeTtl(const Json& object);
+// The bytes of the member `name` or `name`_base64; exactly one of them must exist.
+absl::StatusOr<std::string> TakeBytes(const Json& object, const std::string& name);
+
 // Reads a line (without its newline). InvalidArgument describes the fault.
 absl::StatusOr<Record> ParseJsonLine(std::string_view line);
 

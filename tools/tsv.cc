@@ -85,22 +85,6 @@ absl::StatusOr<char> TakeEscape(std::string_view& rest) {
   return static_cast<char>(high * 16 + low);
 }
 
-absl::StatusOr<std::string> ParseField(std::string_view field) {
-  std::string bytes;
-  bytes.reserve(field.size());
-  while (!field.empty()) {
-    const std::size_t plain = field.find('\\');
-    bytes += field.substr(0, plain);
-    if (plain == std::string_view::npos) {
-      break;
-    }
-    field.remove_prefix(plain + 1);
-    COMMY_ASSIGN_OR_RETURN(const char character, TakeEscape(field));
-    bytes += character;
-  }
-  return bytes;
-}
-
 }  // namespace
 
 void AppendTsvField(std::string_view bytes, std::string& out) {
@@ -130,6 +114,22 @@ void AppendTsvLine(std::string_view key, std::string_view value, std::string& ou
   out += '\n';
 }
 
+absl::StatusOr<std::string> ParseTsvField(std::string_view field) {
+  std::string bytes;
+  bytes.reserve(field.size());
+  while (!field.empty()) {
+    const std::size_t plain = field.find('\\');
+    bytes += field.substr(0, plain);
+    if (plain == std::string_view::npos) {
+      break;
+    }
+    field.remove_prefix(plain + 1);
+    COMMY_ASSIGN_OR_RETURN(const char character, TakeEscape(field));
+    bytes += character;
+  }
+  return bytes;
+}
+
 absl::StatusOr<Record> ParseTsvLine(std::string_view line) {
   const std::size_t tab = line.find('\t');
   if (tab == std::string_view::npos) {
@@ -139,8 +139,8 @@ absl::StatusOr<Record> ParseTsvLine(std::string_view line) {
     return InvalidArgument("more than one tab (write a tab inside a field as \\t)");
   }
   Record record;
-  COMMY_ASSIGN_OR_RETURN(record.key, ParseField(line.substr(0, tab)));
-  COMMY_ASSIGN_OR_RETURN(record.value, ParseField(line.substr(tab + 1)));
+  COMMY_ASSIGN_OR_RETURN(record.key, ParseTsvField(line.substr(0, tab)));
+  COMMY_ASSIGN_OR_RETURN(record.value, ParseTsvField(line.substr(tab + 1)));
   return record;
 }
 

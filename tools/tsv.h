@@ -23,6 +23,9 @@ namespace commy::tools {
 // Appends `bytes`, escaped where necessary.
 void AppendTsvField(std::string_view bytes, std::string& out);
 
+// The inverse. InvalidArgument describes the fault.
+absl::StatusOr<std::string> ParseTsvField(std::string_view field);
+
 // Appends "<key>\t<value>\n".
 void AppendTsvLine(std::string_view key, std::string_view value, std::string& out);
 

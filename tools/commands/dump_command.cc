@@ -1,6 +1,7 @@
 // dump: the keys of a namespace, or of all, as a file that can be loaded again.
 
 #include <algorithm>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
@@ -14,11 +15,10 @@
 #include "base/status.h"
 #include "command.h"
 #include "dump_format.h"
-#include "jsonl.h"
 #include "output_file.h"
 #include "progress.h"
 #include "signals.h"
-#include "tsv.h"
+#include "typed/form.h"
 #include "units.h"
 
 namespace commy::tools {
@@ -35,6 +35,7 @@ struct DumpArguments {
   std::string path;
   std::string file;
   std::string prefix;
+  FormOptions form;
   Format format = Format::kDump;
   Reader reader = Reader::kLmdb;
   bool all = false;
@@ -47,6 +48,8 @@ struct Losses {
   std::uint64_t names_for_lmdb = 0;  // The name of a database is a key, too.
   std::uint64_t names_escaped = 0;
   std::uint64_t ttls = 0;
+  std::uint64_t types = 0;
+  std::uint64_t counters = 0;
 };
 
 absl::Status Interruption(const DumpArguments& arguments) {
@@ -79,10 +82,12 @@ absl::StatusOr<std::uint64_t> MapBytes(const Store& store, const DumpArguments& 
 // All records of a namespace, in the order of its keys. This order makes mdb_load and db_load fast,
 // and two dumps of the same content equal.
 absl::StatusOr<std::vector<Record>> SortedRecords(const Store& store, const Namespace& ns,
-                                                  const DumpArguments& arguments,
+                                                  const Form& form, const DumpArguments& arguments,
                                                   const Snapshot& then, Progress& progress) {
   std::vector<Record> records;
-  ScanRange scan = ns.Scan({.prefix = arguments.prefix, .snapshot = &then});
+  ScanOptions range{.prefix = arguments.prefix, .snapshot = &then};
+  COMMY_RETURN_IF_ERROR(Explain(store, form.ParseRange(range)));
+  ScanRange scan = ns.Scan(range);
   for (const Entry& entry : scan) {
     records.push_back({entry.key(), entry.value(), entry.ttl()});
     if (progress.Due()) {
@@ -98,18 +103,58 @@ absl::StatusOr<std::vector<Record>> SortedRecords(const Store& store, const Name
   return records;
 }
 
-void AppendRecord(const Record& record, const DumpArguments& arguments, Losses& losses,
-                  std::string& out) {
+absl::Status AppendRecord(const Form& form, const RecordView& record,
+                          const DumpArguments& arguments, Losses& losses, std::string& out) {
+  const bool has_ttl = record.ttl != absl::InfiniteDuration();
   switch (arguments.format) {
     case Format::kTsv:
-      losses.ttls += record.ttl == absl::InfiniteDuration() ? 0 : 1;
-      return AppendTsvLine(record.key, record.value, out);
+      losses.ttls += has_ttl ? 1 : 0;
+      return form.AppendTsv(record, /*keys_only=*/false, out);
     case Format::kJsonl:
-      return AppendJsonLine(record.key, record.value, record.ttl, out);
+      return form.AppendJson(record, /*keys_only=*/false, out);
     case Format::kDump:
-      losses.ttls += record.ttl == absl::InfiniteDuration() ? 0 : 1;
+      losses.ttls += has_ttl ? 1 : 0;
       losses.keys_for_lmdb += record.key.empty() || record.key.size() > kLmdbKeyBytesMax ? 1 : 0;
-      return AppendDumpRecord(record.key, record.value, arguments.print, out);
+      AppendDumpRecord(record.key, record.value, arguments.print, out);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::int64_t> CounterValue(const Store& store, const std::string& path) {
+  COMMY_ASSIGN_OR_RETURN(
+      const SharedCounter counter,
+      store.OpenShared<SharedCounter>(path, SharedOptions{.create_if_missing = false}));
+  return counter.Value();
+}
+
+// What comes before the records. The type is kept where the format and its reader let it.
+void AppendHeader(const Namespace& ns, const Form& form, std::uint64_t map_bytes,
+                  std::optional<std::int64_t> counter, const DumpArguments& arguments,
+                  Losses& losses, std::string& out) {
+  const std::string& path = ns.path();
+  const bool has_type = !form.type().empty();
+  const bool is_ordered = ns.order() == Order::kOrdered;
+  if (arguments.format == Format::kJsonl && has_type && !arguments.form.raw_bytes) {
+    AppendJsonlHeader({form.type(), is_ordered}, out);
+  } else if (arguments.format == Format::kTsv) {
+    losses.types += has_type ? 1 : 0;
+  } else if (arguments.format == Format::kDump) {
+    const std::string name = DumpName(path);
+    losses.names_for_lmdb += arguments.all && name.size() > kLmdbKeyBytesMax ? 1 : 0;
+    losses.names_escaped += arguments.all && name != path ? 1 : 0;
+    DumpHeader header;
+    header.database = arguments.all ? path : "";
+    header.print = arguments.print;
+    header.map_bytes = map_bytes;
+    if (arguments.reader == Reader::kLmdb && form.type().size() <= kDumpTypeBytesMax) {
+      header.type = form.type();
+      header.ordered = is_ordered;
+      header.counter = counter;
+    } else {
+      losses.types += has_type ? 1 : 0;
+      losses.counters += counter.has_value() ? 1 : 0;
+    }
+    AppendDumpHeader(header, out);
   }
 }
 
@@ -117,17 +162,23 @@ absl::Status DumpNamespace(const Store& store, const std::string& path, std::uin
                            const DumpArguments& arguments, const Snapshot& then, Losses& losses,
                            Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
+  COMMY_ASSIGN_OR_RETURN(const Form form, Form::Of(store, ns, arguments.form));
   Progress progress;
-  COMMY_ASSIGN_OR_RETURN(const std::vector<Record> records,
-                         SortedRecords(store, ns, arguments, then, progress));
-  if (arguments.format == Format::kDump) {
-    const std::string name = DumpName(path);
-    losses.names_for_lmdb += arguments.all && name.size() > kLmdbKeyBytesMax ? 1 : 0;
-    losses.names_escaped += arguments.all && name != path ? 1 : 0;
-    AppendDumpHeader({arguments.all ? path : "", arguments.print, map_bytes}, out.buffer());
+  COMMY_ASSIGN_OR_RETURN(std::vector<Record> records,
+                         SortedRecords(store, ns, form, arguments, then, progress));
+  std::optional<std::int64_t> counter;
+  if (form.IsCounter()) {
+    const absl::StatusOr<std::int64_t> value = CounterValue(store, path);
+    COMMY_RETURN_IF_ERROR(Explain(store, value.status()));
+    counter = *value;
+    if (arguments.format != Format::kDump) {
+      records.push_back({"", std::to_string(*value)});
+    }
   }
+  AppendHeader(ns, form, map_bytes, counter, arguments, losses, out.buffer());
   for (const Record& record : records) {
-    AppendRecord(record, arguments, losses, out.buffer());
+    COMMY_RETURN_IF_ERROR(Explain(store, AppendRecord(form, {record.key, record.value, record.ttl},
+                                                      arguments, losses, out.buffer())));
     out.Drain();
     if (!out.status().ok()) {
       return out.status();
@@ -160,6 +211,17 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
     PrintWarning(absl::StrCat(losses.ttls,
                               " keys have a time to live, which this format cannot hold; --format ",
                               "jsonl keeps it"));
+  }
+  if (losses.types != 0) {
+    PrintWarning(absl::StrCat(losses.types,
+                              " namespaces have a type, which this format cannot hold; create ",
+                              "them with `commy ns create --type` before load, or use --format ",
+                              "jsonl, which keeps it"));
+  }
+  if (losses.counters != 0) {
+    PrintWarning(absl::StrCat(losses.counters,
+                              " namespaces are counters, which this format cannot hold: they are ",
+                              "left out; --format jsonl keeps them"));
   }
 }
 
@@ -243,9 +305,10 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
   const std::map<std::string, Format> formats = {
       {"dump", Format::kDump}, {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}};
   command
-      .add_option("--format", arguments.format,
-                  "dump (unless given): for mdb_load and db_load; tsv and jsonl: as scan prints "
-                  "them")
+      .add_option(
+          "--format", arguments.format,
+          "dump (unless given): for mdb_load and db_load, bytes as they are; tsv and jsonl: "
+          "as scan prints them, jsonl with the type of the namespace in the first line")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("dump|tsv|jsonl");
   const std::map<std::string, Reader> readers = {{"lmdb", Reader::kLmdb},
@@ -279,8 +342,11 @@ void AddDumpCommand(CLI::App& app, Action& action) {
       ->type_name("");
   command.add_flag("--all", arguments->all,
                    "Every namespace, as a database of its name; without NS");
-  command.add_option("--prefix", arguments->prefix, "Only keys that begin with this")
+  command
+      .add_option("--prefix", arguments->prefix,
+                  "Only keys that begin with this; of keys of several parts, the first parts")
       ->type_name("PREFIX");
+  AddFormOptions(command, arguments->form);
   AddFormat(command, *arguments);
   SetExamples(command, {"commy dump fleet.commy acme/config config.dump",
                         "commy dump fleet.commy words | mdb_load -n words.mdb",

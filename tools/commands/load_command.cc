@@ -6,6 +6,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 
@@ -13,11 +14,10 @@
 #include "base/status.h"
 #include "command.h"
 #include "dump_format.h"
-#include "jsonl.h"
 #include "line_reader.h"
 #include "progress.h"
 #include "signals.h"
-#include "tsv.h"
+#include "typed/form.h"
 #include "units.h"
 
 namespace commy::tools {
@@ -29,6 +29,7 @@ struct LoadArguments {
   std::string store;
   std::string path;
   std::string file;
+  FormOptions form;
   Format format = Format::kTsv;
   bool all = false;
   bool ordered = false;
@@ -41,6 +42,13 @@ struct Loaded {
   std::uint64_t bytes = 0;  // Of keys and values.
   std::uint64_t repeated = 0;
   std::uint64_t line = 0;  // The current one.
+};
+
+// A namespace that records go into.
+struct Target {
+  Namespace ns;
+  Form form;
+  std::optional<SharedCounter> counter;  // If it is one: values are added.
 };
 
 // One run of the command.
@@ -71,21 +79,46 @@ class Loader {
 
  private:
   absl::Status LoadLines() {
-    COMMY_ASSIGN_OR_RETURN(const Namespace ns, Open(arguments_.path));
-    for (std::string_view line;;) {
+    std::string_view line;
+    COMMY_ASSIGN_OR_RETURN(bool more, NextLine(line));
+    std::string type;
+    bool ordered = arguments_.ordered;
+    if (more && arguments_.format == Format::kJsonl) {
+      const absl::StatusOr<std::optional<JsonlHeader>> header = ParseJsonlHeader(line);
+      if (!header.ok() || header->has_value()) {
+        loaded_.line = lines_;  // An error of the header, or of its type, is one of this line.
+        COMMY_RETURN_IF_ERROR(header.status());
+        type = (*header)->type;
+        ordered = ordered || (*header)->ordered;
+        line = std::string_view();
+      }
+    }
+    COMMY_ASSIGN_OR_RETURN(const Target target, Open(arguments_.path, ordered, type));
+    while (more) {
+      loaded_.line = lines_;
+      if (!line.empty()) {
+        COMMY_ASSIGN_OR_RETURN(const Record record, arguments_.format == Format::kTsv
+                                                        ? target.form.ParseTsv(line)
+                                                        : target.form.ParseJsonRecord(line));
+        COMMY_RETURN_IF_ERROR(Put(target, record));
+      }
+      COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
+    }
+    return absl::OkStatus();
+  }
+
+  // The next line that is not empty. False: there is none.
+  absl::StatusOr<bool> NextLine(std::string_view& line) {
+    while (true) {
       COMMY_ASSIGN_OR_RETURN(const bool more, input_.Next(line));
       if (!more) {
-        return absl::OkStatus();
+        return false;
       }
-      ++loaded_.line;
+      ++lines_;
       line.remove_suffix(line.ends_with('\r') ? 1 : 0);
-      if (line.empty()) {
-        continue;
+      if (!line.empty()) {
+        return true;
       }
-      COMMY_ASSIGN_OR_RETURN(const Record record, arguments_.format == Format::kTsv
-                                                      ? ParseTsvLine(line)
-                                                      : ParseJsonLine(line));
-      COMMY_RETURN_IF_ERROR(Put(ns, record));
     }
   }
 
@@ -112,13 +145,17 @@ class Loader {
         return base::InvalidArgument(
             "a database without a name; name a namespace for it instead of --all");
       }
-      COMMY_ASSIGN_OR_RETURN(const Namespace ns,
-                             Open(arguments_.all ? header.database : arguments_.path));
-      COMMY_RETURN_IF_ERROR(LoadSection(reader, ns));
+      COMMY_ASSIGN_OR_RETURN(const Target target,
+                             Open(arguments_.all ? header.database : arguments_.path,
+                                  arguments_.ordered || header.ordered, header.type));
+      if (header.counter.has_value()) {
+        COMMY_RETURN_IF_ERROR(Put(target, {"", std::to_string(*header.counter)}));
+      }
+      COMMY_RETURN_IF_ERROR(LoadSection(reader, target));
     }
   }
 
-  absl::Status LoadSection(DumpReader& reader, const Namespace& ns) {
+  absl::Status LoadSection(DumpReader& reader, const Target& target) {
     Record record;
     std::optional<std::string> previous;  // Repeated keys are adjacent.
     while (true) {
@@ -126,22 +163,29 @@ class Loader {
       if (!more) {
         return absl::OkStatus();
       }
-      COMMY_RETURN_IF_ERROR(Put(ns, record));
+      COMMY_RETURN_IF_ERROR(target.form.Check(record));
+      COMMY_RETURN_IF_ERROR(Put(target, record));
       loaded_.repeated += previous == record.key ? 1 : 0;
       previous = record.key;
     }
   }
 
-  absl::StatusOr<Namespace> Open(const std::string& path) {
-    return OpenNamespace(store_, path, Use::kCreate, arguments_.ordered);
+  absl::StatusOr<Target> Open(const std::string& path, bool ordered, const std::string& type) {
+    COMMY_ASSIGN_OR_RETURN(Namespace ns,
+                           OpenTypedNamespace(store_, path, Use::kCreate, ordered, type));
+    COMMY_ASSIGN_OR_RETURN(Form form, Form::Of(store_, ns, arguments_.form));
+    Target target{std::move(ns), std::move(form), std::nullopt};
+    if (target.form.IsCounter()) {
+      absl::StatusOr<SharedCounter> counter = store_.OpenShared<SharedCounter>(path);
+      COMMY_RETURN_IF_ERROR(Explain(store_, counter.status()));
+      target.counter = *std::move(counter);
+    }
+    return target;
   }
 
-  absl::Status Put(const Namespace& ns, const Record& record) {
-    PutOptions options;  // A record without a time to live gets the namespace's.
-    if (record.ttl != absl::InfiniteDuration()) {
-      options.ttl = record.ttl;
-    }
-    COMMY_RETURN_IF_ERROR(ns.Put(record.key, record.value, options));
+  absl::Status Put(const Target& target, const Record& record) {
+    COMMY_RETURN_IF_ERROR(target.counter.has_value() ? AddTo(*target.counter, record)
+                                                     : PutTo(target.ns, record));
     ++loaded_.records;
     loaded_.bytes += record.key.size() + record.value.size();
     if (progress_.Due()) {
@@ -151,11 +195,28 @@ class Loader {
     return Interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
   }
 
+  static absl::Status AddTo(const SharedCounter& counter, const Record& record) {
+    std::int64_t value = 0;
+    if (!absl::SimpleAtoi(record.value, &value)) {
+      return base::InvalidArgument("the value of a counter is a whole number of 64 bits");
+    }
+    return counter.Add(value);
+  }
+
+  static absl::Status PutTo(const Namespace& ns, const Record& record) {
+    PutOptions options;  // A record without a time to live gets the namespace's.
+    if (record.ttl != absl::InfiniteDuration()) {
+      options.ttl = record.ttl;
+    }
+    return ns.Put(record.key, record.value, options);
+  }
+
   const LoadArguments& arguments_;
   const Store& store_;
   LineReader& input_;
   Loaded& loaded_;
   Progress progress_;
+  std::uint64_t lines_ = 0;  // Read so far.
 };
 
 absl::Status CheckUsage(LoadArguments& arguments) {
@@ -221,13 +282,16 @@ void AddLoadCommand(CLI::App& app, Action& action) {
       .add_option("--format", arguments->format,
                   "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH, lines that "
                   "end in LF or CR LF; jsonl: "
-                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64; dump: the "
-                  "output of dump, mdb_dump and db_dump")
+                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64, perhaps "
+                  "behind a line that dump wrote with the type of the namespace; dump: the output "
+                  "of dump, mdb_dump and db_dump. Keys and values are of the namespace's type, and "
+                  "values are added to a counter")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("tsv|jsonl|dump");
   command.add_flag("--all", arguments->all,
                    "Each database of a dump into a namespace of its name; without NS");
   command.add_flag("--ordered", arguments->ordered, "Make a new namespace an ordered one");
+  AddFormOptions(command, arguments->form);
   AddJson(command, arguments->json);
   SetExamples(command,
               {"commy load fleet.commy acme/config config.tsv",

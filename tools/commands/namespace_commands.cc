@@ -1,6 +1,7 @@
 // ns list, ns create, ns set, ns drop, ns rename.
 
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "command.h"
 #include "jsonl.h"
 #include "tsv.h"
+#include "types/descriptor.h"
 #include "units.h"
 
 namespace commy::tools {
@@ -29,6 +31,7 @@ struct NamespaceArguments {
   std::string path;
   std::string new_path;
   bool ordered = false;
+  std::string type;
   std::optional<absl::Duration> ttl;
 };
 
@@ -40,6 +43,16 @@ std::string ShowTtl(absl::Duration ttl) {
   return ttl == absl::InfiniteDuration() ? "never" : absl::FormatDuration(ttl);
 }
 
+// Of the column of types; 0: no namespace has one. Longer ones stick out.
+std::size_t TypeWidth(const std::vector<NamespaceInfo>& namespaces) {
+  constexpr std::size_t kWidthMax = 40;
+  std::size_t width = 0;
+  for (const NamespaceInfo& info : namespaces) {
+    width = std::max(width, std::min(info.type.size(), kWidthMax));
+  }
+  return width;
+}
+
 Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
   Json list = Json::array();
   for (const NamespaceInfo& info : namespaces) {
@@ -47,6 +60,9 @@ Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
     SetBytes("path", info.path, object);
     object["id"] = info.id;
     object["order"] = OrderName(info.order);
+    if (!info.type.empty()) {
+      object["type"] = info.type;
+    }
     object["keys"] = info.keys;
     if (info.default_ttl != absl::InfiniteDuration()) {
       object["default_ttl_ms"] = absl::ToInt64Milliseconds(info.default_ttl);
@@ -70,6 +86,7 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
   const bool any_ttl = std::any_of(
       namespaces->begin(), namespaces->end(),
       [](const NamespaceInfo& info) { return info.default_ttl != absl::InfiniteDuration(); });
+  const std::size_t type_width = TypeWidth(*namespaces);
   for (const NamespaceInfo& info : *namespaces) {
     std::string line;
     if (!arguments.paths_only) {
@@ -77,6 +94,10 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
                              base::ToAbsl(OrderName(info.order)));
       if (any_ttl) {
         line += absl::StrFormat("%-12s  ", ShowTtl(info.default_ttl));
+      }
+      if (type_width != 0) {
+        line += absl::StrFormat("%-*s  ", static_cast<int>(type_width),
+                                info.type.empty() ? "-" : info.type);
       }
     }
     AppendTsvField(info.path, line);
@@ -87,8 +108,8 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
 
 absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*out*/) {
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kCreate, "ns create"));
-  COMMY_ASSIGN_OR_RETURN(const Namespace ns,
-                         OpenNamespace(store, arguments.path, Use::kCreate, arguments.ordered));
+  COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenTypedNamespace(store, arguments.path, Use::kCreate,
+                                                                arguments.ordered, arguments.type));
   if (arguments.ttl.has_value()) {
     COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
   }
@@ -129,15 +150,35 @@ void AddList(CLI::App& group, Action& action) {
   SetAction(command, arguments, action, RunList);
 }
 
+// Checked before a store is created.
+void AddType(CLI::App& command, std::string& type) {
+  const auto parse = [&type](const std::string& text) {
+    if (const absl::Status parsed = types::ParseContainer(text).status(); !parsed.ok()) {
+      throw CLI::ValidationError("--type", std::string(base::ToStd(parsed.message())));
+    }
+    type = text;
+  };
+  command
+      .add_option_function<std::string>(
+          "--type", parse,
+          "What its keys and values are: map<KEY,VALUE>, set<KEY>, box<VALUE> or counter, with the "
+          "types of docs/types.md")
+      ->type_name("TYPE");
+}
+
 void AddCreate(CLI::App& group, Action& action) {
   CLI::App& command = *group.add_subcommand("create", "Create a namespace unless it exists");
   auto arguments = std::make_shared<NamespaceArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
   command.add_flag("--ordered", arguments->ordered, "Keep its keys in bytewise order");
+  AddType(command, arguments->type);
   AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
   SetExamples(command, {"commy ns create fleet.commy acme/config",
-                        "commy ns create fleet.commy acme/events --ordered"});
+                        "commy ns create fleet.commy acme/events --ordered",
+                        "commy ns create fleet.commy acme/scores --ordered --type "
+                        "'map<tuple<i64,string>,string>'",
+                        "commy ns create fleet.commy acme/hits --type counter"});
   SetAction(command, arguments, action, RunCreate);
 }
 

@@ -1,15 +1,14 @@
 // scan: the keys of a namespace.
 
+#include <cstdint>
 #include <map>
-#include <optional>
 #include <string>
 
 #include "access.h"
 #include "base/status.h"
 #include "command.h"
-#include "jsonl.h"
 #include "signals.h"
-#include "tsv.h"
+#include "typed/form.h"
 
 namespace commy::tools {
 namespace {
@@ -20,41 +19,33 @@ struct ScanArguments {
   std::string store;
   std::string path;
   ScanOptions options;
+  FormOptions form;
   bool keys_only = false;
   bool json = false;
   Format format = Format::kTsv;
 };
 
-void AppendTsv(const Entry& entry, bool keys_only, std::string& out) {
-  if (!keys_only) {
-    AppendTsvLine(entry.key(), entry.value(), out);
-    return;
-  }
-  AppendTsvField(entry.key(), out);
-  out += '\n';
-}
-
-void AppendRaw(const Entry& entry, bool keys_only, std::string& out) {
-  out += entry.key();
-  if (!keys_only) {
-    out += '\t';
-    out += entry.value();
-  }
-  out += '\n';
-}
-
-void AppendEntry(const Entry& entry, const ScanArguments& arguments, std::string& out) {
+absl::Status AppendRecord(const Form& form, const RecordView& record,
+                          const ScanArguments& arguments, std::string& out) {
   switch (arguments.format) {
     case Format::kTsv:
-      return AppendTsv(entry, arguments.keys_only, out);
+      return form.AppendTsv(record, arguments.keys_only, out);
     case Format::kRaw:
-      return AppendRaw(entry, arguments.keys_only, out);
+      return form.AppendRaw(record, arguments.keys_only, out);
     case Format::kJsonl:
-      return AppendJsonLine(
-          entry.key(),
-          arguments.keys_only ? std::nullopt : std::optional<std::string_view>(entry.value()),
-          entry.ttl(), out);
+      break;
   }
+  return form.AppendJson(record, arguments.keys_only, out);
+}
+
+// The one line of a counter.
+absl::Status ScanCounter(const Store& store, const Form& form, const ScanArguments& arguments,
+                         std::string& out) {
+  COMMY_ASSIGN_OR_RETURN(
+      const SharedCounter counter,
+      store.OpenShared<SharedCounter>(arguments.path, SharedOptions{.create_if_missing = false}));
+  COMMY_ASSIGN_OR_RETURN(const std::int64_t value, counter.Value());
+  return AppendRecord(form, {"", std::to_string(value)}, arguments, out);
 }
 
 absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
@@ -63,9 +54,17 @@ absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
   CatchInterrupts();
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "scan"));
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, arguments.path, Use::kRead));
+  COMMY_ASSIGN_OR_RETURN(const Form form, Form::Of(store, ns, arguments.form));
+  COMMY_RETURN_IF_ERROR(Explain(store, form.ParseRange(arguments.options)));
+  if (form.IsCounter()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, ScanCounter(store, form, arguments, out.buffer())));
+    return Exit::kDone;
+  }
   ScanRange scan = ns.Scan(arguments.options);
   for (const Entry& entry : scan) {
-    AppendEntry(entry, arguments, out.buffer());
+    COMMY_RETURN_IF_ERROR(Explain(
+        store,
+        AppendRecord(form, {entry.key(), entry.value(), entry.ttl()}, arguments, out.buffer())));
     out.Drain();
     if (!out.status().ok()) {
       return Exit::kFailed;  // The caller examines `out`.
@@ -81,7 +80,9 @@ absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
 void AddRange(CLI::App& command, ScanOptions& options) {
   command.add_option("--from", options.from, "Only keys from this one on")->type_name("KEY");
   command.add_option("--to", options.to, "Only keys before this one")->type_name("KEY");
-  command.add_option("--prefix", options.prefix, "Only keys that begin with this")
+  command
+      .add_option("--prefix", options.prefix,
+                  "Only keys that begin with this; of keys of several parts, the first parts")
       ->type_name("PREFIX");
   AddCount(command, "--limit", options.limit, "At most this many keys");
   command.add_flag("--reverse", options.reverse, "Last key first (ordered namespaces)");
@@ -96,6 +97,7 @@ void AddScanCommand(CLI::App& app, Action& action) {
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
   AddRange(command, arguments->options);
+  AddFormOptions(command, arguments->form);
   command.add_flag("--keys", arguments->keys_only, "Keys only");
   const std::map<std::string, Format> formats = {
       {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"raw", Format::kRaw}};
@@ -111,6 +113,9 @@ void AddScanCommand(CLI::App& app, Action& action) {
   SetExamples(command, {"commy scan fleet.commy acme/config",
                         "commy scan fleet.commy acme/config --prefix db. --keys",
                         "commy scan fleet.commy acme/events --from 05 --to 06 --reverse --limit 10",
+                        "commy scan fleet.commy acme/scores --prefix 30",
+                        "commy scan fleet.commy acme/scores --from 10 --to 30,bob",
+                        "commy scan fleet.commy acme/legacy --key int,str",
                         "commy scan fleet.commy acme/config --format jsonl > config.jsonl"});
   SetAction(command, arguments, action, RunScan);
 }

@@ -287,10 +287,15 @@ absl::StatusOr<std::string> FormatParts(const Type& type, std::string_view rest)
   return text;
 }
 
-absl::StatusOr<std::string> ParseParts(const Type& type, std::string_view rest) {
+enum class Extent { kWhole, kFirstParts };
+
+absl::StatusOr<std::string> ParseParts(const Type& type, std::string_view rest, Extent extent) {
   const Path whole;
   std::string bytes;
   for (std::size_t i = 0; i < CountOf(type); ++i) {
+    if (extent == Extent::kFirstParts && (rest.empty() || (i != 0 && rest == ","))) {
+      return bytes;
+    }
     const Path step = StepTo(whole, type, i);
     if (i != 0) {
       if (!rest.starts_with(',')) {
@@ -389,7 +394,7 @@ absl::StatusOr<std::string> ParseKey(const Type& type, std::string_view text) {
     return std::string(text);
   }
   if (HasParts(type)) {
-    return ParseParts(type, text);
+    return ParseParts(type, text, Extent::kWhole);
   }
   if (types::IsComposite(type.kind)) {
     COMMY_ASSIGN_OR_RETURN(const Json json, ParseJson(text));
@@ -402,6 +407,21 @@ absl::StatusOr<std::string> ParseKey(const Type& type, std::string_view text) {
   std::string bytes;
   AppendScalar(type, scalar, bytes);
   return bytes;
+}
+
+bool HasKeyParts(const Type& type) {
+  return HasParts(type) && !HasOpaque(type);
+}
+
+absl::StatusOr<std::string> ParseKeyPrefix(const Type& type, std::string_view text) {
+  if (HasKeyParts(type)) {
+    return ParseParts(type, text, Extent::kFirstParts);
+  }
+  if (HasOpaque(type) || IsString(type)) {
+    return ParseKey(type, text);
+  }
+  return InvalidArgument("keys of the type ", types::ToText(type),
+                         " have no prefix; give --from and --to");
 }
 
 absl::StatusOr<Type> KeyTypeFromOption(std::string_view text) {

@@ -32,6 +32,13 @@ namespace commy::tools {
 absl::StatusOr<std::string> FormatKey(const types::Type& type, std::string_view bytes);
 absl::StatusOr<std::string> ParseKey(const types::Type& type, std::string_view text);
 
+// What the keys that `text` describes begin with: of a key of several parts its first parts, each
+// whole (30 or 30,"x"; a comma may follow); of a string or bytes the first of them; of an opaque
+// key the bytes as they are. InvalidArgument: other keys have no prefix.
+absl::StatusOr<std::string> ParseKeyPrefix(const types::Type& type, std::string_view text);
+// Whether a key is written as its parts with commas between them.
+bool HasKeyParts(const types::Type& type);
+
 absl::StatusOr<Json> KeyToJson(const types::Type& type, std::string_view bytes);
 absl::StatusOr<std::string> KeyFromJson(const types::Type& type, const Json& json);
 

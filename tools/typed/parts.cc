@@ -9,8 +9,9 @@ namespace {
 using types::Kind;
 using types::Type;
 
-// Types are nested kDepthMax deep, and strings that are not UTF-8 are an object more.
-constexpr std::size_t kJsonDepthMax = types::kDepthMax + 1;
+// Types are nested kDepthMax deep; strings that are not UTF-8 are an object more, and so is the
+// line of a file.
+constexpr std::size_t kJsonDepthMax = types::kDepthMax + 2;
 
 // Notes the first fault that the parser itself lets pass.
 class MemberCheck {
