@@ -95,7 +95,9 @@ Step ListNs();
 Step CreateTyped(const std::string& path, const std::string& type);
 // Opens a namespace of a type with fewer fields.
 Step Lengthen(const std::string& path, const std::string& type);
-Step Adopt(const std::string& path, const std::string& type);
+// The namespace that it finds at the path when it begins gets the type, even if that namespace is
+// renamed meanwhile; `id` is that namespace.
+Step Adopt(const std::string& path, const std::string& type, std::uint64_t id);
 Step CounterAdd(const std::string& path, std::int64_t delta);
 Step CounterReset(const std::string& path);
 Step PutByLoan(std::uint64_t id, const std::string& key, const std::string& value);

@@ -57,7 +57,7 @@ std::vector<Operation> TypedOperations() {
       {"create typed", Plain, Once([](Key) { return CreateTyped("c/new", "map<u64,string>"); })},
       {"create counter", Plain, Once([](Key) { return CreateTyped("c/new", "counter"); })},
       {.name = "type, longer", .prepare = BoxThere, .steps = Once(MakeLonger), .beside = BesideBox},
-      {"adopt", Plain, Once([](Key) { return Adopt("a", "map<string,string>"); })},
+      {"adopt", Plain, Once([](Key) { return Adopt("a", "map<string,string>", kA); })},
       {"drop typed", BoxThere, Once([](Key) { return DropNs(kBox); })},
       {.name = "counter, add twice",
        .prepare = CounterThere,

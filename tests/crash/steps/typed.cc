@@ -66,7 +66,7 @@ Step Lengthen(const std::string& path, const std::string& type) {
       }};
 }
 
-Step Adopt(const std::string& path, const std::string& type) {
+Step Adopt(const std::string& path, const std::string& type, std::uint64_t id) {
   return {
       "adopt " + path,
       [=](Actor& actor) {
@@ -82,6 +82,13 @@ Step Adopt(const std::string& path, const std::string& type) {
         }
         at->second.type = type;
         return std::string("ok");
+      },
+      [=](Model& model) {
+        Model::Content* const content = model.ById(id);
+        if (content != nullptr) {
+          content->type = type;
+        }
+        return std::string(content != nullptr ? "ok" : "no namespace");
       }};
 }
 
