@@ -716,8 +716,22 @@ TEST_F(TypedTest, APrefixSelectsTheTuplesThatBeginWithItsParts) {
   }
   EXPECT_EQ(std::ranges::distance(map.WithPrefix("pump")), 7);
   EXPECT_EQ(std::ranges::distance(map.WithPrefix("pump", std::int64_t{2})), 1);
+  EXPECT_EQ(std::ranges::distance(map.WithPrefix("pump", 2)), 1) << "any number will do";
   EXPECT_EQ(std::ranges::distance(map.WithPrefix("pum")), 0);
+  EXPECT_EQ(std::ranges::distance(map.WithPrefix()), 21);
+  const auto positions = Must<SharedBTreeMap<Position, int>>("positions");
+  ASSERT_TRUE(positions.Put({1, 2}, 12).ok());
+  ASSERT_TRUE(positions.Put({2, 2}, 22).ok());
+  EXPECT_EQ(std::ranges::distance(positions.WithPrefix(2)), 1);
 }
+
+// A text as a whole key has no mark at its end, so a prefix of its encoding would find nothing.
+template <typename Map>
+concept HasPrefix = requires(const Map& map) {
+  map.WithPrefix("a");
+};
+static_assert(!HasPrefix<SharedBTreeMap<std::string, int>>);
+static_assert(HasPrefix<SharedBTreeMap<std::pair<std::string, int>, int>>);
 
 // --- Drops -----------------------------------------------------------------------------------
 
