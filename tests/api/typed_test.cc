@@ -150,7 +150,8 @@ TEST_F(TypedTest, AContainerSaysItsType) {
   EXPECT_EQ(TypeAt("counter"), "counter");
   EXPECT_EQ(TypeAt("untyped"), "");
   std::map<std::string, std::string> listed;
-  for (const NamespaceInfo& info : *store_.ListNamespaces()) {
+  const std::vector<NamespaceInfo> all = *store_.ListNamespaces();
+  for (const NamespaceInfo& info : all) {
     listed[info.path] = info.type;
   }
   EXPECT_EQ(listed["set"], "set<string>");
@@ -741,7 +742,8 @@ TEST_F(TypedTest, OpenHandlesOfADroppedContainerSaySo) {
   const auto box = Must<SharedBox<int>>("box");
   const auto counter = Must<SharedCounter>("counter");
   ASSERT_TRUE(counter.Add(1).ok());
-  for (const NamespaceInfo& info : *store_.ListNamespaces()) {
+  const std::vector<NamespaceInfo> all = *store_.ListNamespaces();
+  for (const NamespaceInfo& info : all) {
     ASSERT_TRUE(store_.DropNamespace(info.path).ok());
   }
   EXPECT_TRUE(IsNamespaceDropped(map.Put(1, 1)));

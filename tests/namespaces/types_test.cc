@@ -123,7 +123,7 @@ TEST_F(TypesTest, ValuesAreNeverAlignedLessThanBefore) {
   for (const std::uint64_t align : {32, 64, 16, 32}) {
     types().AlignValues(ns, align);
   }
-  EXPECT_EQ(ns.object->value_align.load(), 64U);
+  EXPECT_EQ(ns.object->value_align.load(std::memory_order_acquire), 64U);
 }
 
 TEST_F(TypesTest, ADamagedTextIsReportedByPlace) {
