@@ -1,9 +1,7 @@
-// Random operations on typed containers against those of the standard library: maps and sets of
-// both orders, boxes and counters, with keys and values of several types, in a store whose nodes
-// are tiny and whose namespaces are cleared, dropped and opened again. A million operations with
-// COMMY_LONG set, else some seconds' worth.
+// A million random operations on typed containers against those of the standard library: maps and
+// sets of both orders, boxes and counters, with keys and values of several types, in a store whose
+// nodes are tiny and whose namespaces are cleared, dropped and opened again.
 #include <algorithm>
-#include <cstdlib>
 #include <iterator>
 #include <map>
 #include <optional>
@@ -608,15 +606,12 @@ class CounterOps : public ContainerOps {
 
 class ContainersOpsTest : public OrderedFixture {
  protected:
-  // `share` of 1,000: how many of all operations.
   template <typename Ops>
-  void Run(int share) {
-    const bool full = std::getenv("COMMY_LONG") != nullptr;
-    const int operations = share * (full ? 1000 : 100);
+  void Run(int thousands) {
     const std::uint64_t seed = Seed();
     SCOPED_TRACE("seed " + std::to_string(seed));
     path_ = temp_.File("store" + std::to_string(++stores_));
-    Ops(MustOpen(TinyNodes(QuietOptions())), seed).Run(operations);
+    Ops(MustOpen(TinyNodes(QuietOptions())), seed).Run(thousands * 1000);
   }
 
   int stores_ = 0;
