@@ -81,7 +81,7 @@ TEST(TypedCodecTest, ValuesOfProgramsAreShownAndTyped) {
   ExpectValue(absl::InfiniteFuture(), "infinite-future");
   ExpectValue(absl::Hours(1) + absl::Milliseconds(500), "1h0.5s");
   ExpectValue(-absl::InfiniteDuration(), "-inf");
-  ExpectValue(Position{1.5, -2}, R"({"x":1.5,"y":-2})");
+  ExpectValue(Position{1.5, -2.5}, R"({"x":1.5,"y":-2.5})");
   ExpectValue(Padded{1, 2, true, Color::kGreen, 3, 4},
               R"({"tag":1,"id":2,"on":true,"color":2,"count":3,"last":4})");
   ExpectValue(Line{7}, R"({"value":7})");
