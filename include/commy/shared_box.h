@@ -96,20 +96,11 @@ class SharedBox {
     return status.ok() ? decoded : status;
   }
   // If the value is `expected` (nullopt: the box is empty), sets it to `desired` (nullopt: empties
-  // it). Returns whether it was. Compares the stored bytes; see FLOATS in codec.h.
+  // it). Returns whether it was. Compares the bytes; see FLOATS in codec.h. A value of a former
+  // version of a struct counts as what Load() makes of it.
   absl::StatusOr<bool> CompareExchange(const std::optional<T>& expected,
                                        const std::optional<T>& desired) const {
-    std::optional<internal::ValueBytes<T>> from;
-    std::optional<internal::ValueBytes<T>> to;
-    if (expected.has_value()) {
-      from.emplace(*expected);
-    }
-    if (desired.has_value()) {
-      to.emplace(*desired);
-    }
-    return ns_.CompareAndSwap(
-        kKey, {.expected = from.has_value() ? std::optional(from->view()) : std::nullopt,
-               .desired = to.has_value() ? std::optional(to->view()) : std::nullopt});
+    return internal::SwapValue<T>(ns_, kKey, expected, desired);
   }
   // Returns the value as soon as it is another than `seen` (nullopt: as soon as there is one),
   // which may be at once; the thread sleeps meanwhile. A value that came and went unseen does not
@@ -127,7 +118,7 @@ class SharedBox {
         return token.status();
       }
       const absl::StatusOr<std::string> bytes = ns_.Get(kKey);
-      if (bytes.ok() && (!old.has_value() || *bytes != old->view())) {
+      if (bytes.ok() && (!old.has_value() || !internal::IsValue<T>(*bytes, old->view()))) {
         return Codec<T>::Decode(*bytes);
       }
       if (!bytes.ok() && !absl::IsNotFound(bytes.status())) {

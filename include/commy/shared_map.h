@@ -118,14 +118,15 @@ class MapReads {
     return range.status();
   }
 
-  // The pairs whose keys, tuples, begin with these parts:
+  // The pairs whose keys (tuples, arrays or structs) begin with these parts:
   //
   //   for (const auto& [key, event] : events.WithPrefix("pump")) …  // Keys ("pump", any time).
   template <typename... Parts>
-  requires kOrdered PairRange WithPrefix(const Parts&... parts)
+  requires(kOrdered && (Described<K> || requires { std::tuple_size<K>::value; })) PairRange
+      WithPrefix(const Parts&... parts)
   const {
     ScanOptions scan;
-    scan.prefix = EncodeKey(parts...);
+    scan.prefix = KeyPrefix<K>(parts...);
     return PairRange(source_.Scan(std::move(scan)));
   }
   // The lowest and the highest key, with its value. NotFound: there is none.
@@ -331,24 +332,15 @@ class SharedMap : public internal::MapReads<K, V, kOrder, internal::Direct> {
     }
   }
   // If the value is `expected` (nullopt: if the key is absent), sets it to `desired` (nullopt:
-  // erases it). Returns whether it was. Compares the stored bytes; see FLOATS in codec.h.
+  // erases it). Returns whether it was. Compares the bytes; see FLOATS in codec.h. A value of a
+  // former version of a struct counts as what Get() makes of it.
   absl::StatusOr<bool> CompareAndSwap(KeyArgument key, const std::optional<V>& expected,
                                       const std::optional<V>& desired) const {
     const internal::KeyOf<K> bytes(key);
     if (!bytes.usable()) {
       return internal::NanKey();
     }
-    std::optional<internal::ValueBytes<V>> from;
-    std::optional<internal::ValueBytes<V>> to;
-    if (expected.has_value()) {
-      from.emplace(*expected);
-    }
-    if (desired.has_value()) {
-      to.emplace(*desired);
-    }
-    return source_.ns.CompareAndSwap(
-        bytes.view(), {.expected = from.has_value() ? std::optional(from->view()) : std::nullopt,
-                       .desired = to.has_value() ? std::optional(to->view()) : std::nullopt});
+    return internal::SwapValue<V>(source_.ns, bytes.view(), expected, desired);
   }
   // Makes the value in the file: calls `fill` with a V there, value-initialized, and publishes it.
   // Until then the key is as it was. For plain types; see Loan.

@@ -105,6 +105,74 @@ absl::StatusOr<K> DecodeWholeKey(std::string_view bytes) {
   }
 }
 
+// The type of a part of a key that is made of parts.
+template <typename K, std::size_t kIndex>
+struct KeyPartAt {
+  using Type = std::tuple_element_t<kIndex, K>;
+};
+template <Described K, std::size_t kIndex>
+struct KeyPartAt<K, kIndex> {
+  using Type = typename StructInfo<K>::template TypeAt<kIndex>;
+};
+
+// The beginning of the keys whose first parts are these.
+template <typename K, typename... Parts>
+std::string KeyPrefix(const Parts&... parts) {
+  std::string key;
+  [&]<std::size_t... kIndexes>(std::index_sequence<kIndexes...>) {
+    (KeyCodec<typename KeyPartAt<K, kIndexes>::Type>::Encode(
+         typename KeyPartAt<K, kIndexes>::Type(parts), &key),
+     ...);
+  }
+  (std::index_sequence_for<Parts...>());
+  return key;
+}
+
+// Whether the bytes in the file are those of a value, which has the bytes `encoded` now: an older
+// program may have written it with fewer fields.
+template <Storable V>
+bool IsValue(std::string_view stored, std::string_view encoded) {
+  if constexpr (Described<V>) {
+    if (stored.size() < encoded.size()) {
+      const absl::StatusOr<V> value = Codec<V>::Decode(stored);
+      return value.ok() && ValueBytes<V>(*value).view() == encoded;
+    }
+  }
+  return stored == encoded;
+}
+
+// If the value is `expected` (nullopt: absent), sets it to `desired` (nullopt: absent). Returns
+// whether it was.
+template <Storable V>
+absl::StatusOr<bool> SwapValue(const Namespace& ns, std::string_view key,
+                               const std::optional<V>& expected, const std::optional<V>& desired) {
+  std::optional<ValueBytes<V>> from;
+  std::optional<ValueBytes<V>> to;
+  if (expected.has_value()) {
+    from.emplace(*expected);
+  }
+  if (desired.has_value()) {
+    to.emplace(*desired);
+  }
+  absl::StatusOr<bool> swapped = ns.CompareAndSwap(
+      key, {.expected = from.has_value() ? std::optional(from->view()) : std::nullopt,
+            .desired = to.has_value() ? std::optional(to->view()) : std::nullopt});
+  if constexpr (Described<V>) {
+    if (swapped.ok() && !*swapped && from.has_value()) {
+      const auto decide = [&](std::optional<std::string_view> present) {
+        swapped = present.has_value() && IsValue<V>(*present, from->view());
+        return !*swapped        ? Change::Keep()
+               : to.has_value() ? Change::Put(std::string(to->view()))
+                                : Change::Delete();
+      };
+      if (const absl::Status status = ns.Update(key, decide).status(); !status.ok()) {
+        return status;
+      }
+    }
+  }
+  return swapped;
+}
+
 // --- Where a container reads and writes ------------------------------------------------------
 
 // The present state.
