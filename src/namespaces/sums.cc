@@ -49,9 +49,13 @@ absl::StatusOr<std::uint64_t> Sums::BuildRoot(Operation& op) const {
 }
 
 Result Sums::MakeCell(Operation& op, const NamespaceRef& ns, Shared64** cell) const {
+  const std::uint32_t lane = op.lane().index();
+  *cell = FindCell(ns, lane);
+  if (*cell != nullptr) {
+    return Outcome::kDone;
+  }
   SumRoot* root = nullptr;
   COMMY_TRY(Root(ns, &root));
-  const std::uint32_t lane = op.lane().index();
   Shared64& word = root->cells[lane % kSumGroups];
   std::uint64_t block = word.load(std::memory_order_acquire);
   if (block == 0) {

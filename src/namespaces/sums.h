@@ -60,8 +60,9 @@ class Sums {
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op) const;
 
   // sum-1. Null: the lane has no cell yet, or the namespace is no counter or is being dropped.
-  Shared64* FindCell(const NamespaceObject& object, std::uint32_t lane) const {
-    const auto* const root = core_.region.At<SumRoot>(object.sums.load(std::memory_order_acquire));
+  Shared64* FindCell(const NamespaceRef& ns, std::uint32_t lane) const {
+    const auto* const root =
+        core_.region.At<SumRoot>(ns.object->sums.load(std::memory_order_acquire));
     return root == nullptr
                ? nullptr
                : CellIn(root->cells[lane % kSumGroups].load(std::memory_order_acquire), lane);
