@@ -384,6 +384,8 @@ requires(kCount > 0) struct Codec<std::array<T, kCount>>
 
 template <Storable T>
 struct Codec<std::optional<T>> {
+  static_assert(!Codec<T>::kDescriptor.starts_with(internal::kOptionalOpen),
+                "an optional of an optional cannot be stored: which of the two is empty?");
   static constexpr std::string_view kDescriptor =
       internal::Joined<internal::kOptionalOpen, Codec<T>::kDescriptor, internal::kClose>::kValue;
   static void Encode(const std::optional<T>& value, std::string* bytes) {

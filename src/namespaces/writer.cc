@@ -232,19 +232,17 @@ Result Writer::Publish(Operation& op, const NamespaceRef& ns, const Reservation&
   draft.notes_end = op.notes_used();
   const std::uint64_t hash = core_.Hash(write.key);
   WriteOutcome outcome;
-  for (int attempt = 0; attempt < kRetryLimit; ++attempt) {
-    Result done = TryWrite(op, ns, write, hash, 0, &draft, &outcome);
+  Result done = Outcome::kAgain;
+  for (int attempt = 0; attempt < kRetryLimit && done.is(Outcome::kAgain); ++attempt) {
+    done = TryWrite(op, ns, write, hash, 0, &draft, &outcome);
     COMMY_DCHECK(draft.offset == (done.done() ? 0 : reservation.offset));
-    if (!done.is(Outcome::kAgain)) [[likely]] {
-      if (!done.done()) {
-        op.Disarm();
-        op.DropNotes(draft.notes_end);
-        base::ZeroIn(core_.region.At<Record>(reservation.offset), sizeof(Record));  // None again.
-      }
-      return done;
-    }
   }
-  return CannotBeChanged(ns);
+  if (!done.done()) {
+    op.Disarm();
+    op.DropNotes(draft.notes_end);
+    base::ZeroIn(core_.region.At<Record>(reservation.offset), sizeof(Record));  // None again.
+  }
+  return done.is(Outcome::kAgain) ? Result(CannotBeChanged(ns)) : done;
 }
 
 void Writer::Finish(Operation& op, const NamespaceRef& ns, std::uint64_t hash, const Position& at,

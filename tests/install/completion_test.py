@@ -64,7 +64,8 @@ def test_commands_are_completed():
 
 def test_options_and_their_values_are_completed():
     with shell() as bash:
-        bash.expect("get fleet.commy acme/config k --", "--help", "--json")
+        bash.expect("get fleet.commy acme/config k --", "--help", "--json", "--key",
+                    "--raw-bytes")
         expect({"--prefix", "--format"} <= set(bash.complete("scan fleet.commy a --")), "scan --")
         bash.expect("scan fleet.commy a --format ", "jsonl", "raw", "tsv")
         bash.expect("scan fleet.commy a --format=j", "jsonl")

@@ -13,7 +13,7 @@ MARKED = re.compile(r"^(?:class|struct|enum class)\s+COMMY_EXPORT\s+(\w+)|"
 
 def marked_names():
     """The classes and functions that the public headers mark with COMMY_EXPORT."""
-    headers = (SOURCE / "include" / "commy").glob("*.h")
+    headers = (SOURCE / "include" / "commy").rglob("*.h")
     return {kind or function for header in headers
             for kind, function in MARKED.findall(header.read_text())}
 
@@ -27,7 +27,8 @@ def exported(tree):
 
 def owner(symbol):
     """Store of `commy::Store::Sync() const` or `vtable for commy::Store`; else the whole symbol."""
-    found = re.match(r"(?:(?:vtable|typeinfo|typeinfo name|VTT) for )?commy::(\w+)", symbol)
+    found = re.match(r"(?:(?:vtable|typeinfo|typeinfo name|VTT) for )?"
+                     r"commy::(?:internal::)?(\w+)", symbol)
     return found.group(1) if found else symbol
 
 

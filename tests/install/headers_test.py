@@ -10,7 +10,8 @@ import sys
 import installed
 from installed import CXX, SOURCE, call, expect, expect_equal
 
-HEADERS = sorted((SOURCE / "include" / "commy").glob("*.h"))
+NAMES = sorted(str(path.relative_to(SOURCE / "include"))
+               for path in (SOURCE / "include" / "commy").rglob("*.h"))
 
 
 def compilers():
@@ -27,7 +28,7 @@ def compilers():
 
 def compile_alone(compiler, header, include):
     # The name of the header stands where a user writes it; a second time, its guard has work.
-    text = f"#include <commy/{header.name}>\n#include <commy/{header.name}>\n"
+    text = f"#include <{header}>\n#include <{header}>\n"
     call(compiler, "-std=c++20", "-fsyntax-only", "-Wall", "-Wextra", "-Wpedantic", "-Werror",
          "-I", include, "-x", "c++", "-", stdin=text)
 
@@ -35,10 +36,10 @@ def compile_alone(compiler, header, include):
 def test_each_header_compiles_alone():
     with installed.temporary() as folder:
         include = installed.Tree(folder).include
-        expect(HEADERS, "there are no public headers")
+        expect(NAMES, "there are no public headers")
         with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
             jobs = [pool.submit(compile_alone, compiler, header, include)
-                    for compiler in compilers() for header in HEADERS]
+                    for compiler in compilers() for header in NAMES]
         for job in jobs:
             job.result()
 
@@ -48,7 +49,7 @@ def test_installed_headers_are_the_public_ones():
         include = installed.Tree(folder).include
         files = [path for path in include.rglob("*") if path.is_file()]
         found = sorted(str(path.relative_to(include)) for path in files)
-        expect_equal(found, [f"commy/{header.name}" for header in HEADERS], "installed headers")
+        expect_equal(found, NAMES, "installed headers")
 
 
 if __name__ == "__main__":
