@@ -320,7 +320,8 @@ struct Codec<std::pair<First, Second>> {
     if (!parts.ok()) {
       return parts.status();
     }
-    return std::pair<First, Second>(std::get<0>(*std::move(parts)), std::get<1>(*std::move(parts)));
+    auto& [first, second] = *parts;
+    return std::pair<First, Second>(std::move(first), std::move(second));
   }
 };
 

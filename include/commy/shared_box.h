@@ -135,7 +135,7 @@ class SharedBox {
   [[nodiscard]] const Namespace& ns() const { return ns_; }
 
  private:
-  static constexpr std::string_view kKey = "";
+  static constexpr std::string_view kKey{};
 
   explicit SharedBox(Namespace ns) : ns_(std::move(ns)) {}
 

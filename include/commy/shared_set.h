@@ -317,7 +317,7 @@ class SharedSet : public internal::SetReads<T, kOrder, internal::Direct> {
     auto in = other.At(*snapshot);
     auto range = At(*snapshot).Range();
     for (const T& element : range) {
-      const absl::StatusOr<bool> there = in.Contains(element);
+      absl::StatusOr<bool> there = in.Contains(element);
       if (!there.ok()) {
         return there;
       }

@@ -14,6 +14,9 @@
 #include "commy/codec.h"
 #include "commy/key_codec.h"
 
+// A zero, to which clang-tidy wants a null pointer, is in each comparison that is defaulted.
+// NOLINTBEGIN(modernize-use-nullptr)
+
 namespace acme {
 
 enum class Color : std::uint8_t { kRed = 1, kGreen = 2, kNone = 255 };
@@ -89,6 +92,8 @@ struct Blob {
 };
 
 }  // namespace acme
+
+// NOLINTEND(modernize-use-nullptr)
 
 template <>
 struct commy::Codec<acme::Blob> {

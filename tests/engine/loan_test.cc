@@ -58,6 +58,7 @@ TEST_F(LoanTest, NothingIsThereUntilItIsPublished) {
     EXPECT_TRUE(IsSound(store));
     EXPECT_EQ(store.Check()->blocks_in_flight, 1U);
     ASSERT_TRUE(std::move(loan).Publish().ok());
+    // NOLINTNEXTLINE(bugprone-use-after-move): that is what the test is about.
     EXPECT_TRUE(loan.bytes().empty());
     EXPECT_EQ(*ns.Get("key"), std::string(1000, 'x'));
     EXPECT_EQ(*ns.Size(), 1U);
@@ -259,6 +260,7 @@ TEST_F(LoanTest, ADroppedNamespaceRefusesItsLoansAndGetsTheirRoomBack) {
       Loan loan = Must(ns.Reserve("k", 5000));
       ASSERT_TRUE(store.DropNamespace("n").ok());
       EXPECT_TRUE(IsNamespaceDropped(std::move(loan).Publish()));
+      // NOLINTNEXTLINE(bugprone-use-after-move): that is what the test is about.
       EXPECT_EQ(loan.bytes().size(), 5000U);
       EXPECT_TRUE(IsNamespaceDropped(std::move(loan).Publish()));
       EXPECT_TRUE(IsSound(store));
@@ -303,6 +305,7 @@ TEST_F(LoanTest, WhatFoundNoRoomIsPublishedOnceTheDiskHasSome) {
       const absl::Status published = std::move(loan).Publish();
       if (!published.ok()) {
         EXPECT_TRUE(Says(published, Code::kResourceExhausted, path));
+        // NOLINTNEXTLINE(bugprone-use-after-move): that is what the test is about.
         EXPECT_EQ(loan.bytes().size(), 100U);
         waiting.push_back(std::move(loan));
       }
