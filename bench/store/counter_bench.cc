@@ -5,8 +5,8 @@
 //           Boost.Interprocess finds by name in its managed file; the namespace's own
 //           Namespace::Add(), which makes a version each time. And 1, 2 or 4 processes.
 // Prints    adds per second of all processes together: min, median and max over the rounds, and the
-//           median over that of Boost's atomic. A round plays every scene once, so that disturbances
-//           of the machine affect all alike.
+//           median over that of Boost's atomic. A round plays every scene once, so that
+//           disturbances of the machine affect all alike.
 // Verifies  that each counter is the number of adds that its processes made.
 // Not here  processes that are killed: tests/crash/.
 //

@@ -3,9 +3,9 @@
 // Fixed     one process, one thread; a store file under TMPDIR; keys in random order.
 // Varies    SharedHashMap from u64 to a struct of 32 bytes with 1,000 and with 1,000,000 keys
 //           (COMMY_BENCH_KEYS): copied, in place, and as bytes by Namespace::ReadWith(), which the
-//           counter `ratio` compares with. A value of 4 MiB: put from a buffer, written into a loan,
-//           and copied into a fresh mapped file; for each the buffer is made anew first, in the
-//           buffer or in place.
+//           counter `ratio` compares with. A value of 4 MiB: put from a buffer, written into a
+//           loan, and copied into a fresh mapped file; for each the buffer is made anew first, in
+//           the buffer or in place.
 // Verifies  each value read; of large ones a word in each page.
 // Not here  several processes.
 #include <algorithm>

@@ -35,8 +35,8 @@ class LoanState;
 // The room for the value of one key; see Namespace::Reserve(). Move-only, for one thread at a time;
 // it may go from one to another. Keeps the store open, and makes Store::Close() fail. While it
 // lives, it occupies one of the store's lanes (Options::threads), and what is replaced or deleted
-// in the store keeps its space, as with a View: in a full store deletes make no room until it ends. So
-// publish or drop it soon.
+// in the store keeps its space, as with a View: in a full store deletes make no room until it ends.
+// So publish or drop it soon.
 class COMMY_EXPORT Loan {
  public:
   Loan(Loan&& other) noexcept;

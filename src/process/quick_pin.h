@@ -8,8 +8,8 @@
 
 namespace commy::process {
 
-// A Pin (operation.h) of this thread's lane, if that is to be had at once: the thread has a lane, is
-// in no operation or callback, and pins are stores. Else it is not entered, and the caller takes
+// A Pin (operation.h) of this thread's lane, if that is to be had at once: the thread has a lane,
+// is in no operation or callback, and pins are stores. Else it is not entered, and the caller takes
 // the usual way. Does not nest; nothing of the user's is called inside.
 class QuickPin {
  public:

@@ -190,12 +190,6 @@ TEST_F(TypedTest, OnlyAContainerThatIsThereIsOpenedWithoutCreating) {
   EXPECT_TRUE(store_.OpenShared<SharedBox<int>>("box", existing).ok());
 }
 
-TEST_F(TypedTest, AnOptionalOfAnOptionalIsRefused) {
-  using Twice = std::optional<std::optional<int>>;
-  EXPECT_TRUE(IsRefused<SharedBox<Twice>>("box", Code::kInvalidArgument, "optional"));
-  EXPECT_TRUE(store_.ListNamespaces()->empty());
-}
-
 // --- Evolution -----------------------------------------------------------------------------------
 
 TEST_F(TypedTest, ALongerStructTakesOverAndReadsOldValuesWithItsInitialValues) {

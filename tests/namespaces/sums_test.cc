@@ -1,4 +1,4 @@
-// The sum of a counter: no add is lost or counted twice, whoever adds, resets or drops meanwhile.
+// The sum of a counter: no add is lost or counted twice, whatever resets and drops it meanwhile.
 #include "namespaces/sums.h"
 
 #include <atomic>
