@@ -23,7 +23,8 @@ REFUSED = {
         "a pointer cannot be stored"),
     "a view": ("", "SharedBox<std::string_view>", "pointers and views cannot be stored"),
     "a struct that is not described": (
-        "struct Plain { int value; };", "SharedBox<acme::Plain>", "describe a struct with COMMY_STRUCT"),
+        "struct Plain { int value; };", "SharedBox<acme::Plain>",
+        "describe a struct with COMMY_STRUCT"),
     "a pointer in a struct": (
         "struct Node { int value; Node* next; }; COMMY_STRUCT(Node, \"acme.Node\", value, next);",
         "SharedBox<acme::Node>", "a pointer cannot be stored"),

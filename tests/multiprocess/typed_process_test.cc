@@ -1,6 +1,6 @@
-// Four processes at once on typed containers; some are killed in the middle of a call. The histories
-// of maps and boxes are linearizable, each element is popped once, and a counter is the sum of its
-// adds.
+// Four processes at once on typed containers; some are killed in the middle of a call. The
+// histories of maps and boxes are linearizable, each element is popped once, and a counter is the
+// sum of its adds.
 #include <numeric>
 #include <random>
 #include <set>
