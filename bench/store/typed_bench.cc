@@ -2,10 +2,10 @@
 //
 // Fixed     one process, one thread; a store file under TMPDIR; keys in random order.
 // Varies    SharedHashMap from u64 to a struct of 32 bytes with 1,000 and with 1,000,000 keys
-//           (COMMY_BENCH_KEYS): copied, in place, and as bytes by Namespace::ReadWith(), which the
-//           counter `ratio` compares with. A value of 4 MiB: put from a buffer, written into a
-//           loan, and copied into a fresh mapped file; for each the buffer is made anew first, in
-//           the buffer or in place.
+//           (COMMY_BENCH_KEYS): copied, in place, and as bytes by Namespace::ReadWith(); and a
+//           flat_hash_map of the process, for what the memory costs. A value of 4 MiB: put from a
+//           buffer, written into a loan, and copied into a fresh mapped file; for each it is made
+//           anew first, in the buffer or in place.
 // Verifies  each value read; of large ones a word in each page.
 // Not here  several processes.
 #include <algorithm>
@@ -22,6 +22,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "absl/container/flat_hash_map.h"
 #include "benchmark/benchmark.h"
 
 #include "support/keys.h"
@@ -145,6 +146,28 @@ void BM_GetCopy(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(BM_GetCopy)->Arg(0)->Arg(1);
+
+// The same in a hash map of this process alone: what the memory costs, whatever the store does.
+void BM_GetFlatHashMap(benchmark::State& state) {
+  const std::uint64_t keys = KeysOf(state);
+  absl::flat_hash_map<std::uint64_t, Reading> map;
+  std::vector<std::uint64_t> order(keys);
+  std::iota(order.begin(), order.end(), 0);
+  for (const std::uint64_t key : order) {
+    map.emplace(key, Reading{.number = key, .value = 0.5, .time = key * 3, .source = 1});
+  }
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(7));
+  std::size_t next = 0;
+  for (auto _ : state) {
+    const std::uint64_t key = order[next];
+    next = next + 1 == keys ? 0 : next + 1;
+    if (map.find(key)->second.number != key) {
+      Die("get", "wrong value");
+    }
+  }
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+BENCHMARK(BM_GetFlatHashMap)->Arg(0)->Arg(1);
 
 // --- 4 MiB -------------------------------------------------------------------------------------
 

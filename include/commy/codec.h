@@ -150,11 +150,12 @@ struct PlainCodec {
     Codec<T>::ZeroPadding(bytes->data() + at);
   }
   static absl::StatusOr<T> Decode(std::string_view bytes) {
-    if (bytes.size() < sizeof(T) ? !Codec<T>::IsOlder(bytes.size()) : bytes.size() > sizeof(T)) {
+    if (bytes.size() < sizeof(T) ? !Codec<T>::IsOlder(bytes.size())
+                                 : bytes.size() > sizeof(T) && !Codec<T>::kMayBeNewer) {
       return WrongBytes(Codec<T>::kDescriptor, bytes.size(), Codec<T>::kSizeText);
     }
     T value{};
-    std::memcpy(static_cast<void*>(&value), bytes.data(), bytes.size());
+    std::memcpy(static_cast<void*>(&value), bytes.data(), std::min(bytes.size(), sizeof(T)));
     if (!Codec<T>::IsValid(reinterpret_cast<const char*>(&value))) {
       return WrongBytes(Codec<T>::kDescriptor, bytes.size(), "each bool must be 0 or 1");
     }
@@ -162,6 +163,8 @@ struct PlainCodec {
   }
 
   static constexpr std::string_view kSizeText = Joined<Decimal<sizeof(T)>::kValue>::kValue;
+  // Whether a longer value may be of a later version of the struct: what is behind is not looked at.
+  static constexpr bool kMayBeNewer = false;
   // Whether a shorter value may be of a former version of the struct.
   static constexpr bool IsOlder(std::size_t /*size_bytes*/) { return false; }
   static constexpr bool kAlwaysValid = true;
@@ -527,6 +530,23 @@ struct StructInfo {
   static constexpr std::string_view kDescriptor{kText.data(), kText.size()};
 };
 
+// Something that initializes any field.
+struct AnyField {
+  template <typename T>
+  operator T() const;  // NOLINT(google-explicit-constructor): that is what it is for.
+};
+template <typename T, typename... Fields>
+concept BraceInitialized = requires {
+  T{Fields()...};
+};
+// Whether an aggregate has more than `kCount` fields.
+template <typename T, std::size_t kCount>
+inline constexpr bool kHasMoreFields = [
+]<std::size_t... kIndexes>(std::index_sequence<kIndexes...>) {
+  return BraceInitialized<T, std::conditional_t<(kIndexes >= 0), AnyField, void>...>;
+}
+(std::make_index_sequence<kCount + 1>());
+
 template <typename T>
 struct PlainStructCodec : PlainCodec<T> {
   using Info = StructInfo<T>;
@@ -540,9 +560,10 @@ struct PlainStructCodec : PlainCodec<T> {
       "one with a base or with bit fields cannot be stored");
 
   static constexpr std::string_view kSizeText = Joined<Decimal<sizeof(T)>::kValue>::kValue;
+  static constexpr bool kMayBeNewer = true;
   // A former version ended behind one of the fields, padding and all.
   static constexpr bool IsOlder(std::size_t size_bytes) {
-    std::size_t align = 1;
+    std::size_t align = Info::kOverAligned ? alignof(T) : 1;
     std::size_t end = 0;
     bool older = false;
     Info::template ForEach([&]<std::size_t kIndex>() {
@@ -593,6 +614,8 @@ struct PlainStructCodec : PlainCodec<T> {
 template <typename T>
 struct PartsStructCodec {
   using Info = StructInfo<T>;
+  static_assert(!std::is_aggregate_v<T> || !kHasMoreFields<T, Info::kCount>,
+                "COMMY_STRUCT: name all fields; the value of one that is left out would be lost");
   static constexpr std::size_t kFixedBytes = [] {
     std::size_t bytes = 0;
     const bool fixed = Info::ForEach([&]<std::size_t kIndex>() {
@@ -618,10 +641,7 @@ struct PartsStructCodec {
     if (!status.ok()) {
       return status;
     }
-    if (!bytes.empty()) {
-      return WrongBytes(Info::kDescriptor, bytes.size(), "none behind its last field");
-    }
-    return value;
+    return value;  // What is behind is of a later version of the struct.
   }
 };
 
@@ -668,6 +688,11 @@ struct Codec<T*> {
   static_assert(sizeof(T*) == 0,
                 "a pointer cannot be stored: what it points to is not in the store. Store the "
                 "value, or the key under which it is found");
+};
+
+template <typename T, std::size_t kCount>
+struct Codec<T[kCount]> {
+  static_assert(sizeof(T) == 0, "a C array cannot be stored: use std::array, or std::string");
 };
 
 template <>
@@ -720,7 +745,7 @@ class ValueBytes<T> {
 // The value in place, if it is all there, aligned and valid; else null.
 template <Plain T>
 const T* InPlace(std::string_view bytes) {
-  if (bytes.size() != sizeof(T) ||
+  if ((bytes.size() != sizeof(T) && (bytes.size() < sizeof(T) || !Codec<T>::kMayBeNewer)) ||
       reinterpret_cast<std::uintptr_t>(bytes.data()) % alignof(T) != 0 ||
       !Codec<T>::IsValid(bytes.data())) [[unlikely]] {
     return nullptr;

@@ -15,6 +15,7 @@
 
 #include "commy/export.h"
 #include "commy/options.h"
+#include "commy/shared_options.h"
 
 namespace commy {
 
@@ -298,6 +299,10 @@ class COMMY_EXPORT Namespace {
 
  private:
   friend class SharedCounter;
+  friend absl::StatusOr<Namespace> internal::OpenTyped(const Store& store, std::string_view path,
+                                                       Order order, std::string_view type,
+                                                       const SharedOptions& options,
+                                                       internal::Verify verify);
   friend class Store;
   friend class Transaction;
   friend class WriteBatch;

@@ -49,6 +49,7 @@ class MapReads {
   static_assert(Storable<V>,
                 "the value type has no commy::Codec: describe a struct with COMMY_STRUCT, or "
                 "specialize commy::Codec; pointers and views cannot be stored");
+  static_assert(std::copy_constructible<V>, "the values of a container can be copied");
 
   using key_type = K;
   using mapped_type = V;
@@ -365,7 +366,7 @@ class SharedMap : public internal::MapReads<K, V, kOrder, internal::Direct> {
   // Puts all pairs of a range, 1,024 at a time at one moment each. After an error some may be
   // there.
   template <typename Pairs>
-  absl::Status Extend(const Pairs& pairs) const {
+  absl::Status Extend(Pairs&& pairs) const {
     WriteBatch batch;
     for (const auto& [key, value] : pairs) {
       const internal::KeyOf<K> bytes(key);

@@ -174,7 +174,7 @@ class SharedSet : public internal::SetReads<T, kOrder, internal::Direct> {
   // Inserts all elements of a range, 1,024 at a time at one moment each. After an error some may be
   // there.
   template <typename Elements>
-  absl::Status Extend(const Elements& elements) const {
+  absl::Status Extend(Elements&& elements) const {
     WriteBatch batch;
     for (const auto& element : elements) {
       const internal::KeyOf<T> bytes(element);

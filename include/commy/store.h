@@ -73,8 +73,8 @@ class COMMY_EXPORT Store {
   // Opens a namespace, and creates it unless told otherwise. `path` has 1 to 1,024 bytes: non-empty
   // parts separated by '/'. InvalidArgument: the path is bad, or the namespace exists with another
   // order. NotFound: there is none, and create_if_missing is off.
-  absl::StatusOr<Namespace> OpenNamespace(std::string_view path,
-                                          NamespaceOptions options = NamespaceOptions()) const;
+  absl::StatusOr<Namespace> OpenNamespace(
+      std::string_view path, const NamespaceOptions& options = NamespaceOptions()) const;
   // Removes the namespace that is at `path` when the call begins, with all its keys, at one moment,
   // even if it is renamed meanwhile. Handles to it fail from then on (IsNamespaceDropped), also if
   // a new one is created at the path. Works on a full store. Cost: linear in the number of keys.

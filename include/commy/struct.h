@@ -45,10 +45,14 @@ struct Field {
   static constexpr std::size_t kOffset = kOffsetBytes;
 };
 
+template <typename Pointer>
+struct MemberOf;
 template <typename Class, typename Member>
-Member MemberOf(Member Class::*);
+struct MemberOf<Member Class::*> {
+  using Type = Member;
+};
 template <auto kMember>
-using MemberType = decltype(MemberOf(kMember));
+using MemberType = typename MemberOf<std::remove_cv_t<decltype(kMember)>>::Type;
 
 template <typename... Fields>
 struct StructDescription {
@@ -90,11 +94,13 @@ concept Described = requires {
 // Also of structs whose layout the standard does not fix; both compilers know it.
 #define COMMY_INTERNAL_OFFSET(Type, field) __builtin_offsetof(Type, field)
 
-#define COMMY_STRUCT(Type, name, ...)                                                  \
-  static_assert(::commy::internal::IsTypeName(name),                                   \
-                "COMMY_STRUCT: a name is identifiers with dots between them: "         \
-                "\"acme.Position\"");                                                  \
-  [[maybe_unused]] inline constexpr auto CommyDescribe(::commy::TypeTag<Type>) {       \
-    return ::commy::internal::Describe(name COMMY_INTERNAL_FIELDS(Type, __VA_ARGS__)); \
-  }                                                                                    \
-  static_assert(true, "so that a semicolon may follow")
+#define COMMY_STRUCT(Type, name, ...)                                                     \
+  static_assert(::commy::internal::IsTypeName(name),                                      \
+                "COMMY_STRUCT: a name is identifiers with dots between them: "            \
+                "\"acme.Position\"");                                                     \
+  _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Winvalid-offsetof\"") \
+      [[maybe_unused]] inline constexpr auto                                              \
+      CommyDescribe(::commy::TypeTag<Type>) {                                             \
+    return ::commy::internal::Describe(name COMMY_INTERNAL_FIELDS(Type, __VA_ARGS__));    \
+  }                                                                                       \
+  _Pragma("GCC diagnostic pop") static_assert(true, "so that a semicolon may follow")

@@ -1,6 +1,7 @@
 // A value of a type, read where it lies.
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -30,7 +31,7 @@ class TypedView {
 
   // Valid as long as the view lives, and is not moved from.
   const T& operator*() const& { return in_place_ != nullptr ? *in_place_ : *copy_; }
-  const T* operator->() const& { return in_place_ != nullptr ? in_place_ : &*copy_; }
+  const T* operator->() const& { return in_place_ != nullptr ? in_place_ : copy_.get(); }
   const T& operator*() && = delete;
   const T* operator->() && = delete;
   // Whether it refers to the file.
@@ -50,7 +51,7 @@ class TypedView {
     if (!value.ok()) {
       return value.status();
     }
-    typed.copy_.emplace(*std::move(value));
+    typed.copy_ = std::make_unique<T>(*std::move(value));
     return typed;
   }
 
@@ -59,7 +60,7 @@ class TypedView {
 
   std::optional<View> view_;
   const T* in_place_ = nullptr;
-  std::optional<T> copy_;
+  std::unique_ptr<T> copy_;  // Not inside: a view of a large value may stand on the stack.
 };
 
 }  // namespace commy

@@ -4,6 +4,8 @@
 #include "base/status.h"
 #include "commy/shared_options.h"
 #include "commy/store.h"
+#include "engine/namespace_state.h"
+#include "engine/namespace_types.h"
 
 namespace commy::internal {
 namespace {
@@ -27,10 +29,10 @@ absl::Status VerifyAll(const Namespace& ns, std::string_view type, Verify verify
 absl::StatusOr<Namespace> OpenTyped(const Store& store, std::string_view path, Order order,
                                     std::string_view type, const SharedOptions& options,
                                     Verify verify) {
-  NamespaceOptions wanted{.order = order,
-                          .create_if_missing = options.create_if_missing,
-                          .type = std::string(type),
-                          .default_ttl = options.default_ttl};
+  const NamespaceOptions wanted{.order = order,
+                                .create_if_missing = options.create_if_missing,
+                                .type = std::string(type),
+                                .default_ttl = options.default_ttl};
   absl::StatusOr<Namespace> opened = store.OpenNamespace(path, wanted);
   if (opened.ok() || !options.adopt_untyped || !absl::IsFailedPrecondition(opened.status())) {
     return opened;
@@ -41,8 +43,15 @@ absl::StatusOr<Namespace> OpenTyped(const Store& store, std::string_view path, O
     return opened;
   }
   COMMY_RETURN_IF_ERROR(VerifyAll(*untyped, type, verify));
-  wanted.adopt_untyped = true;
-  return store.OpenNamespace(path, wanted);
+  // The very namespace that was read, whatever the path names by now.
+  const engine::NamespaceState& state = *untyped->state_;
+  COMMY_ASSIGN_OR_RETURN(const engine::WantedType adopted, engine::ParseWanted(path, wanted));
+  COMMY_RETURN_IF_ERROR(
+      engine::AgreeOnType(state.engine(), state.key, path, adopted, /*adopt=*/true));
+  if (options.default_ttl.has_value()) {
+    COMMY_RETURN_IF_ERROR(untyped->SetDefaultTtl(*options.default_ttl));
+  }
+  return untyped;
 }
 
 }  // namespace commy::internal

@@ -127,8 +127,17 @@ class Recovery {
       NamespaceOptions options;
       options.order = ns.ordered ? Order::kOrdered : Order::kHash;
       options.type = ns.type;
-      COMMY_ASSIGN_OR_RETURN(Namespace handle, made.OpenNamespace(ns.path, options));
-      if (ns.type == SharedCounter::kDescriptor) {
+      absl::StatusOr<Namespace> opened = made.OpenNamespace(ns.path, options);
+      if (absl::IsInvalidArgument(opened.status())) {
+        // Whatever the type says, the keys are there.
+        report_.faults.push_back(
+            absl::StrCat(ns.path, ": saved without its type: ", opened.status().message()));
+        ++report_.fault_count;
+        options.type.clear();
+        opened = made.OpenNamespace(ns.path, options);
+      }
+      COMMY_ASSIGN_OR_RETURN(Namespace handle, std::move(opened));
+      if (options.type == SharedCounter::kDescriptor) {
         COMMY_ASSIGN_OR_RETURN(const SharedCounter counter,
                                made.OpenShared<SharedCounter>(ns.path));
         COMMY_RETURN_IF_ERROR(counter.Add(static_cast<std::int64_t>(ns.sum)));

@@ -23,7 +23,7 @@ absl::Status Store::Close() {
 }
 
 absl::StatusOr<Namespace> Store::OpenNamespace(std::string_view path,
-                                               NamespaceOptions options) const {
+                                               const NamespaceOptions& options) const {
   COMMY_ASSIGN_OR_RETURN(const auto found, engine::OpenNamespace(state_->engine(), path, options));
   return Namespace(std::make_shared<engine::NamespaceState>(
       engine::NamespaceState{state_, found.first, std::string(path), found.second}));

@@ -15,7 +15,7 @@ absl::Status WrongKey(const absl::Status& why) {
 }
 
 absl::Status NoSuchKeyOf(std::string_view container) {
-  return base::NotFound("the ", base::ToAbsl(container), " has no such key");
+  return base::NotFound("the ", base::ToAbsl(container), " has no such key, or is empty");
 }
 
 }  // namespace commy::internal

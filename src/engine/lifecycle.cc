@@ -207,16 +207,17 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
 absl::Status OrderDiffers(const Engine& engine, const NamespaceKey& key, std::string_view path,
                           Order found, const WantedType& wanted) {
   const Order other = found == Order::kHash ? Order::kOrdered : Order::kHash;
-  std::string types;
-  if (!wanted.text.empty()) {
-    const std::string stored = TypeOf(engine, key).value_or("");
-    types = absl::StrCat("; it is ", stored.empty() ? "untyped" : stored, ", and ", wanted.text,
-                         " is asked for; open it by the kind of container that made it (a ",
-                         found == Order::kHash ? "SharedHash" : "SharedBTree", " one)");
+  if (wanted.text.empty()) {
+    return base::InvalidArgument(engine.path, ": namespace \"", ToAbsl(path),
+                                 "\" was created with the order ", ToAbsl(OrderName(found)),
+                                 ", not ", ToAbsl(OrderName(other)));
   }
-  return base::InvalidArgument(engine.path, ": namespace \"", ToAbsl(path),
-                               "\" was created with the order ", ToAbsl(OrderName(found)), ", not ",
-                               ToAbsl(OrderName(other)), types);
+  const std::string stored = TypeOf(engine, key).value_or("");
+  return base::InvalidArgument(
+      engine.path, ": namespace \"", ToAbsl(path), "\" was created with the order ",
+      ToAbsl(OrderName(found)), " and ", stored.empty() ? "no type" : "the type ", stored,
+      "; it is not ", wanted.text, " with the order ", ToAbsl(OrderName(other)),
+      ". SharedBTreeMap and SharedBTreeSet are ordered, all other containers hash");
 }
 
 }  // namespace
@@ -283,7 +284,13 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
     if (options.order.has_value() && *options.order != found) {
       return OrderDiffers(engine, key, path, found, type);
     }
-    COMMY_RETURN_IF_ERROR(AgreeOnType(engine, key, path, type, options.adopt_untyped));
+    if (absl::Status agreed = AgreeOnType(engine, key, path, type, options.adopt_untyped);
+        !agreed.ok()) {
+      if (IsDroppedStatus(agreed)) {
+        continue;
+      }
+      return agreed;
+    }
     COMMY_RETURN_IF_ERROR(SetDefaultTtlAsAsked(engine, key, options));
     return std::make_pair(key, found);
   }

@@ -73,11 +73,15 @@ absl::Status HeldLoan::Publish(std::int64_t expiry_ns) {
 
 void HeldLoan::GiveBlockBack() {
   Operation op(lane_, OpKind::kAllocate, key_.object);
-  if (!op.entered()) {
-    return;  // Forked since, or the store was closed: the block goes with the lane.
+  if (!lane_.active()) {
+    return;  // The store was closed: it cannot be touched.
   }
   op.AddNote(BlockNote(BlockKind::kRecord, reservation_.offset));
-  engine_.allocator.Retire(op, reservation_.offset);
+  // Not entered: the store cannot be marked as in use, for an error of the disk. Then the block
+  // leaks; its note must not stand without the pin.
+  if (op.entered()) {
+    engine_.allocator.Retire(op, reservation_.offset);
+  }
 }
 
 HeldLoan::~HeldLoan() {

@@ -13,7 +13,7 @@
 //           word stands meanwhile, so that a sync does not wait for the caller.
 // DEATH     Before the record is published, no word names the block, and its recoverer retires it.
 //           Afterwards as after a put.
-// TESTED    tests/engine/loan_test.cc, tests/crash/
+// TESTED    tests/model/loan_model_test.cc, tests/engine/loan_test.cc, tests/crash/
 #pragma once
 
 #include <cstdint>

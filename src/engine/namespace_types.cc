@@ -27,10 +27,19 @@ absl::Status DoesNotFit(const Engine& engine, std::string_view path, std::string
                                ToAbsl(stored), ", not ", wanted.text, ": ", ToAbsl(why));
 }
 
-// Whether the type word goes from what was seen to the wanted type. kDone also if it is there
-// already; kAgain: another process was faster.
+// The type word goes from `stored` to the wanted type. kAgain: another process was faster. What is
+// stored is read again under this pin: the block may have been retired meanwhile, and the same place
+// hold another text, which the word names again.
 base::Result SetType(const Engine& engine, process::Operation& op, const NamespaceRef& ns,
-                     std::uint64_t seen, const WantedType& wanted) {
+                     const std::string& stored, const WantedType& wanted) {
+  std::uint64_t seen = 0;
+  COMMY_ASSIGN_OR_RETURN(const std::string again, engine.map.types().Read(ns, &seen));
+  if (seen == namespaces::kPartGone) {
+    return base::Outcome::kDropped;
+  }
+  if (again != stored) {
+    return base::Outcome::kAgain;
+  }
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t made, engine.map.types().Write(op, wanted.text));
   // Before the type says so: a value that is aligned more than it has to be does no harm.
   engine.map.types().AlignValues(ns, wanted.value_align);
@@ -76,6 +85,12 @@ absl::StatusOr<WantedType> ParseWanted(std::string_view path, const NamespaceOpt
     return base::InvalidArgument("namespace \"", ToAbsl(path), "\": the type \"",
                                  ToAbsl(options.type),
                                  "\" cannot be read: ", type.status().message());
+  }
+  if ((type->kind == types::ContainerKind::kCounter || type->kind == types::ContainerKind::kBox) &&
+      options.order == Order::kOrdered) {
+    return base::InvalidArgument("namespace \"", ToAbsl(path), "\": a ",
+                                 ToAbsl(types::NameOf(type->kind)),
+                                 " has no order; create it without one");
   }
   wanted.type = *std::move(type);
   wanted.text = types::ToText(wanted.type);
@@ -127,7 +142,7 @@ absl::Status AgreeOnType(const Engine& engine, const NamespaceKey& key, std::str
     bool set = false;
     COMMY_RETURN_IF_ERROR(Write(engine, key, process::OpKind::kCatalog, alloc::Purpose::kOrdinary,
                                 [&](process::Operation& op, const NamespaceRef& ns) {
-                                  base::Result result = SetType(engine, op, ns, seen, wanted);
+                                  base::Result result = SetType(engine, op, ns, stored, wanted);
                                   set = result.done();
                                   return result.is(base::Outcome::kAgain) ? base::Result() : result;
                                 }));

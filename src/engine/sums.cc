@@ -12,19 +12,36 @@ namespace {
 using base::Outcome;
 using base::Result;
 
+// kDropped, from the mark of the drop on.
+Result CheckThere(const Engine& engine, const NamespaceRef& ns) {
+  std::uint64_t offset = 0;
+  index::IndexRoot* root = nullptr;
+  return engine.map.roots().Current(ns, &offset, &root);
+}
+
 absl::Status Finish(Access& at, const Result& result) {
   return result.is(Outcome::kConflict) ? base::InvalidArgument("the namespace is no counter")
                                        : at.Finish(result);
 }
 
 // The cells that a thread has added to lately. A cell stays where it is as long as its namespace
-// lives, which each use asks under its pin, and a thread has one lane of a session.
+// lives, which each use asks under its pin, and is the lane's, which each use asks the thread.
 struct KnownCell {
   std::uint64_t session_id = 0;
   NamespaceKey key;
   process::Lane* lane = nullptr;
-  const base::Shared64* namespace_id = nullptr;
+  const namespaces::NamespaceObject* object = nullptr;
+  std::uint64_t root_offset = 0;
+  const index::IndexRoot* root = nullptr;
   base::Shared64* cell = nullptr;
+
+  // Whether the counter is there, and not being dropped. The mark of a drop comes before the cells
+  // are retired: under a pin of before that they stay.
+  [[nodiscard]] bool IsThere() const {
+    return object->id.load(std::memory_order_acquire) == key.id &&
+           object->root.load(std::memory_order_acquire) == root_offset &&
+           root->successor.load(std::memory_order_seq_cst) == 0;
+  }
 };
 constexpr std::size_t kKnownCells = 8;
 constinit thread_local std::array<KnownCell, kKnownCells> known_cells{};
@@ -33,25 +50,25 @@ KnownCell& PlaceOf(const NamespaceKey& key) {
   return known_cells[key.object / region::kBlockAlignBytes % kKnownCells];
 }
 
-void Remember(const Engine& engine, const NamespaceKey& key, const NamespaceRef& ns,
-              process::Lane& lane, base::Shared64& cell) {
-  // A lane of its own, not one that is lent to this thread for an operation.
-  if (engine.session.FindThisLane() == &lane) {
-    PlaceOf(key) = {engine.session.id(), key, &lane, &ns.object->id, &cell};
-  }
+// sum-1 and sum-2, in an operation.
+Result AddTo(const Engine& engine, process::Operation& op, const NamespaceRef& ns,
+             const NamespaceKey& key, std::uint64_t delta) {
+  KnownCell known{engine.session.id(), key, &op.lane(), ns.object};
+  index::IndexRoot* root = nullptr;
+  COMMY_TRY(engine.map.roots().Current(ns, &known.root_offset, &root));  // kDropped
+  known.root = root;
+  COMMY_TRY(engine.map.sums().MakeCell(op, ns, &known.cell));
+  namespaces::Sums::Add(*known.cell, delta);
+  PlaceOf(key) = known;
+  return Outcome::kDone;
 }
 
 absl::Status AddInOperation(const Engine& engine, const NamespaceKey& key, std::uint64_t delta) {
   bool is_counter = true;
   COMMY_RETURN_IF_ERROR(Write(engine, key, process::OpKind::kWrite, alloc::Purpose::kOrdinary,
                               [&](process::Operation& op, const NamespaceRef& ns) {
-                                base::Shared64* cell = nullptr;
-                                Result made = engine.map.sums().MakeCell(op, ns, &cell);
+                                Result made = AddTo(engine, op, ns, key, delta);
                                 is_counter = !made.is(Outcome::kConflict);
-                                if (made.done()) {
-                                  namespaces::Sums::Add(*cell, delta);
-                                  Remember(engine, key, ns, op.lane(), *cell);
-                                }
                                 return is_counter ? made : Result();
                               }));
   return is_counter ? absl::OkStatus() : base::InvalidArgument("the namespace is no counter");
@@ -64,12 +81,15 @@ bool AddAtOnce(const Engine& engine, const NamespaceKey& key, std::uint64_t delt
       known.key.id != key.id) [[unlikely]] {
     return false;
   }
-  const process::QuickPin pin(engine.session, known.lane);
-  if (!pin.entered() || engine.region.NeedsDirty() ||
-      known.namespace_id->load(std::memory_order_acquire) != key.id) [[unlikely]] {
+  const process::QuickPin pin(engine.session, engine.session.FindThisLane());
+  if (!pin.entered() || !pin.Is(known.lane) || engine.region.NeedsDirty() || !known.IsThere())
+      [[unlikely]] {
     return false;
   }
   namespaces::Sums::Add(*known.cell, delta);
+  if (engine.region.NeedsDirty()) [[unlikely]] {
+    (void)engine.region.EnsureDirty();  // A sync came between, and has perhaps not seen the add.
+  }
   return true;
 }
 
@@ -83,6 +103,9 @@ absl::StatusOr<std::uint64_t> SumOf(const Engine& engine, const NamespaceKey& ke
   Access at(engine, key);
   COMMY_RETURN_IF_ERROR(at.status());
   std::uint64_t value = 0;
+  if (const Result there = CheckThere(engine, at.ns()); !there.done()) {
+    return at.Finish(there);
+  }
   COMMY_RETURN_IF_ERROR(Finish(at, engine.map.sums().Value(at.ns(), &value)));
   return value;
 }
@@ -91,7 +114,8 @@ absl::StatusOr<std::uint64_t> ResetSum(const Engine& engine, const NamespaceKey&
   std::uint64_t taken = 0;
   bool is_counter = true;
   COMMY_RETURN_IF_ERROR(Write(engine, key, process::OpKind::kWrite, alloc::Purpose::kOrdinary,
-                              [&](process::Operation&, const NamespaceRef& ns) {
+                              [&](process::Operation&, const NamespaceRef& ns) -> Result {
+                                COMMY_TRY(CheckThere(engine, ns));
                                 Result reset = engine.map.sums().Reset(ns, &taken);
                                 is_counter = !reset.is(Outcome::kConflict);
                                 return is_counter ? reset : Result();

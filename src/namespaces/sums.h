@@ -17,9 +17,11 @@
 //           that it has read, by CAS. So an add is taken by one reset, or counts still, and never
 //           both; and no add is asked to know of a generation.
 // SYNC      An add takes no part in the count of operations that a sync waits for. A sync may find
-//           the cell with the add or without it, as it may find the store before the add or after.
+//           the cell with the add or without it; so an add that finds the store whole when it is
+//           over marks it as in use.
 // DROP      sum-3  each word of cells goes to kPartGone, and its block is retired; then the
-//                  object's word, and the root. An add is pinned, so what it found stays.
+//                  object's word, and the root. An add is pinned, and looks for the mark of the
+//                  drop (drop-1), which came before: so what it found stays.
 // DEATH     A block that was not published, or is not named any more, is in a note.
 // TESTED    tests/namespaces/sums_test.cc, tests/crash/
 #pragma once

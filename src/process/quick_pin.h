@@ -43,6 +43,7 @@ class QuickPin {
   QuickPin& operator=(const QuickPin&) = delete;
 
   [[nodiscard]] bool entered() const { return entered_; }
+  [[nodiscard]] bool Is(const Lane* lane) const { return lane_ == lane; }
 
  private:
   Lane* const lane_;

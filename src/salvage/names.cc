@@ -166,12 +166,19 @@ class NameFinder {
     } else {
       names_.faults.push_back(absl::StrCat("the type of ", ns->path, " at ", base::Hex(offset),
                                            " is lost; its keys and values are saved as bytes"));
+      if (object.sums.load(std::memory_order_relaxed) > namespaces::kPartGone) {
+        ns->type = types::NameOf(types::ContainerKind::kCounter);  // Only that has a sum.
+      }
     }
   }
 
   void FindSum(const NamespaceObject& object, SalvagedNamespace* ns) {
     const std::uint64_t offset = object.sums.load(std::memory_order_relaxed);
-    if (offset <= namespaces::kPartGone || !image_.geometry().has_value()) {
+    if (offset <= namespaces::kPartGone) {
+      return;
+    }
+    if (!image_.geometry().has_value()) {
+      names_.faults.push_back(absl::StrCat("the value of the counter ", ns->path, " is lost"));
       return;
     }
     const auto* const root = image_.At<namespaces::SumRoot>(offset);

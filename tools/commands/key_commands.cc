@@ -155,6 +155,7 @@ absl::StatusOr<Exit> PutTo(const Opened& opened, const PutArguments& arguments) 
                                                   "`commy add` adds to it"));
   }
   COMMY_ASSIGN_OR_RETURN(const std::string key, KeyBytesOf(opened, arguments.key));
+  COMMY_RETURN_IF_ERROR(opened.Explained(form.CheckNewKey(key)));
   COMMY_ASSIGN_OR_RETURN(const std::string text, ReadValue(form, arguments.value.value_or("")));
   const absl::StatusOr<std::string> value = form.ParseValue(text);
   COMMY_RETURN_IF_ERROR(opened.Explained(value.status()));

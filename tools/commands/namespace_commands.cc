@@ -1,11 +1,14 @@
 // ns list, ns create, ns set, ns drop, ns rename.
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/str_format.h"
 
 #include "access.h"
@@ -151,10 +154,39 @@ void AddList(CLI::App& group, Action& action) {
 }
 
 // Checked before a store is created.
+// A name in the text that --key takes for a type, and that a type with a codec of its own could
+// hardly have; empty: none.
+std::string ShortNameIn(std::string_view text) {
+  constexpr std::array<std::string_view, 6> kShort = {"int",    "uint", "float",
+                                                      "double", "str",  "text"};
+  const auto is_letter = [](char each) {
+    return absl::ascii_isalnum(static_cast<unsigned char>(each)) || each == '_' || each == '.' ||
+           each == ' ';
+  };
+  for (std::size_t begin = 0; begin < text.size();) {
+    std::size_t end = begin;
+    while (end < text.size() && is_letter(text[end])) {
+      ++end;
+    }
+    const std::string_view word = text.substr(begin, end - begin);
+    const bool field = end < text.size() && text[end] == ':';
+    if (!field && std::find(kShort.begin(), kShort.end(), word) != kShort.end()) {
+      return std::string(word);
+    }
+    begin = end + 1;
+  }
+  return "";
+}
+
 void AddType(CLI::App& command, std::string& type) {
   const auto parse = [&type](const std::string& text) {
     if (const absl::Status parsed = types::ParseContainer(text).status(); !parsed.ok()) {
       throw CLI::ValidationError("--type", std::string(base::ToStd(parsed.message())));
+    }
+    if (const std::string name = ShortNameIn(text); !name.empty()) {
+      throw CLI::ValidationError("--type", name +
+                                               " is a short name of --key; write the type of "
+                                               "docs/types.md: i64, u64, f64, string");
     }
     type = text;
   };

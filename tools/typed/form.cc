@@ -162,6 +162,14 @@ absl::StatusOr<std::string> Form::ParseKey(std::string_view text) const {
   return bytes.ok() ? std::move(bytes) : Fault("key", bytes.status());
 }
 
+absl::Status Form::CheckNewKey(std::string_view bytes) const {
+  if (!key_.has_value()) {
+    return absl::OkStatus();
+  }
+  const absl::Status checked = tools::CheckNewKey(*key_, bytes);
+  return checked.ok() ? checked : Fault("key", checked);
+}
+
 absl::StatusOr<std::string> Form::ParseValue(std::string_view text) const {
   if (!shows_value_ && !text.empty()) {
     return InvalidArgument("namespace \"", name_,

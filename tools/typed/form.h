@@ -73,6 +73,8 @@ class Form {
   [[nodiscard]] const types::Type* value() const { return value_ ? &*value_ : nullptr; }
 
   [[nodiscard]] absl::StatusOr<std::string> ParseKey(std::string_view text) const;
+  // InvalidArgument for a key that is not to be put: see tools::CheckNewKey().
+  [[nodiscard]] absl::Status CheckNewKey(std::string_view bytes) const;
   [[nodiscard]] absl::StatusOr<std::string> ParseValue(std::string_view text) const;
   // The range of keys that texts describe: whole keys, or the first parts of a key of several
   // parts. Of a box or counter, whose keys have no text, only an empty range can be parsed.

@@ -29,6 +29,17 @@ bool HasOpaque(const Type& type) {
   return types::IsOpaque(type.kind) || std::any_of(type.parts.begin(), type.parts.end(), HasOpaque);
 }
 
+bool HasNan(const Type& type, const Json& json) {
+  if (types::IsFloat(type.kind)) {
+    return json == "nan";
+  }
+  std::size_t at = 0;
+  return json.is_structured() && std::any_of(json.begin(), json.end(), [&](const Json& part) {
+           const std::size_t index = type.parts.size() == 1 ? 0 : at++;
+           return index < type.parts.size() && HasNan(type.parts[index], part);
+         });
+}
+
 bool IsString(const Type& type) {
   return type.kind == Kind::kString || type.kind == Kind::kBytes;
 }
@@ -411,6 +422,18 @@ absl::StatusOr<std::string> ParseKey(const Type& type, std::string_view text) {
 
 bool HasKeyParts(const Type& type) {
   return HasParts(type) && !HasOpaque(type);
+}
+
+absl::Status CheckNewKey(const Type& type, std::string_view bytes) {
+  if (HasOpaque(type)) {
+    return InvalidArgument("keys of type ", types::ToText(type),
+                           " are made by a program's own codec; with --raw-bytes their bytes are "
+                           "put as they are");
+  }
+  COMMY_ASSIGN_OR_RETURN(const Json json, KeyToJson(type, bytes));
+  return HasNan(type, json)
+             ? InvalidArgument("a key that is, or has in it, a NaN would not be found again")
+             : absl::OkStatus();
 }
 
 absl::StatusOr<std::string> ParseKeyPrefix(const Type& type, std::string_view text) {

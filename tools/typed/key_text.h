@@ -31,6 +31,9 @@ namespace commy::tools {
 
 absl::StatusOr<std::string> FormatKey(const types::Type& type, std::string_view bytes);
 absl::StatusOr<std::string> ParseKey(const types::Type& type, std::string_view text);
+// Whether a container would take such a key: InvalidArgument if a float in it is a NaN, or if only
+// the program that has the type's codec can make keys of it. `bytes` are of the type.
+absl::Status CheckNewKey(const types::Type& type, std::string_view bytes);
 
 // What the keys that `text` describes begin with: of a key of several parts its first parts, each
 // whole (30 or 30,"x"; a comma may follow); of a string or bytes the first of them; of an opaque

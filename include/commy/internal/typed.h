@@ -129,11 +129,11 @@ std::string KeyPrefix(const Parts&... parts) {
 }
 
 // Whether the bytes in the file are those of a value, which has the bytes `encoded` now: an older
-// program may have written it with fewer fields.
+// program may have written it with fewer fields, or a newer one with more.
 template <Storable V>
 bool IsValue(std::string_view stored, std::string_view encoded) {
   if constexpr (Described<V>) {
-    if (stored.size() < encoded.size()) {
+    if (stored.size() != encoded.size()) {
       const absl::StatusOr<V> value = Codec<V>::Decode(stored);
       return value.ok() && ValueBytes<V>(*value).view() == encoded;
     }
