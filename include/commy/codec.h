@@ -163,7 +163,7 @@ struct PlainCodec {
   }
 
   static constexpr std::string_view kSizeText = Joined<Decimal<sizeof(T)>::kValue>::kValue;
-  // Whether a longer value may be of a later version of the struct: what is behind is not looked at.
+  // Whether a longer value may be of a later version of the struct; the rest is not looked at.
   static constexpr bool kMayBeNewer = false;
   // Whether a shorter value may be of a former version of the struct.
   static constexpr bool IsOlder(std::size_t /*size_bytes*/) { return false; }

@@ -41,7 +41,7 @@ class SharedBox {
   static absl::StatusOr<SharedBox> Open(const ::commy::Store& store, std::string_view path,
                                         const SharedOptions& options) {
     const auto verify = [](std::string_view key, std::string_view value) -> absl::Status {
-      return key.empty() ? Codec<T>::Decode(value).status()
+      return key.empty() ? internal::VerifyValue<T>(value)
                          : internal::WrongBytes(kDescriptor, key.size(), "a key of none");
     };
     absl::StatusOr<Namespace> ns =

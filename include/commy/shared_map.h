@@ -248,7 +248,7 @@ class SharedMap : public internal::MapReads<K, V, kOrder, internal::Direct> {
                                         const SharedOptions& options) {
     const auto verify = [](std::string_view key, std::string_view value) {
       absl::Status status = internal::DecodeWholeKey<K>(key).status();
-      status.Update(Codec<V>::Decode(value).status());
+      status.Update(internal::VerifyValue<V>(value));
       return status;
     };
     absl::StatusOr<Namespace> ns =

@@ -23,7 +23,7 @@
 //                  object's word, and the root. An add is pinned, and looks for the mark of the
 //                  drop (drop-1), which came before: so what it found stays.
 // DEATH     A block that was not published, or is not named any more, is in a note.
-// TESTED    tests/namespaces/sums_test.cc, tests/crash/
+// TESTED    tests/model/sum_model_test.cc, tests/namespaces/sums_test.cc, tests/crash/
 #pragma once
 
 #include <cstddef>

@@ -219,14 +219,15 @@ TEST_F(TypedTest, ALongerStructTakesOverAndReadsOldValuesWithItsInitialValues) {
   EXPECT_TRUE((store_.OpenShared<SharedBTreeMap<int, V2>>("map").ok()));
 }
 
-TEST_F(TypedTest, AHandleOfTheShorterStructRefusesTheLongerValues) {
+TEST_F(TypedTest, AHandleOfTheShorterStructReadsTheFieldsThatItKnowsAndDropsTheOthers) {
   const auto old = Must<SharedBox<V1>>("box");
   const auto now = Must<SharedBox<V2>>("box");
   ASSERT_TRUE(now.Store({1, 2, 3}).ok());
-  EXPECT_TRUE(Says(old.Load().status(), Code::kDataLoss, "acme.Config"));
-  EXPECT_TRUE(Says(old.Update([](std::optional<V1> value) { return value; }), Code::kDataLoss,
-                   "acme.Config"));
+  EXPECT_EQ(*old.Load(), (V1{1, 2}));
   EXPECT_EQ(now.Load()->c, 3U);
+  now.Store({1, 2, 30}).IgnoreError();
+  EXPECT_TRUE(*old.CompareExchange(*old.Load(), V1{3, 4}));
+  EXPECT_EQ(*now.Load(), (V2{3, 4, 3}));
   ASSERT_TRUE(old.Store({5, 6}).ok());
   EXPECT_EQ(*now.Load(), (V2{5, 6, 3}));
 }

@@ -141,6 +141,19 @@ bool IsValue(std::string_view stored, std::string_view encoded) {
   return stored == encoded;
 }
 
+// Whether bytes that are there already, of which no type has told, are of the type: not more of
+// them than it takes.
+template <Storable V>
+absl::Status VerifyValue(std::string_view bytes) {
+  const absl::StatusOr<V> value = Codec<V>::Decode(bytes);
+  if constexpr (Described<V>) {
+    if (value.ok() && ValueBytes<V>(*value).view().size() < bytes.size()) {
+      return WrongBytes(Codec<V>::kDescriptor, bytes.size(), "none behind its last field");
+    }
+  }
+  return value.status();
+}
+
 // If the value is `expected` (nullopt: absent), sets it to `desired` (nullopt: absent). Returns
 // whether it was.
 template <Storable V>
