@@ -36,7 +36,7 @@ done
 # enter KIND...: a build folder with the benchmarks.
 enter() {
   install_needs build "$@"
-  configure build-release --buildtype=release -Dtests=disabled -Dbench=disabled
+  configure build-release --buildtype=release -Dwerror=false -Dtests=disabled -Dbench=disabled
   # Meson remembers what it once did not find.
   meson configure build-release -Dbench=enabled --clearcache
 }

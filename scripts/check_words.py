@@ -15,7 +15,7 @@ import tempfile
 
 FOLDERS = ("src", "include", "tools", "tests", "bench", "docs", "examples", "README.md",
            "CHANGELOG.md")
-# Records; the page that is being written anew; and the words themselves.
+# Records, and the words themselves.
 SKIPPED = ("docs/decisions/", "scripts/check_words.py")
 SUFFIXES = {".h", ".cc", ".c", ".py", ".sh", ".md", ".build", ".mutant"}
 COLUMNS = 100

@@ -141,9 +141,9 @@ class COMMY_EXPORT Store {
   absl::StatusOr<MemoryInfo> Memory() const;
   // Recovers dead participants, unless the store was opened read-only. Then walks the whole file:
   // checks every structure and every checksum, and that every block is reachable exactly once or
-  // free. Works while others write: it looks again before it reports a
-  // leak. Exact only while nothing is written. Faults are in the report; a status that is not OK
-  // means that the check could not be made. Cost: linear in the size of the file.
+  // free. Works while others write: it looks again before it reports a leak. Exact only while
+  // nothing is written. Faults are in the report; a status that is not OK means that the check
+  // could not be made. Cost: linear in the size of the file.
   absl::StatusOr<CheckReport> Check() const;
   // Writes all that is in the store now to disk, and marks the store whole. It then survives the
   // machine going down if nothing is written afterwards. The next write, by any process, makes it a

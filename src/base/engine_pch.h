@@ -1,5 +1,5 @@
-// What most of the engine includes, precompiled. A source still includes all that it uses:
-// -Db_pch=false builds without this.
+// The headers that most of the engine includes, precompiled. A source still includes all that it
+// uses: -Db_pch=false builds without this.
 #include <algorithm>
 #include <array>
 #include <atomic>

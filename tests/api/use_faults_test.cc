@@ -399,7 +399,8 @@ TEST_F(UseFaultsTest, StatsNameTheOptionsThatTheFileOverrides) {
   EXPECT_EQ(stats.differences[1], "participants: 33 was asked for, the store was created with 32");
   EXPECT_EQ(stats.differences[2], "threads: 121 was asked for, the store was created with 120");
   EXPECT_EQ(stats.differences[3], "snapshots: 1025 was asked for, the store was created with 1024");
-  EXPECT_EQ(stats.differences[4].substr(0, 11), "stale_after");
+  EXPECT_EQ(stats.differences[4],
+            "stale_after: 1m39s was asked for, the store was created with 200ms");
 }
 
 }  // namespace

@@ -558,7 +558,7 @@ class UnlinkModel {
         me.pc = kPrune;
         return;
       default:
-        move.what = "CAS slot tombstone -> dead";
+        move.what = "CAS slot tombstone -> closed";
         if (s.slot[me.place] != mine) {
           return Finish(t, i, move);
         }

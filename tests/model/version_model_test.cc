@@ -6,7 +6,7 @@
 //                   slot h -> n (n.prev = h)   write-5 resolve n   write-6 prune below n
 //          prune    o = n.prev; frozen or 0: stop   unlink-2 frozen bit into o.prev
 //                   unlink-3 CAS n.prev o -> o.prev without the bit, retire o; from the start
-//          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> dead, retire t
+//          delete   puts a tombstone t, and when t.prev == 0: CAS slot t -> closed, retire t
 //          get      loads the head, resolves it, returns it
 //          snapshot snapshot-3 slot = pending(seq)   snapshot-4 S = clock   snapshot-5 CAS
 //                   pending(seq) -> S; the slot then holds S; a pruner stamps first, then loads the
@@ -345,7 +345,7 @@ class VersionModel {
         me.pc = kPrune;
         return;
       case kRemove:
-        move.what = "CAS slot tombstone -> dead";
+        move.what = "CAS slot tombstone -> closed";
         me.pc = kUnpin;
         if (s.record[me.mine].commit > t.acknowledged && op == kDelete) {
           t.acknowledged = s.record[me.mine].commit;

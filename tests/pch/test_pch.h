@@ -1,5 +1,5 @@
-// What nearly every test includes, precompiled once for each test program. A file of tests still
-// includes all that it uses: -Db_pch=false builds without this.
+// The headers that nearly every test includes, precompiled for each test program. A file of tests
+// still includes all that it uses: -Db_pch=false builds without this.
 #include <algorithm>
 #include <array>
 #include <atomic>

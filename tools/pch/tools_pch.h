@@ -1,6 +1,6 @@
-// What most of the command line includes, precompiled; without CLI11 and nlohmann-json, which would
-// cost the files that do not include them more time than they save the others. A source still
-// includes all that it uses: -Db_pch=false builds without this.
+// The headers that most of the command line includes, precompiled. CLI11 and nlohmann-json are not
+// among them: they would cost the files that do not include them more time than they save the
+// others. A source still includes all that it uses: -Db_pch=false builds without this.
 #include <algorithm>
 #include <array>
 #include <chrono>
