@@ -42,6 +42,7 @@ class LaneSpans;
 // make room, and the very last for those that make room whatever snapshots are held.
 enum class Purpose : std::uint8_t {
   kOrdinary,
+  kReplaces,   // A block of the same size is given back for it at once.
   kMakesRoom,  // A delete: but a snapshot may need what it deletes.
   kClears,     // A clear or a drop.
 };
@@ -140,14 +141,17 @@ class Allocator {
  private:
   friend class LaneSpans;
 
-  // Free spans that an ordinary allocation leaves, and that a delete leaves.
-  static constexpr std::uint64_t kReserveSpans = 4;
+  // Free spans that an ordinary allocation leaves, that a replacement leaves, and that a delete
+  // leaves.
+  static constexpr std::uint64_t kReserveSpans = 5;
+  static constexpr std::uint64_t kDeletesSpans = 4;
   static constexpr std::uint64_t kClearsSpans = 2;
   // The spans that are looked at between two steps of the epoch, or before the file grows.
   static constexpr std::uint64_t kSpansAtOnce = 256;
 
   static constexpr std::uint64_t Spare(Purpose purpose) {
     return purpose == Purpose::kOrdinary    ? kReserveSpans
+           : purpose == Purpose::kReplaces  ? kDeletesSpans
            : purpose == Purpose::kMakesRoom ? kClearsSpans
                                             : 0;
   }

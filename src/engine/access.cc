@@ -3,6 +3,7 @@
 #include "absl/strings/cord.h"
 
 #include "base/status.h"
+#include "engine/maintenance.h"
 #include "engine/room.h"
 
 namespace commy::engine {
@@ -158,7 +159,10 @@ absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
   if (result.is(Outcome::kFull)) {
     result = WithRoom(engine,
                       write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary,
-                      attempt);
+                      [&] {
+                        engine.maintenance.expiry().RunBeside(*lane, key, write.key);
+                        return attempt();
+                      });
   }
   return ToStatus(engine, key, result);
 }

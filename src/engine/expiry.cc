@@ -47,6 +47,36 @@ void ExpirySweep::QueueDue(Lane& lane, std::int64_t now_ns) {
   });
 }
 
+std::uint64_t ExpirySweep::Delete(Lane& lane, const NamespaceKey& ns,
+                                  const std::vector<std::string>& keys) {
+  std::uint64_t deleted = 0;
+  for (const std::string& key : keys) {
+    namespaces::WriteOutcome outcome;
+    // A key that cannot be deleted now stays due.
+    (void)TryWrite(engine_, lane, ns, OpKind::kWrite, [&](Operation& op, const NamespaceRef& at) {
+      return engine_.map.Write(
+          op, at, {.kind = namespaces::WriteOp::Kind::kDeleteExpired, .key = key}, &outcome);
+    });
+    deleted += outcome.changed ? 1 : 0;
+  }
+  return deleted;
+}
+
+void ExpirySweep::RunBeside(Lane& lane, const NamespaceKey& ns, std::string_view key) {
+  if (lane.active() || !engine_.session.clock().settled()) {
+    return;
+  }
+  std::vector<std::string> keys;
+  const base::Result looked =
+      TryWrite(engine_, lane, ns, OpKind::kSweep, [&](Operation&, const NamespaceRef& at) {
+        return engine_.map.expiry().FindExpiredBeside(at, key, engine_.session.clock().NowNs(),
+                                                      &keys);
+      });
+  if (looked.done()) {
+    (void)Delete(lane, ns, keys);
+  }
+}
+
 std::uint64_t ExpirySweep::Turn(Lane& lane, const NamespaceKey& key, namespaces::ExpiryPass* pass) {
   std::vector<std::string> keys;
   std::uint64_t found = 0;
@@ -61,20 +91,11 @@ std::uint64_t ExpirySweep::Turn(Lane& lane, const NamespaceKey& key, namespaces:
       *pass = namespaces::ExpiryPass();  // Being dropped, or damaged, for `check` to report.
       return deleted;
     }
-    const std::uint64_t before = deleted;
-    for (const std::string& each : keys) {
-      namespaces::WriteOutcome outcome;
-      // A key that cannot be deleted now stays due.
-      (void)TryWrite(
-          engine_, lane, key, OpKind::kWrite, [&](Operation& op, const NamespaceRef& ns) {
-            return engine_.map.Write(
-                op, ns, {.kind = namespaces::WriteOp::Kind::kDeleteExpired, .key = each}, &outcome);
-          });
-      deleted += outcome.changed ? 1 : 0;
-    }
+    const std::uint64_t now_deleted = Delete(lane, key, keys);
+    deleted += now_deleted;
     found += keys.size();
     COMMY_DCHECK(deleted <= found);
-    pass->stuck = !keys.empty() && deleted == before;
+    pass->stuck = !keys.empty() && now_deleted == 0;
   } while (pass->under_way() && !keys.empty() && found < kKeysOfATurn);
   return deleted;
 }

@@ -4,6 +4,9 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 
@@ -26,6 +29,10 @@ class ExpirySweep {
 
   // Deletes keys that have expired. True: some are left. Any thread; one sweeps at a time.
   bool Run(const ExpiryWork& work);
+  // For a write of `key` that found the store full: deletes the expired keys of its segment or
+  // leaf. Then the index may need no further block, though no block of that size is free. Any
+  // thread, also beside Run(). Does nothing if the thread is inside a callback.
+  void RunBeside(process::Lane& lane, const NamespaceKey& ns, std::string_view key);
 
  private:
   // Namespaces whose turn it is, one after the other, and how far the sweep has come there.
@@ -38,6 +45,9 @@ class ExpirySweep {
   // Sweeps one namespace for the length of its turn. Returns how many keys were deleted; the pass
   // is not in progress any more: it is done, or cannot be.
   std::uint64_t Turn(process::Lane& lane, const NamespaceKey& key, namespaces::ExpiryPass* pass);
+  // Returns how many of the keys it deleted; the others stay due.
+  std::uint64_t Delete(process::Lane& lane, const NamespaceKey& ns,
+                       const std::vector<std::string>& keys);
 
   const Engine& engine_;
   std::mutex mutex_;

@@ -146,4 +146,17 @@ Result Expiry::FindExpired(const NamespaceRef& ns, std::int64_t now_ns, ExpiryPa
   return Outcome::kDone;
 }
 
+Result Expiry::FindExpiredBeside(const NamespaceRef& ns, std::string_view key, std::int64_t now_ns,
+                                 std::vector<std::string>* keys) const {
+  std::uint64_t root_offset = 0;
+  IndexRoot* root = nullptr;
+  COMMY_TRY(roots_.Current(ns, &root_offset, &root));
+  COMMY_ASSIGN_OR_RETURN(const index::SlotArray at,
+                         core_.ShapeOf(ns).SlotsOf(*root, key, core_.Hash(key)));
+  if (at.offset != 0) {
+    (void)ListExpired(at, now_ns, keys);
+  }
+  return Outcome::kDone;
+}
+
 }  // namespace commy::namespaces

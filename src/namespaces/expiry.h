@@ -71,6 +71,10 @@ class Expiry {
   // something is due. Cost: some thousand slots.
   base::Result FindExpired(const NamespaceRef& ns, std::int64_t now_ns, ExpiryPass* pass,
                            std::vector<std::string>* keys) const;
+  // Adds the keys that have expired in the segment or leaf of `key` to `keys`. Cost: some hundred
+  // slots.
+  base::Result FindExpiredBeside(const NamespaceRef& ns, std::string_view key, std::int64_t now_ns,
+                                 std::vector<std::string>* keys) const;
 
  private:
   // due-1. False: nothing is due.

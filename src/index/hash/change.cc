@@ -79,18 +79,19 @@ absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_
   if (directory.entries == nullptr) {
     return absl::OkStatus();
   }
+  absl::Status full;
   if (segment->depth < directory.depth) {
-    return PostReshape(op, at, ReshapeKind::kSplit);
+    full = PostReshape(op, at, ReshapeKind::kSplit);
+  } else if (directory.depth < depth_max_) {
+    full = PostReshape(op, at, ReshapeKind::kDouble);
+  } else {
+    full = base::ResourceExhausted(
+        region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
+        "its depth bound, ", depth_max_);
   }
-  if (directory.depth < depth_max_) {
-    return PostReshape(op, at, ReshapeKind::kDouble);
-  }
-  if (closed > 0) {
-    return PostReshape(op, at, ReshapeKind::kRebuild);
-  }
-  return base::ResourceExhausted(
-      region_.path(), ": too many keys of one namespace have the same hash; the directory is at ",
-      "its depth bound, ", depth_max_);
+  // In a full store a place or two will do.
+  return absl::IsResourceExhausted(full) && closed > 0 ? PostReshape(op, at, ReshapeKind::kRebuild)
+                                                       : full;
 }
 
 absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
@@ -102,7 +103,8 @@ absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
       return absl::OkStatus();
     }
     case ReshapeKind::kRebuild: {
-      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth, segment.prefix));
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth, segment.prefix,
+                                                            alloc::Purpose::kReplaces));
       return absl::OkStatus();
     }
     case ReshapeKind::kSplit: {
@@ -117,9 +119,10 @@ absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
 }
 
 absl::StatusOr<std::uint64_t> HashShape::BuildDescriptor(Operation& op,
-                                                         const ReshapeDescriptor& change) {
+                                                         const ReshapeDescriptor& change,
+                                                         alloc::Purpose purpose) {
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         allocator_.Allocate(op, BlockKind::kDescriptor, sizeof(change)));
+                         allocator_.Allocate(op, BlockKind::kDescriptor, sizeof(change), purpose));
   auto* const words = region_.At<ReshapeDescriptor>(offset);
   if (words == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
@@ -149,7 +152,9 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
   std::uint64_t descriptor = 0;
   absl::Status built = BuildTargets(op, *segment, &change);
   if (built.ok()) {
-    const absl::StatusOr<std::uint64_t> made = BuildDescriptor(op, change);
+    const absl::StatusOr<std::uint64_t> made = BuildDescriptor(
+        op, change,
+        kind == ReshapeKind::kRebuild ? alloc::Purpose::kReplaces : alloc::Purpose::kOrdinary);
     built = made.status();
     descriptor = made.value_or(0);
   }

@@ -9,6 +9,8 @@
 //           again in its segment's life.
 // CHANGES   split of a segment, rebuild (drops closed slots), doubling of the directory. reshape-4
 //           is the CAS of the directory's entries, or of the root's directory word.
+// FULL      A rebuild in a full store takes its block from the reserve: it gives one back. So new
+//           keys can take the places of deleted ones though no span is empty.
 #pragma once
 
 #include <cstdint>
@@ -99,7 +101,8 @@ class HashShape final : public Shape {
   absl::Status BuildTargets(process::Operation& op, const Segment& segment,
                             ReshapeDescriptor* change);
   absl::StatusOr<std::uint64_t> BuildDescriptor(process::Operation& op,
-                                                const ReshapeDescriptor& change);
+                                                const ReshapeDescriptor& change,
+                                                alloc::Purpose purpose);
   absl::Status RetireAfterReshape(process::Operation& op, const IndexRoot& root,
                                   const ReshapeDescriptor& change, std::uint64_t descriptor_offset);
   absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t depth,
