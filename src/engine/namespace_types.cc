@@ -28,8 +28,8 @@ absl::Status DoesNotFit(const Engine& engine, std::string_view path, std::string
 }
 
 // The type word goes from `stored` to the wanted type. kAgain: another process was faster. What is
-// stored is read again under this pin: the block may have been retired meanwhile, and the same place
-// hold another text, which the word names again.
+// stored is read again under this pin: the block may have been retired meanwhile, and the same
+// place hold another text, which the word names again.
 base::Result SetType(const Engine& engine, process::Operation& op, const NamespaceRef& ns,
                      const std::string& stored, const WantedType& wanted) {
   std::uint64_t seen = 0;
