@@ -7,7 +7,8 @@
 //   own keys      one process writes each, one step after the other: seq 1, 2, 3, …, of which every
 //                 kDeleteEvery-th deletes. A reader finds a state between the one acknowledged
 //                 before it read and the one begun after.
-//   the counter   acknowledged adds <= its value <= acknowledged adds + killed processes
+//   the counters  acknowledged adds <= their value <= acknowledged adds + killed processes; the box
+//                 likewise
 #pragma once
 
 #include <array>
@@ -46,6 +47,8 @@ struct SlotLog {
   std::atomic<std::uint64_t> operations;
   std::atomic<std::uint64_t> values_verified;
   std::atomic<std::uint64_t> adds_acknowledged;
+  std::atomic<std::uint64_t> sum_acknowledged;  // Of the typed counter.
+  std::atomic<std::uint64_t> box_acknowledged;
   std::atomic<std::uint64_t> slowest_ns;
   std::atomic<std::uint64_t> wrong;
   std::array<char, 400> first_wrong;

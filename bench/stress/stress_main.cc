@@ -5,9 +5,9 @@
 //   commy_stress [--seconds=30] [--processes=8] [--keys=1000] [--seed=N] [--kill] [--stop]
 //                [--store=PATH] [--self-test]
 //
-// Fixed: the mix of operations (stress_worker.cc). Varies: the options. Verified: every value read,
-// the order of each process's own keys, the counter, and at the end the whole file (0 leaked
-// blocks); see stress_log.h. Not measured: speed; the numbers only show the amount of work. Exit
+// Fixed: the mix of operations (stress_worker.cc; of typed containers and loans, stress_typed.cc).
+// Varies: the options. Verified: every value read, the order of each process's own keys, the
+// counters, and at the end the whole file (0 leaked blocks); see stress_log.h. Not measured: speed; the numbers only show the amount of work. Exit
 // status 1: a check failed. The seed repeats the choices, not the interleaving.
 
 #include <algorithm>
@@ -37,6 +37,7 @@
 #include "base/status.h"
 #include "commy/commy.h"
 #include "stress_log.h"
+#include "stress_typed.h"
 #include "stress_value.h"
 #include "stress_worker.h"
 
@@ -251,23 +252,6 @@ void Herd::Run() {
 
 // --- the end -------------------------------------------------------------------------------------
 
-absl::Status CheckCounter(std::int64_t counter, std::uint64_t acknowledged, std::uint64_t kills) {
-  const auto value = static_cast<std::uint64_t>(counter);
-  if (counter < 0 || value < acknowledged || value > acknowledged + kills) {
-    return base::DataLoss("the counter is ", counter, "; ", acknowledged,
-                          " adds were acknowledged, ", kills, " processes killed");
-  }
-  return absl::OkStatus();
-}
-
-std::uint64_t Sum(const StressLog& log, std::atomic<std::uint64_t> SlotLog::*member) {
-  std::uint64_t sum = 0;
-  for (const SlotLog& slot : log.slots) {
-    sum += (slot.*member).load(std::memory_order_acquire);
-  }
-  return sum;
-}
-
 absl::Status CheckAtTheEnd(const Flags& flags, const StressLog& log, std::uint64_t kills) {
   COMMY_ASSIGN_OR_RETURN(const Store store, Open(flags.store, /*create=*/false));
   COMMY_ASSIGN_OR_RETURN(const CheckReport report, store.Check());
@@ -285,7 +269,9 @@ absl::Status CheckAtTheEnd(const Flags& flags, const StressLog& log, std::uint64
   const std::uint64_t acknowledged = Sum(log, &SlotLog::adds_acknowledged);
   std::printf("counter: %lld, acknowledged adds %llu\n", static_cast<long long>(counter),
               static_cast<unsigned long long>(acknowledged));
-  COMMY_RETURN_IF_ERROR(CheckCounter(counter, acknowledged, kills));
+  COMMY_RETURN_IF_ERROR(CheckSum("the counter", counter, acknowledged, kills));
+  COMMY_ASSIGN_OR_RETURN(const TypedPart typed, TypedPart::Open(store));
+  COMMY_RETURN_IF_ERROR(typed.CheckAtTheEnd(log, kills));
   if (!report.sound()) {
     return base::DataLoss("check: ", report.blocks_leaked, " blocks leaked, first fault: ",
                           report.faults.empty() ? std::string("none") : report.faults.front());
@@ -369,14 +355,15 @@ bool SelfTest() {
   flipped[50] = static_cast<char>(flipped[50] ^ 1);
   const std::optional<Author> author = VerifyValue("key", value);
   return author.has_value() && author->writer == 3 && author->seq == 7 &&
-         !VerifyValue("yek", value) && !VerifyValue("key", flipped) &&
-         !VerifyValue("key", std::string_view(value).substr(1)) && !VerifyValue("key", "") &&
-         IsPossible(5, 5, 5) && IsPossible(6, 5, 6) && !IsPossible(4, 5, 6) &&
-         !IsPossible(7, 5, 8) && !IsPossible(9, 5, 8) && !IsPossible(std::nullopt, 5, 6) &&
-         IsPossible(std::nullopt, 5, 7) && IsPossible(std::nullopt, 7, 8) &&
-         !IsPossible(std::nullopt, 8, 9) && IsPossible(std::nullopt, 8, 15) &&
-         CheckCounter(10, 10, 0).ok() && CheckCounter(12, 10, 2).ok() &&
-         !CheckCounter(9, 10, 5).ok() && !CheckCounter(13, 10, 2).ok();
+         !VerifyValue("yek", value) && !VerifyValue("key", flipped) && IsSigned(5, Sign(5, 3, 7)) &&
+         !IsSigned(6, Sign(5, 3, 7)) && !VerifyValue("key", std::string_view(value).substr(1)) &&
+         !VerifyValue("key", "") && IsPossible(5, 5, 5) && IsPossible(6, 5, 6) &&
+         !IsPossible(4, 5, 6) && !IsPossible(7, 5, 8) && !IsPossible(9, 5, 8) &&
+         !IsPossible(std::nullopt, 5, 6) && IsPossible(std::nullopt, 5, 7) &&
+         IsPossible(std::nullopt, 7, 8) && !IsPossible(std::nullopt, 8, 9) &&
+         IsPossible(std::nullopt, 8, 15) && CheckSum("a sum", 10, 10, 0).ok() &&
+         CheckSum("a sum", 12, 10, 2).ok() && !CheckSum("a sum", 9, 10, 5).ok() &&
+         !CheckSum("a sum", 13, 10, 2).ok();
 }
 
 int RunAsWorker(char** argv) {

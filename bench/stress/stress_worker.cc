@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 
 #include "base/status.h"
+#include "stress_typed.h"
 #include "stress_value.h"
 
 namespace commy::stress {
@@ -31,9 +32,11 @@ std::string Describe(std::optional<std::uint64_t> seq) {
 
 class Worker {
  public:
-  Worker(Store store, Namespace ns, StressLog& log, std::size_t slot, std::uint64_t incarnation)
+  Worker(Store store, Namespace ns, TypedPart typed, StressLog& log, std::size_t slot,
+         std::uint64_t incarnation)
       : store_(std::move(store)),
         ns_(std::move(ns)),
+        typed_(std::move(typed)),
         log_(log),
         mine_(log.slots[slot]),
         slot_(slot),
@@ -72,6 +75,7 @@ class Worker {
 
   const Store store_;
   const Namespace ns_;
+  const TypedPart typed_;
   StressLog& log_;
   SlotLog& mine_;
   const std::size_t slot_;
@@ -255,6 +259,9 @@ absl::Status Worker::UseNamespaceOfOwn() {
 
 absl::Status Worker::Step() {
   const std::uint64_t kind = Below(1024);
+  if (kind < 100) {
+    return typed_.Step(log_, slot_, random_);
+  }
   if (kind < 350) {
     return GetShared();
   }
@@ -388,7 +395,8 @@ absl::Status RunWorker(const std::string& path, StressLog& log, std::size_t slot
   options.process_name = absl::StrCat("stress ", slot);
   COMMY_ASSIGN_OR_RETURN(Store store, Store::Open(path, options));
   COMMY_ASSIGN_OR_RETURN(Namespace ns, store.OpenNamespace(kNamespace));
-  return Worker(std::move(store), std::move(ns), log, slot, incarnation).Run();
+  COMMY_ASSIGN_OR_RETURN(TypedPart typed, TypedPart::Open(store));
+  return Worker(std::move(store), std::move(ns), std::move(typed), log, slot, incarnation).Run();
 }
 
 }  // namespace commy::stress
