@@ -169,24 +169,26 @@ TEST_F(OlderTransactionTest, AYoungerTransactionThatNeedsAKeyOfAnOlderOneDoesNot
 
 class StalledTransactionTest : public TransactionFixture {
  protected:
-  static Options ShortOptions() {
+  static Options ShortOptions(absl::Duration operation_timeout) {
     Options options;
-    options.operation_timeout = absl::Milliseconds(200);
+    options.operation_timeout = operation_timeout;
     options.stale_after = absl::Milliseconds(100);
     options.heartbeat_interval = absl::Milliseconds(20);
     return options;
   }
-  Store store_ = MustOpen(ShortOptions());
-  Namespace ns_ = MustOpenOrdered(store_, "ordered");
 };
 
 TEST_F(StalledTransactionTest, ATransactionOfAStoppedProcessIsAbortedAfterTheOperationTimeout) {
-  ASSERT_TRUE(ns_.Put("key 0000000", "before").ok());
-  ChildProcess owner([this](ChildSide& parent) {
-    absl::StatusOr<Store> store = Store::Open(path_, ShortOptions());
-    if (!store.ok()) return 11;
-    const absl::StatusOr<Namespace> ns = store->OpenNamespace("ordered");
-    absl::StatusOr<Transaction> txn = store->Begin({.timeout = absl::Hours(1)});
+  // Longer than a heartbeat is late on a busy machine.
+  const Options options = ShortOptions(absl::Seconds(2));
+  Store store = MustOpen(options);
+  const Namespace keys = MustOpenOrdered(store, "ordered");
+  ASSERT_TRUE(keys.Put("key 0000000", "before").ok());
+  ChildProcess owner([&](ChildSide& parent) {
+    absl::StatusOr<Store> mine = Store::Open(path_, options);
+    if (!mine.ok()) return 11;
+    const absl::StatusOr<Namespace> ns = mine->OpenNamespace("ordered");
+    absl::StatusOr<Transaction> txn = mine->Begin({.timeout = absl::Hours(1)});
     if (!ns.ok() || !txn.ok()) return 12;
     for (int i = 0; i < 1'000'000; ++i) {
       if (!txn->Put(*ns, absl::StrFormat("key %07d", i), "late").ok()) return 13;
@@ -196,25 +198,28 @@ TEST_F(StalledTransactionTest, ATransactionOfAStoppedProcessIsAbortedAfterTheOpe
     return committed.ok() ? 1 : absl::IsAborted(committed) ? 0 : 14;
   });
   ASSERT_EQ(owner.Receive(), "ready");
-  ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kStatusActive; }));
+  ASSERT_TRUE(WaitFor([&] { return StatusOfTransaction(store) == versions::kStatusActive; }));
   ASSERT_TRUE(owner.Stop());
-  ASSERT_EQ(StatusOfTransaction(store_), versions::kStatusActive)
+  ASSERT_EQ(StatusOfTransaction(store), versions::kStatusActive)
       << "the transaction ended before its owner was stopped";
   // Only heartbeats can abort it: no other writer needs its keys.
-  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store_) == versions::kCommitAborted; }));
-  EXPECT_EQ(*ns_.Get("key 0000000"), "before");
+  EXPECT_TRUE(WaitFor([&] { return StatusOfTransaction(store) == versions::kCommitAborted; }));
+  EXPECT_EQ(*keys.Get("key 0000000"), "before");
   ASSERT_TRUE(owner.Continue());
   EXPECT_TRUE(owner.Succeeded()) << "the aborted transaction was committed";
-  EXPECT_EQ(*ns_.Size(), 1U);
+  EXPECT_EQ(*keys.Size(), 1U);
 }
 
 TEST_F(StalledTransactionTest, ALongCommitIsNotAbortedWhileItsOwnersHeartbeatMoves) {
-  constexpr int kMany = 500'000;
-  ChildProcess owner([this](ChildSide&) {
-    absl::StatusOr<Store> store = Store::Open(path_, ShortOptions());
-    if (!store.ok()) return 11;
-    const absl::StatusOr<Namespace> ns = store->OpenNamespace("ordered");
-    absl::StatusOr<Transaction> txn = store->Begin({.timeout = absl::Hours(1)});
+  constexpr int kMany = 1'000'000;  // The commit takes longer than the operation timeout.
+  const Options options = ShortOptions(absl::Milliseconds(500));
+  Store store = MustOpen(options);
+  const Namespace keys = MustOpenOrdered(store, "ordered");
+  ChildProcess owner([&](ChildSide&) {
+    absl::StatusOr<Store> mine = Store::Open(path_, options);
+    if (!mine.ok()) return 11;
+    const absl::StatusOr<Namespace> ns = mine->OpenNamespace("ordered");
+    absl::StatusOr<Transaction> txn = mine->Begin({.timeout = absl::Hours(1)});
     if (!ns.ok() || !txn.ok()) return 12;
     for (int i = 0; i < kMany; ++i) {
       if (!txn->Put(*ns, absl::StrFormat("key %07d", i), "slow").ok()) return 13;
@@ -222,7 +227,7 @@ TEST_F(StalledTransactionTest, ALongCommitIsNotAbortedWhileItsOwnersHeartbeatMov
     return txn->Commit().ok() ? 0 : 14;
   });
   EXPECT_TRUE(owner.Succeeded());
-  EXPECT_EQ(*ns_.Size(), static_cast<std::uint64_t>(kMany));
+  EXPECT_EQ(*keys.Size(), static_cast<std::uint64_t>(kMany));
 }
 
 }  // namespace
