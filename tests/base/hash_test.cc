@@ -33,6 +33,18 @@ TEST(HashTest, EachFlippedBitChangesTheChecksum) {
   }
 }
 
+// Large inputs are summed with wide registers, where the processor has them; keys never are.
+TEST(HashTest, TheChecksumIsTheSameHoweverManyBytesTheProcessorTakesAtOnce) {
+  std::string data(300'000, '\0');
+  for (std::size_t i = 0; i < data.size(); ++i) {
+    data[i] = static_cast<char>(i * 131 >> 3U);
+  }
+  for (std::size_t size = 0; size <= data.size(); size += 1 + size / 9) {
+    EXPECT_EQ(Checksum(data.data(), size), HashKey(std::string_view(data).substr(0, size), 0))
+        << size;
+  }
+}
+
 TEST(HashTest, NoChecksumIsZero) {
   // Zero is one value in 2^64, so no input is known that gives it. These short inputs show only
   // that ordinary ones do not.
