@@ -3,9 +3,10 @@
 // Fixed     one process, one thread; a store file under TMPDIR; keys in random order.
 // Varies    SharedHashMap from u64 to a struct of 32 bytes with 1,000 and with 1,000,000 keys
 //           (COMMY_BENCH_KEYS): copied, in place, and as bytes by Namespace::ReadWith(); and a
-//           flat_hash_map of the process, for what the memory costs. A value of 4 MiB: put from a
-//           buffer, written into a loan, and copied into a fresh mapped file; for each it is made
-//           anew first, in the buffer or in place.
+//           flat_hash_map of the process and a chain of loads, for what the memory costs. A value
+//           of 4 MiB: put from a buffer, written into a loan, and into a fresh mapped file; for
+//           each it is made anew first, in the buffer or in place: copied from a source (/0), as
+//           from a network, or computed (/1), as a picture is.
 // Verifies  each value read; of large ones a word in each page.
 // Not here  several processes.
 #include <algorithm>
@@ -169,20 +170,55 @@ void BM_GetFlatHashMap(benchmark::State& state) {
 }
 BENCHMARK(BM_GetFlatHashMap)->Arg(0)->Arg(1);
 
+// Loads of which each gives the address of the next, in memory of the size that a map of so many
+// keys takes in a store: a get of a key does two of them, for its bucket and its record.
+void BM_ChainedLoad(benchmark::State& state) {
+  const std::size_t count = KeysOf(state) * 2;
+  struct alignas(64) Link {
+    std::uint64_t next = 0;
+  };
+  std::vector<Link> links(count);
+  std::vector<std::uint64_t> order(count);
+  std::iota(order.begin(), order.end(), 0);
+  std::shuffle(order.begin(), order.end(), std::mt19937_64(7));
+  for (std::size_t i = 0; i < count; ++i) {
+    links[order[i]].next = order[(i + 1) % count];
+  }
+  std::uint64_t at = 0;
+  for (auto _ : state) {
+    at = links[at].next;
+  }
+  benchmark::DoNotOptimize(at);
+  state.SetItemsProcessed(static_cast<std::int64_t>(state.iterations()));
+}
+BENCHMARK(BM_ChainedLoad)->Arg(0)->Arg(1);
+
 // --- 4 MiB -------------------------------------------------------------------------------------
 
-// What a camera or a network would write: here a copy of a source.
 const std::vector<char>& Source() {
   static const std::vector<char> source = [] {
     std::vector<char> bytes(kLargeBytes);
-    std::mt19937_64 random(3);
-    for (std::size_t i = 0; i < bytes.size(); i += sizeof(std::uint64_t)) {
-      const std::uint64_t word = random();
-      std::memcpy(bytes.data() + i, &word, sizeof(word));
+    for (std::size_t i = 0; i < kLargeBytes / sizeof(std::uint64_t); ++i) {
+      const std::uint64_t word = i * 0x9e3779b97f4a7c15U;
+      std::memcpy(bytes.data() + i * sizeof(word), &word, sizeof(word));
     }
     return bytes;
   }();
   return source;
+}
+
+// Makes the value: the same bytes, copied or computed.
+void Make(bool computed, void* to) {
+  if (!computed) {
+    std::memcpy(to, Source().data(), kLargeBytes);
+    return;
+  }
+  auto* const words = static_cast<std::uint64_t*>(to);
+  std::uint64_t word = 0;
+  for (std::size_t i = 0; i < kLargeBytes / sizeof(std::uint64_t); ++i) {
+    words[i] = word;
+    word += 0x9e3779b97f4a7c15U;
+  }
 }
 
 bool IsSource(std::string_view value) {
@@ -220,7 +256,7 @@ void BM_LargePut(benchmark::State& state) {
   const LargeStore large;
   std::vector<char> buffer(kLargeBytes);
   for (auto _ : state) {
-    std::memcpy(buffer.data(), Source().data(), kLargeBytes);
+    Make(state.range(0) != 0, buffer.data());
     benchmark::ClobberMemory();
     if (!large.ns->Put("image", std::string_view(buffer.data(), buffer.size())).ok()) {
       Die("put", "failed");
@@ -229,7 +265,7 @@ void BM_LargePut(benchmark::State& state) {
   large.Verify();
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kLargeBytes));
 }
-BENCHMARK(BM_LargePut)->UseRealTime();
+BENCHMARK(BM_LargePut)->Arg(0)->Arg(1)->UseRealTime();
 
 void BM_LargeLoan(benchmark::State& state) {
   const LargeStore large;
@@ -238,7 +274,7 @@ void BM_LargeLoan(benchmark::State& state) {
     if (!loan.ok()) {
       Die("reserve", loan.status().ToString());
     }
-    std::memcpy(loan->bytes().data(), Source().data(), kLargeBytes);
+    Make(state.range(0) != 0, loan->bytes().data());
     if (!std::move(*loan).Publish().ok()) {
       Die("publish", "failed");
     }
@@ -246,7 +282,7 @@ void BM_LargeLoan(benchmark::State& state) {
   large.Verify();
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kLargeBytes));
 }
-BENCHMARK(BM_LargeLoan)->UseRealTime();
+BENCHMARK(BM_LargeLoan)->Arg(0)->Arg(1)->UseRealTime();
 
 void BM_LargeMappedFile(benchmark::State& state) {
   const ScratchDir dir;
@@ -260,14 +296,14 @@ void BM_LargeMappedFile(benchmark::State& state) {
     if (memory == MAP_FAILED) {
       Die("mmap", path);
     }
-    std::memcpy(memory, Source().data(), kLargeBytes);
+    Make(state.range(0) != 0, memory);
     benchmark::ClobberMemory();
     munmap(memory, kLargeBytes);
     close(fd);
   }
   state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * kLargeBytes));
 }
-BENCHMARK(BM_LargeMappedFile)->UseRealTime();
+BENCHMARK(BM_LargeMappedFile)->Arg(0)->Arg(1)->UseRealTime();
 
 }  // namespace
 }  // namespace commy::bench
