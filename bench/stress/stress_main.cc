@@ -7,8 +7,9 @@
 //
 // Fixed: the mix of operations (stress_worker.cc; of typed containers and loans, stress_typed.cc).
 // Varies: the options. Verified: every value read, the order of each process's own keys, the
-// counters, and at the end the whole file (0 leaked blocks); see stress_log.h. Not measured: speed; the numbers only show the amount of work. Exit
-// status 1: a check failed. The seed repeats the choices, not the interleaving.
+// counters, and at the end the whole file (0 leaked blocks); see stress_log.h. Not measured: speed;
+// the numbers only show the amount of work. Exit status 1: a check failed. The seed repeats the
+// choices, not the interleaving.
 
 #include <algorithm>
 #include <array>
