@@ -18,7 +18,8 @@ constexpr int kAttemptsMax = 1000;
 absl::Status Untyped(const Engine& engine, std::string_view path, const WantedType& wanted) {
   return base::FailedPrecondition(
       engine.path, ": namespace \"", ToAbsl(path), "\" holds untyped bytes, not ", wanted.text,
-      "; if its keys and values are of that type, open it once with adopt_untyped = true");
+      "; if its keys and values are of that type, open it once with adopt_untyped = true, or use "
+      "`commy ns create --type TYPE --adopt`");
 }
 
 absl::Status DoesNotFit(const Engine& engine, std::string_view path, std::string_view stored,

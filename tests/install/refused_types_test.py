@@ -54,6 +54,11 @@ REFUSED = {
         "the element type has no commy::KeyCodec"),
 }
 
+PREFIX = """
+using Events = commy::SharedBTreeMap<std::tuple<std::int64_t, std::string>, int>;
+inline auto Of(const Events& events) { return events.WithPrefix(%s); }
+"""
+
 
 def messages(declared, container):
     """What the compiler says; None: it compiles."""
@@ -76,6 +81,14 @@ def test_each_type_that_cannot_be_stored_is_refused_with_its_reason():
         said = messages(declared, container)
         expect(said is not None, f"{what} compiles")
         expect(reason in said, f"{what}: the message does not say {reason!r}:\n{said}")
+
+
+def test_a_prefix_has_parts_of_the_keys_types():
+    said = messages(PREFIX % "7, std::string()", "SharedBox<int>")
+    expect(said is None, said)
+    said = messages(PREFIX % '"pump"', "SharedBox<int>")
+    expect(said is not None, "text for a number compiles")
+    expect("a part of the prefix is not of the type" in said, said)
 
 
 if __name__ == "__main__":

@@ -258,6 +258,25 @@ TEST_F(CliTypedTest, NsCreateMakesATypedNamespaceAndNsListShowsIt) {
   EXPECT_FALSE(std::ifstream(temp_.File("new.commy")).good());
 }
 
+TEST_F(CliTypedTest, AdoptGivesATypeToANamespaceWhoseContentIsOfIt) {
+  Done({"put", store_, "plain", "one", "1"});
+  Fails(3, {"ns", "create", store_, "plain", "--type", "map<string,u64>"},
+        {"\"plain\"", "untyped", "--adopt"});
+  Fails(3, {"ns", "create", store_, "plain", "--type", "map<string,u64>", "--adopt"},
+        {"map<string,u64>", "key one"});
+  Fails(2, {"ns", "create", store_, "plain", "--adopt"}, {"--type"});
+  EXPECT_EQ(Done({"get", store_, "plain", "one"}), "1");
+  Done({"ns", "create", store_, "plain", "--type", "map<string,string>", "--adopt"});
+  EXPECT_NE(Done({"ns", "list", store_}).find("map<string,string>"), std::string::npos);
+  Done({"ns", "create", store_, "plain", "--type", "map<string,string>", "--adopt"});
+  Fails(3, {"ns", "create", store_, "plain", "--type", "set<string>", "--adopt"},
+        {"set<string>", "map<string,string>"});
+  Done({"ns", "create", store_, "empty"});
+  Done({"ns", "create", store_, "empty", "--type", "set<string>", "--adopt"});
+  Done({"ns", "create", store_, "new", "--type", "box<u64>", "--adopt"});
+  EXPECT_NE(Done({"ns", "list", store_}).find("box<u64>"), std::string::npos);
+}
+
 // --- Ranges -------------------------------------------------------------------------------------
 
 TEST_F(CliTypedTest, ScanPrintsTypedTextInTheOrderOfTheValues) {

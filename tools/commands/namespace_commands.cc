@@ -16,6 +16,7 @@
 #include "command.h"
 #include "jsonl.h"
 #include "tsv.h"
+#include "typed/form.h"
 #include "types/descriptor.h"
 #include "units.h"
 
@@ -35,6 +36,7 @@ struct NamespaceArguments {
   std::string new_path;
   bool ordered = false;
   std::string type;
+  bool adopt = false;
   std::optional<absl::Duration> ttl;
 };
 
@@ -109,8 +111,40 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
   return Exit::kDone;
 }
 
+// Gives a namespace without a type one, if all that it holds is of that type.
+absl::Status Adopt(const Store& store, const NamespaceArguments& arguments) {
+  absl::StatusOr<Namespace> ns = store.OpenNamespace(arguments.path, {.create_if_missing = false});
+  if (!ns.ok()) {  // It is made with the type.
+    return absl::IsNotFound(ns.status()) ? absl::OkStatus() : Explain(store, ns.status());
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::string stored, ns->Type());
+  if (!stored.empty()) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const Form form, Form::OfType(*ns, arguments.type));
+  ScanRange scan = ns->Scan();
+  for (const Entry& entry : scan) {
+    const absl::Status fits = form.Check({.key = entry.key(), .value = entry.value()});
+    if (!fits.ok()) {
+      std::string key;
+      AppendTsvField(entry.key(), key);
+      return Explain(store, base::FailedPrecondition("it cannot become a ", arguments.type,
+                                                     ": the key ", key, ": ", fits.message()));
+    }
+  }
+  COMMY_RETURN_IF_ERROR(Explain(store, scan.status()));
+  return Explain(store, store
+                            .OpenNamespace(arguments.path, {.create_if_missing = false,
+                                                            .type = arguments.type,
+                                                            .adopt_untyped = true})
+                            .status());
+}
+
 absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*out*/) {
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kCreate, "ns create"));
+  if (arguments.adopt) {
+    COMMY_RETURN_IF_ERROR(Adopt(store, arguments));
+  }
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenTypedNamespace(store, arguments.path, Use::kCreate,
                                                                 arguments.ordered, arguments.type));
   if (arguments.ttl.has_value()) {
@@ -153,7 +187,6 @@ void AddList(CLI::App& group, Action& action) {
   SetAction(command, arguments, action, RunList);
 }
 
-// Checked before a store is created.
 // A name in the text that --key takes for a type, and that a type with a codec of its own could
 // hardly have; empty: none.
 std::string ShortNameIn(std::string_view text) {
@@ -178,7 +211,8 @@ std::string ShortNameIn(std::string_view text) {
   return "";
 }
 
-void AddType(CLI::App& command, std::string& type) {
+// Checked before a store is created.
+CLI::Option* AddType(CLI::App& command, std::string& type) {
   const auto parse = [&type](const std::string& text) {
     if (const absl::Status parsed = types::ParseContainer(text).status(); !parsed.ok()) {
       throw CLI::ValidationError("--type", std::string(base::ToStd(parsed.message())));
@@ -190,7 +224,7 @@ void AddType(CLI::App& command, std::string& type) {
     }
     type = text;
   };
-  command
+  return command
       .add_option_function<std::string>(
           "--type", parse,
           "What its keys and values are: map<KEY,VALUE>, set<KEY>, box<VALUE> or counter, with the "
@@ -204,13 +238,19 @@ void AddCreate(CLI::App& group, Action& action) {
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
   command.add_flag("--ordered", arguments->ordered, "Keep its keys in bytewise order");
-  AddType(command, arguments->type);
+  CLI::Option* const type = AddType(command, arguments->type);
+  command
+      .add_flag("--adopt", arguments->adopt,
+                "Give the type also to a namespace that has none, if all its keys and values are "
+                "of it; while no other process writes there")
+      ->needs(type);
   AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
   SetExamples(command, {"commy ns create fleet.commy acme/config",
                         "commy ns create fleet.commy acme/events --ordered",
                         "commy ns create fleet.commy acme/scores --ordered --type "
                         "'map<tuple<i64,string>,string>'",
-                        "commy ns create fleet.commy acme/hits --type counter"});
+                        "commy ns create fleet.commy acme/hits --type counter",
+                        "commy ns create fleet.commy acme/old --type 'map<string,u64>' --adopt"});
   SetAction(command, arguments, action, RunCreate);
 }
 

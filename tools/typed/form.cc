@@ -120,14 +120,26 @@ absl::StatusOr<Form> Form::Of(const Store& store, const Namespace& ns, const For
                    InvalidArgument("--key says ", types::ToText(*options.key), ", but namespace \"",
                                    ns.path(), "\" has the type ", form.type_, "; leave --key out"));
   }
-  form.kind_ = container->kind;
-  form.shows_key_ = form.HasKeys() || (options.raw_bytes && !form.IsCounter());
-  form.shows_value_ = !form.IsSet() || options.raw_bytes;
-  if (!options.raw_bytes) {
-    form.key_ = std::move(container->key);
-    form.value_ = std::move(container->value);
-  }
+  form.SetType(*std::move(container), options.raw_bytes);
   return form;
+}
+
+absl::StatusOr<Form> Form::OfType(const Namespace& ns, const std::string& type) {
+  COMMY_ASSIGN_OR_RETURN(types::ContainerType container, types::ParseContainer(type));
+  Form form(ns.path());
+  form.type_ = type;
+  form.SetType(std::move(container), /*raw_bytes=*/false);
+  return form;
+}
+
+void Form::SetType(types::ContainerType container, bool raw_bytes) {
+  kind_ = container.kind;
+  shows_key_ = HasKeys() || (raw_bytes && !IsCounter());
+  shows_value_ = !IsSet() || raw_bytes;
+  if (!raw_bytes) {
+    key_ = std::move(container.key);
+    value_ = std::move(container.value);
+  }
 }
 
 // --- Faults -------------------------------------------------------------------------------------

@@ -62,6 +62,8 @@ class Form {
   // InvalidArgument: the namespace has another type of key than --key says.
   static absl::StatusOr<Form> Of(const Store& store, const Namespace& ns,
                                  const FormOptions& options);
+  // As if the namespace had the type.
+  static absl::StatusOr<Form> OfType(const Namespace& ns, const std::string& type);
 
   // The type of the namespace, also with --raw-bytes; empty: it has none.
   [[nodiscard]] const std::string& type() const { return type_; }
@@ -96,6 +98,7 @@ class Form {
 
  private:
   explicit Form(std::string name) : name_(std::move(name)) {}
+  void SetType(types::ContainerType container, bool raw_bytes);
   [[nodiscard]] bool Is(types::ContainerKind kind) const { return kind_ == kind; }
   [[nodiscard]] absl::Status Fault(std::string_view what, const absl::Status& status) const;
   [[nodiscard]] absl::Status Damage(std::string_view what, const absl::Status& status) const;

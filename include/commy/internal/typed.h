@@ -120,6 +120,9 @@ template <typename K, typename... Parts>
 std::string KeyPrefix(const Parts&... parts) {
   std::string key;
   [&]<std::size_t... kIndexes>(std::index_sequence<kIndexes...>) {
+    static_assert(
+        (std::constructible_from<typename KeyPartAt<K, kIndexes>::Type, const Parts&> && ...),
+        "a part of the prefix is not of the type that the key has in that place");
     (KeyCodec<typename KeyPartAt<K, kIndexes>::Type>::Encode(
          typename KeyPartAt<K, kIndexes>::Type(parts), &key),
      ...);
