@@ -1,9 +1,14 @@
 #!/usr/bin/env python3
 """Runs clang-tidy on files that the build compiles: tidy.py BUILD_DIR FILE...
 
-One file takes some ten seconds, so what was found clean is remembered, under the hash of all that
-clang-tidy would see: its version, .clang-tidy, the compiler's arguments, and the file preprocessed
-with its comments. The memory is in $XDG_CACHE_HOME/commy-tidy, so that other clones use it too.
+Most of its time goes to the headers, so the files of a folder are looked at together, as one file
+that includes them all. Where that does not compile, because two of them use one name, it is halved.
+Of files that are not clean together each is looked at alone, and only that counts. Each is also
+compiled alone, since a file must include all that it needs.
+
+What was found clean is remembered, under the hash of all that clang-tidy would see: its version,
+.clang-tidy, the compiler's arguments, and the file preprocessed with its comments. The memory is in
+$XDG_CACHE_HOME/commy-tidy, so that other clones use it too.
 
 Prints what clang-tidy says of each file that is not clean, and exits with 1 if there was one.
 """
@@ -16,12 +21,17 @@ import pathlib
 import shlex
 import subprocess
 import sys
+import tempfile
 
 # Arguments of g++ that say where the results go, that clang++ does not know, or that name a
 # precompiled header: without it clang-tidy also notices that a file lacks an include.
 DROPPED_WITH_VALUE = ("-o", "-MF", "-MQ", "-MT", "-include")
 DROPPED = ("-c", "-MD", "-MMD", "-fpch-preprocess")
 UNKNOWN_WARNINGS = "-Wno-unknown-warning-option"
+SETTINGS = pathlib.Path(".clang-tidy").resolve()
+TOGETHER = 16  # Files at most.
+# In a file that includes them, sources are headers.
+SOURCES_TOO = r"--header-filter=(src|include|tools|tests|bench|examples)/.*\.(h|cc)$"
 
 
 def cache_dir():
@@ -61,33 +71,77 @@ def key_of(build, name, arguments, settings):
     return hashlib.sha256("\0".join([settings, *arguments, result.stdout]).encode()).hexdigest()
 
 
-def tidy(build, name, arguments, settings):
+def compiles(build, name, arguments):
+    return run(["clang++", "-fsyntax-only", "-w", *arguments, UNKNOWN_WARNINGS, name],
+               build).returncode == 0
+
+
+def tidy(build, name, arguments):
     """Returns what clang-tidy has to say about a file: nothing if it is clean."""
-    key = key_of(build, name, arguments, settings)
-    clean = cache_dir() / key if key else None
-    if clean and clean.exists():
-        return ""
     command = ["clang-tidy", "--quiet", name, "--", *arguments, UNKNOWN_WARNINGS]
     result = run(command, build)
-    if result.returncode != 0:
-        return result.stdout or result.stderr
-    if clean:
-        clean.touch()
-    return ""
+    return "" if result.returncode == 0 else result.stdout or result.stderr
+
+
+def are_clean(build, names, arguments):
+    """Returns whether the files are clean when they are looked at together; None: they clash."""
+    with tempfile.NamedTemporaryFile("w", suffix=".cc") as together:
+        for name in names:
+            together.write(f'#include "{(build / name).resolve()}"  // NOLINT\n')
+        together.flush()
+        if not compiles(build, together.name, arguments):
+            return None
+        return run(["clang-tidy", "--quiet", SOURCES_TOO, f"--config-file={SETTINGS}",
+                    together.name, "--", *arguments, UNKNOWN_WARNINGS], build).returncode == 0
+
+
+def tidy_group(build, names, arguments):
+    """Returns what clang-tidy says of each of the files."""
+    if len(names) > 1:
+        clean = are_clean(build, names, arguments)
+        if clean is None:
+            half = len(names) // 2
+            return {**tidy_group(build, names[:half], arguments),
+                    **tidy_group(build, names[half:], arguments)}
+        if clean:
+            return {name: "" if compiles(build, name, arguments) else
+                    tidy(build, name, arguments) or f"{name}: does not compile alone"
+                    for name in names}
+    return {name: tidy(build, name, arguments) for name in names}
+
+
+def groups_of(unknown):
+    """Splits files with their arguments into groups that lie in one folder."""
+    groups = {}
+    for path, name, arguments in unknown:
+        groups.setdefault((path.parent, *arguments), []).append((name, arguments))
+    return [(([name for name, _ in files[i:i + TOGETHER]]), files[0][1])
+            for files in groups.values() for i in range(0, len(files), TOGETHER)]
 
 
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
-    settings = run(["clang-tidy", "--version"]).stdout + pathlib.Path(".clang-tidy").read_text()
+    settings = run(["clang-tidy", "--version"]).stdout + SETTINGS.read_text()
     compiled = compile_arguments(build)
     files = [path for path in map(pathlib.Path.resolve, map(pathlib.Path, sys.argv[2:]))
              if path in compiled]
     faulty = 0
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for said in pool.map(lambda path: tidy(build, *compiled[path], settings), files):
-            if said:
-                faulty += 1
-                print(said, flush=True)
+        keys = dict(zip(files, pool.map(lambda path: key_of(build, *compiled[path], settings),
+                                        files)))
+        unknown = [(path, *compiled[path]) for path in files
+                   if keys[path] is None or not (cache_dir() / keys[path]).exists()]
+        of_name = {compiled[path][0]: path for path in files}
+        # The largest groups first, so that both processors are busy to the end.
+        groups = sorted(groups_of(unknown), key=lambda group: -len(group[0]))
+        for said in pool.map(lambda group: tidy_group(build, *group), groups):
+            for name, text in said.items():
+                key = keys[of_name[name]]
+                if text:
+                    faulty += 1
+                    print(text, flush=True)
+                elif key is not None:
+                    (cache_dir() / key).touch()
     print(f"{len(files)} files, {faulty} with faults")
     return 1 if faulty else 0
 

@@ -37,7 +37,7 @@ absl::StatusOr<Namespace> OpenTyped(const Store& store, std::string_view path, O
   if (opened.ok() || !options.adopt_untyped || !absl::IsFailedPrecondition(opened.status())) {
     return opened;
   }
-  const absl::StatusOr<Namespace> untyped =
+  absl::StatusOr<Namespace> untyped =
       store.OpenNamespace(path, {.order = order, .create_if_missing = false});
   if (!untyped.ok()) {
     return opened;

@@ -674,6 +674,7 @@ TEST_F(TypedTest, RangesAreInputRanges) {
   }
   EXPECT_EQ(text, "19 18 17 ");
   EXPECT_TRUE(range.status().ok());
+#if !defined(__clang__) || __clang_major__ > 15  // Before, clang takes no view of libstdc++'s.
   auto values = map.Values({.limit = 2});
   auto shown = values | std::views::transform([](const std::string& value) { return value + "."; });
   std::vector<std::string> dotted;
@@ -681,6 +682,7 @@ TEST_F(TypedTest, RangesAreInputRanges) {
     dotted.push_back(each);
   }
   EXPECT_EQ(dotted, (std::vector<std::string>{"-20.", "-19."}));
+#endif
   EXPECT_EQ(std::ranges::distance(map.Range({.from = 5, .to = 5})), 0);
   EXPECT_EQ(std::ranges::distance(map.Range({.from = 5, .to = -5})), 0);
 }

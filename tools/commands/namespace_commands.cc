@@ -247,9 +247,8 @@ void AddCreate(CLI::App& group, Action& action) {
   AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
   SetExamples(command, {"commy ns create fleet.commy acme/config",
                         "commy ns create fleet.commy acme/events --ordered",
-                        "commy ns create fleet.commy acme/scores --ordered --type "
-                        "'map<tuple<i64,string>,string>'",
                         "commy ns create fleet.commy acme/hits --type counter",
+                        "commy ns create fleet.commy acme/scores --type 'map<i64,string>'",
                         "commy ns create fleet.commy acme/old --type 'map<string,u64>' --adopt"});
   SetAction(command, arguments, action, RunCreate);
 }
