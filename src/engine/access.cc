@@ -157,12 +157,11 @@ absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
     return absl::OkStatus();
   }
   if (result.is(Outcome::kFull)) {
-    result = WithRoom(engine,
-                      write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary,
-                      [&] {
-                        engine.maintenance.expiry().RunBeside(*lane, key, write.key);
-                        return attempt();
-                      });
+    result = WithRoom(
+        engine, write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary, [&] {
+          engine.maintenance.expiry().RunBeside(*lane, key, write.key);
+          return attempt();
+        });
   }
   return ToStatus(engine, key, result);
 }

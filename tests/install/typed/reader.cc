@@ -34,10 +34,10 @@ namespace acme {
 enum class Mode : std::uint8_t { kOff, kOn };
 }
 
-#define EXPECT(condition)                                      \
-  if (!(condition)) {                                          \
+#define EXPECT(condition)                                     \
+  if (!(condition)) {                                         \
     std::cerr << "line " << __LINE__ << ": " #condition "\n"; \
-    return 1;                                                  \
+    return 1;                                                 \
   }
 
 int main(int /*argc*/, char** argv) {
