@@ -3,12 +3,13 @@
 
 Most of its time goes to the headers, so the files of a folder are looked at together, as one file
 that includes them all. Where that does not compile, because two of them use one name, it is halved.
-Of files that are not clean together each is looked at alone, and only that counts. Each is also
-compiled alone, since a file must include all that it needs.
+Of files that are not clean together each is looked at alone, and only that counts. The checks that
+look only at the main file are made of each alone in any case, which also shows whether it includes
+all that it needs.
 
 What was found clean is remembered, under the hash of all that clang-tidy would see: its version,
-.clang-tidy, the compiler's arguments, and the file preprocessed with its comments. The memory is in
-$XDG_CACHE_HOME/commy-tidy, so that other clones use it too.
+.clang-tidy, this script, the compiler's arguments, and the file preprocessed with its comments and
+macros. The memory is in $XDG_CACHE_HOME/commy-tidy, so that other clones use it too.
 
 Prints what clang-tidy says of each file that is not clean, and exits with 1 if there was one.
 """
@@ -30,6 +31,9 @@ DROPPED = ("-c", "-MD", "-MMD", "-fpch-preprocess")
 UNKNOWN_WARNINGS = "-Wno-unknown-warning-option"
 SETTINGS = pathlib.Path(".clang-tidy").resolve()
 TOGETHER = 16  # Files at most.
+MAIN_FILE_ONLY = "clang-analyzer-*,misc-unused-using-decls,misc-unused-alias-decls"
+OFF_IN_ANALYZER = "-clang-analyzer-optin.performance.Padding"  # As .clang-tidy has it.
+WITHOUT_ANALYZER = "-clang-analyzer-*"  # In addition to what .clang-tidy says.
 # In a file that includes them, sources are headers.
 SOURCES_TOO = r"--header-filter=(src|include|tools|tests|bench|examples)/.*\.(h|cc)$"
 
@@ -65,7 +69,7 @@ def run(command, folder=None):
 
 def key_of(build, name, arguments, settings):
     """Returns the hash of all that clang-tidy would see, or None if the file does not compile."""
-    result = run(["clang++", "-E", "-C", *arguments, UNKNOWN_WARNINGS, name], build)
+    result = run(["clang++", "-E", "-dD", "-C", *arguments, UNKNOWN_WARNINGS, name], build)
     if result.returncode != 0:
         return None
     return hashlib.sha256("\0".join([settings, *arguments, result.stdout]).encode()).hexdigest()
@@ -76,11 +80,23 @@ def compiles(build, name, arguments):
                build).returncode == 0
 
 
+def said_by(command, build):
+    """Returns what clang-tidy says; nothing only if it ends well."""
+    result = run(command, build)
+    return "" if result.returncode == 0 else (
+        result.stdout or result.stderr or f"{command[2]}: clang-tidy ended with {result.returncode}")
+
+
 def tidy(build, name, arguments):
     """Returns what clang-tidy has to say about a file: nothing if it is clean."""
-    command = ["clang-tidy", "--quiet", name, "--", *arguments, UNKNOWN_WARNINGS]
-    result = run(command, build)
-    return "" if result.returncode == 0 else result.stdout or result.stderr
+    return said_by(["clang-tidy", "--quiet", name, "--", *arguments, UNKNOWN_WARNINGS], build)
+
+
+def tidy_alone(build, name, arguments):
+    """The same, of the checks that are not made of files together."""
+    return said_by(["clang-tidy", "--quiet", name,
+                    f"--checks=-*,{MAIN_FILE_ONLY},{OFF_IN_ANALYZER}", "--", *arguments,
+                    UNKNOWN_WARNINGS], build)
 
 
 def are_clean(build, names, arguments):
@@ -91,8 +107,9 @@ def are_clean(build, names, arguments):
         together.flush()
         if not compiles(build, together.name, arguments):
             return None
-        return run(["clang-tidy", "--quiet", SOURCES_TOO, f"--config-file={SETTINGS}",
-                    together.name, "--", *arguments, UNKNOWN_WARNINGS], build).returncode == 0
+        return not said_by(["clang-tidy", "--quiet", together.name, SOURCES_TOO,
+                            f"--config-file={SETTINGS}", f"--checks={WITHOUT_ANALYZER}", "--",
+                            *arguments, UNKNOWN_WARNINGS], build)
 
 
 def tidy_group(build, names, arguments):
@@ -104,9 +121,7 @@ def tidy_group(build, names, arguments):
             return {**tidy_group(build, names[:half], arguments),
                     **tidy_group(build, names[half:], arguments)}
         if clean:
-            return {name: "" if compiles(build, name, arguments) else
-                    tidy(build, name, arguments) or f"{name}: does not compile alone"
-                    for name in names}
+            return {name: tidy_alone(build, name, arguments) for name in names}
     return {name: tidy(build, name, arguments) for name in names}
 
 
@@ -121,7 +136,8 @@ def groups_of(unknown):
 
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
-    settings = run(["clang-tidy", "--version"]).stdout + SETTINGS.read_text()
+    settings = (run(["clang-tidy", "--version"]).stdout + SETTINGS.read_text()
+                + pathlib.Path(__file__).read_text())
     compiled = compile_arguments(build)
     files = [path for path in map(pathlib.Path.resolve, map(pathlib.Path, sys.argv[2:]))
              if path in compiled]

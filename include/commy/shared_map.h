@@ -83,12 +83,7 @@ class MapReads {
           return;
         }
       }
-      const absl::StatusOr<V> value = Codec<V>::Decode(bytes);
-      if (value.ok()) {
-        use(*value);
-      } else {
-        decoded = value.status();
-      }
+      decoded = DecodeAndUse<V>(bytes, use);
     });
     return status.ok() ? decoded : status;
   }

@@ -77,7 +77,10 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
                                                              std::uint32_t note_place,
                                                              region::BlockKind kind,
                                                              Purpose purpose) {
-  for (std::uint32_t larger = size_class; larger < by_class_.size(); ++larger) {
+  // A replacement stays, so it takes no block of another size, which only a delete or a clear does.
+  const bool stays = purpose == Purpose::kReplaces;
+  const std::size_t end_class = stays ? size_class + std::size_t{1} : by_class_.size();
+  for (std::uint32_t larger = size_class; larger < end_class; ++larger) {
     Spans& spans = by_class_[larger];
     do {
       if (const std::uint64_t offset = TakeBlock(op, larger, spans, note_place, kind);
@@ -91,7 +94,8 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
   const std::uint64_t wanted =
       purpose == Purpose::kClears ? kReserveBlockForClears : kReserveBlockForDeletes;
   const std::uint32_t cut =
-      std::max(size_class, classes.ClassFor(std::min(wanted, classes.small_bytes_max())));
+      stays ? size_class
+            : std::max(size_class, classes.ClassFor(std::min(wanted, classes.small_bytes_max())));
   bool look_again = false;
   absl::Status added = AddSpan(op, cut, Allocator::Spare(purpose), &look_again);
   if (added.ok()) {
@@ -111,7 +115,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
     // try.
     allocator_.TakeFromOthers(op,
                               {.class_min = size_class,
-                               .class_max = classes.count() - 1,
+                               .class_max = static_cast<std::uint32_t>(end_class) - 1,
                                .share = UINT32_MAX,
                                .of_the_living = true},
                               op.region().span_count());

@@ -4,8 +4,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "base/shared_atomic.h"  // COMMY_UNDER_TSAN.
+
 // Not where every access to memory is watched: 32 bytes at once would not be seen.
-#if defined(__x86_64__) && !defined(COMMY_HOOKED) && !defined(__SANITIZE_THREAD__)
+#if defined(__x86_64__) && !defined(COMMY_HOOKED) && !defined(COMMY_UNDER_TSAN)
 #define COMMY_WIDE_CHECKSUM 1
 #endif
 

@@ -157,11 +157,14 @@ absl::Status WriteKey(const Engine& engine, const NamespaceKey& key,
     return absl::OkStatus();
   }
   if (result.is(Outcome::kFull)) {
-    result = WithRoom(
-        engine, write.makes_room() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary, [&] {
-          engine.maintenance.expiry().RunBeside(*lane, key, write.key);
-          return attempt();
-        });
+    if (write.makes_room()) {  // It has its slot already.
+      result = WithRoom(engine, alloc::Purpose::kMakesRoom, attempt);
+    } else {
+      result = WithRoom(engine, alloc::Purpose::kOrdinary, [&] {
+        engine.maintenance.expiry().RunBeside(*lane, key, write.key);
+        return attempt();
+      });
+    }
   }
   return ToStatus(engine, key, result);
 }

@@ -53,11 +53,15 @@ std::uint64_t ExpirySweep::Delete(Lane& lane, const NamespaceKey& ns,
   for (const std::string& key : keys) {
     namespaces::WriteOutcome outcome;
     // A key that cannot be deleted now stays due.
-    (void)TryWrite(engine_, lane, ns, OpKind::kWrite, [&](Operation& op, const NamespaceRef& at) {
-      return engine_.map.Write(
-          op, at, {.kind = namespaces::WriteOp::Kind::kDeleteExpired, .key = key}, &outcome);
-    });
+    const base::Result written =
+        TryWrite(engine_, lane, ns, OpKind::kWrite, [&](Operation& op, const NamespaceRef& at) {
+          return engine_.map.Write(
+              op, at, {.kind = namespaces::WriteOp::Kind::kDeleteExpired, .key = key}, &outcome);
+        });
     deleted += outcome.changed ? 1 : 0;
+    if (written.is(base::Outcome::kFull)) {
+      break;  // Nor would the others be: each looks everywhere for room first.
+    }
   }
   return deleted;
 }

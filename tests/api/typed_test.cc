@@ -1,5 +1,6 @@
 // Typed containers: what they say of themselves, which types of programs fit, and how their values
 // lie in the file. Random operations on them are in containers_ops_test.cc.
+#include <functional>
 #include <iterator>
 #include <limits>
 #include <map>
@@ -8,6 +9,8 @@
 #include <string>
 #include <tuple>
 #include <vector>
+
+#include <pthread.h>
 
 #include <gtest/gtest.h>
 
@@ -517,6 +520,35 @@ TEST_F(TypedTest, AnAdoptedValueThatIsNotAlignedIsCopied) {
     EXPECT_TRUE(IsInPlace(map.GetView(key), {7}));
   }
   EXPECT_GT(copies, 0);
+}
+
+// Runs `work` on a thread with a stack of that size.
+void OnASmallStack(std::size_t stack_bytes, std::function<void()> work) {
+  pthread_attr_t attributes;
+  ASSERT_EQ(pthread_attr_init(&attributes), 0);
+  ASSERT_EQ(pthread_attr_setstacksize(&attributes, stack_bytes), 0);
+  const auto run = [](void* argument) -> void* {
+    (*static_cast<std::function<void()>*>(argument))();
+    return nullptr;
+  };
+  pthread_t thread{};
+  ASSERT_EQ(pthread_create(&thread, &attributes, run, &work), 0);
+  EXPECT_EQ(pthread_join(thread, nullptr), 0);
+  EXPECT_EQ(pthread_attr_destroy(&attributes), 0);
+}
+
+TEST_F(TypedTest, ReadingALargeValueInPlaceNeedsNoStackForIt) {
+  using Image = std::array<std::uint8_t, std::size_t{2} << 20>;
+  const auto images = Must<SharedHashMap<int, Image>>("images");
+  OnASmallStack(std::size_t{512} << 10, [&] {
+    ASSERT_TRUE(images.Emplace(1, [](Image& image) { image[1000] = 7; }).ok());
+    int seen = 0;
+    EXPECT_TRUE(images.ReadWith(1, [&seen](const Image& image) { seen = image[1000]; }).ok());
+    EXPECT_EQ(seen, 7);
+    const auto view = images.GetView(1);
+    ASSERT_TRUE(view.ok());
+    EXPECT_EQ((**view)[1000], 7);
+  });
 }
 
 TEST_F(TypedTest, AViewKeepsItsValueWhileTheKeyIsReplacedAndErased) {

@@ -266,6 +266,10 @@ TEST_F(CliTypedTest, AdoptGivesATypeToANamespaceWhoseContentIsOfIt) {
         {"map<string,u64>", "key one"});
   Fails(2, {"ns", "create", store_, "plain", "--adopt"}, {"--type"});
   EXPECT_EQ(Done({"get", store_, "plain", "one"}), "1");
+  Fails(3,
+        {"ns", "create", store_, "plain", "--type", "map<string,string>", "--adopt", "--ordered"},
+        {"order hash"});
+  EXPECT_EQ(Done({"ns", "list", store_}).find("map<string,string>"), std::string::npos);
   Done({"ns", "create", store_, "plain", "--type", "map<string,string>", "--adopt"});
   EXPECT_NE(Done({"ns", "list", store_}).find("map<string,string>"), std::string::npos);
   Done({"ns", "create", store_, "plain", "--type", "map<string,string>", "--adopt"});
@@ -275,6 +279,17 @@ TEST_F(CliTypedTest, AdoptGivesATypeToANamespaceWhoseContentIsOfIt) {
   Done({"ns", "create", store_, "empty", "--type", "set<string>", "--adopt"});
   Done({"ns", "create", store_, "new", "--type", "box<u64>", "--adopt"});
   EXPECT_NE(Done({"ns", "list", store_}).find("box<u64>"), std::string::npos);
+}
+
+TEST_F(CliTypedTest, LoadTellsTheFormatOfAFileAndMakesNoNamespaceForItBefore) {
+  MakeScores();
+  for (const std::string format : {"jsonl", "dump"}) {
+    const std::string file = temp_.File("file." + format);
+    Done({"dump", store_, "scores", file, "--format", format});
+    Fails(3, {"load", store_, "copy " + format, file}, {"line 1", "--format " + format});
+    Done({"load", store_, "copy " + format, file, "--format", format});
+    EXPECT_EQ(Done({"scan", store_, "copy " + format}), Done({"scan", store_, "scores"}));
+  }
 }
 
 // --- Ranges -------------------------------------------------------------------------------------

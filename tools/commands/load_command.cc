@@ -78,11 +78,26 @@ class Loader {
   }
 
  private:
+  // The first line of a file of another format.
+  static absl::Status CheckIsTsv(std::string_view line) {
+    if (line.starts_with("VERSION=")) {
+      return base::InvalidArgument("this is a file of dump; give --format dump");
+    }
+    if (line.starts_with('{') && line.find('\t') == std::string_view::npos) {
+      return base::InvalidArgument("this is a file of jsonl; give --format jsonl");
+    }
+    return absl::OkStatus();
+  }
+
   absl::Status LoadLines() {
     std::string_view line;
     COMMY_ASSIGN_OR_RETURN(bool more, NextLine(line));
     std::string type;
     bool ordered = arguments_.ordered;
+    if (more && arguments_.format == Format::kTsv) {
+      loaded_.line = lines_;
+      COMMY_RETURN_IF_ERROR(CheckIsTsv(line));  // Before a namespace is made for it.
+    }
     if (more && arguments_.format == Format::kJsonl) {
       const absl::StatusOr<std::optional<JsonlHeader>> header = ParseJsonlHeader(line);
       if (!header.ok() || header->has_value()) {

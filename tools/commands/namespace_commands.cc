@@ -113,7 +113,11 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
 
 // Gives a namespace without a type one, if all that it holds is of that type.
 absl::Status Adopt(const Store& store, const NamespaceArguments& arguments) {
-  absl::StatusOr<Namespace> ns = store.OpenNamespace(arguments.path, {.create_if_missing = false});
+  NamespaceOptions as_it_is{.create_if_missing = false};
+  if (arguments.ordered) {
+    as_it_is.order = Order::kOrdered;
+  }
+  absl::StatusOr<Namespace> ns = store.OpenNamespace(arguments.path, as_it_is);
   if (!ns.ok()) {  // It is made with the type.
     return absl::IsNotFound(ns.status()) ? absl::OkStatus() : Explain(store, ns.status());
   }
@@ -245,11 +249,12 @@ void AddCreate(CLI::App& group, Action& action) {
                 "of it; while no other process writes there")
       ->needs(type);
   AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
-  SetExamples(command, {"commy ns create fleet.commy acme/config",
-                        "commy ns create fleet.commy acme/events --ordered",
-                        "commy ns create fleet.commy acme/hits --type counter",
-                        "commy ns create fleet.commy acme/scores --type 'map<i64,string>'",
-                        "commy ns create fleet.commy acme/old --type 'map<string,u64>' --adopt"});
+  SetExamples(command,
+              {"commy ns create fleet.commy acme/config",
+               "commy ns create fleet.commy acme/events --ordered",
+               "commy ns create fleet.commy acme/hits --type counter",
+               "commy ns create fleet.commy acme/scores --type 'map<i64,string>'",
+               "commy ns create fleet.commy acme/old --type 'map<string,string>' --adopt"});
   SetAction(command, arguments, action, RunCreate);
 }
 

@@ -154,7 +154,7 @@ absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKi
   if (built.ok()) {
     const absl::StatusOr<std::uint64_t> made = BuildDescriptor(
         op, change,
-        kind == ReshapeKind::kRebuild ? alloc::Purpose::kReplaces : alloc::Purpose::kOrdinary);
+        kind == ReshapeKind::kRebuild ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary);
     built = made.status();
     descriptor = made.value_or(0);
   }
