@@ -47,16 +47,22 @@ class TypedView {
         return typed;
       }
     }
-    absl::StatusOr<T> value = Codec<T>::Decode(view.value());
-    if (!value.ok()) {
-      return value.status();
+    if (absl::Status decoded = typed.Decode(view.value()); !decoded.ok()) {
+      return decoded;
     }
-    typed.copy_ = std::make_unique<T>(*std::move(value));
     return typed;
   }
 
  private:
   TypedView() = default;
+  // A function of its own: it has room for a value on the stack, and a view in place needs none.
+  [[gnu::noinline]] absl::Status Decode(std::string_view bytes) {
+    absl::StatusOr<T> value = Codec<T>::Decode(bytes);
+    if (value.ok()) {
+      copy_ = std::make_unique<T>(*std::move(value));
+    }
+    return value.status();
+  }
 
   std::optional<View> view_;
   const T* in_place_ = nullptr;
