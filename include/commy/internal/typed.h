@@ -144,8 +144,8 @@ bool IsValue(std::string_view stored, std::string_view encoded) {
   return stored == encoded;
 }
 
-// Decodes a value and passes it on. A function of its own: it has room for a value on the stack, and
-// a caller that reads in place does not.
+// Decodes a value and passes it on. A function of its own: it has room for a value on the stack,
+// and a caller that reads in place does not.
 template <Storable V, typename Use>
 [[gnu::noinline]] absl::Status DecodeAndUse(std::string_view bytes, Use& use) {
   const absl::StatusOr<V> value = Codec<V>::Decode(bytes);
