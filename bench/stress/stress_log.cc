@@ -3,6 +3,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "base/status.h"
+
 namespace commy::stress {
 
 bool IsPossible(std::optional<std::uint64_t> found_seq, std::uint64_t acknowledged,
@@ -34,6 +36,24 @@ StressLog* AttachLog(int fd) {
   void* const memory =
       ::mmap(nullptr, sizeof(StressLog), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
   return memory == MAP_FAILED ? nullptr : static_cast<StressLog*>(memory);
+}
+
+absl::Status CheckSum(std::string_view name, std::int64_t value, std::uint64_t acknowledged,
+                      std::uint64_t kills) {
+  const auto sum = static_cast<std::uint64_t>(value);
+  if (value < 0 || sum < acknowledged || sum > acknowledged + kills) {
+    return base::DataLoss(base::ToAbsl(name), " is ", value, "; ", acknowledged,
+                          " adds were acknowledged, ", kills, " processes killed");
+  }
+  return absl::OkStatus();
+}
+
+std::uint64_t Sum(const StressLog& log, std::atomic<std::uint64_t> SlotLog::*member) {
+  std::uint64_t sum = 0;
+  for (const SlotLog& slot : log.slots) {
+    sum += (slot.*member).load(std::memory_order_acquire);
+  }
+  return sum;
 }
 
 }  // namespace commy::stress

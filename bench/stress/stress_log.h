@@ -19,6 +19,8 @@
 #include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
+
 namespace commy::stress {
 
 inline constexpr std::size_t kSlotsMax = 64;
@@ -65,6 +67,12 @@ struct StressLog {
   std::array<SlotLog, kSlotsMax> slots;
 };
 static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+// DataLoss: the sum of the ones that processes added cannot be `value`.
+absl::Status CheckSum(std::string_view name, std::int64_t value, std::uint64_t acknowledged,
+                      std::uint64_t kills);
+// The sum of a word of all processes' logs.
+std::uint64_t Sum(const StressLog& log, std::atomic<std::uint64_t> SlotLog::*member);
 
 // A new log, in memory that survives exec as `*fd`, or the one behind `fd`. Null, with errno:
 // failed. Never unmapped.

@@ -118,7 +118,7 @@ absl::Status TypedPart::UseMap(StressLog& log, std::size_t slot, std::mt19937_64
       if (!view.ok()) {
         return absl::IsNotFound(view.status()) ? absl::OkStatus() : view.status();
       }
-      COMMY_RETURN_IF_ERROR(map_.Put(key, fresh));  // What is viewed stays as it is.
+      COMMY_RETURN_IF_ERROR(map_.Put(key, fresh));  // The viewed value stays as it is.
       return CheckSigned(key, **view, log);
     }
     default: {
@@ -224,24 +224,6 @@ absl::Status TypedPart::CheckAtTheEnd(const StressLog& log, std::uint64_t kills)
     COMMY_RETURN_IF_ERROR(CheckSharedValue(entry.key(), entry.value(), log));
   }
   return scan.status();
-}
-
-absl::Status CheckSum(std::string_view name, std::int64_t value, std::uint64_t acknowledged,
-                      std::uint64_t kills) {
-  const auto sum = static_cast<std::uint64_t>(value);
-  if (value < 0 || sum < acknowledged || sum > acknowledged + kills) {
-    return base::DataLoss(base::ToAbsl(name), " is ", value, "; ", acknowledged,
-                          " adds were acknowledged, ", kills, " processes killed");
-  }
-  return absl::OkStatus();
-}
-
-std::uint64_t Sum(const StressLog& log, std::atomic<std::uint64_t> SlotLog::*member) {
-  std::uint64_t sum = 0;
-  for (const SlotLog& slot : log.slots) {
-    sum += (slot.*member).load(std::memory_order_acquire);
-  }
-  return sum;
 }
 
 }  // namespace commy::stress

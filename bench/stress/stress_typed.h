@@ -63,10 +63,4 @@ class TypedPart {
   Namespace loans_;
 };
 
-// DataLoss: the sum of what processes added one by one cannot be `value`.
-absl::Status CheckSum(std::string_view name, std::int64_t value, std::uint64_t acknowledged,
-                      std::uint64_t kills);
-// The sum of a word of all processes' logs.
-std::uint64_t Sum(const StressLog& log, std::atomic<std::uint64_t> SlotLog::*member);
-
 }  // namespace commy::stress
