@@ -110,7 +110,11 @@ bool Epochs::Push() {
 
 bool Epochs::Move() {
   const OpenState::Call call(open_);
-  if (!call.status().ok() || !can_advance()) {
+  if (!call.status().ok()) {
+    return false;
+  }
+  EnsureBarrier();  // The heartbeat thread of a new participant may not have done it yet.
+  if (!can_advance()) {
     return false;
   }
   const region::Shared64& epoch = region_.header().epoch;

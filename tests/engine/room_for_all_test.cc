@@ -2,6 +2,7 @@
 // any thread and with any keys. And work on whole namespaces does not block other operations.
 #include <algorithm>
 #include <atomic>
+#include <future>
 #include <memory>
 #include <random>
 #include <string>
@@ -12,6 +13,7 @@
 
 #include "engine/access.h"
 #include "namespaces/object_layout.h"
+#include "platform/linux_platform.h"
 #include "support/fault_platform.h"
 #include "support/living_thread.h"
 #include "support/seed.h"
@@ -189,6 +191,39 @@ TEST_F(RoomForAllTest, AFullStoreAcceptsADropAndItsSpaceIsFree) {
   EXPECT_LT(second.Stats()->used_bytes, std::uint64_t{2} << 20);
   EXPECT_TRUE(second.OpenNamespace(prefix + "/7")->Put("k", "v").ok());
   EXPECT_TRUE(IsSound(second));
+}
+
+// A machine so busy that the heartbeat thread of a participant has not begun its work.
+class LateHeartbeat : public platform::LinuxPlatform {
+ public:
+  absl::Status RegisterBarrier() override {
+    if (std::this_thread::get_id() != opener_) {
+      begin_.get_future().wait();
+    }
+    return LinuxPlatform::RegisterBarrier();
+  }
+  void Begin() { begin_.set_value(); }
+
+ private:
+  const std::thread::id opener_ = std::this_thread::get_id();
+  std::promise<void> begin_;
+};
+
+TEST_F(RoomForAllTest, AParticipantWhoseHeartbeatHasNotBegunGetsTheSpaceOfADroppedNamespace) {
+  Store store = MustOpen(RealOptions(std::uint64_t{16} << 20));
+  const LivingThread owner([&] { (void)Fill(MustOpenNamespace(store, "filled"), Numbered, 900); });
+  LateHeartbeat late;
+  {
+    absl::StatusOr<Store> second = OpenOn(late, path_, RealOptions(std::uint64_t{16} << 20));
+    ASSERT_TRUE(second.ok()) << second.status();
+    // Nobody else moves the epoch.
+    ASSERT_TRUE(store.Close().ok());
+    EXPECT_TRUE(second->DropNamespace("filled").ok());
+    const absl::StatusOr<Namespace> ns = second->OpenNamespace("new");
+    EXPECT_TRUE(ns.ok()) << ns.status();
+    EXPECT_GT(ns.ok() ? Fill(*ns, Numbered, 900).size() : 0, 1000U);
+    late.Begin();
+  }
 }
 
 TEST_F(RoomForAllTest, OverwritesOfALargeValueMoveTheEpochInsteadOfGrowingTheFile) {
