@@ -78,7 +78,8 @@ class Epochs {
   bool Push();
   // For a caller that found the store full: tries, for some milliseconds, to move the epoch until
   // everything that is retired now can be used again. So an allocation does not fail because a
-  // participant was put off its processor inside an operation. True: it did.
+  // participant was put off its processor inside an operation. True: it did. Registers for the
+  // barrier first, if that was not done yet.
   // Requires: the calling thread is in no operation.
   bool Move();
 

@@ -19,7 +19,7 @@ namespace {
 constexpr int kProcesses = 4;
 constexpr std::size_t kWords = std::size_t{1} << 20;
 constexpr std::chrono::seconds kTime{2};
-constexpr std::uint64_t kLeastEntries = 20'000;
+constexpr std::uint64_t kLeastEntries = 2'000;
 constexpr int kLeastStrikes = 4;
 
 struct Book {
