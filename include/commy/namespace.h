@@ -29,6 +29,7 @@ struct NamespaceState;
 namespace api {
 class ScanState;
 class ViewState;
+struct HandleAccess;
 }  // namespace api
 
 // A value read in place, in the mapped file, without a copy. The value does not change while the
@@ -298,6 +299,7 @@ class COMMY_EXPORT Namespace {
   [[nodiscard]] Order order() const;
 
  private:
+  friend struct api::HandleAccess;
   friend class SharedCounter;
   friend absl::StatusOr<Namespace> internal::OpenTyped(const Store& store, std::string_view path,
                                                        Order order, std::string_view type,

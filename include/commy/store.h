@@ -158,6 +158,7 @@ class COMMY_EXPORT Store {
   [[nodiscard]] const std::string& path() const;
 
  private:
+  friend struct api::HandleAccess;
   explicit Store(std::shared_ptr<engine::OpenStore> state) : state_(std::move(state)) {}
 
   std::shared_ptr<engine::OpenStore> state_;

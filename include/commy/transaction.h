@@ -20,6 +20,9 @@ namespace transactions {
 class BatchState;
 class TransactionState;
 }  // namespace transactions
+namespace api {
+struct HandleAccess;
+}
 
 enum class Isolation : std::uint8_t {
   // Reads see the store as it was when the transaction began. Commit fails if another writer has
@@ -117,6 +120,7 @@ class COMMY_EXPORT Transaction {
   [[nodiscard]] std::uint64_t commit_time() const;
 
  private:
+  friend struct api::HandleAccess;
   friend class Store;
   explicit Transaction(std::unique_ptr<transactions::TransactionState> state);
 

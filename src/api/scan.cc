@@ -250,7 +250,7 @@ bool ScanState::TakeOwn() {
     return false;
   }
   own_entry_.key_ = key;
-  own_entry_.value_ = write.value;
+  own_entry_.value_.assign(write.bytes());
   const std::int64_t expiry_ns = engine::ExpiryFor(ns_->engine(), ns_->key, write.expiry_ns);
   own_entry_.ttl_ = expiry_ns == 0
                         ? absl::InfiniteDuration()

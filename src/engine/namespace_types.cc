@@ -87,7 +87,7 @@ absl::StatusOr<WantedType> ParseWanted(std::string_view path, const NamespaceOpt
                                  ToAbsl(options.type),
                                  "\" cannot be read: ", type.status().message());
   }
-  if ((type->kind == types::ContainerKind::kCounter || type->kind == types::ContainerKind::kBox) &&
+  if (type->kind != types::ContainerKind::kMap && type->kind != types::ContainerKind::kSet &&
       options.order == Order::kOrdered) {
     return base::InvalidArgument("namespace \"", ToAbsl(path), "\": a ",
                                  ToAbsl(types::NameOf(type->kind)),

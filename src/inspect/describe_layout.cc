@@ -131,6 +131,8 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(NamespaceObject, type);
   COMMY_FIELD(NamespaceObject, value_align);
   COMMY_FIELD(NamespaceObject, sums);
+  COMMY_FIELD(NamespaceObject, element_word);
+  COMMY_FIELD(NamespaceObject, room_word);
   COMMY_WHOLE(TypeBlock);
   COMMY_FIELD(TypeBlock, size);
   COMMY_FIELD(TypeBlock, checksum);

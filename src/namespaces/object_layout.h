@@ -27,6 +27,9 @@ using base::Shared64;
 //                                namespace is being dropped
 //   0x38       8  value_align    of the values that are put from now on: 16, 32 or 64; 0: 16
 //   0x40       8  sums           of a counter: offset of the SumRoot; 0: it is none; 1: dropped
+//   0x48       8  element_word   of a deque: who waits for an element; see
+//                                namespaces/queue_words.h
+//   0x50       8  room_word      of a deque: who waits for room
 struct NamespaceObject {
   Shared64 id;
   Shared64 order;
@@ -37,7 +40,9 @@ struct NamespaceObject {
   Shared64 type;
   Shared64 value_align;
   Shared64 sums;
-  std::uint8_t reserved_0[0x38];
+  Shared64 element_word;
+  Shared64 room_word;
+  std::uint8_t reserved_0[0x28];
 };
 static_assert(sizeof(NamespaceObject) == 0x80);
 static_assert(offsetof(NamespaceObject, change_word) == 0x28);

@@ -64,6 +64,7 @@ class LinuxPlatform : public Platform {
   void FutexWait(const std::uint32_t* word, std::uint32_t expected,
                  std::int64_t timeout_ns) override;
   void FutexWakeAll(const std::uint32_t* word) override;
+  void FutexWake(const std::uint32_t* word, std::uint32_t count) override;
 
  protected:
   // Opens a file without a name in `directory`; -1 with errno. EOPNOTSUPP and EISDIR mean that

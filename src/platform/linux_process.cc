@@ -1,4 +1,5 @@
 // Identity, clocks, random bytes, barriers and futexes.
+#include <algorithm>
 #include <array>
 #include <climits>
 #include <sstream>
@@ -159,6 +160,12 @@ void LinuxPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
 void LinuxPlatform::FutexWakeAll(const std::uint32_t* word) {
   COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(word) % sizeof(*word) == 0);
   ::syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, nullptr, nullptr, 0);
+}
+
+void LinuxPlatform::FutexWake(const std::uint32_t* word, std::uint32_t count) {
+  COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(word) % sizeof(*word) == 0);
+  const std::uint32_t most = std::min<std::uint32_t>(count, INT_MAX);
+  ::syscall(SYS_futex, word, FUTEX_WAKE, most, nullptr, nullptr, 0);
 }
 
 }  // namespace commy::platform

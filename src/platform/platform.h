@@ -188,6 +188,8 @@ class Platform {
   virtual void FutexWait(const std::uint32_t* word, std::uint32_t expected,
                          std::int64_t timeout_ns) = 0;
   virtual void FutexWakeAll(const std::uint32_t* word) = 0;
+  // Wakes at most `count` of them, those that have waited longest first.
+  virtual void FutexWake(const std::uint32_t* word, std::uint32_t count) = 0;
 };
 
 }  // namespace commy::platform

@@ -18,4 +18,8 @@ constexpr std::uint64_t OwnerGeneration(std::uint64_t owner) {
   return owner >> 16U;
 }
 
+// The low byte of a participant entry's state; 0: free.
+inline constexpr std::uint64_t kAttached = 1;
+inline constexpr std::uint64_t kGone = 2;  // It is dead, and is being recovered.
+
 }  // namespace commy::process

@@ -16,8 +16,6 @@ namespace {
 using region::LaneLayout;
 using region::ParticipantEntry;
 
-constexpr std::uint64_t kAttached = 1;
-
 // After a power cut the file may know a lane or a snapshot of an attach that the entry itself does
 // not know, since each page goes to disk by itself. Its generation is not given out again either.
 std::uint64_t NextGeneration(const region::Region& region, std::uint32_t slot) {
@@ -101,7 +99,7 @@ std::vector<ParticipantInfo> ListParticipants(const region::Region& region,
     info.read_only =
         (words.flags.load(std::memory_order_relaxed) & region::kParticipantReadOnly) != 0;
     const absl::StatusOr<bool> locked = region.IsSlotLocked(slot);
-    if (locked.ok() && !*locked) {
+    if ((state & 0xffU) == kGone || (locked.ok() && !*locked)) {
       info.liveness = Liveness::kDead;
     } else if (region.platform().WallNs() - info.heartbeat_wall_ns > stale_after) {
       info.liveness = Liveness::kStalled;

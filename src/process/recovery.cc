@@ -51,7 +51,13 @@ absl::Status Recovery::RecoverIfDead(std::uint32_t slot) {
     return absl::OkStatus();  // Alive, stopped, or being recovered.
   }
   ParticipantEntry& words = region_.participant(slot);
-  const std::uint64_t state = words.state.load(std::memory_order_acquire);
+  std::uint64_t state = words.state.load(std::memory_order_acquire);
+  if ((state & 0xffU) == kAttached) {
+    // From here on nothing waits for the dead one, even if this process is stopped below.
+    const std::uint64_t gone = (state & ~std::uint64_t{0xff}) | kGone;
+    words.state.CompareAndSet(state, gone, std::memory_order_acq_rel);
+    state = gone;
+  }
   COMMY_RETURN_IF_ERROR(RecoverSlot(slot));
   words.state.CompareAndSet(state, state & ~std::uint64_t{0xff}, std::memory_order_acq_rel);
   return absl::OkStatus();

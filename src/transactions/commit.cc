@@ -174,7 +174,7 @@ absl::Status Commit::AddPage(Operation& op) {
 absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std::string_view key,
                                const transactions::PendingWrite& write) {
   const std::uint64_t align = engine::ValueAlignFor(engine_, writes.ns->key);
-  const std::uint64_t bytes = versions::RecordBytes(key.size(), write.value.size(), align);
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), write.bytes().size(), align);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   std::byte* const block = region_.At(offset, bytes, alignof(versions::Record));
@@ -182,7 +182,7 @@ absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
   versions::WriteRecord(
-      block, {writes.ns->key.id, key, write.value,
+      block, {writes.ns->key.id, key, write.bytes(),
               write.tombstone ? 0 : engine::ExpiryFor(engine_, writes.ns->key, write.expiry_ns),
               write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
               versions::IntentOf(head_offset_), align});

@@ -160,7 +160,7 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
   COMMY_RETURN_IF_ERROR(Check(*ns, key));
   if (const PendingWrite* const own = writes_.Find(*ns, key); own != nullptr) {
     return own->tombstone ? std::optional<Value>()
-                          : std::optional<Value>({own->value, own->expiry_ns});
+                          : std::optional<Value>({std::string(own->bytes()), own->expiry_ns});
   }
   if (isolation_ == versions::kSerializable) {
     reads_.AddKey(ns, key);
@@ -177,6 +177,33 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
     return at.Finish(result);
   }
   return std::nullopt;
+}
+
+absl::StatusOr<bool> TransactionState::ReadWith(
+    const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key,
+    absl::FunctionRef<void(std::string_view)> use) {
+  COMMY_RETURN_IF_ERROR(Check(*ns, key));
+  if (const PendingWrite* const own = writes_.Find(*ns, key); own != nullptr) {
+    if (!own->tombstone) {
+      use(own->bytes());
+    }
+    return !own->tombstone;
+  }
+  if (isolation_ == versions::kSerializable) {
+    reads_.AddKey(ns, key);
+  }
+  engine::Access at(engine_, ns->key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  versions::RecordView found;
+  const base::Result result = engine_.map.Find(at.ns(), key, as_of_, &found);
+  if (result.done()) {
+    use(found.value);
+    return true;
+  }
+  if (!result.is(base::Outcome::kAbsent)) {
+    return at.Finish(result);
+  }
+  return false;
 }
 
 absl::StatusOr<ScanWithin> TransactionState::BeginScan(
@@ -215,10 +242,13 @@ absl::Status TransactionState::Commit() {
   if (absl::IsAborted(time.status()) && commit.ahead().has_value()) {
     WaitFor(engine_, *commit.ahead(), deadline_ns_);  // So that another attempt is of some use.
   }
+  outcome_ = time.status();
   if (time.ok()) {
     commit_time_ = *time;
+    for (const std::function<void()>& then : on_commit_) {
+      then();
+    }
   }
-  outcome_ = time.status();
   return outcome_;
 }
 

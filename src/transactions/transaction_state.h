@@ -2,11 +2,15 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -67,6 +71,16 @@ class TransactionState {
   absl::StatusOr<ScanWithin> BeginScan(const std::shared_ptr<const engine::NamespaceState>& ns);
   absl::Status Commit();
 
+  // Calls `use` with the value in place; under a pin, and with nothing of the store in use. Returns
+  // whether the key is there.
+  absl::StatusOr<bool> ReadWith(const std::shared_ptr<const engine::NamespaceState>& ns,
+                                std::string_view key,
+                                absl::FunctionRef<void(std::string_view)> use);
+  // Called once the transaction is committed, in this order, on the thread that commits.
+  void OnCommit(std::function<void()> then) { on_commit_.push_back(std::move(then)); }
+  // Whether it came from this very Open().
+  [[nodiscard]] const engine::OpenStore* store() const { return store_.get(); }
+
   WriteSet& writes() { return writes_; }
   [[nodiscard]] std::uint64_t commit_time() const { return commit_time_; }
   [[nodiscard]] bool over() const { return *over_; }
@@ -85,6 +99,7 @@ class TransactionState {
   const std::shared_ptr<bool> over_;
   WriteSet writes_;
   ReadSet reads_;
+  std::vector<std::function<void()>> on_commit_;
   std::uint64_t commit_time_ = 0;
   absl::Status outcome_;
 };

@@ -41,7 +41,7 @@ absl::StatusOr<std::int64_t> ExpiryOf(const engine::NamespaceState& ns,
 absl::Status WriteSet::Set(const std::shared_ptr<const engine::NamespaceState>& ns,
                            std::string_view key, transactions::PendingWrite write) {
   COMMY_DCHECK(write.value.size() <= versions::kValueBytesMax);
-  COMMY_DCHECK(!write.tombstone || write.value.empty());
+  COMMY_DCHECK(!write.tombstone || write.bytes().empty());
   COMMY_RETURN_IF_ERROR(CheckKey(key));
   NamespaceWrites& writes = namespaces_[ns->key.id];
   if (writes.ns == nullptr) {
@@ -70,6 +70,12 @@ absl::Status WriteSet::PutUntil(const std::shared_ptr<const engine::NamespaceSta
                                 std::int64_t expiry_ns) {
   COMMY_RETURN_IF_ERROR(CheckValue(value));
   return Set(ns, key, transactions::PendingWrite{false, std::string(value), expiry_ns});
+}
+
+absl::Status WriteSet::PutLasting(const std::shared_ptr<const engine::NamespaceState>& ns,
+                                  std::string_view key, std::string_view value) {
+  COMMY_RETURN_IF_ERROR(CheckValue(value));
+  return Set(ns, key, transactions::PendingWrite{false, std::string(), 0, value});
 }
 
 absl::Status WriteSet::Delete(const std::shared_ptr<const engine::NamespaceState>& ns,

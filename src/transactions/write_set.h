@@ -21,6 +21,10 @@ struct PendingWrite {
   bool tombstone = false;
   std::string value;
   std::int64_t expiry_ns = 0;
+  // Instead of `value`, bytes that its owner keeps until the commit has ended.
+  std::string_view lasting = std::string_view();
+
+  [[nodiscard]] std::string_view bytes() const { return lasting.empty() ? value : lasting; }
 };
 
 struct NamespaceWrites {
@@ -38,6 +42,10 @@ class WriteSet {
   // The same with a time at which it expires; 0: never.
   absl::Status PutUntil(const std::shared_ptr<const engine::NamespaceState>& ns,
                         std::string_view key, std::string_view value, std::int64_t expiry_ns);
+
+  // The same of bytes that stay where they are until the commit has ended; they are not copied.
+  absl::Status PutLasting(const std::shared_ptr<const engine::NamespaceState>& ns,
+                          std::string_view key, std::string_view value);
 
   // Null: the key is not written.
   [[nodiscard]] const transactions::PendingWrite* Find(const engine::NamespaceState& ns,

@@ -20,7 +20,10 @@ constexpr std::array<std::string_view, 15> kWords = {"bool", "u8",     "u16",   
                                                      "f64",  "string", "bytes", "time", "duration"};
 static_assert(kWords.size() == static_cast<std::size_t>(Kind::kEnum));
 
-constexpr std::array<std::string_view, 4> kContainers = {"map", "set", "box", "counter"};
+constexpr std::array<std::string_view, 12> kContainers = {
+    "map",    "set",    "box",       "counter", "vec",          "deque",
+    "string", "leader", "semaphore", "latch",   "rate_limiter", "computed"};
+static_assert(kContainers.size() == static_cast<std::size_t>(ContainerKind::kComputed) + 1);
 
 std::string_view WordOf(Kind kind) {
   return kWords[static_cast<std::size_t>(kind)];
@@ -323,21 +326,21 @@ absl::StatusOr<ContainerType> Parser::TakeContainer() {
   const std::optional<std::size_t> index = name.ok() ? IndexOf(kContainers, *name) : std::nullopt;
   if (!index.has_value()) {
     at_ = start;
-    return Expected("map, set, box or counter");
+    return Expected("a container: map, set, box, counter, vec, deque, string, or another of them");
   }
   ContainerType type;
   type.kind = static_cast<ContainerKind>(*index);
-  if (type.kind == ContainerKind::kCounter) {
+  if (!HasKey(type.kind) && !HasValue(type.kind)) {
     return type;
   }
   COMMY_RETURN_IF_ERROR(Need("<"));
-  if (type.kind != ContainerKind::kBox) {
+  if (HasKey(type.kind)) {
     COMMY_ASSIGN_OR_RETURN(type.key, TakeType(1));
   }
-  if (type.kind == ContainerKind::kMap) {
+  if (HasKey(type.kind) && HasValue(type.kind)) {
     COMMY_RETURN_IF_ERROR(Need(","));
   }
-  if (type.kind != ContainerKind::kSet) {
+  if (HasValue(type.kind)) {
     COMMY_ASSIGN_OR_RETURN(type.value, TakeType(1));
   }
   COMMY_RETURN_IF_ERROR(Need(">"));
@@ -472,7 +475,7 @@ std::string ToText(const Type& type) {
 
 std::string ToText(const ContainerType& type) {
   std::string text(NameOf(type.kind));
-  if (type.kind == ContainerKind::kCounter) {
+  if (!HasKey(type.kind) && !HasValue(type.kind)) {
     return text;
   }
   text += '<';

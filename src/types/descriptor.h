@@ -90,13 +90,38 @@ struct Type {
   friend bool operator==(const Type&, const Type&) = default;
 };
 
-enum class ContainerKind : std::uint8_t { kMap, kSet, kBox, kCounter };
+enum class ContainerKind : std::uint8_t {
+  kMap,
+  kSet,
+  kBox,
+  kCounter,
+  kVec,
+  kDeque,
+  kString,
+  kLeader,
+  kSemaphore,
+  kLatch,
+  kRateLimiter,
+  kComputed,
+};
 
-// What a namespace holds: map<K,V>, set<K>, box<T> or counter.
+// Whether the text names a key, as of map<K,V>, and a value.
+constexpr bool HasKey(ContainerKind kind) {
+  return kind == ContainerKind::kMap || kind == ContainerKind::kSet ||
+         kind == ContainerKind::kComputed;
+}
+constexpr bool HasValue(ContainerKind kind) {
+  return kind == ContainerKind::kMap || kind == ContainerKind::kBox ||
+         kind == ContainerKind::kVec || kind == ContainerKind::kDeque ||
+         kind == ContainerKind::kComputed;
+}
+
+// What a namespace holds: map<K,V>, set<K>, box<T>, counter, vec<T>, deque<T>, string, leader,
+// semaphore, latch, rate_limiter or computed<K,V>.
 struct ContainerType {
   ContainerKind kind = ContainerKind::kMap;
-  std::optional<Type> key;    // Of a map or set.
-  std::optional<Type> value;  // Of a map or box.
+  std::optional<Type> key;    // HasKey().
+  std::optional<Type> value;  // HasValue().
 
   friend bool operator==(const ContainerType&, const ContainerType&) = default;
 };
@@ -111,7 +136,7 @@ absl::StatusOr<ContainerType> ParseContainer(std::string_view text);
 std::string ToText(const Type& type);
 std::string ToText(const ContainerType& type);
 
-// "map", "set", "box" or "counter".
+// "map", "set", "rate_limiter".
 std::string_view NameOf(ContainerKind kind);
 
 // Whether values are an image of memory: bool, integers, floats, enums, and arrays and structs of

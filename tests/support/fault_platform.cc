@@ -279,4 +279,9 @@ void FaultPlatform::FutexWakeAll(const std::uint32_t* word) {
   real_->FutexWakeAll(word);
 }
 
+void FaultPlatform::FutexWake(const std::uint32_t* word, std::uint32_t count) {
+  Begin(&Counts::futex_wake);
+  real_->FutexWake(word, count);
+}
+
 }  // namespace commy::test

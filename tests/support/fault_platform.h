@@ -120,6 +120,7 @@ class FaultPlatform : public platform::Platform {
   void FutexWait(const std::uint32_t* word, std::uint32_t expected,
                  std::int64_t timeout_ns) override;
   void FutexWakeAll(const std::uint32_t* word) override;
+  void FutexWake(const std::uint32_t* word, std::uint32_t count) override;
 
  private:
   // Copies the settings out, and counts the call if `counter` is given.
