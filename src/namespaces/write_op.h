@@ -19,6 +19,7 @@ struct Decision {
   std::string_view value;
   std::int64_t expiry_ns = 0;
   bool buffer_reused = false;  // The same bytes may hold another value at the next call.
+  bool frees = false;          // Of a put: as a delete, it may have the last space of a full store.
 };
 
 // Called with the live record, or null, each time that it has to be decided anew. Must not use the
@@ -44,10 +45,11 @@ struct WriteOp {
   std::optional<std::string_view> expected{};
   std::uint64_t seen_commit = 0;
   const Compute* compute = nullptr;
+  bool frees = false;  // Of kCompute: its puts may have the last space of a full store.
 
   // Whether it makes room: it is tried more often in a full store.
   [[nodiscard]] bool makes_room() const {
-    return kind == Kind::kDelete || kind == Kind::kDeleteExpired;
+    return frees || kind == Kind::kDelete || kind == Kind::kDeleteExpired;
   }
 };
 

@@ -87,10 +87,10 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
       draft->record = nullptr;
       op.DropNotes(first_note);
     }
+    const alloc::Purpose purpose =
+        tombstone || decision.frees ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary;
     COMMY_ASSIGN_OR_RETURN(draft->offset,
-                           core_.allocator.Allocate(
-                               op, BlockKind::kRecord, bytes,
-                               tombstone ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
+                           core_.allocator.Allocate(op, BlockKind::kRecord, bytes, purpose));
     draft->block_bytes = bytes;
   }
   COMMY_DCHECK(core_.allocator.BlockBytes(draft->offset) >= bytes);

@@ -45,7 +45,7 @@ Commit::Commit(const engine::Engine& engine, const WriteSet& writes, const Commi
       intents_(engine.map.intents()),
       writes_(writes),
       terms_(terms),
-      purpose_(writes.only_deletes() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {
+      purpose_(writes.frees() ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary) {
   COMMY_DCHECK(writes_.size() != 0);
 }
 

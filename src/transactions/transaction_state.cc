@@ -115,7 +115,8 @@ TransactionState::TransactionState(std::shared_ptr<engine::OpenStore> store,
       as_of_{held.time, held.store_ns},
       age_(age),
       attempt_(attempt),
-      over_(std::make_shared<bool>(false)) {
+      over_(std::make_shared<bool>(false)),
+      validates_(isolation == versions::kSerializable) {
   COMMY_DCHECK(isolation == versions::kSnapshotIsolation || isolation == versions::kSerializable);
 }
 
@@ -181,7 +182,7 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
 
 absl::StatusOr<bool> TransactionState::ReadWith(
     const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key,
-    absl::FunctionRef<void(std::string_view)> use) {
+    absl::FunctionRef<void(std::string_view)> use, bool unchanging) {
   COMMY_RETURN_IF_ERROR(Check(*ns, key));
   if (const PendingWrite* const own = writes_.Find(*ns, key); own != nullptr) {
     if (!own->tombstone) {
@@ -189,7 +190,7 @@ absl::StatusOr<bool> TransactionState::ReadWith(
     }
     return !own->tombstone;
   }
-  if (isolation_ == versions::kSerializable) {
+  if (isolation_ == versions::kSerializable && !unchanging) {
     reads_.AddKey(ns, key);
   }
   engine::Access at(engine_, ns->key);
@@ -228,14 +229,20 @@ absl::Status TransactionState::Commit() {
                            [lane] { versions::StepAhead(lane->words().progress); });
   };
   const auto keep_since = [this] {
-    if (isolation_ == versions::kSerializable) {
+    if (validates_) {
       COMMY_DCHECK(held_.has_value() && held_->time == as_of_.time);
       versions::KeepSince(engine_.region, *held_);
     }
   };
   const auto committed = [this] { End(); };
-  const CommitTerms terms{isolation_, as_of_.time, deadline_ns_, keep_since,
-                          validate,   committed,   age_,         attempt_};
+  const CommitTerms terms{validates_ ? versions::kSerializable : isolation_,
+                          as_of_.time,
+                          deadline_ns_,
+                          keep_since,
+                          validate,
+                          committed,
+                          age_,
+                          attempt_};
   transactions::Commit commit(engine_, writes_, terms);
   absl::StatusOr<std::uint64_t> time = commit.Run();
   End();

@@ -73,9 +73,16 @@ class TransactionState {
 
   // Calls `use` with the value in place; under a pin, and with nothing of the store in use. Returns
   // whether the key is there.
+  // `unchanging`: the key's value is never another one as long as what names the key is the same,
+  // so that a serializable transaction need not look at it again.
   absl::StatusOr<bool> ReadWith(const std::shared_ptr<const engine::NamespaceState>& ns,
-                                std::string_view key,
-                                absl::FunctionRef<void(std::string_view)> use);
+                                std::string_view key, absl::FunctionRef<void(std::string_view)> use,
+                                bool unchanging = false);
+  // The commit fails if the key is not as this transaction sees it, whatever its isolation.
+  void MustStay(const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key) {
+    reads_.AddKey(ns, key);
+    validates_ = true;
+  }
   // Called once the transaction is committed, in this order, on the thread that commits.
   void OnCommit(std::function<void()> then) { on_commit_.push_back(std::move(then)); }
   // Whether it came from this very Open().
@@ -99,6 +106,7 @@ class TransactionState {
   const std::shared_ptr<bool> over_;
   WriteSet writes_;
   ReadSet reads_;
+  bool validates_ = false;  // What it has read: it is serializable, or MustStay().
   std::vector<std::function<void()>> on_commit_;
   std::uint64_t commit_time_ = 0;
   absl::Status outcome_;

@@ -57,7 +57,10 @@ class WriteSet {
     return namespaces_;
   }
   [[nodiscard]] std::uint64_t size() const { return size_; }
-  [[nodiscard]] bool only_deletes() const { return puts_ == 0; }
+  // Whether it may have the last space of a full store: it only deletes, or leaves more space than
+  // it takes.
+  [[nodiscard]] bool frees() const { return puts_ == 0 || frees_; }
+  void SetFrees() { frees_ = true; }
 
  private:
   absl::Status Set(const std::shared_ptr<const engine::NamespaceState>& ns, std::string_view key,
@@ -66,6 +69,7 @@ class WriteSet {
   absl::btree_map<std::uint64_t, NamespaceWrites> namespaces_;
   std::uint64_t size_ = 0;
   std::uint64_t puts_ = 0;  // Ever set; an upper bound of those left.
+  bool frees_ = false;
 };
 
 // InvalidArgument: too long.

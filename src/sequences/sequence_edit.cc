@@ -1,0 +1,128 @@
+// SequenceEdit, and the transactions in which sequences are changed.
+#include <utility>
+
+#include "api/handle_access.h"
+#include "base/status.h"
+#include "sequences/root_change.h"
+#include "sequences/sequence_state.h"
+
+namespace commy::internal {
+
+SequenceEdit::State::State(transactions::TransactionState& within,
+                           const std::shared_ptr<const engine::NamespaceState>& of)
+    : transaction(&within), ns(of), reader(within, of), edit(reader, sequences::FreshNode(*of)) {}
+
+SequenceEdit::SequenceEdit(std::unique_ptr<State> state) : state_(std::move(state)) {}
+SequenceEdit::SequenceEdit(SequenceEdit&& other) noexcept = default;
+SequenceEdit& SequenceEdit::operator=(SequenceEdit&& other) noexcept = default;
+SequenceEdit::~SequenceEdit() = default;
+
+namespace {
+
+absl::Status IsOver() {
+  return base::FailedPrecondition("the edit is over: it was published or moved from");
+}
+
+}  // namespace
+
+std::uint64_t SequenceEdit::size() const {
+  return state_ == nullptr ? 0 : state_->edit.size();
+}
+
+absl::Status SequenceEdit::Change(std::uint64_t at, std::uint64_t erase, const ElementRun& insert,
+                                  bool lasting) {
+  if (state_ == nullptr) {
+    return IsOver();
+  }
+  if (!state_->failed.ok()) {
+    return state_->failed;
+  }
+  absl::Status status = sequences::OneMoment(state_->edit.Splice(at, erase, insert, lasting));
+  if (!absl::IsOutOfRange(status)) {  // Which comes before anything is changed.
+    state_->failed.Update(status);
+  }
+  return status;
+}
+
+absl::Status SequenceEdit::Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert) {
+  return Change(at, erase, insert, false);
+}
+
+absl::Status SequenceEdit::SpliceLasting(std::uint64_t at, std::uint64_t erase,
+                                         const ElementRun& insert) {
+  return Change(at, erase, insert, true);
+}
+
+absl::Status SequenceEdit::Find(std::uint64_t index, UseRun use) const {
+  if (state_ == nullptr) {
+    return IsOver();
+  }
+  return index < size() ? sequences::OneMoment(state_->edit.Find(index, use))
+                        : PastTheEnd(index, size());
+}
+
+absl::Status SequenceEdit::ForEachRun(UseRun use) const {
+  std::uint64_t at = 0;
+  while (at < size()) {
+    COMMY_RETURN_IF_ERROR(Find(at, [&](const ElementRun& run) {
+      at += run.count;
+      use(run);
+    }));
+  }
+  return state_ == nullptr ? IsOver() : absl::OkStatus();
+}
+
+absl::Status SequenceEdit::Publish() {
+  const std::unique_ptr<State> state = std::move(state_);
+  if (state == nullptr || !state->own.has_value()) {
+    return IsOver();
+  }
+  COMMY_RETURN_IF_ERROR(state->failed);
+  COMMY_RETURN_IF_ERROR(
+      sequences::OneMoment(state->edit.Publish(*state->transaction, state->ns, true)));
+  return state->own->Commit();
+}
+
+}  // namespace commy::internal
+
+namespace commy::sequences {
+
+using internal::SequenceEdit;
+
+absl::Status OneMoment(absl::Status status) {
+  return IsMoved(status) ? base::DataLoss("a node of the sequence is missing") : std::move(status);
+}
+
+absl::Status ChangeSequence(const Namespace& ns, Transaction* transaction, int attempts,
+                            absl::FunctionRef<absl::Status(SequenceEdit::State&)> change) {
+  const std::shared_ptr<const engine::NamespaceState>& state = api::HandleAccess::StateOf(ns);
+  if (transaction != nullptr) {
+    transactions::TransactionState* const within = api::HandleAccess::StateOf(*transaction);
+    if (within == nullptr) {
+      return base::FailedPrecondition("the transaction was moved from");
+    }
+    COMMY_RETURN_IF_ERROR(within->CheckWrite(*state, {}));
+    SequenceEdit::State edit(*within, state);
+    COMMY_RETURN_IF_ERROR(OneMoment(edit.edit.Load()));
+    COMMY_RETURN_IF_ERROR(OneMoment(change(edit)));
+    return OneMoment(edit.edit.Publish(*within, state, /*lasting=*/false));
+  }
+  std::unique_ptr<SequenceEdit::State> edit;  // Until the commit has ended.
+  int attempt = 0;
+  absl::Status last;
+  const auto body = [&](Transaction& txn) -> absl::Status {
+    if (attempts != 0 && attempt++ == attempts) {
+      last = absl::AbortedError("others have changed the sequence");
+      return base::Internal("no more attempts");
+    }
+    transactions::TransactionState& within = *api::HandleAccess::StateOf(txn);
+    edit = std::make_unique<SequenceEdit::State>(within, state);
+    COMMY_RETURN_IF_ERROR(OneMoment(edit->edit.Load()));
+    COMMY_RETURN_IF_ERROR(OneMoment(change(*edit)));
+    return OneMoment(edit->edit.Publish(within, state, /*lasting=*/true));
+  };
+  const absl::Status done = api::HandleAccess::StoreOf(ns).Transact(body);
+  return last.ok() ? done : last;
+}
+
+}  // namespace commy::sequences
