@@ -46,7 +46,7 @@ absl::Status WithObject(const engine::NamespaceState& ns,
 // wait-4 and key-4.
 void Sleep(platform::Platform& platform, const std::uint32_t* word, std::uint32_t value,
            std::int64_t wait_ns) {
-  platform.FutexWait(word, value, std::min(wait_ns, kWaitMaxNs));
+  (void)platform.FutexWait(word, value, std::min(wait_ns, kWaitMaxNs));
 }
 
 // wait-4. The memory may be another block now, if the namespace was dropped: then the look is in

@@ -27,9 +27,9 @@ using base::Shared64;
 //                                namespace is being dropped
 //   0x38       8  value_align    of the values that are put from now on: 16, 32 or 64; 0: 16
 //   0x40       8  sums           of a counter: offset of the SumRoot; 0: it is none; 1: dropped
-//   0x48       8  element_word   of a deque: who waits for an element; see
+//   0x48       8  element_word   of a deque: those that wait for an element; see
 //                                namespaces/queue_words.h
-//   0x50       8  room_word      of a deque: who waits for room
+//   0x50       8  room_word      of a deque: those that wait for room
 struct NamespaceObject {
   Shared64 id;
   Shared64 order;

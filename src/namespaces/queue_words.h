@@ -7,10 +7,11 @@
 //             generation  how many waiters were ever told; the futex word
 // WAITER    hand-1  add 1 to `sleepers`, take the generation g; fence
 //           hand-2  look: is there an element? With one: leave
-//           hand-3  futex wait while the generation is g, for a second at most; then from hand-1,
-//                   if it is another generation, else hand-2
-//           leave   CAS {n, g} -> {n - 1, g}. If the generation is another one, the word stays: the
-//                   wake of that generation may have been meant for this waiter
+//           hand-3  futex wait while the generation is g, for a second at most. If it was woken, or
+//                   the generation is another one: from hand-1, else hand-2
+//           leave   CAS {n, g} -> {n - 1, g}, of one that was not woken. If the generation is
+//                   another one, the word stays: the wake of that generation may have been meant
+//                   for this waiter. One that was woken looks once more before it gives up
 // WRITER    hand-4  publish the elements
 //           hand-5  fence; load the word: no sleepers: done
 //           hand-6  CAS {n, g} -> {n - k, g + k}, k the lower of n and the number of elements; on
@@ -18,14 +19,15 @@
 // WHY       Either the writer's load comes after the waiter's hand-1, and then it sees a sleeper,
 //           or the waiter looks after the publish: hand-1 and hand-5 are sequentially consistent,
 //           with fences between them and the look and the publish. The generation moves on before
-//           the wake, so a waiter that is late for its wake does not sleep. The system wakes
-//           waiters in the order in which they went to sleep.
-//           A waiter never takes its 1 back once a generation has come after it: so `sleepers` is
-//           at least the number of those that sleep without a wake on its way. Too high a number
-//           costs a writer one needless call for each.
+//           the wake, so a waiter that is late for its wake does not sleep.
+//           A waiter never takes its 1 back once a generation has come after it, and counts itself
+//           anew after each wake, since the system may wake it by a wake that was meant for one
+//           that came before it: so `sleepers` is at least the number of those that sleep without
+//           a wake on its way. Too high a number costs a writer one needless call for each.
+//           In general the system wakes waiters in the order in which they went to sleep.
 // DEATH     of a writer before hand-6, or between its CAS and its wake, or of a waiter that was
-//           woken and has not taken the element: another waiter looks again after a second. Of a
-//           waiter in any other place: one needless call.
+//           woken and has not taken the element: another waiter looks again after a second; the
+//           same if such a waiter is stopped. Of a waiter in any other place: one needless call.
 // COST      a writer for which no waiter waits: a fence and a load.
 // TESTED    tests/model/queue_model_test.cc, tests/multiprocess/queue_process_test.cc
 #pragma once

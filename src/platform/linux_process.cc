@@ -145,7 +145,7 @@ absl::Status LinuxPlatform::GlobalBarrier() {
   return Membarrier(MEMBARRIER_CMD_GLOBAL_EXPEDITED, "issue a memory barrier");
 }
 
-void LinuxPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
+bool LinuxPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
                               std::int64_t timeout_ns) {
   COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(word) % sizeof(*word) == 0);
   const std::int64_t wait_ns = timeout_ns < 0 ? 0 : timeout_ns;
@@ -154,7 +154,7 @@ void LinuxPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
   timeout.tv_nsec = static_cast<long>(wait_ns % kNsPerSecond);
   // Not FUTEX_PRIVATE_FLAG: the waker is usually another process. Every result, a changed word, a
   // signal, the timeout, means the same to the caller: look again.
-  ::syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, nullptr, 0);
+  return ::syscall(SYS_futex, word, FUTEX_WAIT, expected, &timeout, nullptr, 0) == 0;
 }
 
 void LinuxPlatform::FutexWakeAll(const std::uint32_t* word) {

@@ -184,8 +184,8 @@ class Platform {
   virtual absl::Status GlobalBarrier() = 0;
 
   // Waits while *word == expected, at most `timeout_ns`; other processes that map the same file
-  // can wake it. Returns for any reason; the caller looks again.
-  virtual void FutexWait(const std::uint32_t* word, std::uint32_t expected,
+  // can wake it. Returns for any reason; the caller looks again. True: it was woken.
+  virtual bool FutexWait(const std::uint32_t* word, std::uint32_t expected,
                          std::int64_t timeout_ns) = 0;
   virtual void FutexWakeAll(const std::uint32_t* word) = 0;
   // Wakes at most `count` of them, those that have waited longest first.

@@ -7,6 +7,7 @@
 
 #include "api/handle_access.h"
 #include "base/status.h"
+#include "commy/internal/typed_sequence.h"
 #include "sequences/readers.h"
 #include "sequences/root_change.h"
 #include "sequences/sequence_state.h"
@@ -113,6 +114,19 @@ bool Fits(const ElementRun& there, const ElementRun& more, std::uint64_t most_by
 
 absl::Status PastTheEnd(std::uint64_t index, std::uint64_t size) {
   return base::OutOfRange("the index ", index, " is past the end: there are ", size, " elements");
+}
+
+absl::Status WrongElement(const absl::Status& why) {
+  return base::DataLoss("an element is not of the container's type: ", why.message());
+}
+
+absl::Status ElementTooLarge(std::uint64_t size_bytes) {
+  return base::InvalidArgument("an element has ", size_bytes, " bytes; it may have at most ",
+                               kElementBytesMax);
+}
+
+absl::StatusOr<Snapshot> SnapshotOf(const Sequence& sequence) {
+  return api::HandleAccess::StoreOf(sequence.ns()).TakeSnapshot();
 }
 
 absl::StatusOr<Sequence> Sequence::Open(const Store& store, std::string_view path,

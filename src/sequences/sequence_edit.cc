@@ -3,6 +3,7 @@
 
 #include "api/handle_access.h"
 #include "base/status.h"
+#include "commy/internal/vec_calls.h"
 #include "sequences/root_change.h"
 #include "sequences/sequence_state.h"
 
@@ -29,28 +30,18 @@ std::uint64_t SequenceEdit::size() const {
   return state_ == nullptr ? 0 : state_->edit.size();
 }
 
-absl::Status SequenceEdit::Change(std::uint64_t at, std::uint64_t erase, const ElementRun& insert,
-                                  bool lasting) {
+absl::Status SequenceEdit::Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert) {
   if (state_ == nullptr) {
     return IsOver();
   }
   if (!state_->failed.ok()) {
     return state_->failed;
   }
-  absl::Status status = sequences::OneMoment(state_->edit.Splice(at, erase, insert, lasting));
+  absl::Status status = sequences::OneMoment(state_->edit.Splice(at, erase, insert));
   if (!absl::IsOutOfRange(status)) {  // Which comes before anything is changed.
     state_->failed.Update(status);
   }
   return status;
-}
-
-absl::Status SequenceEdit::Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert) {
-  return Change(at, erase, insert, false);
-}
-
-absl::Status SequenceEdit::SpliceLasting(std::uint64_t at, std::uint64_t erase,
-                                         const ElementRun& insert) {
-  return Change(at, erase, insert, true);
 }
 
 absl::Status SequenceEdit::Find(std::uint64_t index, UseRun use) const {
@@ -61,15 +52,35 @@ absl::Status SequenceEdit::Find(std::uint64_t index, UseRun use) const {
                         : PastTheEnd(index, size());
 }
 
-absl::Status SequenceEdit::ForEachRun(UseRun use) const {
-  std::uint64_t at = 0;
-  while (at < size()) {
-    COMMY_RETURN_IF_ERROR(Find(at, [&](const ElementRun& run) {
-      at += run.count;
-      use(run);
+absl::Status SequenceEdit::ForEachRun(std::uint64_t from, std::uint64_t count,
+                                      absl::FunctionRef<bool(const ElementRun&)> use) const {
+  if (state_ == nullptr) {
+    return IsOver();
+  }
+  bool more = true;
+  while (more && count > 0 && from < size()) {
+    COMMY_RETURN_IF_ERROR(Find(from, [&](const ElementRun& run) {
+      const ElementRun piece = *sequences::Slice(run, 0, count);
+      from += piece.count;
+      count -= piece.count;
+      more = use(piece);
     }));
   }
-  return state_ == nullptr ? IsOver() : absl::OkStatus();
+  return absl::OkStatus();
+}
+
+absl::Status EditSource::Pop(bool back, absl::FunctionRef<void(std::string_view)> use) const {
+  if (edit_->size() == 0) {
+    return base::NotFound("the sequence is empty");
+  }
+  const std::uint64_t index = back ? edit_->size() - 1 : 0;
+  std::string element;
+  COMMY_RETURN_IF_ERROR(edit_->Find(index, [&element](const ElementRun& run) {
+    element.assign(*sequences::ElementOf(run, 0));
+  }));
+  COMMY_RETURN_IF_ERROR(edit_->Splice(index, 1, {}));
+  use(element);
+  return absl::OkStatus();
 }
 
 absl::Status SequenceEdit::Publish() {

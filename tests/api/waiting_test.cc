@@ -26,10 +26,10 @@ constexpr absl::Duration kNever = absl::InfiniteDuration();
 // Counts the waits and wakes that reach the system.
 class CountingPlatform : public platform::LinuxPlatform {
  public:
-  void FutexWait(const std::uint32_t* word, std::uint32_t expected,
+  bool FutexWait(const std::uint32_t* word, std::uint32_t expected,
                  std::int64_t timeout_ns) override {
     ++waits;
-    LinuxPlatform::FutexWait(word, expected, timeout_ns);
+    return LinuxPlatform::FutexWait(word, expected, timeout_ns);
   }
   void FutexWakeAll(const std::uint32_t* word) override {
     ++wakes;

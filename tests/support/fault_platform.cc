@@ -268,10 +268,10 @@ absl::Status FaultPlatform::GlobalBarrier() {
   return real_->GlobalBarrier();
 }
 
-void FaultPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
+bool FaultPlatform::FutexWait(const std::uint32_t* word, std::uint32_t expected,
                               std::int64_t timeout_ns) {
   Begin(&Counts::futex_wait);
-  real_->FutexWait(word, expected, timeout_ns);
+  return real_->FutexWait(word, expected, timeout_ns);
 }
 
 void FaultPlatform::FutexWakeAll(const std::uint32_t* word) {

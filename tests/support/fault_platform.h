@@ -117,7 +117,7 @@ class FaultPlatform : public platform::Platform {
   bool single_threaded() override;
   absl::Status RegisterBarrier() override;
   absl::Status GlobalBarrier() override;
-  void FutexWait(const std::uint32_t* word, std::uint32_t expected,
+  bool FutexWait(const std::uint32_t* word, std::uint32_t expected,
                  std::int64_t timeout_ns) override;
   void FutexWakeAll(const std::uint32_t* word) override;
   void FutexWake(const std::uint32_t* word, std::uint32_t count) override;

@@ -39,12 +39,12 @@ class COMMY_EXPORT SequenceEdit {
   [[nodiscard]] std::uint64_t size() const;
   // Puts `insert` in the place of `erase` elements from `at` on. OutOfRange: they are not there.
   absl::Status Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert);
-  // The same of bytes that stay where they are until the edit is published: they are not copied.
-  absl::Status SpliceLasting(std::uint64_t at, std::uint64_t erase, const ElementRun& insert);
   // Calls `use` with elements from `index` on that lie together. OutOfRange.
   absl::Status Find(std::uint64_t index, UseRun use) const;
-  // Calls `use` with all of them, piece by piece.
-  absl::Status ForEachRun(UseRun use) const;
+  // Calls `use` with the elements from `from` on, at most `count`, piece by piece, as long as it
+  // returns true.
+  absl::Status ForEachRun(std::uint64_t from, std::uint64_t count,
+                          absl::FunctionRef<bool(const ElementRun&)> use) const;
 
   // Of an edit that BeginEdit() made: makes the changes, at one moment. Aborted: another thread or
   // process has changed the sequence since; begin again. Afterwards it is over.
@@ -53,8 +53,6 @@ class COMMY_EXPORT SequenceEdit {
  private:
   friend class Sequence;
   explicit SequenceEdit(std::unique_ptr<State> state);
-  absl::Status Change(std::uint64_t at, std::uint64_t erase, const ElementRun& insert,
-                      bool lasting);
 
   std::unique_ptr<State> state_;
 };
@@ -105,6 +103,9 @@ class COMMY_EXPORT Sequence {
   const Snapshot* snapshot_ = nullptr;
   Transaction* transaction_ = nullptr;
 };
+
+// A snapshot of the store that the sequence is in.
+COMMY_EXPORT absl::StatusOr<Snapshot> SnapshotOf(const Sequence& sequence);
 
 // The status of an index past the end.
 COMMY_EXPORT absl::Status PastTheEnd(std::uint64_t index, std::uint64_t size);
