@@ -11,6 +11,7 @@
 #include "commy/recover.h"
 #include "commy/shared_box.h"
 #include "commy/shared_counter.h"
+#include "commy/shared_deque.h"
 #include "commy/shared_map.h"
 #include "commy/shared_options.h"
 #include "commy/shared_set.h"

@@ -1,7 +1,9 @@
 // How to open a typed container.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
@@ -27,6 +29,11 @@ struct SharedOptions {
   // declared. While programs that know nothing of the type still write there, they may write
   // anything. Cost: a scan.
   bool adopt_untyped = false;
+  // Of a SharedDeque: see QueueLimits. Those that are given are also set on a deque that is there;
+  // the others stay.
+  std::optional<std::uint64_t> capacity = std::nullopt;
+  std::optional<std::uint32_t> max_deliveries = std::nullopt;
+  std::optional<std::string> dead_letters = std::nullopt;
 };
 
 namespace internal {

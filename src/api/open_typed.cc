@@ -29,6 +29,14 @@ absl::Status VerifyAll(const Namespace& ns, std::string_view type, Verify verify
 absl::StatusOr<Namespace> OpenTyped(const Store& store, std::string_view path, Order order,
                                     std::string_view type, const SharedOptions& options,
                                     Verify verify) {
+  if ((options.capacity.has_value() || options.max_deliveries.has_value() ||
+       options.dead_letters.has_value()) &&
+      !type.starts_with("deque<")) {
+    return base::InvalidArgument(
+        "namespace \"", base::ToAbsl(path),
+        "\": capacity, max_deliveries and dead_letters are of deques, and a ", base::ToAbsl(type),
+        " has none");
+  }
   const NamespaceOptions wanted{.order = order,
                                 .create_if_missing = options.create_if_missing,
                                 .type = std::string(type),

@@ -141,6 +141,16 @@ absl::Status Edit::Find(std::uint64_t index, absl::FunctionRef<void(const Elemen
   return tree_.Find(index, use);
 }
 
+std::uint64_t Edit::AddItem(std::string_view bytes) {
+  const std::uint64_t node = tree_.TakeNode();
+  nodes_.Add(node, bytes, false);
+  return node;
+}
+
+absl::Status Edit::ReadItem(std::uint64_t node, std::string* bytes) const {
+  return nodes_.Bytes(node, bytes);
+}
+
 absl::Status Edit::Refill(bool back) {
   RunBuilder& run = back ? back_ : front_;
   if (run.count() > 0 || tree_.count() == 0) {

@@ -36,6 +36,11 @@ class Edit {
   // where it is cheap to take them.
   absl::Status Refill(bool back);
 
+  // Nodes of their own for large elements that are leased or were returned.
+  std::uint64_t AddItem(std::string_view bytes);
+  absl::Status ReadItem(std::uint64_t node, std::string* bytes) const;
+  absl::Status DropItem(std::uint64_t node) { return nodes_.Drop(node); }
+
   // A queue's own part; see queue_state.h.
   [[nodiscard]] const std::string& queue() const { return queue_; }
   void SetQueue(std::string queue) { queue_ = std::move(queue); }

@@ -118,6 +118,14 @@ absl::StatusOr<std::vector<Entry>> NodeSet::Inner(const Entry& entry) const {
   return ReadInner(reader, entry);
 }
 
+absl::Status NodeSet::Bytes(std::uint64_t id, std::string* bytes) const {
+  Reader reader(*this, id);
+  COMMY_ASSIGN_OR_RETURN(
+      const bool there,
+      reader.Read(NodeKey(id).view(), [bytes](std::string_view read) { bytes->assign(read); }));
+  return there ? absl::OkStatus() : Moved();
+}
+
 void NodeSet::Add(std::uint64_t id, std::string_view bytes, bool lasting) {
   COMMY_DCHECK(!bytes.empty());
   New made;

@@ -49,6 +49,9 @@ class NodeSet {
   // Calls `use` with the leaf in place.
   absl::Status WithLeaf(const Entry& entry, absl::FunctionRef<void(const ElementRun&)> use) const;
 
+  // A node that is neither.
+  absl::Status Bytes(std::uint64_t id, std::string* bytes) const;
+
   // A new node under the given id, which was never used. `lasting`: the bytes stay where they are
   // until the change is published.
   void Add(std::uint64_t id, std::string_view bytes, bool lasting);

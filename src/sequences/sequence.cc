@@ -8,6 +8,7 @@
 #include "api/handle_access.h"
 #include "base/status.h"
 #include "commy/internal/typed_sequence.h"
+#include "sequences/queue_state.h"
 #include "sequences/readers.h"
 #include "sequences/root_change.h"
 #include "sequences/sequence_state.h"
@@ -37,14 +38,46 @@ absl::Status ReadRoot(NodeReader& reader, absl::FunctionRef<absl::Status(const R
   return there ? used : use(RootView());
 }
 
-// Where an element is: in the root, or in the tree.
+// Calls `use` with an element that was returned to a queue.
+absl::Status UseReturned(NodeReader& reader, const sequences::Item& item, UseRun use) {
+  std::string room;
+  if (item.node == 0) {
+    use(sequences::RunOf(item.bytes, &room));
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const bool there, reader.Read(sequences::NodeKey(item.node).view(),
+                                                       [&](std::string_view bytes) {
+                                                         use(sequences::RunOf(bytes, &room));
+                                                       }));
+  return there ? absl::OkStatus() : sequences::Moved();
+}
+
+absl::Status DamagedQueue() {
+  return base::DataLoss("the queue's part of the root is damaged");
+}
+
+// Where an element is: returned to a queue, in the root, or in the tree.
 absl::Status FindIn(NodeReader& reader, std::uint64_t index, UseRun use) {
+  sequences::Item returned;
+  std::uint64_t before = 0;
   std::string entries;
   std::uint32_t height = 0;
   bool in_tree = false;
   COMMY_RETURN_IF_ERROR(ReadRoot(reader, [&](const RootView& root) -> absl::Status {
+    if (!root.queue.empty()) {
+      sequences::QueueState queue;
+      if (!sequences::ParseQueue(root.queue, &queue)) {
+        return DamagedQueue();
+      }
+      if (index < queue.returned.size()) {
+        returned = queue.returned[index];
+        return returned.node == 0 ? UseReturned(reader, returned, use) : absl::OkStatus();
+      }
+      before = queue.returned.size();
+      index -= before;
+    }
     if (index >= root.count()) {
-      return PastTheEnd(index, root.count());
+      return PastTheEnd(before + index, before + root.count());
     }
     if (index < root.front.count) {
       use(*sequences::Slice(root.front, index, root.front.count));
@@ -60,6 +93,9 @@ absl::Status FindIn(NodeReader& reader, std::uint64_t index, UseRun use) {
     height = root.height;
     return absl::OkStatus();
   }));
+  if (returned.node != 0) {
+    return UseReturned(reader, returned, use);
+  }
   return in_tree ? sequences::FindInTree(reader, entries, height, index, use) : absl::OkStatus();
 }
 
@@ -102,12 +138,6 @@ absl::Status WalkTree(NodeReader& reader, std::uint32_t level, const std::vector
     }
   }
   return absl::OkStatus();
-}
-
-// Whether the run at an end has room for more.
-bool Fits(const ElementRun& there, const ElementRun& more, std::uint64_t most_bytes) {
-  return (there.count == 0 || there.width == more.width) &&
-         there.bytes.size() + more.bytes.size() <= most_bytes;
 }
 
 }  // namespace
@@ -182,7 +212,7 @@ absl::StatusOr<std::uint64_t> Sequence::Size() const {
   std::uint64_t size = 0;
   COMMY_RETURN_IF_ERROR(ReadFrom(ns_, snapshot_, transaction_, [&](NodeReader& reader) {
     return ReadRoot(reader, [&size](const RootView& root) {
-      size = root.count();
+      size = root.count() + sequences::ReturnedCount(root.queue);
       return absl::OkStatus();
     });
   }));
@@ -218,10 +248,19 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
   std::uint32_t height = 0;
   sequences::RunBuilder back;
   Walk walk{from, count, use, count == 0};
+  NodeReader* reader_of_root = nullptr;
   const auto walk_root = [&](const RootView& root) -> absl::Status {
-    in_tree = root.tree_count != 0;
+    sequences::QueueState queue;
+    if (!sequences::ParseQueue(root.queue, &queue)) {
+      return DamagedQueue();
+    }
+    in_tree = root.tree_count != 0 || !queue.returned.empty();
     if (in_tree && now) {
       return absl::OkStatus();  // Of the present state the root alone is of one moment.
+    }
+    for (const sequences::Item& item : queue.returned) {
+      COMMY_RETURN_IF_ERROR(
+          UseReturned(*reader_of_root, item, [&walk](const ElementRun& run) { walk.Visit(run); }));
     }
     walk.Visit(root.front);
     if (in_tree) {
@@ -234,6 +273,7 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
     return absl::OkStatus();
   };
   const auto walk_all = [&](NodeReader& reader) -> absl::Status {
+    reader_of_root = &reader;
     COMMY_RETURN_IF_ERROR(ReadRoot(reader, walk_root));
     if (!in_tree || now) {
       return absl::OkStatus();
@@ -254,20 +294,12 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
 
 absl::Status Sequence::PushInRoot(bool back, const ElementRun& run, std::uint64_t most_bytes,
                                   bool* fits) const {
-  return sequences::ChangeRoot(
-      *api::HandleAccess::StateOf(ns_), /*frees=*/false, [&](RootView& root) -> RootChange {
-        // The first element is at both ends.
-        const bool to_back = back || (root.front.count == 0 && root.tree_count == 0);
-        const ElementRun& there = to_back ? root.back : root.front;
-        *fits = Fits(there, run, most_bytes);
-        if (!*fits) {
-          return {};
-        }
-        RootChange change{true, {root.front, {}}, {root.back, {}}};
-        auto& pieces = to_back ? change.back : change.front;
-        pieces = back ? sequences::RunPieces{there, run} : sequences::RunPieces{run, there};
-        return change;
-      });
+  return sequences::ChangeRoot(*api::HandleAccess::StateOf(ns_), /*frees=*/false,
+                               [&](RootView& root) {
+                                 RootChange change = sequences::AddAt(root, back, run, most_bytes);
+                                 *fits = change.changes;
+                                 return change;
+                               });
 }
 
 absl::Status Sequence::Push(bool back, const ElementRun& run) const {
@@ -312,18 +344,10 @@ absl::StatusOr<bool> Sequence::PopInRoot(bool back,
   std::string element;
   COMMY_RETURN_IF_ERROR(sequences::ChangeRoot(
       *api::HandleAccess::StateOf(ns_), /*frees=*/true, [&](RootView& root) -> RootChange {
-        const ElementRun& near = back ? root.back : root.front;
         empty = root.count() == 0;
-        more = near.count == 0 && root.tree_count != 0;
-        if (empty || more) {
-          return {};
-        }
-        const bool from_back = (near.count != 0) == back;  // Else the run at the other end.
-        ElementRun& run = from_back ? root.back : root.front;
-        const std::uint64_t last = run.count - 1;
-        element.assign(*sequences::ElementOf(run, back ? last : 0));
-        run = *sequences::Slice(run, back ? 0 : 1, last);
-        return {true, {root.front, {}}, {root.back, {}}};
+        more = !empty && !sequences::TakeAt(root, back, 1,
+                                            [&](std::string_view taken) { element.assign(taken); });
+        return empty || more ? RootChange() : sequences::AsItIs(root);
       }));
   if (empty) {
     return base::NotFound("the sequence is empty");
@@ -381,7 +405,7 @@ absl::Status Sequence::Set(std::uint64_t index, const ElementRun& one) const {
           run.assign(there.bytes);
           run.replace(at * one.width, one.width, one.bytes);
           there.bytes = run;
-          return {true, {root.front, {}}, {root.back, {}}};
+          return sequences::AsItIs(root);
         }));
     if (past) {
       return PastTheEnd(index, size);

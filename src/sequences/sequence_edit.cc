@@ -75,9 +75,8 @@ absl::Status EditSource::Pop(bool back, absl::FunctionRef<void(std::string_view)
   }
   const std::uint64_t index = back ? edit_->size() - 1 : 0;
   std::string element;
-  COMMY_RETURN_IF_ERROR(edit_->Find(index, [&element](const ElementRun& run) {
-    element.assign(*sequences::ElementOf(run, 0));
-  }));
+  COMMY_RETURN_IF_ERROR(edit_->Find(
+      index, [&element](const ElementRun& run) { element.assign(*sequences::ElementOf(run, 0)); }));
   COMMY_RETURN_IF_ERROR(edit_->Splice(index, 1, {}));
   use(element);
   return absl::OkStatus();

@@ -27,6 +27,8 @@ class Tree {
   [[nodiscard]] std::uint32_t height() const { return height_; }
   [[nodiscard]] std::uint64_t next_node() const { return next_node_; }
   [[nodiscard]] std::uint64_t count() const { return count_; }
+  // The id of a node that is not one of the tree's.
+  std::uint64_t TakeNode() { return next_node_++; }
 
   // Puts `insert` in the place of `erase` elements from `at` on. `lasting`: its bytes stay where
   // they are until the change is published. Requires: at + erase <= count(). After an error the
