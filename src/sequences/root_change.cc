@@ -42,15 +42,13 @@ bool TakeAt(RootView& root, bool back, std::uint64_t most,
 }
 
 absl::Status ChangeRoot(const engine::NamespaceState& ns, bool frees, DecideRoot decide) {
-  // Roots are small, and threads that change sequences do it often.
-  static thread_local std::string buffer;
+  std::string buffer;
   absl::Status parsed;
-  const std::uint64_t fresh_node = FreshNode(ns);
   const auto decide_write = [&](const versions::RecordView* live) {
     RootView root;
-    root.next_node = fresh_node;
-    parsed = live == nullptr ? absl::OkStatus() : ParseRoot(live->value, &root);
-    if (!parsed.ok()) {
+    if (live == nullptr) {
+      root.next_node = FreshNode(ns);
+    } else if (parsed = ParseRoot(live->value, &root); !parsed.ok()) {
       return namespaces::Decision{};
     }
     const RootChange change = decide(root);
