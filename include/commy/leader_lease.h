@@ -20,6 +20,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -95,7 +96,8 @@ class COMMY_EXPORT LeaderLease {
   // says which process holds it. Cost: a read and a put if it is free, and some system calls if it
   // is another process's; a waiter looks again at each change of the lease, and each second.
   absl::StatusOr<Held> Acquire(absl::Duration timeout) const;
-  // Acquires the lease if it is free, or its holder is gone. nullopt: it is held.
+  // Acquires the lease if it is free, or its holder is gone. nullopt: it is held. Cost: as
+  // Acquire().
   absl::StatusOr<std::optional<Held>> TryAcquire() const;
   // Returns the process that holds the lease. nullopt: none does, or it is gone. Cost: a read.
   [[nodiscard]] absl::StatusOr<std::optional<HolderInfo>> Holder() const;

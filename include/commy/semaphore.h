@@ -12,6 +12,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -61,7 +62,7 @@ class COMMY_EXPORT Permits {
 //           process that is stopped while it waits holds up nobody; but it may be given permits.
 // DEATH     What a dead process held comes back, and its places in the queue go, with the next call
 //           that finds too few permits; one that waits already notices within a second.
-// COST      Each call reads and puts a record of 24 bytes, and 32 for each hold and each place in
+// COST      Each call reads and puts a record of 20 bytes, and 32 for each hold and each place in
 //           the queue. If there are too few permits, it also asks the system about each process
 //           that holds some. A waiter looks again at each change, and each second.
 // ERRORS    as of Namespace, and NotFound: there is no number of permits yet; DataLoss: a program

@@ -21,12 +21,8 @@ using coordination::TokenBucket;
 constexpr std::string_view kLacks = "limit";
 constexpr std::int64_t kSleepMaxNs = std::int64_t{3600} * 1'000'000'000;
 
-process::Session& SessionOf(const Namespace& ns) {
-  return api::HandleAccess::StateOf(ns)->engine().session;
-}
-
 std::int64_t StoreNowNs(const Namespace& ns) {
-  return SessionOf(ns).clock().NowNs();
+  return api::HandleAccess::StateOf(ns)->engine().session.clock().NowNs();
 }
 
 std::string Text(const RateLimit& limit) {
@@ -117,7 +113,6 @@ absl::StatusOr<bool> RateLimiter::TryAcquire(std::uint64_t n) const {
 }
 
 absl::Status RateLimiter::Acquire(std::uint64_t n, absl::Duration timeout) const {
-  platform::Platform& platform = SessionOf(ns_).platform();
   const std::int64_t wait_max_ns = coordination::DeadlineOf(0, timeout);
   COMMY_ASSIGN_OR_RETURN(const std::int64_t wait_ns, Reserve(ns_, n, wait_max_ns));
   if (wait_ns > wait_max_ns) {
@@ -127,8 +122,9 @@ absl::Status RateLimiter::Acquire(std::uint64_t n, absl::Duration timeout) const
                      absl::FormatDuration(absl::Nanoseconds(wait_max_ns))));
   }
   const std::int64_t until_ns =
-      coordination::DeadlineOf(platform.MonotonicNs(), absl::Nanoseconds(wait_ns));
-  for (std::int64_t left_ns = wait_ns; left_ns > 0; left_ns = until_ns - platform.MonotonicNs()) {
+      coordination::DeadlineOf(coordination::MonotonicNs(ns_), absl::Nanoseconds(wait_ns));
+  for (std::int64_t left_ns = wait_ns; left_ns > 0;
+       left_ns = until_ns - coordination::MonotonicNs(ns_)) {
     std::this_thread::sleep_for(std::chrono::nanoseconds(std::min(left_ns, kSleepMaxNs)));
   }
   return absl::OkStatus();

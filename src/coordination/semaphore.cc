@@ -47,6 +47,9 @@ absl::Status CheckPermits(std::string_view path, std::uint64_t permits) {
                                      Semaphore::kPermitsMax);
 }
 
+// A call that waits is woken by each change, but asks the system about the holders only this often.
+constexpr std::int64_t kLookForGoneNs = 100'000'000;
+
 // One Acquire().
 class Request {
  public:
@@ -57,6 +60,11 @@ class Request {
   // on; without it nothing has changed.
   absl::StatusOr<bool> Try(bool enqueue) {
     bool held = false;
+    const std::int64_t now_ns = coordination::MonotonicNs(ns_);
+    const bool look = now_ns >= next_look_ns_;
+    if (look) {
+      next_look_ns_ = now_ns + kLookForGoneNs;
+    }
     COMMY_RETURN_IF_ERROR(Step(ns_, [&](SemaphoreState& state) -> absl::Status {
       held = state.Holds(share_.id);
       if (held) {
@@ -68,7 +76,7 @@ class Request {
         state.waiters.push_back(share_);
       }
       state.Grant();
-      if (!state.Holds(share_.id)) {
+      if (!state.Holds(share_.id) && look) {
         COMMY_RETURN_IF_ERROR(DropGone(ns_, state));
         state.Grant();
       }
@@ -117,6 +125,7 @@ class Request {
 
   const Namespace& ns_;
   const coordination::Share share_;
+  std::int64_t next_look_ns_ = INT64_MIN;
   // As the last try found them.
   std::uint64_t held_ = 0;
   std::uint64_t permits_ = 0;

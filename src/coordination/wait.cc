@@ -14,6 +14,10 @@ constexpr std::int64_t kSliceNs = 1'000'000'000;
 
 }  // namespace
 
+std::int64_t MonotonicNs(const Namespace& ns) {
+  return api::HandleAccess::StateOf(ns)->engine().session.platform().MonotonicNs();
+}
+
 std::int64_t DeadlineOf(std::int64_t now_ns, absl::Duration timeout) {
   if (timeout <= absl::ZeroDuration()) {
     return now_ns;
@@ -26,10 +30,9 @@ std::int64_t DeadlineOf(std::int64_t now_ns, absl::Duration timeout) {
 
 absl::StatusOr<bool> WaitUntil(const Namespace& ns, absl::Duration timeout,
                                absl::FunctionRef<absl::StatusOr<bool>()> attempt) {
-  platform::Platform& platform = api::HandleAccess::StateOf(ns)->engine().session.platform();
-  const std::int64_t deadline_ns = DeadlineOf(platform.MonotonicNs(), timeout);
+  const std::int64_t deadline_ns = DeadlineOf(MonotonicNs(ns), timeout);
   while (true) {
-    const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();
+    const std::int64_t left_ns = deadline_ns - MonotonicNs(ns);
     COMMY_ASSIGN_OR_RETURN(const ChangeToken seen, ns.Changes());
     COMMY_ASSIGN_OR_RETURN(const bool done, attempt());
     if (done || left_ns <= 0) {

@@ -1,6 +1,8 @@
 // Waiting until a change of a namespace, or the death of a process, lets something succeed.
 #pragma once
 
+#include <cstdint>
+
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -16,6 +18,9 @@ namespace commy::coordination {
 // Namespace::WaitForChange() end the wait. Holds nothing while it sleeps.
 absl::StatusOr<bool> WaitUntil(const Namespace& ns, absl::Duration timeout,
                                absl::FunctionRef<absl::StatusOr<bool>()> attempt);
+
+// The clock of waits.
+std::int64_t MonotonicNs(const Namespace& ns);
 
 // When a wait ends that begins now, by a clock that shows `now_ns`; INT64_MAX: never.
 std::int64_t DeadlineOf(std::int64_t now_ns, absl::Duration timeout);

@@ -197,6 +197,26 @@ TEST_F(LeaderLeaseTest, AReadOnlyStoreShowsTheHolderButAcquiresNothing) {
   EXPECT_TRUE(absl::IsFailedPrecondition(lease.TryAcquire().status()));
 }
 
+TEST_F(LeaderLeaseTest, InAFullStoreAnEndedHoldIsOverForItsProcess) {
+  std::optional<LeaderLease::Held> held = MustAcquire(lease_);
+  const Namespace filler = MustOpenNamespace(store_, "filler");
+  for (const std::size_t bytes :
+       {std::size_t{1} << 20, std::size_t{1} << 12, std::size_t{64}, std::size_t{0}}) {
+    for (int i = 0;
+         filler.Put(std::to_string(bytes) + "/" + std::to_string(i), std::string(bytes, 'x')).ok();
+         ++i) {
+    }
+  }
+  const std::string record = *lease_.ns().Get("");
+  EXPECT_TRUE(absl::IsResourceExhausted(held->LetGo()));
+  EXPECT_TRUE(*held->StillHeld());  // So it may be called again.
+  held.reset();
+  EXPECT_EQ(*lease_.ns().Get(""), record);
+  EXPECT_FALSE(lease_.Holder()->has_value());
+  ASSERT_TRUE(WaitFor([&] { return filler.Clear().ok(); }));
+  EXPECT_TRUE(WaitFor([&] { return lease_.Acquire(absl::ZeroDuration()).ok(); }));
+}
+
 TEST_F(LeaderLeaseTest, AnUntypedNamespaceIsAdoptedOnlyWithARecordOfALease) {
   const Namespace plain = MustOpenNamespace(store_, "plain");
   ASSERT_TRUE(plain.Put("", "bytes").ok());
