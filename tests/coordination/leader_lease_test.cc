@@ -9,6 +9,7 @@
 #include <gtest/gtest.h>
 
 #include "commy/commy.h"
+#include "coordination/record.h"
 #include "support/spoil.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
@@ -197,24 +198,18 @@ TEST_F(LeaderLeaseTest, AReadOnlyStoreShowsTheHolderButAcquiresNothing) {
   EXPECT_TRUE(absl::IsFailedPrecondition(lease.TryAcquire().status()));
 }
 
-TEST_F(LeaderLeaseTest, InAFullStoreAnEndedHoldIsOverForItsProcess) {
-  std::optional<LeaderLease::Held> held = MustAcquire(lease_);
-  const Namespace filler = MustOpenNamespace(store_, "filler");
-  for (const std::size_t bytes :
-       {std::size_t{1} << 20, std::size_t{1} << 12, std::size_t{64}, std::size_t{0}}) {
-    for (int i = 0;
-         filler.Put(std::to_string(bytes) + "/" + std::to_string(i), std::string(bytes, 'x')).ok();
-         ++i) {
-    }
-  }
+TEST_F(LeaderLeaseTest, AHoldThatTheStoreHadNoRoomToEndIsOverForItsProcess) {
+  LeaderLease::Held held = MustAcquire(lease_);
   const std::string record = *lease_.ns().Get("");
-  EXPECT_TRUE(absl::IsResourceExhausted(held->LetGo()));
-  EXPECT_TRUE(*held->StillHeld());  // So it may be called again.
-  held.reset();
-  EXPECT_EQ(*lease_.ns().Get(""), record);
+  coordination::RecordReader reader(std::string_view(record).substr(12));
+  const coordination::HolderId id = reader.TakeHolder();
+  EXPECT_FALSE(*coordination::IsGone(lease_.ns(), id));
+  coordination::Abandon(id);  // As ~Held does then.
   EXPECT_FALSE(lease_.Holder()->has_value());
-  ASSERT_TRUE(WaitFor([&] { return filler.Clear().ok(); }));
-  EXPECT_TRUE(WaitFor([&] { return lease_.Acquire(absl::ZeroDuration()).ok(); }));
+  const LeaderLease::Held next = MustAcquire(lease_);
+  EXPECT_EQ(next.fencing(), 2U);
+  EXPECT_TRUE(absl::IsFailedPrecondition(held.LetGo()));
+  EXPECT_TRUE(*next.StillHeld());
 }
 
 TEST_F(LeaderLeaseTest, AnUntypedNamespaceIsAdoptedOnlyWithARecordOfALease) {
