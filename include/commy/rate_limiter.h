@@ -38,9 +38,8 @@ struct RateLimit {
 // ORDER     Acquire() calls get their permits in the order in which they reserve them.
 // DEATH     A process that dies has taken its permits or not. What a dead one had reserved is used
 //           up.
-// COST      of each call: a read and a put, again if others were faster. So one limiter is good for
-//           some hundred thousand calls a second of all processes; take several permits at a time
-//           where that is not enough.
+// COST      of each call: a read and a put of one record, again if others were faster. Take several
+//           permits at a time where that is too much.
 // ERRORS    as of Namespace, and NotFound: there is no limit yet; DataLoss: a program wrote other
 //           bytes there. After an error nothing was taken.
 class COMMY_EXPORT RateLimiter {
