@@ -3,12 +3,17 @@
 #pragma once
 
 #include "commy/codec.h"
+#include "commy/get_or_compute.h"
 #include "commy/info.h"
 #include "commy/key_codec.h"
+#include "commy/latch.h"
+#include "commy/leader_lease.h"
 #include "commy/loan.h"
 #include "commy/namespace.h"
 #include "commy/options.h"
+#include "commy/rate_limiter.h"
 #include "commy/recover.h"
+#include "commy/semaphore.h"
 #include "commy/shared_box.h"
 #include "commy/shared_counter.h"
 #include "commy/shared_deque.h"
