@@ -12,6 +12,7 @@ namespace {
 using sequences::CheckGiven;
 
 constexpr std::uint64_t kPieceBytes = 64 * 1024;
+constexpr std::uint64_t kCharacterBytes = 4;  // At most.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 62U;
 
 ElementRun RunOf(std::string_view text) {
@@ -103,14 +104,15 @@ absl::StatusOr<char32_t> StringChanges::PopChar() const {
     if (size == 0) {
       return base::NotFound("the string is empty");
     }
-    std::uint64_t from = 0;
-    COMMY_RETURN_IF_ERROR(
-        sequences::WalkBack(text, 1, [&](std::uint64_t offset, std::string_view piece) {
-          const std::size_t last = sequences::LastOffset(piece);
-          character = sequences::FirstCharacter(piece.substr(last));
-          from = offset + last;
-          return false;
-        }));
+    const std::uint64_t take = std::min(size, kCharacterBytes);
+    COMMY_ASSIGN_OR_RETURN(const std::string end, sequences::ReadBytes(text, size - take, take));
+    const std::size_t last = sequences::LastOffset(end);
+    const std::string_view bytes = std::string_view(end).substr(last);
+    const std::uint64_t from = size - bytes.size();
+    if (sequences::CharacterAt(bytes) != static_cast<int>(bytes.size())) {
+      return sequences::NotUtf8(from);
+    }
+    character = sequences::FirstCharacter(bytes);
     return Changed(edit.Splice(from, size - from, {}));
   }));
   return character;

@@ -32,7 +32,8 @@ std::size_t OffsetOfCharacter(std::string_view text, std::size_t index);
 // The first character. Requires: `text` is not empty, and UTF-8.
 char32_t FirstCharacter(std::string_view text);
 
-// The offset of the last character. Requires: `text` is not empty, and UTF-8.
+// The offset of the last character: of the last byte that does not go on with one, or 0. Requires:
+// `text` is not empty.
 std::size_t LastOffset(std::string_view text);
 
 // Appends a character. False: there is none of this number.
