@@ -20,6 +20,7 @@
 #include "commy/shared_map.h"
 #include "commy/shared_options.h"
 #include "commy/shared_set.h"
+#include "commy/shared_string.h"
 #include "commy/shared_vec.h"
 #include "commy/snapshot.h"
 #include "commy/store.h"
