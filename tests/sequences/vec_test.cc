@@ -143,9 +143,8 @@ TEST_F(VecTest, APopOfAnEmptyVectorIsNotFound) {
 }
 
 TEST_F(VecTest, ElementsHaveNoTimeToLive) {
-  EXPECT_TRUE(
-      Says(store_.OpenShared<Numbers>("vec", {.default_ttl = absl::Seconds(1)}).status(),
-           Code::kInvalidArgument, "the elements of a vec<u64> have no time to live"));
+  EXPECT_TRUE(Says(store_.OpenShared<Numbers>("vec", {.default_ttl = absl::Seconds(1)}).status(),
+                   Code::kInvalidArgument, "the elements of a vec<u64> have no time to live"));
   EXPECT_TRUE(store_.ListNamespaces()->empty());
 }
 
@@ -405,7 +404,6 @@ TEST_F(VecTest, PiecesOfNumbersAreAlignedAndInTheFile) {
     ASSERT_TRUE((i % 2 == 0 ? vec.PushBack(i) : vec.PushFront(i)).ok());
     wanted += i;
   }
-  const region::Region& region = EngineOf(store_).region;
   double sum = 0;
   std::uint64_t count = 0;
   int pieces = 0;
@@ -416,7 +414,6 @@ TEST_F(VecTest, PiecesOfNumbersAreAlignedAndInTheFile) {
                    const auto at = reinterpret_cast<std::uintptr_t>(piece.data());
                    EXPECT_EQ(at % alignof(double), 0U);
                    EXPECT_EQ(at % sequences::kRunAlign, 0U);
-                   (void)region;
                  })
                   .ok());
   EXPECT_EQ(count, 300U);
@@ -446,7 +443,7 @@ TEST_F(VecTest, ARangeSeesOneMomentWhileTheVectorChanges) {
         ASSERT_TRUE(vec.PopFront().ok());
         break;
       case 1:
-        ASSERT_TRUE(vec.Insert(5, 1000).ok());
+        ASSERT_TRUE(vec.InsertAll(0, UpTo(5)).ok());
         break;
       case 2:
         ASSERT_TRUE(vec.Reverse().ok());
@@ -712,6 +709,8 @@ TEST_F(VecTest, NodesHaveNewIdsAfterAClearOfTheNamespace) {
 // --- A full store --------------------------------------------------------------------------------
 
 TEST_F(VecTest, AFullStoreKeepsItsElementsAndGetsRoomFromPops) {
+  // A change writes something for each node that it takes out, so tiny nodes take too much.
+  internal::SetSequenceSizes({});
   Options options = QuietOptions();
   options.max_size = std::uint64_t{1} << 20;
   const Store little = MustOpen(temp_.File("little"), options);
@@ -740,7 +739,7 @@ TEST_F(VecTest, AFullStoreKeepsItsElementsAndGetsRoomFromPops) {
     values.pop_back();
   }
   fill();
-  EXPECT_GT(values.size() + 150, most);
+  EXPECT_GT(values.size(), most * 9 / 10);
   // From the front.
   for (int i = 0; i < 300; ++i) {
     const absl::StatusOr<std::uint64_t> popped = vec->PopFront();
@@ -752,22 +751,27 @@ TEST_F(VecTest, AFullStoreKeepsItsElementsAndGetsRoomFromPops) {
   while (vec->PushBack(0).ok()) {
     values.push_back(0);
   }
-  absl::Status status = vec->Truncate(values.size() / 2);
+  absl::Status status = vec->Truncate(values.size() - 50);
   ASSERT_TRUE(status.ok()) << status;
-  values.resize(values.size() / 2);
+  values.resize(values.size() - 50);
   ASSERT_EQ(All(*vec), values);
-  while (vec->PushFront(0).ok()) {
+  while (vec->PushBack(0).ok()) {
+    values.push_back(0);
   }
-  status = vec->EraseRange(1, 500);
+  status = vec->EraseRange(1000, 100);
   ASSERT_TRUE(status.ok()) << status;
-  while (vec->PushFront(0).ok()) {
+  values.erase(values.begin() + 1000, values.begin() + 1100);
+  ASSERT_EQ(All(*vec), values);
+  while (vec->PushBack(0).ok()) {
   }
   status = vec->Clear();
   ASSERT_TRUE(status.ok()) << status;
   EXPECT_LE(*vec->ns().Size(), 1U);
   values.clear();
   fill();
-  EXPECT_GT(values.size() + 300, most);
+  EXPECT_GT(values.size(), most * 9 / 10);
+  ASSERT_TRUE(vec->ns().Clear().ok());  // Has room whatever there is.
+  EXPECT_TRUE(vec->PushBack(1).ok());
 }
 
 // --- What another program wrote ------------------------------------------------------------------
@@ -892,13 +896,12 @@ class HostileVecTest : public VecTest {
           << call << ": " << status;
     }
     // Real changes, too: each leaves bytes for the next one.
-    const absl::Status statuses[] = {vec.PushBack(T()),    vec.PushFront(T()),
-                                     vec.Set(0, T()),      vec.Append(std::vector<T>(40)),
-                                     vec.Insert(2, T()),   vec.PopBack().status(),
+    const absl::Status statuses[] = {vec.PushBack(T()),      vec.PushFront(T()),
+                                     vec.Set(0, T()),        vec.Append(std::vector<T>(40)),
+                                     vec.Insert(2, T()),     vec.PopBack().status(),
                                      vec.PopFront().status()};
     for (const absl::Status& status : statuses) {
-      EXPECT_TRUE(absl::IsDataLoss(status) ||
-                  (!all && (status.ok() || absl::IsOutOfRange(status))))
+      EXPECT_TRUE(absl::IsDataLoss(status) || (!all && (status.ok() || absl::IsOutOfRange(status))))
           << status;
     }
     ASSERT_TRUE(vec.ns().Clear().ok());
@@ -934,7 +937,8 @@ TEST_F(HostileVecTest, ARootThatIsNoneIsDataLoss) {
     raw.entries = {{1, 1, 8, 0}};
     raw.head.entries = 1;
   });
-  root("bytes behind the end", [](Raw&) {}, "more");
+  root(
+      "bytes behind the end", [](Raw&) {}, "more");
   root("front too long", [](Raw& raw) { raw.head.front_bytes = UINT32_MAX; });
   root("back too long", [](Raw& raw) { raw.head.back_bytes = 4096; });
   root("queue too long", [](Raw& raw) { raw.head.queue_bytes = UINT32_MAX; });
