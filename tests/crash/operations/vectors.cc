@@ -91,25 +91,20 @@ std::vector<Operation> VectorOperations() {
            {"vec in a transaction", VecBeforeFlush, WithKey}}) {
     all.push_back({.name = name, .prepare = prepare, .steps = Once(step), .beside = BesideVec});
   }
-  for (const auto& [name, prepare, step] :
-       std::vector<std::tuple<std::string, std::string (*)(Preparer&), MakeStep>>{
-           {"vec push that flushes", VecBeforeFlush, Push},
-           {"vec clear of a tree", VecTree, ClearVec}}) {
-    all.push_back({.name = "recover " + name,
-                   .prepare = prepare,
-                   .steps = Once([](Key) { return Attach(); }),
-                   .prior = step,
-                   .attaches = true});
-    all.push_back({.name = "beside stopped " + name,
-                   .prepare = prepare,
-                   .steps =
-                       [](Key) {
-                         return std::vector<Step>{VecPush(kVec, true, 800), VecPop(kVec, false)};
-                       },
-                   .prior = step,
-                   .prior_fate = hooks::Action::kStop,
-                   .beside = BesideVec});
-  }
+  all.push_back({.name = "recover vec push",
+                 .prepare = VecBeforeFlush,
+                 .steps = Once([](Key) { return Attach(); }),
+                 .prior = Push,
+                 .attaches = true});
+  all.push_back({.name = "beside stopped vec push",
+                 .prepare = VecBeforeFlush,
+                 .steps =
+                     [](Key) {
+                       return std::vector<Step>{VecPush(kVec, true, 800), VecPop(kVec, false)};
+                     },
+                 .prior = Push,
+                 .prior_fate = hooks::Action::kStop,
+                 .beside = BesideVec});
   return all;
 }
 
