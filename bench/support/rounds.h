@@ -67,23 +67,29 @@ class Rounds {
     }
     rows_.push_back({std::string(group), std::string(name), {value}});
   }
-  // In the order in which they came. The ratio is that to the first row of the group; it says how
-  // many times as much this row has.
+  // Groups and rows in the order in which they came. The ratio is that to the first row of the
+  // group; it says how many times as much this row has.
   void Print() const {
-    std::string_view group;
-    double first = 0;
+    std::vector<std::string_view> groups;
     for (const Row& row : rows_) {
-      std::vector<double> all = row.values;
-      std::sort(all.begin(), all.end());
-      const double median = all[all.size() / 2];
-      if (row.group != group) {
-        group = row.group;
-        first = median;
-        std::printf("\n%-44s %10s %10s %10s %8s  %s\n", row.group.c_str(), "median", "min", "max",
-                    "ratio", unit_);
+      if (std::find(groups.begin(), groups.end(), row.group) == groups.end()) {
+        groups.push_back(row.group);
       }
-      std::printf("  %-42s %10.2f %10.2f %10.2f %8.2f\n", row.name.c_str(), median, all.front(),
-                  all.back(), median / first);
+    }
+    for (const std::string_view group : groups) {
+      std::printf("\n%-44s %10s %10s %10s %8s  %s\n", std::string(group).c_str(), "median", "min",
+                  "max", "ratio", unit_);
+      double first = 0;
+      for (const Row& row : rows_) {
+        if (row.group == group) {
+          std::vector<double> all = row.values;
+          std::sort(all.begin(), all.end());
+          const double median = all[all.size() / 2];
+          first = first == 0 ? median : first;
+          std::printf("  %-42s %10.2f %10.2f %10.2f %8.2f\n", row.name.c_str(), median, all.front(),
+                      all.back(), median / first);
+        }
+      }
     }
     std::fflush(stdout);
   }
