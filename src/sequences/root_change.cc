@@ -45,11 +45,14 @@ absl::Status ChangeRoot(const engine::NamespaceState& ns, bool frees, DecideRoot
   // Roots are small, and threads that change sequences do it often.
   static thread_local std::string buffer;
   absl::Status parsed;
-  const std::uint64_t fresh_node = FreshNode(ns);
   const auto decide_write = [&](const versions::RecordView* live) {
     RootView root;
-    root.next_node = fresh_node;
-    parsed = live == nullptr ? absl::OkStatus() : ParseRoot(live->value, &root);
+    if (live == nullptr) {
+      parsed = absl::OkStatus();
+      root.next_node = FreshNode(ns);
+    } else {
+      parsed = ParseRoot(live->value, &root);
+    }
     if (!parsed.ok()) {
       return namespaces::Decision{};
     }
