@@ -7,8 +7,9 @@
 //           answer; its log is flushed each second). And how elements are taken: popped, or leased
 //           and acknowledged (Redis: LMOVE to a list of the consumer's, LREM).
 // Prints    nanoseconds for an element, pushed and taken: median, min and max over the rounds, and
-//           the median over Commy's. The queues take turns in each round. Then the size of the store
-//           before and after all of it: ten million elements were popped.
+//           the median over Commy's. The queues take turns in each round. The size of the store
+//           before it, and after each round: ten million elements are popped in all, and a million
+//           leased.
 // Verifies  that the elements come in their order.
 // Not here  several processes: queue_processes_bench.
 //
@@ -50,9 +51,9 @@ void Send(const char* how, const char* name, AnyQueue& queue, std::uint64_t coun
   }
 }
 
-void PrintSize(const char* when, const Store& store) {
+void PrintSize(const std::string& when, const Store& store) {
   const StoreStats stats = Must("stats", store.Stats());
-  std::printf("%-10s file %llu, on disk %llu, used %llu, retired %llu bytes\n", when,
+  std::printf("%-15s file %llu, on disk %llu, used %llu, retired %llu bytes\n", when.c_str(),
               static_cast<unsigned long long>(stats.file_bytes),
               static_cast<unsigned long long>(stats.disk_bytes),
               static_cast<unsigned long long>(stats.used_bytes),
@@ -89,8 +90,8 @@ void Run(const Arguments& arguments) {
       Send(kLeased, "Redis", redis, of_redis, rounds);
     }
 #endif
+    PrintSize("after " + std::to_string((round + 1) * (count + count / 10)), commy.store());
   }
-  PrintSize("after", commy.store());
   rounds.Print();
 }
 
