@@ -8,7 +8,8 @@
 // WAITER    hand-1  add 1 to `sleepers`, take the generation g; fence
 //           hand-2  look: is there an element? With one: leave
 //           hand-3  futex wait while the generation is g, for a second at most. If it was woken, or
-//                   the generation is another one: from hand-1, else hand-2
+//                   the generation is another one: from hand-1 (a look before it does no harm),
+//                   else hand-2
 //           leave   CAS {n, g} -> {n - 1, g}, of one that was not woken. If the generation is
 //                   another one, the word stays: the wake of that generation may have been meant
 //                   for this waiter. One that was woken looks once more before it gives up

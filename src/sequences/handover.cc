@@ -87,6 +87,13 @@ absl::StatusOr<bool> WaitUntil(const engine::NamespaceState& ns, HandoverWord wo
     }
     COMMY_ASSIGN_OR_RETURN(const Slept slept, SleepWhile(ns, word, generation, left_ns));
     armed = slept == Slept::kNotTold;
+    if (!armed) {
+      // Most often it is there: then there is no need to count itself anew, and to leave.
+      COMMY_ASSIGN_OR_RETURN(const bool told_of, look());
+      if (told_of) {
+        return true;
+      }
+    }
   }
 }
 

@@ -133,7 +133,9 @@ absl::StatusOr<bool> Queue::Work::Take(const QueueStep& step, QueueResult* resul
     }
   }
   QueueStep now = step;
-  now.holder = Consumer();
+  if (step.kind == QueueStep::Kind::kLease) {
+    now.holder = Consumer();
+  }
   while (true) {
     COMMY_RETURN_IF_ERROR(Make(now, result));
     if (result->got == Got::kDone) {
@@ -144,7 +146,7 @@ absl::StatusOr<bool> Queue::Work::Take(const QueueStep& step, QueueResult* resul
       now.holder.even_dead = !moved;
       continue;
     }
-    if (queue_.transaction_ != nullptr) {
+    if (queue_.transaction_ != nullptr || !result->leased) {
       return false;
     }
     COMMY_ASSIGN_OR_RETURN(const bool returned, ReturnGone());

@@ -158,6 +158,7 @@ absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,
     if (damaged) {
       return {};
     }
+    result->leased = !queue.leases.empty();
     if (step.kind == Kind::kPush) {
       return PushIn(root, step, most_bytes, queue, result);
     }
@@ -321,6 +322,7 @@ absl::Status StepInEdit(Edit& edit, const QueueStep& step, QueueResult* result) 
   if (!ParseQueue(before, &queue)) {
     return DamagedQueue();
   }
+  result->leased = !queue.leases.empty();
   std::vector<std::string> kept;  // So do new items to this.
   switch (step.kind) {
     case Kind::kPush:

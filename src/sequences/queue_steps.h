@@ -67,6 +67,7 @@ struct QueueStep {
 
 struct QueueResult {
   Got got = Got::kNone;
+  bool leased = false;  // There were leases before the step.
   Taken taken;
   std::uint64_t come = 0;  // Elements that others can take now.
   std::uint64_t room = 0;  // Places that others can fill now.

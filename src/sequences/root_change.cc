@@ -42,13 +42,18 @@ bool TakeAt(RootView& root, bool back, std::uint64_t most,
 }
 
 absl::Status ChangeRoot(const engine::NamespaceState& ns, bool frees, DecideRoot decide) {
-  std::string buffer;
+  // Roots are small, and threads that change sequences do it often.
+  static thread_local std::string buffer;
   absl::Status parsed;
   const auto decide_write = [&](const versions::RecordView* live) {
     RootView root;
     if (live == nullptr) {
+      parsed = absl::OkStatus();
       root.next_node = FreshNode(ns);
-    } else if (parsed = ParseRoot(live->value, &root); !parsed.ok()) {
+    } else {
+      parsed = ParseRoot(live->value, &root);
+    }
+    if (!parsed.ok()) {
       return namespaces::Decision{};
     }
     const RootChange change = decide(root);

@@ -291,11 +291,12 @@ class QueueModel {
       t.looks_again -= s.looks_again != 0 ? 1 : 0;
       emit(t, Move{actor, "has slept for a second"});
     }
-    if (me.pc == kStart && s.count != 0) {
+    // Before it counts itself, at first or after a wake, it may look as well.
+    if ((me.pc == kStart || me.pc == kArm) && s.count != 0) {
       State t = s;
       --t.count;
       t.waiter[a] = Gone();
-      emit(t, Move{actor, "takes an element, and has not waited"});
+      emit(t, Move{actor, "takes an element, and has not counted itself"});
     }
     if (me.pc == kAsleep || me.pc == kSleep ||
         (me.pc == kAwake && me.woken != 0 && options_.gives_up_when_woken)) {
