@@ -46,7 +46,7 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
+#include <memory>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -64,17 +64,12 @@ template <typename T>
 class Leased {
  public:
   Leased(internal::Queue queue, internal::Queue::Ticket ticket, T value)
-      : queue_(std::move(queue)), ticket_(ticket), value_(std::move(value)) {}
-  Leased(Leased&& other) noexcept
-      : queue_(std::exchange(other.queue_, std::nullopt)),
-        ticket_(other.ticket_),
-        value_(std::move(other.value_)) {}
+      : held_(std::make_unique<Held>(std::move(queue), ticket, std::move(value))) {}
+  Leased(Leased&& other) noexcept = default;
   Leased& operator=(Leased&& other) noexcept {
     if (this != &other) {
       LetGo();
-      queue_ = std::exchange(other.queue_, std::nullopt);
-      ticket_ = other.ticket_;
-      value_ = std::move(other.value_);
+      held_ = std::move(other.held_);
     }
     return *this;
   }
@@ -82,14 +77,15 @@ class Leased {
   Leased& operator=(const Leased&) = delete;
   ~Leased() { LetGo(); }
 
-  [[nodiscard]] const T& value() const& { return value_; }
+  // Not of one that was moved from.
+  [[nodiscard]] const T& value() const& { return held_->value; }
   // How often the element was leased, with this time; 1: for the first time.
-  [[nodiscard]] std::uint32_t deliveries() const { return ticket_.deliveries; }
+  [[nodiscard]] std::uint32_t deliveries() const { return held_->ticket.deliveries; }
 
   // The element is done with, and goes. FailedPrecondition: the lease is over. After another error
   // it is held still.
   absl::Status Acknowledge() {
-    return End([this](internal::Queue& queue) { return queue.Acknowledge(ticket_.number); });
+    return End([this] { return held_->queue.Acknowledge(held_->ticket.number); });
   }
   // The same, when the transaction commits; then what else it writes has the same moment. If the
   // lease is returned before, the transaction does not commit.
@@ -99,39 +95,45 @@ class Leased {
   //     return put.ok() ? job->AcknowledgeIn(txn) : put;
   //   });
   absl::Status AcknowledgeIn(Transaction& transaction) {
-    return queue_.has_value() ? queue_->In(transaction).Acknowledge(ticket_.number) : Over();
+    return IsHeld() ? held_->queue.In(transaction).Acknowledge(held_->ticket.number) : Over();
   }
   // The element goes back to the front.
   absl::Status Return() {
-    return End([this](internal::Queue& queue) { return queue.Return(ticket_.number); });
+    return End([this] { return held_->queue.Return(held_->ticket.number); });
   }
 
  private:
+  struct Held {
+    Held(internal::Queue from, internal::Queue::Ticket number, T element)
+        : queue(std::move(from)), ticket(number), value(std::move(element)) {}
+    internal::Queue queue;
+    internal::Queue::Ticket ticket;
+    T value;
+    bool over = false;
+  };
+
   static absl::Status Over() {
     return absl::FailedPreconditionError("the lease was acknowledged, returned or moved from");
   }
+  [[nodiscard]] bool IsHeld() const { return held_ != nullptr && !held_->over; }
   template <typename How>
   absl::Status End(How&& how) {
-    if (!queue_.has_value()) {
+    if (!IsHeld()) {
       return Over();
     }
-    absl::Status status = how(*queue_);
-    if (status.ok() || absl::IsFailedPrecondition(status)) {
-      queue_.reset();
-    }
+    absl::Status status = how();
+    held_->over = status.ok() || absl::IsFailedPrecondition(status);
     return status;
   }
   void LetGo() {
-    if (queue_.has_value()) {
+    if (IsHeld()) {
       // One that was acknowledged in a transaction is not held any more.
-      queue_->Return(ticket_.number).IgnoreError();
-      queue_.reset();
+      held_->queue.Return(held_->ticket.number).IgnoreError();
     }
+    held_.reset();
   }
 
-  std::optional<internal::Queue> queue_;
-  internal::Queue::Ticket ticket_;
-  T value_;
+  std::unique_ptr<Held> held_;
 };
 
 namespace internal {

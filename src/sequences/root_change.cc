@@ -42,8 +42,7 @@ bool TakeAt(RootView& root, bool back, std::uint64_t most,
 }
 
 absl::Status ChangeRoot(const engine::NamespaceState& ns, bool frees, DecideRoot decide) {
-  // Roots are small, and threads that change sequences do it often.
-  static thread_local std::string buffer;
+  std::string buffer;
   absl::Status parsed;
   const auto decide_write = [&](const versions::RecordView* live) {
     RootView root;
