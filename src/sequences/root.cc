@@ -105,7 +105,9 @@ std::optional<std::vector<Entry>> ParseEntries(std::string_view bytes) {
     return std::nullopt;
   }
   std::vector<Entry> entries(bytes.size() / sizeof(Entry));
-  std::memcpy(static_cast<void*>(entries.data()), bytes.data(), bytes.size());
+  if (!bytes.empty()) {
+    std::memcpy(static_cast<void*>(entries.data()), bytes.data(), bytes.size());
+  }
   return entries;
 }
 

@@ -1,7 +1,6 @@
 // Four processes at once on one vector with tiny nodes; some are killed in the middle of a call.
 // The histories of its elements are linearizable, each element that is pushed is popped once and
 // in its order, and no node is left behind.
-#include <numeric>
 #include <random>
 #include <set>
 

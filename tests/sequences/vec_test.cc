@@ -1,6 +1,7 @@
 // Vectors: errors, types of elements, the calls that look at all elements, moments, transactions,
 // edits, full stores, and files that another program has written to. Random calls are in
 // vec_ops_test.cc.
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <functional>
