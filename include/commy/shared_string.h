@@ -24,8 +24,8 @@
 //             DataLoss          bytes in the file are not UTF-8 (the message has the byte), or the
 //                               string is damaged. A call sees it of the bytes that it reads
 //           After an error nothing has changed. A damaged text can be Set() anew.
-// COST      A short Append and PushChar write the string's root, of at most a few KiB. Other changes
-//           are O(log n): they write a leaf of about 4 KiB, or of 64 KiB where much text came at
+// COST      A short Append and PushChar write the string's root, of at most a few KiB. Others are
+//           O(log n): they write a leaf of about 4 KiB, or of 64 KiB where much text came at
 //           once, and the few nodes above it. What is read or given is in memory once, and as a
 //           rule nothing else is; the calls that need more say so. There is nothing to reserve, and
 //           nothing to shrink.
@@ -54,8 +54,8 @@ namespace commy {
 //   status.Update(edit->Publish());
 //
 // Move-only, and for one thread at a time; use one that was moved from for nothing but to assign
-// or destroy it. While it lives it holds a snapshot (see Snapshot for the cost). Destroying one that
-// was not published changes nothing.
+// or destroy it. While it lives it holds a snapshot (see Snapshot for the cost). Destroying one
+// that was not published changes nothing.
 class COMMY_EXPORT StringEdit : public internal::StringChanges {
  public:
   StringEdit(StringEdit&&) noexcept = default;
