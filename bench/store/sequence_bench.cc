@@ -170,7 +170,7 @@ void PlayCommy(const std::string& path, const Work& work, Rounds& rounds) {
   rounds.Add(kPush, "SharedVec::Edit, with Publish", NsEach(work.pushes, [&] {
                VecEdit<double> edit = Must("edit", edited.Edit());
                for (std::uint64_t i = 0; i < work.pushes; ++i) {
-                 Must("push", edit->PushBack(static_cast<double>(i)));
+                 Must("push", edit.PushBack(static_cast<double>(i)));
                }
                Must("publish", edit.Publish());
              }));

@@ -165,8 +165,8 @@ absl::Status SequencePart::UseBalances(std::mt19937_64& random) const {
     }
     case 3: {
       COMMY_ASSIGN_OR_RETURN(VecEdit<std::int64_t> edit, balances_.Edit());
-      COMMY_RETURN_IF_ERROR(Expected(edit->Swap(random() % size, random() % size)));
-      COMMY_RETURN_IF_ERROR(edit->PushFront(kBalance));
+      COMMY_RETURN_IF_ERROR(Expected(edit.Swap(random() % size, random() % size)));
+      COMMY_RETURN_IF_ERROR(edit.PushFront(kBalance));
       return Expected(edit.Publish());
     }
     default:

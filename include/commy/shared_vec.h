@@ -48,27 +48,16 @@ namespace commy {
 //   for (int i = 0; i < 1'000'000; ++i) status.Update(edit->PushBack(i));
 //   status.Update(edit->Publish());
 //
-// Move-only, and for one thread at a time. While it lives it holds a snapshot (see Snapshot for the
-// cost). Destroying one that was not published changes nothing.
+// Move-only, and for one thread at a time; use one that was moved from for nothing but to assign or
+// destroy it. While it lives it holds a snapshot (see Snapshot for the cost). Destroying one that was
+// not published changes nothing.
 template <typename T>
-class VecEdit {
-  // In one place, since the calls refer to it.
-  struct Parts {
-    explicit Parts(internal::SequenceEdit begun) : edit(std::move(begun)) {}
-    internal::SequenceEdit edit;
-  };
-  class Calls : public internal::VecChanges<T, internal::EditSource> {
-   public:
-    explicit Calls(internal::SequenceEdit* edit)
-        : internal::VecChanges<T, internal::EditSource>(internal::EditSource(edit)) {}
-  };
+class VecEdit : public internal::VecChanges<T, internal::EditSource> {
+  using Base = internal::VecChanges<T, internal::EditSource>;
 
  public:
-  explicit VecEdit(internal::SequenceEdit begun)
-      : parts_(std::make_unique<Parts>(std::move(begun))), calls_(&parts_->edit) {}
-
-  const Calls* operator->() const { return &calls_; }
-  const Calls& operator*() const { return calls_; }
+  explicit VecEdit(std::unique_ptr<internal::SequenceEdit> begun)
+      : Base(internal::EditSource(begun.get())), edit_(std::move(begun)) {}
 
   // Makes the changes. Afterwards the edit is over, whatever the result. After an error nothing has
   // changed:
@@ -76,11 +65,10 @@ class VecEdit {
   //   DeadlineExceeded    the timeout is over
   //   ResourceExhausted   no room
   //   FailedPrecondition  it was published already, or the vector was dropped
-  absl::Status Publish() { return parts_->edit.Publish(); }
+  absl::Status Publish() { return edit_->Publish(); }
 
  private:
-  std::unique_ptr<Parts> parts_;
-  Calls calls_;
+  std::unique_ptr<internal::SequenceEdit> edit_;  // In one place, since the calls refer to it.
 };
 
 // A vector as a snapshot sees it: see SharedVec::At(). The snapshot must outlive it.
@@ -143,7 +131,10 @@ class SharedVec : public internal::VecChanges<T, internal::Sequence> {
   [[nodiscard]] absl::StatusOr<VecEdit<T>> Edit(
       absl::Duration timeout = absl::InfiniteDuration()) const {
     absl::StatusOr<internal::SequenceEdit> begun = this->source_.BeginEdit(timeout);
-    return begun.ok() ? absl::StatusOr<VecEdit<T>>(VecEdit<T>(*std::move(begun))) : begun.status();
+    if (!begun.ok()) {
+      return begun.status();
+    }
+    return VecEdit<T>(std::make_unique<internal::SequenceEdit>(*std::move(begun)));
   }
 
   // The elements from `from` on, at most `count`, as they are when begin() is called, for a

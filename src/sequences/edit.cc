@@ -58,6 +58,7 @@ absl::Status Edit::Load() {
     front_.Append(root.front);
     back_.Append(root.back);
     queue_ = std::string(root.queue);
+    loaded_size_ = size();
   }));
   (void)there;
   return parsed;
@@ -187,7 +188,7 @@ absl::Status Edit::Publish(transactions::TransactionState& transaction,
   for (const std::uint64_t id : nodes_.dropped()) {
     COMMY_RETURN_IF_ERROR(writes.Delete(ns, NodeKey(id).view()));
   }
-  if (nodes_.added().size() < nodes_.dropped().size()) {
+  if (lasting && size() < loaded_size_) {  // Of its own: it takes elements away, and no more.
     writes.SetFrees();
   }
   return put({}, root_);

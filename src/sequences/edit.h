@@ -65,6 +65,7 @@ class Edit {
   RunBuilder front_;
   RunBuilder back_;
   std::string queue_;
+  std::uint64_t loaded_size_ = 0;
   std::string root_;  // As it is published.
 };
 

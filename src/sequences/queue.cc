@@ -80,7 +80,7 @@ absl::Status Queue::Work::MakeInEdit(const QueueStep& step, int attempts, QueueR
   const absl::Status status = sequences::ChangeSequence(
       ns_, queue_.transaction_, attempts, [&](SequenceEdit::State& edit) -> absl::Status {
         COMMY_RETURN_IF_ERROR(sequences::StepInEdit(edit.edit, step, result));
-        if (step.frees()) {
+        if (step.frees() && queue_.transaction_ == nullptr) {
           edit.transaction->writes().SetFrees();
         }
         return result->got == Got::kDone ? absl::OkStatus()

@@ -382,7 +382,6 @@ absl::Status Sequence::Pop(bool back, absl::FunctionRef<void(std::string_view)> 
     COMMY_RETURN_IF_ERROR(edit.Find(index, [&element](const ElementRun& run) {
       element.assign(*sequences::ElementOf(run, 0));
     }));
-    state.transaction->writes().SetFrees();
     return edit.Splice(index, 1, {});
   };
   COMMY_RETURN_IF_ERROR(sequences::ChangeSequence(ns_, transaction_, 0, pop));
@@ -434,19 +433,18 @@ absl::Status Sequence::Splice(std::uint64_t at, std::uint64_t erase,
         if (at > size) {
           return PastTheEnd(at, size);
         }
-        if (insert.count == 0) {
-          state.transaction->writes().SetFrees();
-        }
         return state.edit.Splice(at, erase, insert, transaction_ == nullptr);
       });
 }
 
 absl::Status Sequence::Clear() const {
-  return sequences::ChangeSequence(ns_, transaction_, 0,
-                                   [](SequenceEdit::State& state) -> absl::Status {
-                                     state.transaction->writes().SetFrees();
-                                     return state.edit.Splice(0, state.edit.size(), {});
-                                   });
+  absl::Status cleared = sequences::ChangeSequence(
+      ns_, transaction_, 0,
+      [](SequenceEdit::State& state) { return state.edit.Splice(0, state.edit.size(), {}); });
+  if (absl::IsResourceExhausted(cleared) && transaction_ == nullptr) {
+    return ns_.Clear();  // Which needs no room for each node that goes.
+  }
+  return cleared;
 }
 
 absl::Status Sequence::Change(absl::FunctionRef<absl::Status(SequenceEdit&)> change) const {

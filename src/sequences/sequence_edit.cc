@@ -30,6 +30,10 @@ std::uint64_t SequenceEdit::size() const {
   return state_ == nullptr ? 0 : state_->edit.size();
 }
 
+absl::StatusOr<std::uint64_t> SequenceEdit::Size() const {
+  return state_ == nullptr ? absl::StatusOr<std::uint64_t>(IsOver()) : state_->edit.size();
+}
+
 absl::Status SequenceEdit::Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert) {
   if (state_ == nullptr) {
     return IsOver();

@@ -253,8 +253,8 @@ class VecOps {
     EXPECT_TRUE(edit.ok()) << edit.status();
     const int calls = static_cast<int>(Below(40));
     for (int i = 0; i < calls && !testing::Test::HasFailure(); ++i) {
-      Change(**edit, changed);
-      Read(**edit, changed);
+      Change(*edit, changed);
+      Read(*edit, changed);
     }
     Read(vec_, model_);  // Which sees none of it.
     if (Below(4) != 0) {

@@ -128,7 +128,7 @@ TEST_F(VecTest, APopOfAnEmptyVectorIsNotFound) {
     EXPECT_TRUE(absl::IsOutOfRange(vec.Last().status()));
     EXPECT_TRUE(*vec.Empty());
     const auto edit = vec.Edit();
-    EXPECT_TRUE(absl::IsNotFound((*edit)->PopBack().status()));
+    EXPECT_TRUE(absl::IsNotFound(edit->PopBack().status()));
     const absl::Status in_transaction =
         store_.Transact([&](Transaction& txn) { return vec.In(txn).PopFront().status(); });
     EXPECT_TRUE(absl::IsNotFound(in_transaction));
@@ -599,7 +599,7 @@ TEST_F(VecTest, AnEditIsAbortedIfOthersHaveChangedTheVector) {
     auto edit = vec.Edit();
     ASSERT_TRUE(edit.ok());
     for (int i = 0; i < 30; ++i) {
-      ASSERT_TRUE((*edit)->PushBack(1000).ok());
+      ASSERT_TRUE(edit->PushBack(1000).ok());
     }
     ASSERT_TRUE(change().ok());
     const std::vector<std::uint64_t> wanted = All(vec);
@@ -614,23 +614,23 @@ TEST_F(VecTest, AnEditIsOverAfterPublish) {
   const Numbers vec = MustHave(UpTo(10));
   auto edit = vec.Edit();
   ASSERT_TRUE(edit.ok());
-  ASSERT_TRUE((*edit)->Append(UpTo(100)).ok());
+  ASSERT_TRUE(edit->Append(UpTo(100)).ok());
   EXPECT_TRUE(edit->Publish().ok());
   EXPECT_TRUE(Says(edit->Publish(), Code::kFailedPrecondition, "the edit is over"));
-  EXPECT_TRUE(absl::IsFailedPrecondition((*edit)->PushBack(1)));
-  EXPECT_TRUE(absl::IsFailedPrecondition((*edit)->Clear()));
-  EXPECT_TRUE(absl::IsFailedPrecondition((*edit)->ToVector().status()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(edit->PushBack(1)));
+  EXPECT_TRUE(absl::IsFailedPrecondition(edit->Clear()));
+  EXPECT_TRUE(absl::IsFailedPrecondition(edit->ToVector().status()));
   EXPECT_EQ(*vec.Size(), 110U);
   // Moved, it goes on in the new place.
   auto first = vec.Edit();
-  ASSERT_TRUE((*first)->PushBack(7).ok());
+  ASSERT_TRUE(first->PushBack(7).ok());
   VecEdit<std::uint64_t> second = *std::move(first);
-  ASSERT_TRUE(second->PushBack(8).ok());
+  ASSERT_TRUE(second.PushBack(8).ok());
   EXPECT_TRUE(second.Publish().ok());
   EXPECT_EQ(*vec.Last(), 8U);
   EXPECT_EQ(*vec.Size(), 112U);
   // One that is dropped changes nothing.
-  { ASSERT_TRUE((*vec.Edit())->Clear().ok()); }
+  { ASSERT_TRUE(vec.Edit()->Clear().ok()); }
   EXPECT_EQ(*vec.Size(), 112U);
   EXPECT_TRUE(Says(vec.Edit(absl::ZeroDuration()).status(), Code::kInvalidArgument, ""));
 }
@@ -638,7 +638,7 @@ TEST_F(VecTest, AnEditIsOverAfterPublish) {
 TEST_F(VecTest, AnEditOfADroppedVectorIsRefused) {
   const Numbers vec = MustHave(UpTo(100));
   auto edit = vec.Edit();
-  ASSERT_TRUE((*edit)->Insert(50, 1).ok());
+  ASSERT_TRUE(edit->Insert(50, 1).ok());
   ASSERT_TRUE(store_.DropNamespace("vec").ok());
   EXPECT_TRUE(IsNamespaceDropped(edit->Publish()));
   EXPECT_TRUE(IsNamespaceDropped(vec.PushBack(1)));
@@ -652,8 +652,8 @@ TEST_F(VecTest, AnEditBesideAClearOfTheNamespaceIsAborted) {
   for (int refill = 0; refill < 3; ++refill) {
     ASSERT_TRUE(vec.Assign(UpTo(100)).ok());
     auto edit = vec.Edit();
-    ASSERT_TRUE((*edit)->Insert(50, 1).ok());
-    ASSERT_TRUE((*edit)->PushBack(1).ok());
+    ASSERT_TRUE(edit->Insert(50, 1).ok());
+    ASSERT_TRUE(edit->PushBack(1).ok());
     ASSERT_TRUE(vec.ns().Clear().ok());
     const std::vector<std::uint64_t> wanted = UpTo(refill == 0 ? 0 : refill == 1 ? 3 : 90);
     ASSERT_TRUE(vec.Append(wanted).ok());
@@ -844,7 +844,7 @@ std::vector<std::pair<std::string, absl::Status>> CallAll(const Store& store,
     });
     tell("transaction: " + name, status);
     auto edit = vec.Edit();
-    tell("edit: " + name, edit.ok() ? call(**edit) : edit.status());
+    tell("edit: " + name, edit.ok() ? call(*edit) : edit.status());
   };
   (void)store.Transact([&](Transaction& txn) -> absl::Status {
     with("in transaction: ", vec.In(txn));
@@ -1053,13 +1053,13 @@ TEST_F(HostileVecTest, AnEditThatMeetsDamagePublishesNothing) {
   ASSERT_TRUE(vec.ns().Put(leaf, "x").ok());
   auto edit = vec.Edit();
   ASSERT_TRUE(edit.ok());
-  ASSERT_TRUE((*edit)->PushBack(7).ok());
+  ASSERT_TRUE(edit->PushBack(7).ok());
   absl::Status failed;
   for (std::uint64_t i = 0; failed.ok() && i < 100; ++i) {
-    failed = (*edit)->Set(i, 1);
+    failed = edit->Set(i, 1);
   }
   EXPECT_TRUE(absl::IsDataLoss(failed));
-  EXPECT_TRUE(absl::IsDataLoss((*edit)->PushBack(8)));
+  EXPECT_TRUE(absl::IsDataLoss(edit->PushBack(8)));
   EXPECT_TRUE(absl::IsDataLoss(edit->Publish()));
   EXPECT_EQ(*vec.Size(), 100U);
   EXPECT_EQ(*vec.ns().Get(""), bytes);

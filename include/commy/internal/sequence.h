@@ -36,7 +36,9 @@ class COMMY_EXPORT SequenceEdit {
   SequenceEdit& operator=(const SequenceEdit&) = delete;
   ~SequenceEdit();
 
+  // 0 if the edit is over; that is an error of Size().
   [[nodiscard]] std::uint64_t size() const;
+  [[nodiscard]] absl::StatusOr<std::uint64_t> Size() const;
   // Puts `insert` in the place of `erase` elements from `at` on. OutOfRange: they are not there.
   absl::Status Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert);
   // Calls `use` with elements from `index` on that lie together. OutOfRange.

@@ -20,7 +20,7 @@ namespace commy::internal {
 class COMMY_EXPORT EditSource {
  public:
   explicit EditSource(SequenceEdit* edit) : edit_(edit) {}
-  [[nodiscard]] absl::StatusOr<std::uint64_t> Size() const { return edit_->size(); }
+  [[nodiscard]] absl::StatusOr<std::uint64_t> Size() const { return edit_->Size(); }
   absl::Status Find(std::uint64_t index, UseRun use) const { return edit_->Find(index, use); }
   absl::Status ForEachRun(std::uint64_t from, std::uint64_t count,
                           absl::FunctionRef<bool(const ElementRun&)> use) const {

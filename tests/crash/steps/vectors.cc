@@ -131,10 +131,10 @@ Step VecEditAndPublish(const std::string& path) {
           if (!edit.ok()) {
             return Word(edit.status());
           }
-          status = (*edit)->Insert(1, 500);
-          status.Update((*edit)->EraseRange(0, 1));
+          status = edit->Insert(1, 500);
+          status.Update(edit->EraseRange(0, 1));
           for (std::int64_t i = 0; i < 5; ++i) {
-            status.Update((*edit)->PushBack(501 + i));
+            status.Update(edit->PushBack(501 + i));
           }
           if (status.ok()) {
             status = edit->Publish();
