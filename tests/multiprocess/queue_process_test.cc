@@ -61,7 +61,7 @@ template struct TicketAccess<&Leased<Job>::ticket_>;
 constexpr int kProducers = 4;
 constexpr int kConsumers = 4;
 constexpr std::uint32_t kIncarnations = 4000;
-constexpr std::size_t kDeliveriesMax = 1'000'000;
+constexpr std::size_t kDeliveriesMax = 4'000'000;
 
 // What outlives the processes.
 struct Board {
@@ -193,7 +193,7 @@ class QueueProcessTest : public StoreFixture {
  protected:
   static Options ManyOptions() {
     Options options = SmallOptions();
-    options.max_size = std::uint64_t{1} << 30U;
+    options.max_size = std::uint64_t{4} << 30U;
     options.testing.segment_buckets = 8;
     return options;
   }

@@ -29,6 +29,7 @@ std::vector<Operation> AllOperations() {
   Append(&all, TypedOperations());
   Append(&all, TransactionOperations(Order::kOrdered));
   Append(&all, ExpiryOperations(Order::kOrdered));
+  Append(&all, QueueOperations());
   return all;
 }
 

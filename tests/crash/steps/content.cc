@@ -2,6 +2,7 @@
 
 #include "base/status.h"
 #include "commy/shared_counter.h"
+#include "crash/queue_steps.h"
 #include "crash/steps.h"
 
 namespace commy::test {
@@ -24,6 +25,12 @@ absl::Status AppendContent(Actor& actor, const Snapshot& now, const NamespaceInf
   }
   COMMY_RETURN_IF_ERROR(scan.status());
   absl::StrAppend(text, info.path, ":");
+  if (ns.Type().value_or("") == SharedDeque<std::string>::kDescriptor) {
+    COMMY_ASSIGN_OR_RETURN(const auto queue,
+                           actor.store().OpenShared<SharedDeque<std::string>>(info.path));
+    absl::StrAppend(text, QueueText(keys, queue.At(now)), ";");
+    return absl::OkStatus();
+  }
   if (sizes) {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t size, ns.Size());
     absl::StrAppend(text, size);
@@ -78,6 +85,10 @@ Step Content(bool sizes) {
             std::string text;
             for (const auto& [path, content] : model.names) {
               absl::StrAppend(&text, path, ":");
+              if (content.type == SharedDeque<std::string>::kDescriptor) {
+                absl::StrAppend(&text, QueueText(content.queue), ";");
+                continue;
+              }
               if (sizes) {
                 absl::StrAppend(&text, content.keys.size());
               }
