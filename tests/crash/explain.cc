@@ -38,8 +38,8 @@ class Search {
       for (const auto& [path, content] : names) {
         absl::StrAppend(&digest, path, "#", content.id, ":", content.keys.Digest(), ",",
                         content.type, content.sum, ",", absl::StrJoin(content.queue.elements, " "),
-                        ",", absl::StrJoin(content.queue.leased, " "), ",",
-                        content.queue.capacity, ",", content.queue.max_deliveries, ",");
+                        ",", absl::StrJoin(content.queue.leased, " "), ",", content.queue.capacity,
+                        ",", content.queue.max_deliveries, ",");
       }
     };
     add(model.names);

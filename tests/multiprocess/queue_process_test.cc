@@ -324,14 +324,14 @@ TEST_F(QueueProcessTest, AWorkQueueLosesNothingAndDoesNothingTwiceThoughProcesse
   EXPECT_LE(again, redeliveries);
   EXPECT_GE(redeliveries, delivered_again);
   EXPECT_TRUE(IsSound(store));
-  std::printf("%.1f s: %llu elements, %llu kills (%llu of consumers that may have held a lease), "
-              "%llu stops, %llu redeliveries of %llu elements, full %llu times\n",
-              ran, static_cast<unsigned long long>(done), static_cast<unsigned long long>(kills),
-              static_cast<unsigned long long>(kills_holding),
-              static_cast<unsigned long long>(stops),
-              static_cast<unsigned long long>(redeliveries),
-              static_cast<unsigned long long>(delivered_again),
-              static_cast<unsigned long long>(board->full.load()));
+  std::printf(
+      "%.1f s: %llu elements, %llu kills (%llu of consumers that may have held a lease), "
+      "%llu stops, %llu redeliveries of %llu elements, full %llu times\n",
+      ran, static_cast<unsigned long long>(done), static_cast<unsigned long long>(kills),
+      static_cast<unsigned long long>(kills_holding), static_cast<unsigned long long>(stops),
+      static_cast<unsigned long long>(redeliveries),
+      static_cast<unsigned long long>(delivered_again),
+      static_cast<unsigned long long>(board->full.load()));
 }
 
 // --- Waiting at both ends ------------------------------------------------------------------------
@@ -351,8 +351,7 @@ TEST_F(QueueProcessTest, NobodyHangsInAQueueOfOnePlaceThoughProcessesAreKilled) 
   const SharedMemory<Ends> ends;
   ProcessCrew crew(kProcesses, [&](int index, ChildSide& parent) {
     const absl::StatusOr<Store> own = Store::Open(path_, ManyOptions());
-    const auto mine =
-        own.ok() ? own->OpenShared<SharedDeque<std::uint64_t>>("one") : own.status();
+    const auto mine = own.ok() ? own->OpenShared<SharedDeque<std::uint64_t>>("one") : own.status();
     parent.Send("ready");
     while (mine.ok()) {
       if (index % 2 == 0) {
@@ -370,9 +369,9 @@ TEST_F(QueueProcessTest, NobodyHangsInAQueueOfOnePlaceThoughProcessesAreKilled) 
     const std::uint64_t pushed = ends->pushed;
     const std::uint64_t popped = ends->popped;
     const std::uint64_t more = 5 + random() % 50;
-    ASSERT_TRUE(WaitFor(
-        [&] { return ends->pushed >= pushed + more && ends->popped >= popped + more; }))
-        << "they hang";
+    ASSERT_TRUE(WaitFor([&] {
+      return ends->pushed >= pushed + more && ends->popped >= popped + more;
+    })) << "they hang";
     const int victim = static_cast<int>(random() % kProcesses);
     if (random() % 3 == 0) {
       ASSERT_TRUE(crew.child(victim).Stop());

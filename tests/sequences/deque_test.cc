@@ -88,8 +88,7 @@ class DequeTest : public StoreFixture {
   // The waiters that sleep, or are about to: each push from now on wakes one.
   std::uint64_t Sleepers(const Jobs& jobs, sequences::HandoverWord word) {
     const auto& state = *api::HandleAccess::StateOf(jobs.ns());
-    auto* const object =
-        state.engine().region.At<namespaces::NamespaceObject>(state.key.object);
+    auto* const object = state.engine().region.At<namespaces::NamespaceObject>(state.key.object);
     return (object->*word).load(std::memory_order_acquire) >> namespaces::kQueueSleepersShift;
   }
   // What `wait` returns if `change` is made while it sleeps.
@@ -104,8 +103,8 @@ class DequeTest : public StoreFixture {
   }
   template <typename Change>
   std::string PopWoken(const Jobs& jobs, Change change) {
-    const absl::StatusOr<std::string> got =
-        Woken(jobs, sequences::kForElement, [&] { return jobs.PopFront(kNever); }, change);
+    const absl::StatusOr<std::string> got = Woken(
+        jobs, sequences::kForElement, [&] { return jobs.PopFront(kNever); }, change);
     return got.ok() ? *got : got.status().ToString();
   }
   // Whether a push waits, and has room after `change`.
@@ -121,8 +120,7 @@ class DequeTest : public StoreFixture {
 
 // --- Empty and full ------------------------------------------------------------------------------
 
-constexpr std::array kNoTime = {absl::ZeroDuration(), -absl::Seconds(1),
-                                -absl::InfiniteDuration()};
+constexpr std::array kNoTime = {absl::ZeroDuration(), -absl::Seconds(1), -absl::InfiniteDuration()};
 
 TEST_F(DequeTest, AnEmptyOneHasNothingAtOnceOrWhenTheTimeIsOver) {
   const Jobs jobs = Must("jobs");
@@ -241,8 +239,7 @@ TEST_F(DequeTest, WhateverMakesRoomWakesAPush) {
   EXPECT_EQ(*jobs.ToVector(), (Texts{"late", "late"}));
   EXPECT_TRUE(PushWoken(jobs, [&] { (void)Must("jobs", {.capacity = 7}); }).ok());
   // The first element goes to the dead letters: there is room, too.
-  ASSERT_TRUE(
-      jobs.SetLimits({.capacity = 3, .max_deliveries = 1, .dead_letters = "dead"}).ok());
+  ASSERT_TRUE(jobs.SetLimits({.capacity = 3, .max_deliveries = 1, .dead_letters = "dead"}).ok());
   ASSERT_TRUE(jobs.LeaseFront()->Return().ok());
   lease.reset();
   EXPECT_TRUE(PushWoken(jobs, [&] { lease = *jobs.LeaseFront(); }).ok());
@@ -321,8 +318,7 @@ TEST_F(DequeTest, EveryWaitingConsumerGetsElements) {
     });
   }
   for (int pushed = 1; pushed <= 800 && !HasFailure(); ++pushed) {
-    ASSERT_TRUE(WaitFor(
-        [&] { return Sleepers(jobs, sequences::kForElement) >= kConsumers; }));
+    ASSERT_TRUE(WaitFor([&] { return Sleepers(jobs, sequences::kForElement) >= kConsumers; }));
     ASSERT_TRUE(jobs.PushBack("a").ok());
     ASSERT_TRUE(WaitFor([&] { return all == pushed; }));
   }
@@ -336,10 +332,9 @@ TEST_F(DequeTest, EveryWaitingConsumerGetsElements) {
 TEST_F(DequeTest, ADropEndsAWaitWithinASecondOrSo) {
   platform_.patient = false;
   const Jobs jobs = Must("jobs");
-  EXPECT_TRUE(IsNamespaceDropped(
-      Woken(
-          jobs, sequences::kForElement, [&] { return jobs.PopFront(kNever).status(); },
-          [&] { ASSERT_TRUE(store_->DropNamespace("jobs").ok()); })));
+  EXPECT_TRUE(IsNamespaceDropped(Woken(
+      jobs, sequences::kForElement, [&] { return jobs.PopFront(kNever).status(); },
+      [&] { ASSERT_TRUE(store_->DropNamespace("jobs").ok()); })));
   const Jobs full = With(Must("full", {.capacity = 1}), {"a"});
   EXPECT_TRUE(IsNamespaceDropped(
       PushWoken(full, [&] { ASSERT_TRUE(store_->DropNamespace("full").ok()); })));
@@ -509,9 +504,8 @@ TEST_F(DequeTest, AnAcknowledgeInATransactionTakesEffectWithItsCommit) {
     EXPECT_TRUE(absl::IsFailedPrecondition(lease->Return()));
   }
   EXPECT_EQ(*jobs.ns().Size(), 1U);
-  const absl::Status leased = store_->Transact([&](Transaction& txn) {
-    return jobs.In(txn).PopFront().status();
-  });
+  const absl::Status leased =
+      store_->Transact([&](Transaction& txn) { return jobs.In(txn).PopFront().status(); });
   EXPECT_TRUE(Says(leased, Code::kNotFound, "empty"));
 }
 
@@ -620,8 +614,8 @@ TEST_F(DequeTest, AFullStoreIsEmptiedByItsConsumers) {
   ASSERT_TRUE(Says(status, Code::kResourceExhausted, "")) << pushed;
   const Namespace filler = MustOpenNamespace(*store_, "filler");
   for (const std::size_t bytes : {10'000U, 1000U, 100U, 10U, 1U}) {
-    for (int i = 0; filler.Put(std::to_string(bytes) + std::to_string(i),
-                               std::string(bytes, 'f')).ok(); ++i) {
+    for (int i = 0;
+         filler.Put(std::to_string(bytes) + std::to_string(i), std::string(bytes, 'f')).ok(); ++i) {
     }
   }
   ASSERT_TRUE(Says(jobs.PushBack(std::string(3000, 'j')), Code::kResourceExhausted, ""));
@@ -662,9 +656,15 @@ TEST_F(DequeTest, AFullStoreIsEmptiedByItsConsumers) {
 // All calls, which must not crash.
 std::vector<absl::Status> CallAll(const Store& store, const Jobs& jobs) {
   std::vector<absl::Status> all = {
-      jobs.LeaseFront().status(), jobs.PopFront().status(), jobs.PopBack().status(),
-      jobs.PopFrontMany(4).status(), jobs.PushBack("p"), jobs.PushFront("p"), jobs.Info().status(),
-      jobs.SetLimits({.capacity = 9}), jobs.Append(Texts{"q", "r"}),
+      jobs.LeaseFront().status(),
+      jobs.PopFront().status(),
+      jobs.PopBack().status(),
+      jobs.PopFrontMany(4).status(),
+      jobs.PushBack("p"),
+      jobs.PushFront("p"),
+      jobs.Info().status(),
+      jobs.SetLimits({.capacity = 9}),
+      jobs.Append(Texts{"q", "r"}),
       store.Transact([&](Transaction& txn) { return jobs.In(txn).PushBack("t"); }),
       store.Transact([&](Transaction& txn) { return jobs.In(txn).PopFront().status(); }),
       jobs.Clear()};

@@ -80,8 +80,12 @@ std::string NearlyFull(Preparer& at) {
 
 // Of a survivor. It takes from the back alone, where nobody leases.
 std::vector<Step> Beside(Key key) {
-  return {QueuePush("beside-1........"), QueuePopBack(), Content(false), Put(kA, key, "beside"),
-          QueuePush("beside-2........"), QueuePush("beside-3........")};
+  return {QueuePush("beside-1........"),
+          QueuePopBack(),
+          Content(false),
+          Put(kA, key, "beside"),
+          QueuePush("beside-2........"),
+          QueuePush("beside-3........")};
 }
 
 MakeSteps LeaseAnd(const MakeStep& then) {
@@ -115,8 +119,7 @@ std::vector<Operation> QueueOperations() {
       {"queue, return", SomeThere, LeaseAnd(give_back)},
       {"queue, return large", LargeFirst, LeaseAnd(give_back)},
       {"queue, dead letter", DeadFirst, Once([](Key) { return QueueLeaseAfterDead(); })},
-      {"queue, large dead letter", LargeDeadFirst,
-       Once([](Key) { return QueueLeaseAfterDead(); })},
+      {"queue, large dead letter", LargeDeadFirst, Once([](Key) { return QueueLeaseAfterDead(); })},
       {"queue, set limits", SomeThere, Once([](Key) { return QueueLimit(9, 3); })},
       {"queue, clear", LeavesThere, Once(clear)},
       {"queue, clear returned", ReturnedFirst, Once(clear)},

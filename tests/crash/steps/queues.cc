@@ -295,9 +295,8 @@ Step QueueLimit(std::uint64_t capacity, std::uint32_t max_deliveries) {
   return OnQueue(
       "set limits",
       [=](Actor&, const Jobs& jobs) {
-        return Word(jobs.SetLimits({.capacity = capacity,
-                                    .max_deliveries = max_deliveries,
-                                    .dead_letters = kDeadJobs}));
+        return Word(jobs.SetLimits(
+            {.capacity = capacity, .max_deliveries = max_deliveries, .dead_letters = kDeadJobs}));
       },
       [=](Model&, Queue& queue) {
         queue.capacity = capacity;
