@@ -54,6 +54,7 @@ absl::Status Actor::Attach(const Model& model, bool inside) {
 absl::Status Actor::Close() {
   handles_.clear();
   snapshots.clear();
+  leases.clear();
   absl::Status status = store_.has_value() ? store_->Close() : absl::OkStatus();
   store_.reset();
   if (inside_ != nullptr) {

@@ -7,8 +7,10 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "api/open.h"
+#include "commy/shared_deque.h"
 #include "commy/store.h"
 #include "crash/model.h"
 #include "engine/access.h"
@@ -36,6 +38,7 @@ class Actor {
   [[nodiscard]] const Namespace* ns(std::uint64_t id) const;
 
   std::map<int, Snapshot> snapshots;  // By the numbers that steps give them.
+  std::vector<Leased<std::string>> leases;
 
  private:
   const std::string path_;

@@ -4,6 +4,7 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 
 namespace commy::test {
 namespace {
@@ -36,7 +37,9 @@ class Search {
     const auto add = [&digest](const auto& names) {
       for (const auto& [path, content] : names) {
         absl::StrAppend(&digest, path, "#", content.id, ":", content.keys.Digest(), ",",
-                        content.type, content.sum, ",");
+                        content.type, content.sum, ",", absl::StrJoin(content.queue.elements, " "),
+                        ",", absl::StrJoin(content.queue.leased, " "), ",", content.queue.capacity,
+                        ",", content.queue.max_deliveries, ",");
         for (const std::int64_t element : content.elements) {
           absl::StrAppend(&digest, element, " ");
         }

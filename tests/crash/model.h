@@ -33,12 +33,20 @@ class ModelKeys {
 };
 
 struct Model {
+  // See queue_steps.h.
+  struct Queue {
+    std::vector<std::string> elements;  // Leased or not.
+    std::vector<std::string> leased;
+    std::uint64_t capacity = UINT64_MAX;
+    std::uint32_t max_deliveries = 0;
+  };
   struct Content {
     std::uint64_t id = 0;
     ModelKeys keys;
     std::string type;
     std::int64_t sum = 0;                // Of a counter.
     std::vector<std::int64_t> elements;  // Of a vector; `keys` has not its nodes.
+    Queue queue;
   };
   std::map<std::string, Content> names;
   std::uint64_t next_id = 1;

@@ -59,6 +59,7 @@ std::vector<Operation> ExpiryOperations(Order order);
 std::vector<Operation> WaitingOperations();
 std::vector<Operation> TypedOperations();
 std::vector<Operation> VectorOperations();
+std::vector<Operation> QueueOperations();
 
 // --- Shared by them ----------------------------------------------------------------------------
 

@@ -30,6 +30,7 @@ std::vector<Operation> AllOperations() {
   Append(&all, VectorOperations());
   Append(&all, TransactionOperations(Order::kOrdered));
   Append(&all, ExpiryOperations(Order::kOrdered));
+  Append(&all, QueueOperations());
   return all;
 }
 

@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "commy/shared_counter.h"
 #include "commy/shared_vec.h"
+#include "crash/queue_steps.h"
 #include "crash/steps.h"
 #include "sequences/root.h"
 
@@ -72,6 +73,12 @@ absl::Status AppendContent(Actor& actor, const Snapshot& now, const NamespaceInf
     absl::StrAppend(text, absl::StrJoin(elements, " "), info.type, ";");
     return absl::OkStatus();
   }
+  if (ns.Type().value_or("") == SharedDeque<std::string>::kDescriptor) {
+    COMMY_ASSIGN_OR_RETURN(const auto queue,
+                           actor.store().OpenShared<SharedDeque<std::string>>(info.path));
+    absl::StrAppend(text, QueueText(keys, queue.At(now)), ";");
+    return absl::OkStatus();
+  }
   if (sizes) {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t size, ns.Size());
     absl::StrAppend(text, size);
@@ -128,6 +135,10 @@ Step Content(bool sizes) {
               absl::StrAppend(&text, path, ":");
               if (content.type == Vec::kDescriptor) {
                 absl::StrAppend(&text, absl::StrJoin(content.elements, " "), content.type, ";");
+                continue;
+              }
+              if (content.type == SharedDeque<std::string>::kDescriptor) {
+                absl::StrAppend(&text, QueueText(content.queue), ";");
                 continue;
               }
               if (sizes) {
