@@ -51,6 +51,8 @@ struct SlotLog {
   std::atomic<std::uint64_t> adds_acknowledged;
   std::atomic<std::uint64_t> sum_acknowledged;  // Of the typed counter.
   std::atomic<std::uint64_t> box_acknowledged;
+  std::atomic<std::uint64_t> jobs_pushed;
+  std::atomic<std::uint64_t> jobs_taken;
   std::atomic<std::uint64_t> slowest_ns;
   std::atomic<std::uint64_t> wrong;
   std::array<char, 400> first_wrong;

@@ -5,7 +5,8 @@
 //   commy_stress [--seconds=30] [--processes=8] [--keys=1000] [--seed=N] [--kill] [--stop]
 //                [--store=PATH] [--self-test]
 //
-// Fixed: the mix of operations (stress_worker.cc; of typed containers and loans, stress_typed.cc).
+// Fixed: the mix of operations (stress_worker.cc; of typed containers and loans, stress_typed.cc;
+// of sequences, stress_sequences.cc).
 // Varies: the options. Verified: every value read, the order of each process's own keys, the
 // counters, and at the end the whole file (0 leaked blocks); see stress_log.h. Not measured: speed;
 // the numbers only show the amount of work. Exit status 1: a check failed. The seed repeats the
@@ -38,6 +39,7 @@
 #include "base/status.h"
 #include "commy/commy.h"
 #include "stress_log.h"
+#include "stress_sequences.h"
 #include "stress_typed.h"
 #include "stress_value.h"
 #include "stress_worker.h"
@@ -273,6 +275,8 @@ absl::Status CheckAtTheEnd(const Flags& flags, const StressLog& log, std::uint64
   COMMY_RETURN_IF_ERROR(CheckSum("the counter", counter, acknowledged, kills));
   COMMY_ASSIGN_OR_RETURN(const TypedPart typed, TypedPart::Open(store));
   COMMY_RETURN_IF_ERROR(typed.CheckAtTheEnd(log, kills));
+  COMMY_ASSIGN_OR_RETURN(const SequencePart sequences, SequencePart::Open(store));
+  COMMY_RETURN_IF_ERROR(sequences.CheckAtTheEnd(log, kills));
   if (!report.sound()) {
     return base::DataLoss("check: ", report.blocks_leaked, " blocks leaked, first fault: ",
                           report.faults.empty() ? std::string("none") : report.faults.front());

@@ -13,6 +13,7 @@
 #include "absl/strings/str_join.h"
 
 #include "base/status.h"
+#include "stress_sequences.h"
 #include "stress_typed.h"
 #include "stress_value.h"
 
@@ -32,11 +33,12 @@ std::string Describe(std::optional<std::uint64_t> seq) {
 
 class Worker {
  public:
-  Worker(Store store, Namespace ns, TypedPart typed, StressLog& log, std::size_t slot,
-         std::uint64_t incarnation)
+  Worker(Store store, Namespace ns, TypedPart typed, SequencePart sequences, StressLog& log,
+         std::size_t slot, std::uint64_t incarnation)
       : store_(std::move(store)),
         ns_(std::move(ns)),
         typed_(std::move(typed)),
+        sequences_(std::move(sequences)),
         log_(log),
         mine_(log.slots[slot]),
         slot_(slot),
@@ -76,6 +78,7 @@ class Worker {
   const Store store_;
   const Namespace ns_;
   const TypedPart typed_;
+  const SequencePart sequences_;
   StressLog& log_;
   SlotLog& mine_;
   const std::size_t slot_;
@@ -262,6 +265,9 @@ absl::Status Worker::Step() {
   if (kind < 100) {
     return typed_.Step(log_, slot_, random_);
   }
+  if (kind < 200) {
+    return sequences_.Step(log_, slot_, random_);
+  }
   if (kind < 350) {
     return GetShared();
   }
@@ -396,7 +402,10 @@ absl::Status RunWorker(const std::string& path, StressLog& log, std::size_t slot
   COMMY_ASSIGN_OR_RETURN(Store store, Store::Open(path, options));
   COMMY_ASSIGN_OR_RETURN(Namespace ns, store.OpenNamespace(kNamespace));
   COMMY_ASSIGN_OR_RETURN(TypedPart typed, TypedPart::Open(store));
-  return Worker(std::move(store), std::move(ns), std::move(typed), log, slot, incarnation).Run();
+  COMMY_ASSIGN_OR_RETURN(SequencePart sequences, SequencePart::Open(store));
+  return Worker(std::move(store), std::move(ns), std::move(typed), std::move(sequences), log, slot,
+                incarnation)
+      .Run();
 }
 
 }  // namespace commy::stress

@@ -50,15 +50,7 @@ absl::Status Edit::Load() {
       return;
     }
     std::optional<std::vector<Entry>> entries = ParseEntries(root.entries);
-    std::uint64_t count = 0;
-    for (const Entry& entry : *entries) {
-      if (entry.count == 0 || entry.count > root.tree_count - count) {
-        count = UINT64_MAX;
-        break;
-      }
-      count += entry.count;
-    }
-    if (count != root.tree_count) {
+    if (!HaveTogether(*entries, root.tree_count)) {
       parsed = base::DataLoss("the root of the sequence is damaged");
       return;
     }

@@ -26,18 +26,11 @@ bool ToRun(const Entry& entry, std::string_view bytes, ElementRun* run) {
 // The entries that an inner node's bytes are. False: they are none.
 bool ToEntries(const Entry& entry, std::string_view bytes, std::vector<Entry>* entries) {
   std::optional<std::vector<Entry>> parsed = ParseEntries(bytes);
-  if (!parsed.has_value() || parsed->empty()) {
+  if (!parsed.has_value() || parsed->empty() || !HaveTogether(*parsed, entry.count)) {
     return false;
   }
-  std::uint64_t count = 0;
-  for (const Entry& child : *parsed) {
-    if (child.count == 0 || child.count > entry.count - count) {
-      return false;
-    }
-    count += child.count;
-  }
   *entries = *std::move(parsed);
-  return count == entry.count;
+  return true;
 }
 
 }  // namespace

@@ -149,7 +149,7 @@ absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,
     result->got = Got::kMore;
     return absl::OkStatus();
   }
-  static thread_local std::string queue_bytes;
+  std::string queue_bytes;
   bool damaged = false;
   COMMY_RETURN_IF_ERROR(ChangeRoot(ns, step.frees(), [&](RootView& root) -> RootChange {
     *result = QueueResult();

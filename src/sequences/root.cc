@@ -46,7 +46,8 @@ absl::Status ParseRoot(std::string_view bytes, RootView* root) {
   std::memcpy(&head, bytes.data(), sizeof(head));
   std::uint64_t at = sizeof(head);
   if (head.magic != kRootMagic || head.height > kHeightMax ||
-      (head.entries == 0) != (head.tree_count == 0) || head.tree_count > UINT64_MAX / 4 ||
+      (head.entries == 0) != (head.tree_count == 0) || (head.entries == 0 && head.height != 0) ||
+      head.tree_count > UINT64_MAX / 4 ||
       !Take(bytes, std::uint64_t{head.entries} * sizeof(Entry), &at, &root->entries) ||
       !Take(bytes, head.front_bytes, &at, &root->front.bytes) ||
       !Take(bytes, head.back_bytes, &at, &root->back.bytes) ||
@@ -106,6 +107,16 @@ std::optional<std::vector<Entry>> ParseEntries(std::string_view bytes) {
   std::vector<Entry> entries(bytes.size() / sizeof(Entry));
   std::memcpy(static_cast<void*>(entries.data()), bytes.data(), bytes.size());
   return entries;
+}
+
+bool HaveTogether(const std::vector<Entry>& entries, std::uint64_t count) {
+  for (const Entry& entry : entries) {
+    if (entry.count == 0 || entry.count > count) {
+      return false;
+    }
+    count -= entry.count;
+  }
+  return count == 0;
 }
 
 }  // namespace commy::sequences

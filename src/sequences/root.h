@@ -95,6 +95,8 @@ void EncodeRoot(const RootView& root, std::string* bytes);
 
 // The entries of a node, or of a root. nullopt: the bytes make no sense.
 std::optional<std::vector<Entry>> ParseEntries(std::string_view bytes);
+// Whether they have that many elements together, and each has some.
+bool HaveTogether(const std::vector<Entry>& entries, std::uint64_t count);
 inline std::string_view BytesOf(const std::vector<Entry>& entries) {
   return {reinterpret_cast<const char*>(entries.data()), entries.size() * sizeof(Entry)};
 }

@@ -245,6 +245,7 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
   const bool now = snapshot_ == nullptr && transaction_ == nullptr;
   bool in_tree = false;
   std::string entries;
+  std::uint64_t tree_count = 0;
   std::uint32_t height = 0;
   sequences::RunBuilder back;
   Walk walk{from, count, use, count == 0};
@@ -265,6 +266,7 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
     walk.Visit(root.front);
     if (in_tree) {
       entries.assign(root.entries);
+      tree_count = root.tree_count;
       height = root.height;
       back.Append(root.back);
     } else {
@@ -278,7 +280,11 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
     if (!in_tree || now) {
       return absl::OkStatus();
     }
-    COMMY_RETURN_IF_ERROR(WalkTree(reader, height, *sequences::ParseEntries(entries), walk));
+    const std::vector<Entry> parsed = *sequences::ParseEntries(entries);
+    if (!sequences::HaveTogether(parsed, tree_count)) {
+      return base::DataLoss("the root of the sequence is damaged");
+    }
+    COMMY_RETURN_IF_ERROR(WalkTree(reader, height, parsed, walk));
     walk.Visit(back.run());
     return absl::OkStatus();
   };
@@ -446,10 +452,14 @@ absl::Status Sequence::Clear() const {
 absl::Status Sequence::Change(absl::FunctionRef<absl::Status(SequenceEdit&)> change) const {
   return sequences::ChangeSequence(
       ns_, transaction_, 0, [&](SequenceEdit::State& state) -> absl::Status {
-        // Lent to the caller for the length of the call.
-        SequenceEdit lent{std::unique_ptr<SequenceEdit::State>(&state)};
-        absl::Status status = change(lent);
-        if (lent.state_.release() == nullptr) {
+        // Lent to the caller for the length of the call, which may end by an exception.
+        struct Lent {
+          SequenceEdit edit;
+          ~Lent() { (void)edit.state_.release(); }
+        };
+        Lent lent{SequenceEdit(std::unique_ptr<SequenceEdit::State>(&state))};
+        absl::Status status = change(lent.edit);
+        if (lent.edit.state_ == nullptr) {
           return base::FailedPrecondition("the edit was moved away or published by its callback");
         }
         return status.ok() ? state.failed : std::move(status);

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "commy/internal/sequence_sizes.h"
 #include "platform/platform.h"
 
 namespace commy::test {
@@ -23,6 +24,13 @@ Options CrashOptions() {
 }
 
 absl::Status Actor::Attach(const Model& model, bool inside) {
+  // Vectors of a few i64 have a tree, too.
+  internal::SetSequenceSizes({.run_bytes = 24,
+                              .run_bytes_most = 48,
+                              .leaf_bytes = 64,
+                              .bulk_leaf_bytes = 128,
+                              .root_entries = 2,
+                              .node_entries = 4});
   COMMY_ASSIGN_OR_RETURN(Store opened, Store::Open(path_, CrashOptions()));
   store_.emplace(std::move(opened));
   // By id: an earlier victim may have renamed one already, or be dropping it.

@@ -37,6 +37,9 @@ class Search {
       for (const auto& [path, content] : names) {
         absl::StrAppend(&digest, path, "#", content.id, ":", content.keys.Digest(), ",",
                         content.type, content.sum, ",");
+        for (const std::int64_t element : content.elements) {
+          absl::StrAppend(&digest, element, " ");
+        }
       }
     };
     add(model.names);

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace commy::test {
 
@@ -36,7 +37,8 @@ struct Model {
     std::uint64_t id = 0;
     ModelKeys keys;
     std::string type;
-    std::int64_t sum = 0;  // Of a counter.
+    std::int64_t sum = 0;                // Of a counter.
+    std::vector<std::int64_t> elements;  // Of a vector; `keys` has not its nodes.
   };
   std::map<std::string, Content> names;
   std::uint64_t next_id = 1;

@@ -58,6 +58,7 @@ std::vector<Operation> TransactionOperations(Order order);
 std::vector<Operation> ExpiryOperations(Order order);
 std::vector<Operation> WaitingOperations();
 std::vector<Operation> TypedOperations();
+std::vector<Operation> VectorOperations();
 
 // --- Shared by them ----------------------------------------------------------------------------
 

@@ -104,6 +104,20 @@ Step PutByLoan(std::uint64_t id, const std::string& key, const std::string& valu
 // Takes a loan and drops it.
 Step DropLoan(std::uint64_t id, const std::string& key, const std::string& value);
 
+// --- Vectors of i64 (steps/vectors.cc) ---------------------------------------------------------
+
+Step CreateVec(const std::string& path);
+Step VecPush(const std::string& path, bool back, std::int64_t value);
+Step VecPop(const std::string& path, bool back);
+Step VecSet(const std::string& path, std::uint64_t index, std::int64_t value);
+Step VecInsert(const std::string& path, std::uint64_t index, std::int64_t value);
+Step VecErase(const std::string& path, std::uint64_t from, std::uint64_t count);
+Step VecClear(const std::string& path);
+// An edit of an insertion, an erasure and pushes, from the beginning again until it is published.
+Step VecEditAndPublish(const std::string& path);
+// A push, and a put of a key of "a", in one transaction.
+Step VecTransact(const std::string& path, std::int64_t value, const std::string& key);
+
 // --- Snapshots, by numbers that the tests give them (steps/snapshots.cc) -----------------------
 
 Step TakeSnapshot(int number);

@@ -411,7 +411,7 @@ class VecChanges : public VecReads<T, Source> {
   absl::Status Rewrite(Rewriter&& rewrite) const {
     return source_.Change([&rewrite](SequenceEdit& edit) -> absl::Status {
       std::vector<T> values;
-      values.reserve(edit.size());
+      values.reserve(std::min<std::uint64_t>(edit.size(), 65536));  // A damaged root tells any.
       absl::Status status =
           ForEachOf<T>(EditSource(&edit), 0, UINT64_MAX, [&values](const T& value) {
             values.push_back(value);

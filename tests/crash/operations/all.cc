@@ -27,6 +27,7 @@ std::vector<Operation> AllOperations() {
   Append(&all, ExpiryOperations(Order::kHash));
   Append(&all, WaitingOperations());
   Append(&all, TypedOperations());
+  Append(&all, VectorOperations());
   Append(&all, TransactionOperations(Order::kOrdered));
   Append(&all, ExpiryOperations(Order::kOrdered));
   return all;

@@ -1,11 +1,52 @@
+#include <optional>
+#include <string_view>
 #include <vector>
+
+#include "absl/strings/str_join.h"
 
 #include "base/status.h"
 #include "commy/shared_counter.h"
+#include "commy/shared_vec.h"
 #include "crash/steps.h"
+#include "sequences/root.h"
 
 namespace commy::test {
 namespace {
+
+using Vec = SharedVec<std::int64_t>;
+
+// How many nodes are below these entries. DataLoss: one is not there.
+absl::StatusOr<std::uint64_t> CountNodes(const Keys& keys, std::string_view bytes,
+                                         std::uint32_t level) {
+  std::uint64_t count = 0;
+  const std::optional<std::vector<sequences::Entry>> entries = sequences::ParseEntries(bytes);
+  for (const sequences::Entry& entry : *entries) {
+    const auto node = keys.find(std::string(sequences::NodeKey(entry.id).view()));
+    if (node == keys.end()) {
+      return base::DataLoss("node ", entry.id, " of the vector is not there");
+    }
+    ++count;
+    if (level > 0) {
+      COMMY_ASSIGN_OR_RETURN(const std::uint64_t below, CountNodes(keys, node->second, level - 1));
+      count += below;
+    }
+  }
+  return count;
+}
+
+// Whether the keys of a vector are its root and the nodes that this names, and no others.
+absl::Status CheckNodes(const Keys& keys) {
+  const auto root_bytes = keys.find("");
+  if (root_bytes == keys.end()) {
+    return keys.empty() ? absl::OkStatus() : base::DataLoss("nodes of a vector without a root");
+  }
+  sequences::RootView root;
+  COMMY_RETURN_IF_ERROR(sequences::ParseRoot(root_bytes->second, &root));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t nodes, CountNodes(keys, root.entries, root.height));
+  return nodes + 1 == keys.size() ? absl::OkStatus()
+                                  : base::DataLoss("a vector of ", nodes, " nodes has ",
+                                                   keys.size() - 1, " of them as keys");
+}
 
 // Appends the content of one namespace. Its keys have to come once each, and in their order.
 absl::Status AppendContent(Actor& actor, const Snapshot& now, const NamespaceInfo& info, bool sizes,
@@ -24,6 +65,13 @@ absl::Status AppendContent(Actor& actor, const Snapshot& now, const NamespaceInf
   }
   COMMY_RETURN_IF_ERROR(scan.status());
   absl::StrAppend(text, info.path, ":");
+  if (base::ToStd(info.type) == Vec::kDescriptor) {
+    COMMY_ASSIGN_OR_RETURN(const Vec vec, actor.store().OpenShared<Vec>(info.path));
+    COMMY_ASSIGN_OR_RETURN(const std::vector<std::int64_t> elements, vec.At(now).ToVector());
+    COMMY_RETURN_IF_ERROR(CheckNodes(keys));
+    absl::StrAppend(text, absl::StrJoin(elements, " "), info.type, ";");
+    return absl::OkStatus();
+  }
   if (sizes) {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t size, ns.Size());
     absl::StrAppend(text, size);
@@ -78,6 +126,10 @@ Step Content(bool sizes) {
             std::string text;
             for (const auto& [path, content] : model.names) {
               absl::StrAppend(&text, path, ":");
+              if (content.type == Vec::kDescriptor) {
+                absl::StrAppend(&text, absl::StrJoin(content.elements, " "), content.type, ";");
+                continue;
+              }
               if (sizes) {
                 absl::StrAppend(&text, content.keys.size());
               }
