@@ -98,7 +98,8 @@ void Run(const Arguments& arguments) {
 }  // namespace
 }  // namespace commy::bench
 
-int main(int argc, char** argv) {
+// An exception of Boost's ends it.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   commy::bench::Run(commy::bench::Arguments::Parse(argc, argv));
   return 0;
 }

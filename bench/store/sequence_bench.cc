@@ -168,6 +168,7 @@ void PlayCommy(const std::string& path, const Work& work, Rounds& rounds) {
              }));
   const Vec edited = Must("vec", store.OpenShared<Vec>("edited"));
   rounds.Add(kPush, "SharedVec::Edit, with Publish", NsEach(work.pushes, [&] {
+               // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDeleteLeaks): the edit owns it.
                VecEdit<double> edit = Must("edit", edited.Edit());
                for (std::uint64_t i = 0; i < work.pushes; ++i) {
                  Must("push", edit.PushBack(static_cast<double>(i)));
@@ -279,7 +280,8 @@ void Run(const Arguments& arguments) {
 }  // namespace
 }  // namespace commy::bench
 
-int main(int argc, char** argv) {
+// An exception of Boost's ends it.
+int main(int argc, char** argv) {  // NOLINT(bugprone-exception-escape)
   commy::bench::Run(commy::bench::Arguments::Parse(argc, argv));
   return 0;
 }

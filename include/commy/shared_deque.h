@@ -293,7 +293,7 @@ class SharedDeque : public internal::DequeChanges<T> {
       this->queue_.Return(ticket->number).IgnoreError();
       return value.status();
     }
-    return Leased<T>(this->queue_, *ticket, *std::move(value));
+    return absl::StatusOr<Leased<T>>(absl::in_place, this->queue_, *ticket, *std::move(value));
   }
 
   // Sets the limits, for all processes. More room wakes those that wait for it.

@@ -75,7 +75,6 @@ absl::StatusOr<bool> WaitUntil(const engine::NamespaceState& ns, HandoverWord wo
       COMMY_RETURN_IF_ERROR(WithWord(ns, word, [&generation](base::Shared64& waited_for) {
         generation = namespaces::ArmHandover(waited_for);  // hand-1
       }));
-      armed = true;
     }
     absl::StatusOr<bool> there = look();  // hand-2
     const std::int64_t left_ns = deadline_ns - platform.MonotonicNs();

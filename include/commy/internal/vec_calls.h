@@ -391,7 +391,7 @@ class VecChanges : public VecReads<T, Source> {
       return one.status();
     }
     // In pieces, so that not all of them are in memory twice.
-    constexpr std::uint64_t kPieceBytes = 64 * 1024;
+    constexpr std::uint64_t kPieceBytes = std::uint64_t{64} * 1024;
     const std::uint64_t each =
         std::max<std::uint64_t>(1, kPieceBytes / std::max<std::size_t>(1, one.run().bytes.size()));
     std::string bytes;
