@@ -21,7 +21,8 @@ namespace {
 struct PushArguments {
   std::string store;
   std::string path;
-  std::vector<std::string> values;
+  std::string first;
+  std::vector<std::string> values;  // All of them.
   bool front = false;
   absl::Duration timeout = absl::ZeroDuration();
 };
@@ -177,26 +178,55 @@ absl::StatusOr<Exit> RunLen(const LenArguments& arguments, Output& out) {
   return Exit::kDone;
 }
 
+// A command that takes any number of words behind its positionals as they are: an option of CLI11
+// that takes many would split one in brackets, as JSON is, at its commas.
+class WordsCommand : public CLI::App {
+ public:
+  WordsCommand(std::string about, std::string name) : CLI::App(std::move(about), std::move(name)) {
+    allow_extras();
+  }
+  // Throws what CLI11 throws for an unknown option.
+  [[nodiscard]] std::vector<std::string> Words() const {
+    std::vector<std::string> words;
+    for (const auto& [what, word] : missing_) {
+      if (what == CLI::detail::Classifier::NONE) {
+        words.push_back(word);
+      } else if (what != CLI::detail::Classifier::POSITIONAL_MARK) {
+        throw CLI::ExtrasError(get_name(), {word});
+      }
+    }
+    return words;
+  }
+};
+
 void AddPush(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand(
-      "push", "Add elements to a vector or deque, or text to a string, at one moment");
+  const auto owned = std::make_shared<WordsCommand>(
+      "Add elements to a vector or deque, or text to a string, at one moment", "push");
+  app.add_subcommand(owned);
+  WordsCommand& command = *owned;
   auto arguments = std::make_shared<PushArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
   command
-      .add_option("VALUE", arguments->values,
-                  "Elements in their order, as the type of the namespace says; or text")
+      .add_option("VALUE", arguments->first,
+                  "An element, as the type of the namespace says; or text. There may be more "
+                  "behind it, which are added in their order")
       ->required()
       ->type_name("");
   command.add_flag("--front", arguments->front, "Before the first element; else behind the last");
   AddDuration(command, "--timeout", arguments->timeout,
               "Wait that long for room in a full deque; else that is an error");
-  SetExamples(command, {"commy push fleet.commy acme/samples 1.5 2 2.5",
+  SetExamples(command, {"commy push fleet.commy acme/samples 1.5 -2 2.5",
                         "commy push fleet.commy acme/jobs resize --timeout 5s",
                         R"(commy push fleet.commy acme/limits '{"cpu":4,"share":0.5}')",
-                        "commy push fleet.commy acme/samples -- -1.5",
+                        "commy push fleet.commy acme/words -- -word-with-dash",
                         "commy push fleet.commy acme/log \"$(date) done\""});
-  SetAction(command, arguments, action, RunPush);
+  command.callback([arguments, &action, &command] {
+    const std::vector<std::string> more = command.Words();
+    arguments->values = {arguments->first};
+    arguments->values.insert(arguments->values.end(), more.begin(), more.end());
+    action = [arguments](Output& out) { return RunPush(*arguments, out); };
+  });
 }
 
 void AddPop(CLI::App& app, Action& action) {

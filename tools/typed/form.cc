@@ -184,7 +184,10 @@ void Form::SetType(types::ContainerType container, bool raw_bytes) {
   shows_value_ = !IsSet() || raw_bytes;
   if (!raw_bytes) {
     key_ = std::move(container.key);
-    value_ = IsString() ? Type{.kind = Kind::kString} : std::move(container.value);
+    value_ = std::move(container.value);
+    if (IsString()) {
+      value_.emplace().kind = Kind::kString;
+    }
   }
 }
 
