@@ -1,4 +1,4 @@
-// queue: a deque as a queue: how much is in it, and who holds what.
+// queue: a deque as a queue: how much is in it, and what each process holds.
 
 #include <algorithm>
 #include <map>
@@ -35,7 +35,8 @@ struct Picture {
   std::optional<std::uint64_t> dead;                      // Elements of the dead letters.
 };
 
-// Who holds a lease; null: nothing is known of it any more, as another process may have its slot.
+// The participant that holds a lease; null: nothing is known of it any more, as another process may
+// have its slot.
 const ParticipantInfo* HolderOf(const LeaseInfo& lease, const Picture& picture) {
   const auto found = picture.participants.find(lease.slot);
   if (found == picture.participants.end() ||
