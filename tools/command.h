@@ -79,6 +79,8 @@ void SetExamples(CLI::App& command, std::initializer_list<std::string_view> line
 void AddStoreCommands(CLI::App& app, Action& action);      // init, stat, ps, check, layout
 void AddKeyCommands(CLI::App& app, Action& action);        // put, get, del, add
 void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|drop|rename
+void AddElementCommands(CLI::App& app, Action& action);    // push, pop, len
+void AddQueueCommand(CLI::App& app, Action& action);
 void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
 void AddDumpCommand(CLI::App& app, Action& action);

@@ -31,6 +31,8 @@ void AddCommands(CLI::App& app, Action& action) {
   app.footer(kExitStatus);
   AddStoreCommands(app, action);
   AddKeyCommands(app, action);
+  AddElementCommands(app, action);
+  AddQueueCommand(app, action);
   AddNamespaceCommands(app, action);
   AddScanCommand(app, action);
   AddLoadCommand(app, action);

@@ -15,6 +15,8 @@
 #include "base/status.h"
 #include "command.h"
 #include "dump_format.h"
+#include "elements/limits.h"
+#include "elements/lines.h"
 #include "output_file.h"
 #include "progress.h"
 #include "signals.h"
@@ -50,6 +52,7 @@ struct Losses {
   std::uint64_t ttls = 0;
   std::uint64_t types = 0;
   std::uint64_t counters = 0;
+  std::uint64_t leased = 0;  // Elements of deques, which a lease keeps out of reach.
 };
 
 absl::Status Interruption(const DumpArguments& arguments) {
@@ -85,6 +88,9 @@ absl::StatusOr<std::vector<Record>> SortedRecords(const Store& store, const Name
                                                   const Form& form, const DumpArguments& arguments,
                                                   const Snapshot& then, Progress& progress) {
   std::vector<Record> records;
+  if (form.HasElements() && !arguments.prefix.empty()) {
+    return Elements(store, ns, form).Refusal("it has no keys; leave --prefix out");
+  }
   ScanOptions range{.prefix = arguments.prefix, .snapshot = &then};
   COMMY_RETURN_IF_ERROR(Explain(store, form.ParseRange(range)));
   ScanRange scan = ns.Scan(range);
@@ -158,11 +164,38 @@ void AppendHeader(const Namespace& ns, const Form& form, std::uint64_t map_bytes
   }
 }
 
+// The lines of a vector, deque or string, in tsv or jsonl.
+absl::Status DumpElements(const Elements& elements, const DumpArguments& arguments,
+                          const Snapshot& then, Losses& losses, Output& out) {
+  const bool is_json = arguments.format == Format::kJsonl;
+  JsonlHeader header{.type = elements.form().type()};
+  if (elements.form().IsDeque()) {
+    const absl::StatusOr<QueueInfo> info = elements.queue().Info();
+    COMMY_RETURN_IF_ERROR(elements.Explained(info.status()));
+    SetLimitsIn(info->limits, header);
+    losses.leased += info->leases.size();
+  }
+  if (is_json) {
+    AppendJsonlHeader(header, out.buffer());
+  }
+  losses.types += is_json ? 0 : 1;
+  const ElementLines lines{.format = is_json ? ElementFormat::kJsonOfDump : ElementFormat::kTsv,
+                           .range = ScanOptions{.prefix = arguments.prefix}};
+  const absl::Status written = WriteElements(elements, then, lines, out);
+  return absl::IsCancelled(written) && out.status().ok() ? Interruption(arguments) : written;
+}
+
 absl::Status DumpNamespace(const Store& store, const std::string& path, std::uint64_t map_bytes,
                            const DumpArguments& arguments, const Snapshot& then, Losses& losses,
                            Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
   COMMY_ASSIGN_OR_RETURN(const Form form, Form::Of(store, ns, arguments.form));
+  if (arguments.format != Format::kDump) {
+    COMMY_RETURN_IF_ERROR(Explain(store, form.CheckIsShown()));
+    if (form.HasElements()) {
+      return DumpElements(Elements(store, ns, form), arguments, then, losses, out);
+    }
+  }
   Progress progress;
   COMMY_ASSIGN_OR_RETURN(std::vector<Record> records,
                          SortedRecords(store, ns, form, arguments, then, progress));
@@ -217,6 +250,10 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
                               " namespaces have a type, which this format cannot hold; create ",
                               "them with `commy ns create --type` before load, or use --format ",
                               "jsonl, which keeps it"));
+  }
+  if (losses.leased != 0) {
+    PrintWarning(absl::StrCat(
+        losses.leased, " elements are leased, and left out; `commy queue` shows who has ", "them"));
   }
   if (losses.counters != 0) {
     PrintWarning(absl::StrCat(losses.counters,

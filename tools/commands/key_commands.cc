@@ -14,6 +14,8 @@
 #include "access.h"
 #include "base/status.h"
 #include "command.h"
+#include "elements/by_index.h"
+#include "elements/lines.h"
 #include "jsonl.h"
 #include "line_reader.h"
 #include "signals.h"
@@ -59,8 +61,8 @@ void AddKey(CLI::App& command, KeyArguments& arguments) {
   AddStore(command, arguments.store);
   AddNamespace(command, arguments.path);
   AddWord(command, "KEY", arguments.key,
-          "Key, may be empty; of a namespace with a type as that says (30,bob); none of a box or "
-          "counter");
+          "Key, may be empty; of a namespace with a type as that says (30,bob); the index of an "
+          "element of a vector or deque; none of a box, counter or string");
   AddFormOptions(command, arguments.form);
 }
 
@@ -95,6 +97,7 @@ absl::StatusOr<Opened> Open(const KeyArguments& arguments, Use use, std::string_
   COMMY_ASSIGN_OR_RETURN(Store store, OpenStore(arguments.store, use, command));
   COMMY_ASSIGN_OR_RETURN(Namespace ns, OpenNamespace(store, arguments.path, use, ordered));
   COMMY_ASSIGN_OR_RETURN(Form form, Form::Of(store, ns, arguments.form));
+  COMMY_RETURN_IF_ERROR(Explain(store, form.CheckIsShown()));
   return Opened{std::move(store), std::move(ns), std::move(form)};
 }
 
@@ -147,8 +150,25 @@ absl::StatusOr<std::string> Stored(const Opened& opened, const std::string& key)
   return std::to_string(value);
 }
 
+// An element of a vector, or the text of a string.
+absl::StatusOr<Exit> PutInElements(const Opened& opened, const PutArguments& arguments) {
+  const Elements elements(opened.store, opened.ns, opened.form);
+  if (arguments.ttl.has_value()) {
+    return elements.Refusal("what is in it has no time to live; leave --ttl out");
+  }
+  COMMY_ASSIGN_OR_RETURN(const std::string text,
+                         ReadValue(opened.form, arguments.value.value_or("")));
+  COMMY_RETURN_IF_ERROR(arguments.key.key.has_value()
+                            ? PutElement(elements, *arguments.key.key, text)
+                            : PutText(elements, text));
+  return Exit::kDone;
+}
+
 absl::StatusOr<Exit> PutTo(const Opened& opened, const PutArguments& arguments) {
   const Form& form = opened.form;
+  if (form.HasElements()) {
+    return PutInElements(opened, arguments);
+  }
   if (form.IsCounter()) {
     return opened.Explained(base::InvalidArgument("namespace \"", opened.ns.path(),
                                                   "\" is a counter, which is only added to; ",
@@ -164,19 +184,21 @@ absl::StatusOr<Exit> PutTo(const Opened& opened, const PutArguments& arguments) 
   return Exit::kDone;
 }
 
-// With a word too few: of a box it is the key that is left out, of a set the value.
+// With a word too few: of a box or string it is the key that is left out, of a set the value.
 absl::StatusOr<Exit> PutOneWord(const PutArguments& given) {
   if (!given.key.key.has_value()) {
     return Misses("put", "KEY");
   }
   const absl::StatusOr<Opened> opened = Open(given.key, Use::kChange, "put");
   if (absl::IsNotFound(opened.status()) || absl::IsFailedPrecondition(opened.status())) {
-    return Misses("put", "VALUE");  // Only a box or set that exists needs none.
+    return Misses("put", "VALUE");  // Only a box, set or string that exists needs none.
   }
   COMMY_RETURN_IF_ERROR(opened.status());
   PutArguments arguments = given;
   if (opened->form.IsBox()) {
     arguments.value = std::exchange(arguments.key.key, "");
+  } else if (opened->form.HasElements() && opened->form.IsString()) {
+    arguments.value = std::exchange(arguments.key.key, std::nullopt);
   } else if (!opened->form.IsSet() && !opened->form.IsCounter()) {
     return Misses("put", "VALUE");
   }
@@ -192,9 +214,41 @@ absl::StatusOr<Exit> RunPut(const PutArguments& arguments, Output& /*out*/) {
   return PutTo(opened, arguments);
 }
 
+void WriteValue(std::string_view text, Output& out) {
+  out.Write(text);
+  if (out.is_terminal()) {
+    out.Write("\n");
+  }
+}
+
+absl::StatusOr<Exit> GetFromElements(const Opened& opened, const KeyArguments& arguments,
+                                     Output& out) {
+  if (!arguments.key.has_value() && !opened.form.IsString()) {
+    return Misses("get", "KEY");
+  }
+  const Elements elements(opened.store, opened.ns, opened.form);
+  COMMY_ASSIGN_OR_RETURN(const std::string bytes, GetElement(elements, arguments.key));
+  if (arguments.json) {
+    std::uint64_t index = 0;
+    if (arguments.key.has_value()) {
+      COMMY_ASSIGN_OR_RETURN(index, ParseIndex(elements, *arguments.key));
+    }
+    COMMY_RETURN_IF_ERROR(
+        AppendElementLine(elements, index, bytes, {.format = ElementFormat::kJson}, out.buffer()));
+    return Exit::kDone;
+  }
+  const absl::StatusOr<std::string> text = opened.form.FormatValue(bytes);
+  COMMY_RETURN_IF_ERROR(opened.Explained(text.status()));
+  WriteValue(*text, out);
+  return Exit::kDone;
+}
+
 absl::StatusOr<Exit> RunGet(const KeyArguments& arguments, Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Opened opened, Open(arguments, Use::kRead, "get"));
   const Form& form = opened.form;
+  if (form.HasElements()) {
+    return GetFromElements(opened, arguments, out);
+  }
   if (form.HasKeys() && !arguments.key.has_value()) {
     return Misses("get", "KEY");
   }
@@ -211,15 +265,29 @@ absl::StatusOr<Exit> RunGet(const KeyArguments& arguments, Output& out) {
   }
   const absl::StatusOr<std::string> text = form.FormatValue(*value);
   COMMY_RETURN_IF_ERROR(opened.Explained(text.status()));
-  out.Write(*text);
-  if (out.is_terminal()) {
-    out.Write("\n");
+  WriteValue(*text, out);
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> DeleteFromElements(const Opened& opened, const KeyArguments& arguments,
+                                        Output& out) {
+  if (!arguments.key.has_value() && opened.form.IsVec()) {
+    return Misses("del", "KEY");
   }
+  const Elements elements(opened.store, opened.ns, opened.form);
+  const absl::Status deleted = DeleteElement(elements, arguments.key);
+  if (arguments.json && (deleted.ok() || absl::IsNotFound(deleted))) {
+    out.Report(Json{{"deleted", deleted.ok()}});
+  }
+  COMMY_RETURN_IF_ERROR(deleted);
   return Exit::kDone;
 }
 
 absl::StatusOr<Exit> RunDel(const KeyArguments& arguments, Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Opened opened, Open(arguments, Use::kChange, "del"));
+  if (opened.form.HasElements()) {
+    return DeleteFromElements(opened, arguments, out);
+  }
   if (opened.form.IsCounter()) {
     return opened.Explained(base::InvalidArgument(
         "namespace \"", arguments.path, "\" is a counter, which has no keys; `commy add` with the ",
@@ -263,7 +331,7 @@ absl::StatusOr<std::string> Added(const Opened& opened, const std::string& key,
     return std::to_string(sum);
   }
   const bool is_text = form.value() == nullptr || form.value()->kind == types::Kind::kString;
-  if (form.IsSet() || (!is_text && !types::IsInteger(form.value()->kind))) {
+  if (form.HasElements() || form.IsSet() || (!is_text && !types::IsInteger(form.value()->kind))) {
     return base::InvalidArgument("namespace \"", opened.ns.path(), "\" has the type ", form.type(),
                                  ": `add` needs values that are integers, or a counter");
   }
@@ -321,11 +389,12 @@ absl::StatusOr<Exit> RunAdd(const AddArguments& arguments, Output& out) {
 }
 
 void AddPut(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("put", "Set a key");
+  CLI::App& command =
+      *app.add_subcommand("put", "Set a key, an element of a vector, or the text of a string");
   auto arguments = std::make_shared<PutArguments>();
   AddKey(command, arguments->key);
   AddWord(command, "VALUE", arguments->value,
-          "Value; - reads it from standard input; none of a set");
+          "Value, element or text; - reads it from standard input; none of a set");
   AddTtl(command, arguments->ttl,
          "Delete the key after this time, inf: never; the namespace's default unless given");
   command.add_flag("--ordered", arguments->ordered, "Make a new namespace an ordered one");
@@ -333,26 +402,29 @@ void AddPut(CLI::App& app, Action& action) {
                         "commy put fleet.commy acme/sessions s17 token --ttl 1h",
                         "commy put fleet.commy acme/images logo - < logo.png",
                         "commy put fleet.commy acme/scores 30,bob silver",
+                        "commy put fleet.commy acme/samples 0 1.25",
                         R"(commy put fleet.commy acme/limits '{"cpu":4,"memory":8192}')",
                         "commy put fleet.commy acme/config -- -key-with-dash -value-with-dash"});
   SetAction(command, arguments, action, RunPut);
 }
 
 void AddGet(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("get", "Print a key's value");
+  CLI::App& command =
+      *app.add_subcommand("get", "Print a key's value, an element, or the text of a string");
   auto arguments = std::make_shared<KeyArguments>();
   AddKey(command, *arguments);
   AddJson(command, arguments->json);
-  SetExamples(command,
-              {"commy get fleet.commy acme/config greeting",
-               "commy get fleet.commy acme/images logo > logo.png",
-               "commy get fleet.commy acme/scores 30,bob", "commy get fleet.commy acme/hits",
-               "commy get fleet.commy acme/config greeting --json"});
+  SetExamples(command, {"commy get fleet.commy acme/config greeting",
+                        "commy get fleet.commy acme/images logo > logo.png",
+                        "commy get fleet.commy acme/scores 30,bob",
+                        "commy get fleet.commy acme/hits", "commy get fleet.commy acme/samples 0",
+                        "commy get fleet.commy acme/config greeting --json"});
   SetAction(command, arguments, action, RunGet);
 }
 
 void AddDel(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("del", "Delete a key; exit status 1 if it was not there");
+  CLI::App& command = *app.add_subcommand(
+      "del", "Delete a key, or erase an element of a vector; exit status 1 if it was not there");
   auto arguments = std::make_shared<KeyArguments>();
   AddKey(command, *arguments);
   AddJson(command, arguments->json);

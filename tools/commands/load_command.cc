@@ -14,6 +14,7 @@
 #include "base/status.h"
 #include "command.h"
 #include "dump_format.h"
+#include "elements/loading.h"
 #include "line_reader.h"
 #include "progress.h"
 #include "signals.h"
@@ -33,6 +34,7 @@ struct LoadArguments {
   Format format = Format::kTsv;
   bool all = false;
   bool ordered = false;
+  bool append = false;
   bool json = false;
 };
 
@@ -93,6 +95,7 @@ class Loader {
     std::string_view line;
     COMMY_ASSIGN_OR_RETURN(bool more, NextLine(line));
     std::string type;
+    LimitOptions limits;
     bool ordered = arguments_.ordered;
     if (more && arguments_.format == Format::kTsv) {
       loaded_.line = lines_;
@@ -105,10 +108,18 @@ class Loader {
         COMMY_RETURN_IF_ERROR(header.status());
         type = (*header)->type;
         ordered = ordered || (*header)->ordered;
+        limits = LimitsOf(**header);
         line = std::string_view();
       }
     }
     COMMY_ASSIGN_OR_RETURN(const Target target, Open(arguments_.path, ordered, type));
+    COMMY_RETURN_IF_ERROR(target.form.CheckIsShown());
+    if (target.form.HasElements()) {
+      return LoadElements(target, line, more, limits);
+    }
+    if (limits.Any()) {
+      return base::InvalidArgument("only a deque has a capacity, deliveries and dead letters");
+    }
     while (more) {
       loaded_.line = lines_;
       if (!line.empty()) {
@@ -119,6 +130,26 @@ class Loader {
       }
       COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
     }
+    return absl::OkStatus();
+  }
+
+  // The elements of all lines take effect at one moment.
+  absl::Status LoadElements(const Target& target, std::string_view line, bool more,
+                            const LimitOptions& limits) {
+    const Elements elements(store_, target.ns, target.form);
+    LoadedElements read(elements);
+    while (more) {
+      loaded_.line = lines_;
+      if (!line.empty()) {
+        COMMY_RETURN_IF_ERROR(arguments_.format == Format::kTsv ? read.AddTsv(line)
+                                                                : read.AddJson(line));
+      }
+      COMMY_RETURN_IF_ERROR(ShowProgress(read.count(), " elements"));
+      COMMY_ASSIGN_OR_RETURN(more, NextLine(line));
+    }
+    COMMY_RETURN_IF_ERROR(arguments_.append ? read.Append(limits) : read.Replace(limits));
+    loaded_.records = read.count();
+    loaded_.bytes = read.size_bytes();
     return absl::OkStatus();
   }
 
@@ -170,7 +201,35 @@ class Loader {
     }
   }
 
+  // Of a container that is made of other records than keys and values: they mean something only
+  // together, and only behind the one of the empty key, the root of a sequence.
+  absl::Status LoadWholeSection(DumpReader& reader, const Target& target) {
+    COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, target.ns.Size());
+    if (there != 0) {
+      return base::InvalidArgument(
+          "the ", base::ToAbsl(target.form.KindName()), " \"", target.ns.path(),
+          "\" is there already, and records of another one do not fit into it; drop it first, or ",
+          "use --format jsonl");
+    }
+    Record record;
+    std::optional<Record> root;
+    while (true) {
+      COMMY_ASSIGN_OR_RETURN(const bool more, reader.NextRecord(record));
+      if (!more) {
+        return root.has_value() ? Put(target, *root) : absl::OkStatus();
+      }
+      if (record.key.empty()) {
+        root = record;
+      } else {
+        COMMY_RETURN_IF_ERROR(Put(target, record));
+      }
+    }
+  }
+
   absl::Status LoadSection(DumpReader& reader, const Target& target) {
+    if (target.form.HasElements() || !target.form.CheckIsShown().ok()) {
+      return LoadWholeSection(reader, target);
+    }
     Record record;
     std::optional<std::string> previous;  // Repeated keys are adjacent.
     while (true) {
@@ -189,6 +248,10 @@ class Loader {
     COMMY_ASSIGN_OR_RETURN(Namespace ns,
                            OpenTypedNamespace(store_, path, Use::kCreate, ordered, type));
     COMMY_ASSIGN_OR_RETURN(Form form, Form::Of(store_, ns, arguments_.form));
+    if (arguments_.append && !form.HasElements()) {
+      return Explain(store_, base::InvalidArgument("namespace \"", path, "\" is no vector, deque ",
+                                                   "or string; leave --append out"));
+    }
     Target target{std::move(ns), std::move(form), std::nullopt};
     if (target.form.IsCounter()) {
       absl::StatusOr<SharedCounter> counter = store_.OpenShared<SharedCounter>(path);
@@ -203,9 +266,12 @@ class Loader {
                                                      : PutTo(target.ns, record));
     ++loaded_.records;
     loaded_.bytes += record.key.size() + record.value.size();
+    return ShowProgress(loaded_.records, " records");
+  }
+
+  absl::Status ShowProgress(std::uint64_t count, const std::string& what) {
     if (progress_.Due()) {
-      progress_.Show(input_.bytes_read(), input_.bytes_total(),
-                     ShowCount(loaded_.records) + " records");
+      progress_.Show(input_.bytes_read(), input_.bytes_total(), ShowCount(count) + what);
     }
     return Interrupted() ? absl::CancelledError("interrupted") : absl::OkStatus();
   }
@@ -300,11 +366,15 @@ void AddLoadCommand(CLI::App& app, Action& action) {
                   "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64, perhaps "
                   "behind a line that dump wrote with the type of the namespace; dump: the output "
                   "of dump, mdb_dump and db_dump. Keys and values are of the namespace's type, and "
-                  "values are added to a counter")
+                  "values are added to a counter. A line of a vector, deque or string is an "
+                  "element, perhaps with its index before it")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("tsv|jsonl|dump");
   command.add_flag("--all", arguments->all,
                    "Each database of a dump into a namespace of its name; without NS");
+  command.add_flag("--append", arguments->append,
+                   "Of a vector, deque or string: add behind what is there. Else the file becomes "
+                   "its content");
   command.add_flag("--ordered", arguments->ordered, "Make a new namespace an ordered one");
   AddFormOptions(command, arguments->form);
   AddJson(command, arguments->json);

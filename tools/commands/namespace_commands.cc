@@ -14,6 +14,7 @@
 #include "access.h"
 #include "base/status.h"
 #include "command.h"
+#include "elements/limits.h"
 #include "jsonl.h"
 #include "tsv.h"
 #include "typed/form.h"
@@ -38,6 +39,7 @@ struct NamespaceArguments {
   std::string type;
   bool adopt = false;
   std::optional<absl::Duration> ttl;
+  LimitOptions limits;
 };
 
 std::string_view OrderName(Order order) {
@@ -144,15 +146,80 @@ absl::Status Adopt(const Store& store, const NamespaceArguments& arguments) {
                             .status());
 }
 
+bool HasElements(const types::ContainerType& type) {
+  return type.kind == types::ContainerKind::kVec || type.kind == types::ContainerKind::kDeque ||
+         type.kind == types::ContainerKind::kString;
+}
+
+bool IsOfPrograms(const types::ContainerType& type) {
+  return type.kind >= types::ContainerKind::kLeader;
+}
+
+// What a namespace of a type cannot have; empty: the namespace has no type.
+absl::Status CheckOptions(const NamespaceArguments& arguments, const std::string& type) {
+  if (type.empty()) {
+    return absl::OkStatus();
+  }
+  COMMY_ASSIGN_OR_RETURN(const types::ContainerType container, types::ParseContainer(type));
+  if (!HasElements(container)) {
+    return absl::OkStatus();
+  }
+  const char* const wrong = arguments.ttl.has_value() ? "--ttl"
+                            : arguments.ordered       ? "--ordered"
+                            : arguments.adopt         ? "--adopt"
+                                                      : nullptr;
+  return wrong == nullptr ? absl::OkStatus()
+                          : base::InvalidArgument("namespace \"", arguments.path, "\": a ",
+                                                  base::ToAbsl(types::NameOf(container.kind)),
+                                                  " has no keys; leave ", wrong, " out");
+}
+
+// The root of a sequence would expire.
+absl::Status CheckTtl(const Namespace& ns, const NamespaceArguments& arguments) {
+  COMMY_ASSIGN_OR_RETURN(const std::string type, ns.Type());
+  return CheckOptions(arguments, type);
+}
+
+// Before a store or namespace is made.
+absl::Status CheckNew(const NamespaceArguments& arguments) {
+  COMMY_RETURN_IF_ERROR(CheckOptions(arguments, arguments.type));
+  if (!arguments.type.empty()) {
+    COMMY_ASSIGN_OR_RETURN(const types::ContainerType container,
+                           types::ParseContainer(arguments.type));
+    if (IsOfPrograms(container)) {
+      return base::InvalidArgument("namespace \"", arguments.path, "\": only programs make a ",
+                                   base::ToAbsl(types::NameOf(container.kind)),
+                                   "; the shell does not create or edit it");
+    }
+  }
+  return absl::OkStatus();
+}
+
+// Before a new deque is made: the one that is there keeps the limits that are not given.
+absl::Status CheckNewLimits(const Store& store, const NamespaceArguments& arguments) {
+  const absl::StatusOr<Namespace> ns =
+      store.OpenNamespace(arguments.path, {.create_if_missing = false});
+  if (!arguments.limits.Any() || !absl::IsNotFound(ns.status())) {
+    return absl::OkStatus();
+  }
+  return CheckDeadLetters(store, arguments.path, arguments.type, arguments.limits.Over({}));
+}
+
 absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*out*/) {
+  COMMY_RETURN_IF_ERROR(CheckNew(arguments));
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kCreate, "ns create"));
+  COMMY_RETURN_IF_ERROR(Explain(store, CheckNewLimits(store, arguments)));
   if (arguments.adopt) {
     COMMY_RETURN_IF_ERROR(Adopt(store, arguments));
   }
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenTypedNamespace(store, arguments.path, Use::kCreate,
                                                                 arguments.ordered, arguments.type));
   if (arguments.ttl.has_value()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, CheckTtl(ns, arguments)));
     COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
+  }
+  if (arguments.limits.Any()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, SetLimits(store, ns, arguments.limits)));
   }
   return Exit::kDone;
 }
@@ -160,10 +227,17 @@ absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*ou
 absl::StatusOr<Exit> RunSet(const NamespaceArguments& arguments, Output& /*out*/) {
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kChange, "ns set"));
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, arguments.path, Use::kChange));
-  if (!arguments.ttl.has_value()) {
-    return base::InvalidArgument("nothing to set; give --ttl");
+  if (!arguments.ttl.has_value() && !arguments.limits.Any()) {
+    return base::InvalidArgument(
+        "nothing to set; give --ttl, or of a deque --capacity, --max-deliveries or --dead-letters");
   }
-  COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
+  if (arguments.ttl.has_value()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, CheckTtl(ns, arguments)));
+    COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
+  }
+  if (arguments.limits.Any()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, SetLimits(store, ns, arguments.limits)));
+  }
   return Exit::kDone;
 }
 
@@ -231,8 +305,8 @@ CLI::Option* AddType(CLI::App& command, std::string& type) {
   return command
       .add_option_function<std::string>(
           "--type", parse,
-          "What its keys and values are: map<KEY,VALUE>, set<KEY>, box<VALUE> or counter, with the "
-          "types of docs/types.md")
+          "What is in it: map<KEY,VALUE>, set<KEY>, box<VALUE>, counter, vec<ELEMENT>, "
+          "deque<ELEMENT> or string, with the types of docs/types.md")
       ->type_name("TYPE");
 }
 
@@ -249,11 +323,13 @@ void AddCreate(CLI::App& group, Action& action) {
                 "of it; while no other process writes there")
       ->needs(type);
   AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
+  AddLimitOptions(command, arguments->limits);
   SetExamples(command,
               {"commy ns create fleet.commy acme/config",
                "commy ns create fleet.commy acme/events --ordered",
                "commy ns create fleet.commy acme/hits --type counter",
                "commy ns create fleet.commy acme/scores --type 'map<i64,string>'",
+               "commy ns create fleet.commy acme/jobs --type 'deque<string>' --capacity 100",
                "commy ns create fleet.commy acme/old --type 'map<string,string>' --adopt"});
   SetAction(command, arguments, action, RunCreate);
 }
@@ -265,8 +341,12 @@ void AddSet(CLI::App& group, Action& action) {
   AddNamespace(command, arguments->path);
   AddTtl(command, arguments->ttl,
          "Keys that are put from now on without a time to live expire after this; inf: never");
+  AddLimitOptions(command, arguments->limits);
   SetExamples(command, {"commy ns set fleet.commy acme/sessions --ttl 30m",
-                        "commy ns set fleet.commy acme/sessions --ttl inf"});
+                        "commy ns set fleet.commy acme/sessions --ttl inf",
+                        "commy ns set fleet.commy acme/jobs --capacity 500",
+                        "commy ns set fleet.commy acme/jobs --max-deliveries 3 --dead-letters "
+                        "acme/failed"});
   SetAction(command, arguments, action, RunSet);
 }
 

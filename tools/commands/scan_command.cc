@@ -7,6 +7,7 @@
 #include "access.h"
 #include "base/status.h"
 #include "command.h"
+#include "elements/lines.h"
 #include "signals.h"
 #include "typed/form.h"
 
@@ -48,6 +49,35 @@ absl::Status ScanCounter(const Store& store, const Form& form, const ScanArgumen
   return AppendRecord(form, {"", std::to_string(value)}, arguments, out);
 }
 
+ElementFormat ElementFormatOf(Format format) {
+  switch (format) {
+    case Format::kTsv:
+      return ElementFormat::kTsv;
+    case Format::kRaw:
+      return ElementFormat::kRaw;
+    case Format::kJsonl:
+      break;
+  }
+  return ElementFormat::kJson;
+}
+
+absl::StatusOr<Exit> ScanElements(const Elements& elements, const ScanArguments& arguments,
+                                  Output& out) {
+  const absl::StatusOr<Snapshot> now = elements.store().TakeSnapshot();
+  COMMY_RETURN_IF_ERROR(elements.Explained(now.status()));
+  const ElementLines lines{.format = ElementFormatOf(arguments.format),
+                           .indexes_only = arguments.keys_only,
+                           .range = arguments.options};
+  const absl::Status written = WriteElements(elements, *now, lines, out);
+  if (!out.status().ok()) {
+    return Exit::kFailed;  // The caller examines `out`.
+  }
+  if (absl::IsCancelled(written)) {
+    return absl::CancelledError(arguments.store + ": interrupted; not all elements were printed");
+  }
+  return written.ok() ? absl::StatusOr<Exit>(Exit::kDone) : written;
+}
+
 absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
   ScanArguments arguments = given;
   arguments.format = given.json ? Format::kJsonl : given.format;
@@ -55,6 +85,10 @@ absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "scan"));
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, arguments.path, Use::kRead));
   COMMY_ASSIGN_OR_RETURN(const Form form, Form::Of(store, ns, arguments.form));
+  COMMY_RETURN_IF_ERROR(Explain(store, form.CheckIsShown()));
+  if (form.HasElements()) {
+    return ScanElements(Elements(store, ns, form), arguments, out);
+  }
   COMMY_RETURN_IF_ERROR(Explain(store, form.ParseRange(arguments.options)));
   if (form.IsCounter()) {
     COMMY_RETURN_IF_ERROR(Explain(store, ScanCounter(store, form, arguments, out.buffer())));
@@ -78,27 +112,31 @@ absl::StatusOr<Exit> RunScan(const ScanArguments& given, Output& out) {
 }
 
 void AddRange(CLI::App& command, ScanOptions& options) {
-  command.add_option("--from", options.from, "Only keys from this one on")->type_name("KEY");
-  command.add_option("--to", options.to, "Only keys before this one")->type_name("KEY");
+  command.add_option("--from", options.from, "Only keys, or indexes of elements, from this one on")
+      ->type_name("KEY");
+  command.add_option("--to", options.to, "Only those before this one")->type_name("KEY");
   command
       .add_option("--prefix", options.prefix,
                   "Only keys that begin with this; of keys of several parts, the first parts")
       ->type_name("PREFIX");
-  AddCount(command, "--limit", options.limit, "At most this many keys");
-  command.add_flag("--reverse", options.reverse, "Last key first (ordered namespaces)");
+  AddCount(command, "--limit", options.limit, "At most this many keys or elements");
+  command.add_flag("--reverse", options.reverse,
+                   "Last key first (ordered namespaces), or last element first");
 }
 
 }  // namespace
 
 void AddScanCommand(CLI::App& app, Action& action) {
   CLI::App& command = *app.add_subcommand(
-      "scan", "Print the keys and values of a namespace, as they are at one moment");
+      "scan",
+      "Print the keys and values of a namespace, or the indexes and elements of a vector or deque, "
+      "as they are at one moment");
   auto arguments = std::make_shared<ScanArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);
   AddRange(command, arguments->options);
   AddFormOptions(command, arguments->form);
-  command.add_flag("--keys", arguments->keys_only, "Keys only");
+  command.add_flag("--keys", arguments->keys_only, "Keys, or indexes, only");
   const std::map<std::string, Format> formats = {
       {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"raw", Format::kRaw}};
   CLI::Option* const format =
@@ -114,6 +152,7 @@ void AddScanCommand(CLI::App& app, Action& action) {
                         "commy scan fleet.commy acme/config --prefix db. --keys",
                         "commy scan fleet.commy acme/events --from 05 --to 06 --reverse --limit 10",
                         "commy scan fleet.commy acme/scores --prefix 30",
+                        "commy scan fleet.commy acme/samples --from 100 --limit 10",
                         "commy scan fleet.commy acme/scores --from 10 --to 30,bob",
                         "commy scan fleet.commy acme/legacy --key int,str",
                         "commy scan fleet.commy acme/config --format jsonl > config.jsonl"});

@@ -14,16 +14,21 @@
 #include "typed/key_text.h"
 #include "typed/parts.h"
 #include "typed/value_text.h"
+#include "utf8.h"
 
 namespace commy::tools {
 namespace {
 
 using base::InvalidArgument;
+using types::ContainerKind;
 using types::Kind;
 using types::Type;
 
 constexpr std::string_view kHeaderType = "namespace_type";
 constexpr std::string_view kHeaderOrdered = "ordered";
+constexpr std::string_view kHeaderCapacity = "capacity";
+constexpr std::string_view kHeaderMaxDeliveries = "max_deliveries";
+constexpr std::string_view kHeaderDeadLetters = "dead_letters";
 
 absl::Status CheckMembers(const Json& object, std::initializer_list<std::string_view> known) {
   for (const auto& [name, member] : object.items()) {
@@ -41,6 +46,34 @@ absl::StatusOr<std::int64_t> CounterFromText(std::string_view text) {
                            Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
   }
   return number;
+}
+
+// The limits of a deque, in a header.
+absl::Status ReadLimits(const Json& object, JsonlHeader& header) {
+  const auto capacity = object.find(kHeaderCapacity);
+  const auto deliveries = object.find(kHeaderMaxDeliveries);
+  const auto letters = object.find(kHeaderDeadLetters);
+  if (capacity != object.end()) {
+    if (!capacity->is_number_unsigned() || capacity->get<std::uint64_t>() == 0) {
+      return InvalidArgument("\"capacity\": expected a number of at least 1, found ",
+                             Found(*capacity));
+    }
+    header.capacity = capacity->get<std::uint64_t>();
+  }
+  if (deliveries != object.end()) {
+    if (!deliveries->is_number_unsigned() || deliveries->get<std::uint64_t>() > UINT32_MAX) {
+      return InvalidArgument("\"max_deliveries\": expected a number of 32 bits, found ",
+                             Found(*deliveries));
+    }
+    header.max_deliveries = deliveries->get<std::uint32_t>();
+  }
+  if (letters != object.end()) {
+    if (!letters->is_string()) {
+      return InvalidArgument("\"dead_letters\": expected a string, found ", Found(*letters));
+    }
+    header.dead_letters = letters->get<std::string>();
+  }
+  return absl::OkStatus();
 }
 
 // A type that has only the first fields of a struct.
@@ -74,7 +107,17 @@ void AddFormOptions(CLI::App& command, FormOptions& options) {
 }
 
 void AppendJsonlHeader(const JsonlHeader& header, std::string& out) {
-  out += Json{{kHeaderType, header.type}, {kHeaderOrdered, header.ordered}}.dump();
+  Json object = {{kHeaderType, header.type}, {kHeaderOrdered, header.ordered}};
+  if (header.capacity.has_value()) {
+    object[kHeaderCapacity] = *header.capacity;
+  }
+  if (header.max_deliveries.has_value()) {
+    object[kHeaderMaxDeliveries] = *header.max_deliveries;
+  }
+  if (header.dead_letters.has_value()) {
+    object[kHeaderDeadLetters] = *header.dead_letters;
+  }
+  out += object.dump();
   out += '\n';
 }
 
@@ -83,7 +126,8 @@ absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view lin
   if (!object.is_object() || object.find(kHeaderType) == object.end()) {
     return std::nullopt;
   }
-  COMMY_RETURN_IF_ERROR(CheckMembers(object, {kHeaderType, kHeaderOrdered}));
+  COMMY_RETURN_IF_ERROR(CheckMembers(object, {kHeaderType, kHeaderOrdered, kHeaderCapacity,
+                                              kHeaderMaxDeliveries, kHeaderDeadLetters}));
   const Json& type = *object.find(kHeaderType);
   const auto ordered = object.find(kHeaderOrdered);
   if (!type.is_string()) {
@@ -96,6 +140,7 @@ absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view lin
   header.type = type.get<std::string>();
   header.ordered = ordered != object.end() && ordered->get<bool>();
   COMMY_RETURN_IF_ERROR(types::ParseContainer(header.type).status());
+  COMMY_RETURN_IF_ERROR(ReadLimits(object, header));
   return header;
 }
 
@@ -134,12 +179,27 @@ absl::StatusOr<Form> Form::OfType(const Namespace& ns, const std::string& type) 
 
 void Form::SetType(types::ContainerType container, bool raw_bytes) {
   kind_ = container.kind;
+  raw_bytes_ = raw_bytes;
   shows_key_ = HasKeys() || (raw_bytes && !IsCounter());
   shows_value_ = !IsSet() || raw_bytes;
   if (!raw_bytes) {
     key_ = std::move(container.key);
     value_ = std::move(container.value);
+    if (IsString()) {
+      value_.emplace().kind = Kind::kString;
+    }
   }
+}
+
+absl::Status Form::CheckIsShown() const {
+  const bool of_programs = kind_.has_value() && !HasElements() && !IsSet() && !IsBox() &&
+                           !IsCounter() && !Is(ContainerKind::kMap);
+  if (!of_programs || raw_bytes_) {
+    return absl::OkStatus();
+  }
+  return InvalidArgument("namespace \"", name_, "\" has the type ", type_,
+                         ", which only programs use: the shell does not show or edit it; ",
+                         "--raw-bytes shows its records as they are");
 }
 
 // --- Faults -------------------------------------------------------------------------------------
@@ -147,8 +207,9 @@ void Form::SetType(types::ContainerType container, bool raw_bytes) {
 absl::Status Form::Fault(std::string_view what, const absl::Status& status) const {
   const bool is_key = what == "key";
   const std::optional<Type>& type = is_key ? key_ : value_;
+  const std::string_view word = is_key || !HasElements() ? what : IsString() ? "text" : "element";
   return InvalidArgument(
-      "namespace \"", name_, "\": the ", base::ToAbsl(what),
+      "namespace \"", name_, "\": the ", base::ToAbsl(word),
       type.has_value() ? absl::StrCat(" (", types::ToText(*type), ")") : std::string(), ": ",
       status.message());
 }
@@ -196,7 +257,26 @@ absl::StatusOr<std::string> Form::ParseValue(std::string_view text) const {
     return std::string(text);
   }
   absl::StatusOr<std::string> bytes = tools::ParseValue(*value_, text);
-  return bytes.ok() ? std::move(bytes) : Fault("value", bytes.status());
+  if (!bytes.ok()) {
+    return Fault("value", bytes.status());
+  }
+  COMMY_RETURN_IF_ERROR(CheckText(*bytes));
+  return bytes;
+}
+
+// The text of a string is UTF-8, which a value of the type need not be.
+absl::Status Form::CheckText(std::string_view bytes) const {
+  if (!HasElements() || !IsString()) {
+    return absl::OkStatus();
+  }
+  for (std::size_t at = 0; at < bytes.size();) {
+    const std::size_t character = Utf8SequenceBytes(bytes.substr(at));
+    if (character == 0) {
+      return Fault("value", InvalidArgument("expected UTF-8, which ends at byte ", at));
+    }
+    at += character;
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<std::string> Form::ParseBound(std::string_view text) const {
@@ -241,7 +321,13 @@ absl::StatusOr<std::string> Form::FormatValue(std::string_view bytes) const {
     return std::string(bytes);
   }
   absl::StatusOr<std::string> text = tools::FormatValue(*value_, bytes);
-  return text.ok() ? std::move(text) : Damage("value", text.status());
+  return text.ok() ? std::move(text) : Damage(HasElements() ? "element" : "value", text.status());
+}
+
+absl::StatusOr<Json> Form::JsonOfValue(std::string_view bytes) const {
+  absl::StatusOr<Json> value = ValueToJson(*value_, bytes);
+  return value.ok() ? std::move(value)
+                    : Damage(HasElements() ? "element" : "value", value.status());
 }
 
 // --- Lines that are written ---------------------------------------------------------------------
@@ -294,11 +380,7 @@ absl::Status Form::AppendJson(const RecordView& record, bool keys_only, std::str
     if (IsCounter()) {
       COMMY_ASSIGN_OR_RETURN(object["value"], CounterFromText(record.value));
     } else if (value_.has_value()) {
-      absl::StatusOr<Json> value = ValueToJson(*value_, record.value);
-      if (!value.ok()) {
-        return Damage("value", value.status());
-      }
-      object["value"] = *std::move(value);
+      COMMY_ASSIGN_OR_RETURN(object["value"], JsonOfValue(record.value));
     } else {
       SetBytes("value", record.value, object);
     }
@@ -325,7 +407,11 @@ absl::StatusOr<std::string> Form::StoredFromJson(const Json& json) const {
       }
     }
   }
-  return bytes.ok() ? std::move(bytes) : Fault("value", bytes.status());
+  if (!bytes.ok()) {
+    return Fault("value", bytes.status());
+  }
+  COMMY_RETURN_IF_ERROR(CheckText(*bytes));
+  return bytes;
 }
 
 absl::StatusOr<std::string> Form::ParseStored(std::string_view text) const {
@@ -417,6 +503,9 @@ absl::StatusOr<Record> Form::ParseJsonRecord(std::string_view line) const {
 }
 
 absl::Status Form::Check(const Record& record) const {
+  if (HasElements() || !CheckIsShown().ok()) {
+    return absl::OkStatus();
+  }
   if (shows_key_ && shows_value_ && !key_.has_value() && !value_.has_value()) {
     return absl::OkStatus();
   }

@@ -9,12 +9,14 @@
 //           without: bytes, but keys of the type of --key if that was given. With --raw-bytes all
 //           are bytes.
 // LINES     A record of a map is its key and its value, one of a set only its key, one of a box or
-//           counter only its value. So are lines of tsv, and objects of jsonl.
+//           counter only its value. So are lines of tsv, and objects of jsonl. A vector, deque or
+//           string has elements instead of records: see elements/lines.h.
 // ERRORS    Parsing: InvalidArgument with the namespace's name and type, which of key and value,
 //           the place in it, and what was expected there. Formatting: FailedPrecondition, if what
 //           is stored is not of the type.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,9 +44,14 @@ void AddFormOptions(CLI::App& command, FormOptions& options);
 // What the first line of a dump in jsonl says, if the namespace has a type:
 //
 //   {"namespace_type":"map<i64,string>","ordered":true}
+//   {"namespace_type":"deque<string>","ordered":false,"capacity":100}
 struct JsonlHeader {
   std::string type;
   bool ordered = false;
+  // The limits of a deque that are not as those of a new one.
+  std::optional<std::uint64_t> capacity = std::nullopt;
+  std::optional<std::uint32_t> max_deliveries = std::nullopt;
+  std::optional<std::string> dead_letters = std::nullopt;
 };
 void AppendJsonlHeader(const JsonlHeader& header, std::string& out);
 // nullopt: the line is not a header, but a record or a fault.
@@ -71,29 +78,46 @@ class Form {
   [[nodiscard]] bool IsBox() const { return Is(types::ContainerKind::kBox); }
   [[nodiscard]] bool IsCounter() const { return Is(types::ContainerKind::kCounter); }
   [[nodiscard]] bool HasKeys() const { return !IsBox() && !IsCounter(); }
-  // Of a map or box with a type; null: values are bytes.
+  // Of elements, not of keys and values: a vector, deque or string. Not with --raw-bytes. Its
+  // values are the elements, or the text.
+  [[nodiscard]] bool HasElements() const {
+    return !raw_bytes_ && (IsVec() || IsDeque() || IsString());
+  }
+  [[nodiscard]] bool IsVec() const { return Is(types::ContainerKind::kVec); }
+  [[nodiscard]] bool IsDeque() const { return Is(types::ContainerKind::kDeque); }
+  [[nodiscard]] bool IsString() const { return Is(types::ContainerKind::kString); }
+  // "box", "rate_limiter"; of a namespace with a type.
+  [[nodiscard]] std::string_view KindName() const { return types::NameOf(*kind_); }
+  // InvalidArgument: only programs use it, as a leader. Never with --raw-bytes.
+  [[nodiscard]] absl::Status CheckIsShown() const;
+  // Of a map, box, vector or deque, and of a string; null: values are bytes.
   [[nodiscard]] const types::Type* value() const { return value_ ? &*value_ : nullptr; }
 
   [[nodiscard]] absl::StatusOr<std::string> ParseKey(std::string_view text) const;
   // InvalidArgument for a key that is not to be put: see tools::CheckNewKey().
   [[nodiscard]] absl::Status CheckNewKey(std::string_view bytes) const;
   [[nodiscard]] absl::StatusOr<std::string> ParseValue(std::string_view text) const;
+  // The same for a line of a file: a value that is a struct may lack its last fields, as an older
+  // value that was dumped does.
+  [[nodiscard]] absl::StatusOr<std::string> ParseStored(std::string_view text) const;
+  [[nodiscard]] absl::StatusOr<std::string> StoredFromJson(const Json& json) const;
   // The range of keys that texts describe: whole keys, or the first parts of a key of several
   // parts. Of a box or counter, whose keys have no text, only an empty range can be parsed.
   [[nodiscard]] absl::Status ParseRange(ScanOptions& range) const;
   [[nodiscard]] absl::StatusOr<std::string> FormatKey(std::string_view bytes) const;
   [[nodiscard]] absl::StatusOr<std::string> FormatValue(std::string_view bytes) const;
+  [[nodiscard]] absl::StatusOr<Json> JsonOfValue(std::string_view bytes) const;
 
   // One record as a line. `keys_only`: without its value.
   absl::Status AppendTsv(const RecordView& record, bool keys_only, std::string& out) const;
   absl::Status AppendRaw(const RecordView& record, bool keys_only, std::string& out) const;
   absl::Status AppendJson(const RecordView& record, bool keys_only, std::string& out) const;
 
-  // Reads a line (without its newline). A value that is a struct may lack its last fields, as an
-  // older value that was dumped does.
+  // Reads a line (without its newline); values as ParseStored() takes them.
   [[nodiscard]] absl::StatusOr<Record> ParseTsv(std::string_view line) const;
   [[nodiscard]] absl::StatusOr<Record> ParseJsonRecord(std::string_view line) const;
-  // Whether the bytes of a record are of the type.
+  // Whether the bytes of a record are of the type. Any are of a container that has other records
+  // than keys and values.
   [[nodiscard]] absl::Status Check(const Record& record) const;
 
  private:
@@ -105,14 +129,14 @@ class Form {
   absl::Status AppendFields(const RecordView& record, bool keys_only,
                             void (*append)(std::string_view, std::string&), std::string& out) const;
   [[nodiscard]] absl::StatusOr<std::string> ParseBound(std::string_view text) const;
-  [[nodiscard]] absl::StatusOr<std::string> ParseStored(std::string_view text) const;
-  [[nodiscard]] absl::StatusOr<std::string> StoredFromJson(const Json& json) const;
+  [[nodiscard]] absl::Status CheckText(std::string_view bytes) const;
   [[nodiscard]] absl::StatusOr<std::string> TakeKey(const Json& object) const;
   [[nodiscard]] absl::StatusOr<std::string> TakeValue(const Json& object) const;
 
   std::string name_;  // Of the namespace.
   std::string type_;
   std::optional<types::ContainerKind> kind_;
+  bool raw_bytes_ = false;
   std::optional<types::Type> key_;    // nullopt: bytes.
   std::optional<types::Type> value_;  // The same.
   bool shows_key_ = true;             // Lines have keys.
