@@ -82,6 +82,10 @@ class Leased {
   // How often the element was leased, with this time; 1: for the first time.
   [[nodiscard]] std::uint32_t deliveries() const { return held_->ticket.deliveries; }
 
+  // The number of the lease: a later one of the deque has a higher one. Where the work reaches
+  // another system, it tells there whether an element's former consumer comes late.
+  [[nodiscard]] std::uint64_t number() const { return held_->ticket.number; }
+
   // The element is done with, and goes. FailedPrecondition: the lease is over. After another error
   // it is held still.
   absl::Status Acknowledge() {

@@ -80,7 +80,7 @@ class COMMY_EXPORT StringEdit : public internal::StringChanges {
 };
 
 // A string as a snapshot sees it: see SharedString::At(). The snapshot must outlive it.
-class COMMY_EXPORT SnapshotString : public internal::StringReads {
+class SnapshotString : public internal::StringReads {
  private:
   friend class SharedString;
   explicit SnapshotString(internal::Sequence at)
@@ -90,7 +90,7 @@ class COMMY_EXPORT SnapshotString : public internal::StringReads {
 // A string inside a transaction: see SharedString::In(). Reads see the transaction's own changes.
 // All takes effect when the transaction commits, which fails if the string was changed by others
 // since the transaction began. The transaction must outlive it.
-class COMMY_EXPORT TransactionString : public internal::StringChanges {
+class TransactionString : public internal::StringChanges {
  private:
   friend class SharedString;
   explicit TransactionString(internal::Sequence in)

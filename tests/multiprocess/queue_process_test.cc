@@ -50,14 +50,6 @@ using Id = std::tuple<std::uint32_t, std::uint32_t, std::uint64_t>;
 using Results = SharedHashMap<Id, Done>;
 using Sent = SharedHashMap<std::uint64_t, std::uint64_t>;
 
-// The number of a lease, which Leased rightly hides: leases have their order by it.
-internal::Queue::Ticket& TicketOf(Leased<Job>& lease);
-template <internal::Queue::Ticket Leased<Job>::*Member>
-struct TicketAccess {
-  friend internal::Queue::Ticket& TicketOf(Leased<Job>& lease) { return lease.*Member; }
-};
-template struct TicketAccess<&Leased<Job>::ticket_>;
-
 constexpr int kProducers = 4;
 constexpr int kConsumers = 4;
 constexpr std::uint32_t kIncarnations = 4000;
@@ -160,7 +152,7 @@ int Consume(const Store& store, int me, Board& board) {
     const Job job = lease->value();
     const std::size_t at = board.deliveries++;
     if (at < kDeliveriesMax) {
-      board.log[at] = {TicketOf(*lease).number, job, lease->deliveries()};
+      board.log[at] = {lease->number(), job, lease->deliveries()};
     }
     const absl::Status done = store.Transact([&](Transaction& txn) -> absl::Status {
       const absl::StatusOr<bool> is_new =

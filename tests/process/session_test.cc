@@ -362,7 +362,7 @@ TEST_F(SessionTest, RecoveryOfADeadParticipantMayBeRepeatedAfterAFailedStep) {
   // A step that fails leaves everything for the next recovery: entry, owner, notes and pins.
   EXPECT_TRUE(absl::IsDataLoss(recoverer->RecoverDead()));
   EXPECT_NE(seen_pins, 0U) << "the lane was unpinned before it was recovered";
-  EXPECT_EQ(SlotState(5), 1U);
+  EXPECT_EQ(SlotState(5), kGone);  // And nothing waits for it any more.
   EXPECT_NE(LaneOf(*session_, 9).pins[15].load(std::memory_order_acquire), 0U);
   EXPECT_NE(LaneOf(*session_, 9).notes[63].load(std::memory_order_acquire), 0U);
   answer = absl::OkStatus();
