@@ -205,7 +205,7 @@ absl::StatusOr<Sequence> Queue::Work::DeadLetters(std::string_view path) const {
   return letters;
 }
 
-// False: they cannot be opened any more.
+// False: they cannot be opened any more, or have no room in a full store.
 absl::StatusOr<bool> Queue::Work::MoveDead() {
   std::string path;
   COMMY_RETURN_IF_ERROR(Read([&path](const sequences::RootView&, const QueueState& queue) {
@@ -219,6 +219,7 @@ absl::StatusOr<bool> Queue::Work::MoveDead() {
   const auto move = [&](Transaction& txn) -> absl::Status {
     QueueResult result;
     const auto pop = [&](SequenceEdit::State& edit) {
+      edit.transaction->writes().SetFrees();  // It takes as much as it gives.
       return sequences::StepInEdit(edit.edit, {.kind = QueueStep::Kind::kPopDead}, &result);
     };
     COMMY_RETURN_IF_ERROR(sequences::ChangeSequence(ns_, &txn, 0, pop));
@@ -232,6 +233,9 @@ absl::StatusOr<bool> Queue::Work::MoveDead() {
     return letters->In(txn).Push(true, run);
   };
   const absl::Status status = api::HandleAccess::StoreOf(ns_).Transact(move);
+  if (absl::IsResourceExhausted(status)) {
+    return false;
+  }
   if (!status.ok() && !absl::IsCancelled(status)) {
     return status;
   }
