@@ -2,8 +2,8 @@
 //
 // Fixed     one process, numbers of 8 bytes, two elements in the queue: a push, a pop, again and
 //           again. Files under TMPDIR.
-// Varies    the queue: a SharedDeque; Boost.Interprocess's deque in a managed_mapped_file, behind an
-//           interprocess_mutex; a Redis list (RPUSH, LPOP over a unix socket, one command, one
+// Varies    the queue: a SharedDeque; Boost.Interprocess's deque in a managed_mapped_file, behind
+//           an interprocess_mutex; a Redis list (RPUSH, LPOP over a unix socket, one command, one
 //           answer; its log is flushed each second). And how elements are taken: popped, or leased
 //           and acknowledged (Redis: LMOVE to a list of the consumer's, LREM).
 // Prints    nanoseconds for an element, pushed and taken: median, min and max over the rounds, and

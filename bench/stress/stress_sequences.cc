@@ -114,7 +114,7 @@ absl::Status SequencePart::UseQueue(StressLog& log, std::size_t slot,
   return absl::OkStatus();
 }
 
-// --- The vector: numbers whose sum stays -----------------------------------------------------------
+// --- The vector: numbers whose sum stays ---------------------------------------------------------
 
 absl::Status SequencePart::CheckBalances() const {
   std::int64_t sum = 0;
@@ -174,7 +174,7 @@ absl::Status SequencePart::UseBalances(std::mt19937_64& random) const {
   }
 }
 
-// --- The text: a word, again and again -------------------------------------------------------------
+// --- The text: a word, again and again -----------------------------------------------------------
 
 absl::Status SequencePart::CheckText() const {
   COMMY_ASSIGN_OR_RETURN(const std::string text, text_.Get());

@@ -9,8 +9,8 @@
 //     for (const double each : piece) sum += each;
 //   });
 //
-// ELEMENTS  any type with a commy::Codec. Those of plain types (numbers, structs of them) lie in the
-//           file as in memory, in pieces of up to 64 KiB, and can be read there.
+// ELEMENTS  any type with a commy::Codec. Those of plain types (numbers, structs of them) lie in
+//           the file as in memory, in pieces of up to 64 KiB, and can be read there.
 // MOMENTS   Each call that changes the vector does it at one moment, for all threads and processes,
 //           whatever it changes: an Append of a million elements, too. A read of one element, a
 //           slice, a walk and a range each see one moment.
@@ -22,9 +22,9 @@
 //             DeadlineExceeded  others changed the vector all the time, for the store's
 //                               operation_timeout; nothing has changed
 //             DataLoss          an element in the file is not of the type, or the vector is damaged
-// COST      A push, a pop and a change of one of the first or last elements write the vector's root,
-//           of at most a few KiB. Others are O(log n): they write a leaf of about 4 KiB and the few
-//           nodes above it. There is nothing to reserve, and nothing to shrink.
+// COST      A push, a pop and a change of one of the first or last elements write the vector's
+//           root, of at most a few KiB. Others are O(log n): they write a leaf of about 4 KiB and
+//           the few nodes above it. There is nothing to reserve, and nothing to shrink.
 //
 // docs/containers.md has all calls with their cost and their names in the standard library.
 #pragma once
@@ -49,8 +49,8 @@ namespace commy {
 //   status.Update(edit->Publish());
 //
 // Move-only, and for one thread at a time; use one that was moved from for nothing but to assign or
-// destroy it. While it lives it holds a snapshot (see Snapshot for the cost). Destroying one that was
-// not published changes nothing.
+// destroy it. While it lives it holds a snapshot (see Snapshot for the cost). Destroying one that
+// was not published changes nothing.
 template <typename T>
 class VecEdit : public internal::VecChanges<T, internal::EditSource> {
   using Base = internal::VecChanges<T, internal::EditSource>;

@@ -22,8 +22,8 @@ inline constexpr HandoverWord kForRoom = &namespaces::NamespaceObject::room_word
 // Tells up to `count` waiters: hand-5 and hand-6, after what they wait for was published.
 void TellWaiters(const engine::NamespaceState& ns, HandoverWord word, std::uint64_t count);
 
-// Calls `look` until it returns true or an error, or the time is over (false), and sleeps meanwhile.
-// A timeout that is not positive: one look.
+// Calls `look` until it returns true or an error, or the time is over (false). Sleeps meanwhile. A
+// timeout that is not positive: one look.
 absl::StatusOr<bool> WaitUntil(const engine::NamespaceState& ns, HandoverWord word,
                                absl::Duration timeout,
                                absl::FunctionRef<absl::StatusOr<bool>()> look);

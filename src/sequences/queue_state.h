@@ -10,9 +10,9 @@
 //   0x1c       4  leases          how many are leased
 //   0x20       4  path_bytes      of the path of the dead letters
 //   0x24       4  reserved
-//   0x28          the path; the returned items, the first to come first; the leased ones, by ticket:
-//                 each {ticket:64, owner:64, since:64, order:64, node:64, deliveries:32, bytes:32}
-//                 and the element's bytes, and each part from the next multiple of 8 on
+//   0x28          the path; the returned items, the first to come first; the leased ones, by
+//                 ticket: each {ticket:64, owner:64, since:64, order:64, node:64, deliveries:32,
+//                 bytes:32} and the element's bytes, and each part from the next multiple of 8 on
 //
 // LEASE     An item is in the queue, or leased; never both, and never neither: each step is one
 //           change of the root.

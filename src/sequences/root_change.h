@@ -27,8 +27,8 @@ using DecideRoot = absl::FunctionRef<RootChange(RootView& root)>;
 // DataLoss: the root is damaged.
 absl::Status ChangeRoot(const engine::NamespaceState& ns, bool frees, DecideRoot decide);
 
-// Adds a run at an end of the root, if it has room for it within `most_bytes`; else returns a change
-// that changes nothing.
+// Adds a run at an end of the root, if it has room for it within `most_bytes`; else returns a
+// change that changes nothing.
 RootChange AddAt(RootView& root, bool back, const ElementRun& run, std::uint64_t most_bytes);
 // Takes up to `most` elements from an end, at least one, as far as they are in the root, and calls
 // `use` with each. False: none is, since the run there is empty and the tree is not; or fewer are

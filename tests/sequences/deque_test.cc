@@ -181,7 +181,7 @@ TEST_F(DequeTest, ATimeoutOfAnyLengthDoesNotWaitIfThereIsNoNeed) {
   EXPECT_EQ(platform_.waits + platform_.wakes, 0);
 }
 
-// --- Who wakes whom ------------------------------------------------------------------------------
+// --- What wakes waiters --------------------------------------------------------------------------
 
 TEST_F(DequeTest, WhateverBringsAnElementWakesAPop) {
   const Jobs jobs = Must("jobs");

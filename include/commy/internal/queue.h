@@ -61,8 +61,8 @@ class COMMY_EXPORT Queue {
   [[nodiscard]] Queue In(Transaction& transaction) const;
   [[nodiscard]] const Sequence& sequence() const { return sequence_; }
 
-  // Adds elements at one moment. ResourceExhausted (`timeout` zero or negative) or DeadlineExceeded:
-  // there is no room for them.
+  // Adds elements at one moment. ResourceExhausted (`timeout` zero or negative) or
+  // DeadlineExceeded: there is no room for them.
   absl::Status Push(bool back, const ElementRun& run, absl::Duration timeout) const;
   // Takes up to `most` elements, at least one, at one moment, and calls `use` with each. NotFound
   // (`timeout` zero or negative) or DeadlineExceeded: there is none.
