@@ -18,6 +18,7 @@
 #include "commy/commy.h"
 #include "support/ordered_fixture.h"
 #include "support/seed.h"
+#include "support/slow_build.h"
 
 namespace commy::test {
 namespace {
@@ -611,7 +612,7 @@ class ContainersOpsTest : public OrderedFixture {
     const std::uint64_t seed = Seed();
     SCOPED_TRACE("seed " + std::to_string(seed));
     path_ = temp_.File("store" + std::to_string(++stores_));
-    Ops(MustOpen(TinyNodes(QuietOptions())), seed).Run(thousands * 1000);
+    Ops(MustOpen(TinyNodes(QuietOptions())), seed).Run(Calls(thousands * 1000));
   }
 
   int stores_ = 0;

@@ -11,6 +11,7 @@
 
 #include "support/ordered_fixture.h"
 #include "support/seed.h"
+#include "support/slow_build.h"
 
 namespace commy::test {
 namespace {
@@ -201,22 +202,22 @@ class OrderedOpsTest : public OrderedFixture {
 };
 
 TEST_F(OrderedOpsTest, FewKeysInTinyNodesAgreeWithAMap) {
-  Run(Quiet(TinyNodes(QuietOptions())), Keys::kFew, 200'000);
+  Run(Quiet(TinyNodes(QuietOptions())), Keys::kFew, Calls(200'000));
 }
 TEST_F(OrderedOpsTest, NumbersInTinyNodesAgreeWithAMap) {
-  Run(Quiet(TinyNodes(QuietOptions())), Keys::kNumbers, 300'000);
+  Run(Quiet(TinyNodes(QuietOptions())), Keys::kNumbers, Calls(300'000));
 }
 TEST_F(OrderedOpsTest, DeepKeysInTinyNodesAgreeWithAMap) {
-  Run(Quiet(TinyNodes(QuietOptions())), Keys::kDeep, 250'000);
+  Run(Quiet(TinyNodes(QuietOptions())), Keys::kDeep, Calls(250'000));
 }
 TEST_F(OrderedOpsTest, BytesInTinyNodesAgreeWithAMap) {
-  Run(Quiet(TinyNodes(QuietOptions())), Keys::kBytes, 100'000);
+  Run(Quiet(TinyNodes(QuietOptions())), Keys::kBytes, Calls(100'000));
 }
 TEST_F(OrderedOpsTest, NumbersInDefaultNodesAgreeWithAMap) {
-  Run(Quiet(QuietOptions()), Keys::kNumbers, 200'000);
+  Run(Quiet(QuietOptions()), Keys::kNumbers, Calls(200'000));
 }
 TEST_F(OrderedOpsTest, NumbersWithAHeartbeatAgreeWithAMap) {
-  Run(Quiet(TinyNodes(SmallOptions())), Keys::kNumbers, 60'000);
+  Run(Quiet(TinyNodes(SmallOptions())), Keys::kNumbers, Calls(60'000));
 }
 
 }  // namespace

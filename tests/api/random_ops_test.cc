@@ -14,6 +14,7 @@
 #include "support/fault_platform.h"
 #include "support/ordered_fixture.h"
 #include "support/seed.h"
+#include "support/slow_build.h"
 
 namespace commy::test {
 namespace {
@@ -413,13 +414,13 @@ class RandomOpsTest : public StoreFixture {
 };
 
 TEST_F(RandomOpsTest, SmallSpansAndSegmentsOfOneBucketAgreeWithAMap) {
-  Plan plan{TinyNodes(QuietOptions()), 200'000, 400, 2000};
+  Plan plan{TinyNodes(QuietOptions()), Calls(200'000), 400, 2000};
   plan.options.max_size = std::uint64_t{256} << 20;
   Run(plan);
 }
 
 TEST_F(RandomOpsTest, DefaultSizesAgreeWithAMap) {
-  Plan plan{QuietOptions(), 120'000, 2000, 1000};
+  Plan plan{QuietOptions(), Calls(120'000), 2000, 1000};
   plan.options.max_size = std::uint64_t{1} << 30;
   plan.options.testing = Options::Testing();
   plan.options.testing.background = false;
@@ -428,7 +429,7 @@ TEST_F(RandomOpsTest, DefaultSizesAgreeWithAMap) {
 
 TEST_F(RandomOpsTest, FewKeysWithAHeartbeatAgreeWithAMap) {
   // Mostly overwrites, with the background work in between at any moment.
-  Plan plan{TinyNodes(SmallOptions()), 50'000, 12, 500};
+  Plan plan{TinyNodes(SmallOptions()), Calls(50'000), 12, 500};
   plan.options.max_size = std::uint64_t{256} << 20;
   Run(plan);
 }

@@ -4,6 +4,7 @@
 #include <iostream>
 
 #include "support/model_store.h"
+#include "support/slow_build.h"
 
 namespace commy::test {
 namespace {
@@ -47,25 +48,25 @@ using SnapshotOpsTest = ModelFixture;
 TEST_F(SnapshotOpsTest, SnapshotsOverTinyNodesAgreeWithTheModel) {
   Options options = TinyNodes(QuietOptions());
   options.max_size = std::uint64_t{256} << 20;
-  RunModels<SnapshotOps>(options, 20, 30'000, 150);
+  RunModels<SnapshotOps>(options, 20, Calls(30'000), 150);
 }
 
 TEST_F(SnapshotOpsTest, SnapshotsOfFewKeysAgreeWithTheModel) {
-  RunModels<SnapshotOps>(TinyNodes(QuietOptions()), 10, 30'000, 6);
+  RunModels<SnapshotOps>(TinyNodes(QuietOptions()), 10, Calls(30'000), 6);
 }
 
 TEST_F(SnapshotOpsTest, SnapshotsOverDefaultSizesAgreeWithTheModel) {
   Options options;
   options.max_size = std::uint64_t{1} << 30;
   options.testing.background = false;
-  RunModels<SnapshotOps>(options, 2, 40'000, 1000);
+  RunModels<SnapshotOps>(options, 2, Calls(40'000), 1000);
 }
 
 TEST_F(SnapshotOpsTest, SnapshotsWithAHeartbeatAgreeWithTheModel) {
   Options options = TinyNodes(SmallOptions());
   options.heartbeat_interval = absl::Milliseconds(1);
   options.max_size = std::uint64_t{256} << 20;
-  RunModels<SnapshotOps>(options, 3, 30'000, 40);
+  RunModels<SnapshotOps>(options, 3, Calls(30'000), 40);
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <set>
 
 #include "support/model_store.h"
+#include "support/slow_build.h"
 
 namespace commy::test {
 namespace {
@@ -328,25 +329,25 @@ using TransactionOpsTest = ModelFixture;
 TEST_F(TransactionOpsTest, TransactionsOverTinyNodesAgreeWithTheModel) {
   Options options = TinyNodes(QuietOptions());
   options.max_size = std::uint64_t{256} << 20;
-  RunModels<TransactionOps>(options, 12, 40'000, 150);
+  RunModels<TransactionOps>(options, 12, Calls(40'000), 150);
 }
 
 TEST_F(TransactionOpsTest, TransactionsOnFewKeysAgreeWithTheModel) {
-  RunModels<TransactionOps>(TinyNodes(QuietOptions()), 10, 30'000, 6);
+  RunModels<TransactionOps>(TinyNodes(QuietOptions()), 10, Calls(30'000), 6);
 }
 
 TEST_F(TransactionOpsTest, TransactionsOverDefaultSizesAgreeWithTheModel) {
   Options options;
   options.max_size = std::uint64_t{1} << 30;
   options.testing.background = false;
-  RunModels<TransactionOps>(options, 2, 40'000, 1000);
+  RunModels<TransactionOps>(options, 2, Calls(40'000), 1000);
 }
 
 TEST_F(TransactionOpsTest, TransactionsWithAHeartbeatAgreeWithTheModel) {
   Options options = TinyNodes(SmallOptions());
   options.heartbeat_interval = absl::Milliseconds(1);
   options.max_size = std::uint64_t{256} << 20;
-  RunModels<TransactionOps>(options, 3, 40'000, 40);
+  RunModels<TransactionOps>(options, 3, Calls(40'000), 40);
 }
 
 }  // namespace
