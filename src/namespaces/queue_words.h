@@ -30,7 +30,8 @@
 //           woken and has not taken the element: another waiter looks again after a second; the
 //           same if such a waiter is stopped. Of a waiter in any other place: one needless call.
 // COST      a writer for which no waiter waits: a fence and a load.
-// TESTED    tests/model/queue_model_test.cc, tests/multiprocess/queue_process_test.cc
+// TESTED    tests/model/queue_model_test.cc, tests/sequences/deque_test.cc,
+//           tests/multiprocess/queue_process_test.cc
 #pragma once
 
 #include <algorithm>
