@@ -37,7 +37,7 @@ class COMMY_EXPORT Latch {
   static constexpr std::string_view kDescriptor = "latch";
 
   // Opens the latch at `path`, and creates it with `count`, 0 to 2^63 - 1, if there is none; a
-  // count of 0 is open from the begin. InvalidArgument: it was created with another count, and the
+  // count of 0 is open from the start. InvalidArgument: it was created with another count, and the
   // text has both; or the count is out of its range.
   static absl::StatusOr<Latch> Open(const Store& store, std::string_view path, std::uint64_t count,
                                     const SharedOptions& options = SharedOptions());

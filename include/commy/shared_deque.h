@@ -26,7 +26,8 @@
 //           for an element, within a second or so. A stopped process keeps what it has leased. An
 //           element can be delivered again although its consumer had done its work, if it dies
 //           before Acknowledge(): to do both at one moment, acknowledge in the transaction that
-//           writes the result. After QueueLimits::max_deliveries it goes to the dead letters.
+//           writes the result. One that was leased QueueLimits::max_deliveries times goes to the
+//           dead letters when it is the first and a consumer asks for a lease.
 // DEATH     A process that is killed in the middle of a call has made its change or not.
 // ERRORS    as of Namespace, and
 //             NotFound            a pop or lease, without a timeout, of an empty deque
@@ -152,11 +153,14 @@ class DequeChanges : public VecReads<T, Sequence> {
 
   absl::Status PushBack(const T& value) const { return Push(true, value, absl::ZeroDuration()); }
   absl::Status PushFront(const T& value) const { return Push(false, value, absl::ZeroDuration()); }
-  // Adds all of them behind the last element, or none. ResourceExhausted: there is no room for all.
-  template <std::ranges::input_range Values>
+  // Adds all of them behind the last element, or none. ResourceExhausted: there is no room for all
+  // now. InvalidArgument: nor would there ever be, since they are more than the capacity.
+  template <ElementsOf<T> Values>
   absl::Status Append(Values&& values) const {
-    const EncodedRun<T> run({}, std::forward<Values>(values));
-    return run.status().ok() ? queue_.Push(true, run.run(), absl::ZeroDuration()) : run.status();
+    return AppendAll(EncodedRun<T>({}, std::forward<Values>(values)), absl::ZeroDuration());
+  }
+  absl::Status Append(std::initializer_list<T> values) const {
+    return AppendAll(EncodedRun<T>({}, values), absl::ZeroDuration());
   }
   // Takes the first or the last element, and returns it.
   absl::StatusOr<T> PopFront() const { return Pop(false, absl::ZeroDuration()); }
@@ -179,6 +183,9 @@ class DequeChanges : public VecReads<T, Sequence> {
   explicit DequeChanges(Queue queue, bool of_now)
       : VecReads<T, Sequence>(queue.sequence()), queue_(std::move(queue)), of_now_(of_now) {}
 
+  absl::Status AppendAll(const EncodedRun<T>& run, absl::Duration timeout) const {
+    return run.status().ok() ? queue_.Push(true, run.run(), timeout) : run.status();
+  }
   absl::Status Push(bool back, const T& value, absl::Duration timeout) const {
     const EncodedRun<T> run(value);
     return run.status().ok() ? queue_.Push(back, run.run(), timeout) : run.status();
@@ -266,6 +273,7 @@ class SharedDeque : public internal::DequeChanges<T> {
     return TransactionDeque<T>(this->queue_.In(transaction));
   }
 
+  using Base::Append;
   using Base::PopBack;
   using Base::PopFront;
   using Base::PopFrontMany;
@@ -277,6 +285,11 @@ class SharedDeque : public internal::DequeChanges<T> {
   }
   absl::Status PushFront(const T& value, absl::Duration timeout) const {
     return this->Push(false, value, timeout);
+  }
+  // One that waits for room for many may be passed by others that need less.
+  template <internal::ElementsOf<T> Values>
+  absl::Status Append(Values&& values, absl::Duration timeout) const {
+    return this->AppendAll(internal::EncodedRun<T>({}, std::forward<Values>(values)), timeout);
   }
   absl::StatusOr<T> PopFront(absl::Duration timeout) const { return this->Pop(false, timeout); }
   absl::StatusOr<T> PopBack(absl::Duration timeout) const { return this->Pop(true, timeout); }
@@ -300,7 +313,8 @@ class SharedDeque : public internal::DequeChanges<T> {
     return absl::StatusOr<Leased<T>>(absl::in_place, this->queue_, *ticket, *std::move(value));
   }
 
-  // Sets the limits, for all processes. More room wakes those that wait for it.
+  // Sets all limits, for all processes; to change one, begin with Info()->limits. More room wakes
+  // those that wait for it.
   absl::Status SetLimits(const QueueLimits& limits) const { return this->queue_.SetLimits(limits); }
   // The limits, the number of elements, and the leases. Cost: a system call for each lease.
   [[nodiscard]] absl::StatusOr<QueueInfo> Info() const { return this->queue_.Info(); }

@@ -42,7 +42,7 @@
 namespace commy {
 
 // Many changes of a vector at one moment, at the speed of memory: they are made in this process's
-// memory until Publish(). Has all calls of the vector; they see the changes.
+// memory until Publish(). Has all calls of the vector but Range(); they see the changes.
 //
 //   absl::StatusOr<commy::VecEdit<double>> edit = samples->Edit();
 //   for (int i = 0; i < 1'000'000; ++i) status.Update(edit->PushBack(i));
@@ -144,52 +144,6 @@ class SharedVec : public internal::VecChanges<T, internal::Sequence> {
     return internal::ElementRange<T>(this->source_, true, from, count);
   }
 
-  // For a vector whose elements are in order, by < or by `less`: the index of an element that is
-  // equal to `value`, of several any; nullopt: there is none. Cost: reads O(log n) elements, at one
-  // moment.
-  template <typename Less = std::less<>>
-  absl::StatusOr<std::optional<std::uint64_t>> BinarySearch(const T& value,
-                                                            Less less = Less()) const {
-    return BinarySearchBy([&](const T& each) {
-      return less(each, value) ? -1 : less(value, each) ? 1 : 0;
-    });
-  }
-  // The same by what `key` makes of the elements.
-  template <std::invocable<const T&> Key, typename Value>
-  absl::StatusOr<std::optional<std::uint64_t>> BinarySearchByKey(const Value& value,
-                                                                 Key&& key) const {
-    return BinarySearchBy([&](const T& each) {
-      return key(each) < value ? -1 : value < key(each) ? 1 : 0;
-    });
-  }
-  // The same by `compare`, which says of an element whether it is before (negative) or behind
-  // (positive) the one wanted, or it (0).
-  template <std::invocable<const T&> Compare>
-  absl::StatusOr<std::optional<std::uint64_t>> BinarySearchBy(Compare&& compare) const {
-    absl::StatusOr<Snapshot> snapshot = internal::SnapshotOf(this->source_);
-    if (!snapshot.ok()) {
-      return snapshot.status();
-    }
-    const SnapshotVec<T> at = At(*snapshot);
-    const absl::StatusOr<std::uint64_t> size = at.Size();
-    if (!size.ok()) {
-      return size.status();
-    }
-    std::uint64_t low = 0;
-    for (std::uint64_t high = *size; low < high;) {
-      const std::uint64_t middle = low + (high - low) / 2;
-      const absl::StatusOr<T> each = at.At(middle);
-      if (!each.ok()) {
-        return each.status();
-      }
-      const int order = compare(*each);
-      if (order == 0) {
-        return std::optional(middle);
-      }
-      (order < 0 ? low : high) = order < 0 ? middle + 1 : middle;
-    }
-    return std::optional<std::uint64_t>();
-  }
   // Whether both have the same elements, as they were at one moment.
   absl::StatusOr<bool> Equals(const SharedVec& other) const requires std::equality_comparable<T> {
     absl::StatusOr<Snapshot> snapshot = internal::SnapshotOf(this->source_);

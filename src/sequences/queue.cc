@@ -251,21 +251,60 @@ absl::StatusOr<bool> Queue::Work::MoveDead() {
 Queue::Queue(Sequence sequence)
     : sequence_(std::move(sequence)), shared_(std::make_shared<Shared>()) {}
 
+namespace {
+
+// InvalidArgument: no queue has such limits.
+absl::Status CheckLimits(const QueueLimits& limits) {
+  if (limits.capacity == 0) {
+    return base::InvalidArgument("the capacity of a queue is at least 1");
+  }
+  return limits.max_deliveries != 0 && limits.dead_letters.empty()
+             ? base::InvalidArgument(
+                   "max_deliveries needs dead_letters: the path of the deque that gets the "
+                   "elements")
+             : absl::OkStatus();
+}
+
+bool Same(const QueueLimits& a, const QueueLimits& b) {
+  return a.capacity == b.capacity && a.max_deliveries == b.max_deliveries &&
+         a.dead_letters == b.dead_letters;
+}
+
+}  // namespace
+
 absl::StatusOr<Queue> Queue::Open(const Store& store, std::string_view path, std::string_view type,
                                   const SharedOptions& options) {
-  COMMY_ASSIGN_OR_RETURN(Sequence sequence, Sequence::Open(store, path, type, options));
-  Queue queue(std::move(sequence));
-  if (options.capacity.has_value() || options.max_deliveries.has_value() ||
-      options.dead_letters.has_value()) {
-    COMMY_ASSIGN_OR_RETURN(const QueueInfo info, queue.Info());
-    const QueueLimits limits{options.capacity.value_or(info.limits.capacity),
-                             options.max_deliveries.value_or(info.limits.max_deliveries),
-                             options.dead_letters.value_or(info.limits.dead_letters)};
-    if (limits.capacity != info.limits.capacity ||
-        limits.max_deliveries != info.limits.max_deliveries ||
-        limits.dead_letters != info.limits.dead_letters) {
-      COMMY_RETURN_IF_ERROR(queue.SetLimits(limits));
+  if (!options.capacity.has_value() && !options.max_deliveries.has_value() &&
+      !options.dead_letters.has_value()) {
+    COMMY_ASSIGN_OR_RETURN(Sequence sequence, Sequence::Open(store, path, type, options));
+    return Queue(std::move(sequence));
+  }
+  const auto wanted = [&options](const QueueLimits& present) {
+    return QueueLimits{options.capacity.value_or(present.capacity),
+                       options.max_deliveries.value_or(present.max_deliveries),
+                       options.dead_letters.value_or(present.dead_letters)};
+  };
+  // Before it makes one, it looks whether the limits can be had.
+  SharedOptions there = options;
+  there.create_if_missing = false;
+  absl::StatusOr<Sequence> sequence = Sequence::Open(store, path, type, there);
+  if (absl::IsNotFound(sequence.status()) && options.create_if_missing) {
+    const QueueLimits limits = wanted({});
+    COMMY_RETURN_IF_ERROR(CheckLimits(limits));
+    if (limits.dead_letters == path) {
+      return base::InvalidArgument("the dead letters of \"", base::ToAbsl(path),
+                                   "\" cannot go to itself; name another path");
     }
+    if (!limits.dead_letters.empty()) {
+      COMMY_RETURN_IF_ERROR(Sequence::Open(store, limits.dead_letters, type, {}).status());
+    }
+    sequence = Sequence::Open(store, path, type, options);
+  }
+  COMMY_RETURN_IF_ERROR(sequence.status());
+  Queue queue(*std::move(sequence));
+  COMMY_ASSIGN_OR_RETURN(const QueueInfo info, queue.Info());
+  if (const QueueLimits limits = wanted(info.limits); !Same(limits, info.limits)) {
+    COMMY_RETURN_IF_ERROR(queue.SetLimits(limits));
   }
   return queue;
 }
@@ -285,13 +324,18 @@ absl::Status Queue::Push(bool back, const ElementRun& run, absl::Duration timeou
   const QueueStep step{.kind = QueueStep::Kind::kPush, .back = back, .run = run};
   COMMY_ASSIGN_OR_RETURN(
       const bool done,
-      sequences::WaitUntil(work.state(), sequences::kForRoom,
-                           transaction_ == nullptr ? timeout : absl::ZeroDuration(),
-                           [&]() -> absl::StatusOr<bool> {
-                             QueueResult result;
-                             COMMY_RETURN_IF_ERROR(work.Make(step, &result));
-                             return result.got == Got::kDone;
-                           }));
+      sequences::WaitUntil(
+          work.state(), sequences::kForRoom,
+          transaction_ == nullptr ? timeout : absl::ZeroDuration(), [&]() -> absl::StatusOr<bool> {
+            QueueResult result;
+            COMMY_RETURN_IF_ERROR(work.Make(step, &result));
+            if (run.count > result.capacity) {
+              return base::InvalidArgument(run.count,
+                                           " elements at once do not fit the queue's capacity of ",
+                                           result.capacity, "; push them in smaller groups");
+            }
+            return result.got == Got::kDone;
+          }));
   if (done) {
     return absl::OkStatus();
   }
@@ -373,13 +417,7 @@ absl::Status Queue::Clear() const {
 }
 
 absl::Status Queue::SetLimits(const QueueLimits& limits) const {
-  if (limits.capacity == 0) {
-    return base::InvalidArgument("the capacity of a queue is at least 1");
-  }
-  if (limits.max_deliveries != 0 && limits.dead_letters.empty()) {
-    return base::InvalidArgument(
-        "max_deliveries needs dead_letters: the path of the deque that gets the elements");
-  }
+  COMMY_RETURN_IF_ERROR(CheckLimits(limits));
   Work work(*this);
   if (!limits.dead_letters.empty()) {
     COMMY_RETURN_IF_ERROR(work.DeadLetters(limits.dead_letters).status());

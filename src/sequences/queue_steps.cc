@@ -159,6 +159,7 @@ absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,
       return {};
     }
     result->leased = !queue.leases.empty();
+    result->capacity = queue.capacity;
     if (step.kind == Kind::kPush) {
       return PushIn(root, step, most_bytes, queue, result);
     }
@@ -323,6 +324,7 @@ absl::Status StepInEdit(Edit& edit, const QueueStep& step, QueueResult* result) 
     return DamagedQueue();
   }
   result->leased = !queue.leases.empty();
+  result->capacity = queue.capacity;
   std::vector<std::string> kept;  // So do new items to this.
   switch (step.kind) {
     case Kind::kPush:

@@ -71,6 +71,7 @@ struct QueueResult {
   Taken taken;
   std::uint64_t come = 0;  // Elements that others can take now.
   std::uint64_t room = 0;  // Places that others can fill now.
+  std::uint64_t capacity = UINT64_MAX;
 };
 
 absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,

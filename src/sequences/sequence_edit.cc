@@ -1,6 +1,8 @@
 // SequenceEdit, and the transactions in which sequences are changed.
 #include <utility>
 
+#include "absl/strings/str_cat.h"
+
 #include "api/handle_access.h"
 #include "base/status.h"
 #include "commy/internal/vec_calls.h"
@@ -94,7 +96,11 @@ absl::Status SequenceEdit::Publish() {
   COMMY_RETURN_IF_ERROR(state->failed);
   COMMY_RETURN_IF_ERROR(
       sequences::OneMoment(state->edit.Publish(*state->transaction, state->ns, true)));
-  return state->own->Commit();
+  absl::Status committed = state->own->Commit();
+  return absl::IsAborted(committed)
+             ? absl::AbortedError(absl::StrCat("\"", state->ns->path,
+                                               "\" was changed since the edit began; begin again"))
+             : std::move(committed);
 }
 
 }  // namespace commy::internal

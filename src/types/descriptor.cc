@@ -326,7 +326,9 @@ absl::StatusOr<ContainerType> Parser::TakeContainer() {
   const std::optional<std::size_t> index = name.ok() ? IndexOf(kContainers, *name) : std::nullopt;
   if (!index.has_value()) {
     at_ = start;
-    return Expected("a container: map, set, box, counter, vec, deque, string, or another of them");
+    return Expected(
+        "a container: map, set, box, counter, vec, deque, string, leader, semaphore, latch, "
+        "rate_limiter or computed");
   }
   ContainerType type;
   type.kind = static_cast<ContainerKind>(*index);

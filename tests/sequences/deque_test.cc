@@ -365,6 +365,7 @@ TEST_F(DequeTest, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(refused({.max_deliveries = 3, .dead_letters = "numbers"}, "deque<u64>"));
   EXPECT_TRUE(refused({.max_deliveries = 3, .dead_letters = ""}, "needs dead_letters"));
   EXPECT_FALSE(store_->OpenShared<Jobs>("jobs", {.dead_letters = "/"}).ok());
+  EXPECT_EQ(store_->ListNamespaces()->size(), 1U) << "nothing was made";
   const SharedOptions capacity{.capacity = 5};
   EXPECT_TRUE(Says(store_->OpenShared<SharedVec<int>>("vec", capacity).status(),
                    Code::kInvalidArgument, "are of deques"));
@@ -374,6 +375,18 @@ TEST_F(DequeTest, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_TRUE(Says(jobs.SetLimits({.capacity = 0}), Code::kInvalidArgument, "at least 1"));
   EXPECT_TRUE(Says(jobs.SetLimits({.max_deliveries = 1}), Code::kInvalidArgument, "dead_letters"));
   EXPECT_EQ(jobs.Info()->limits.capacity, 5U);
+}
+
+TEST_F(DequeTest, MoreAtOnceThanTheCapacityIsNeverWaitedFor) {
+  const Jobs jobs = Must("jobs", {.capacity = 2});
+  EXPECT_TRUE(Says(jobs.Append({"a", "b", "c"}), Code::kInvalidArgument, "capacity of 2"));
+  EXPECT_TRUE(Says(jobs.Append(std::vector<std::string>{"a", "b", "c"}, kNever),
+                   Code::kInvalidArgument, "smaller groups"));
+  EXPECT_TRUE(jobs.Append({"a"}).ok());
+  EXPECT_TRUE(Says(jobs.Append({"b", "c"}), Code::kResourceExhausted, "full"));
+  EXPECT_TRUE(Says(jobs.Append(std::vector<std::string>{"b", "c"}, absl::Milliseconds(1)),
+                   Code::kDeadlineExceeded, "full"));
+  EXPECT_EQ(*jobs.Size(), 1U);
 }
 
 TEST_F(DequeTest, LimitsThatAreGivenAreSetAndTheOthersStay) {

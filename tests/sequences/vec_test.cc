@@ -323,6 +323,56 @@ TEST_F(VecTest, ABinarySearchFindsAnElementThatIsThere) {
   EXPECT_LT(*vec.BinarySearch(4), Index(4));
 }
 
+TEST_F(VecTest, BoundsAreThoseOfTheStandardLibrary) {
+  const std::vector<std::uint64_t> values = {1, 3, 3, 3, 5, 8, 8, 13};
+  const Numbers vec = MustHave<std::uint64_t>(values);
+  auto edit = vec.Edit();
+  ASSERT_TRUE(edit.ok()) << edit.status();
+  const absl::StatusOr<Snapshot> snapshot = store_.TakeSnapshot();
+  for (std::uint64_t i = 0; i < 15; ++i) {
+    const auto low = static_cast<std::uint64_t>(std::lower_bound(values.begin(), values.end(), i) -
+                                                values.begin());
+    const auto high = static_cast<std::uint64_t>(std::upper_bound(values.begin(), values.end(), i) -
+                                                 values.begin());
+    EXPECT_EQ(*vec.LowerBound(i), low);
+    EXPECT_EQ(*vec.UpperBound(i), high);
+    EXPECT_EQ(*edit->LowerBound(i), low);
+    EXPECT_EQ(*vec.At(*snapshot).UpperBound(i), high);
+    EXPECT_EQ(*vec.PartitionPoint([i](std::uint64_t each) { return each < i; }), low);
+    EXPECT_EQ(vec.BinarySearch(i)->has_value(), low != high);
+  }
+}
+
+TEST_F(VecTest, AnUpdateTakesWhatItsFunctionReturnsOrLeaves) {
+  const Numbers vec = MustHave<std::uint64_t>({1, 2, 3});
+  EXPECT_TRUE(vec.Update(0, [](std::uint64_t each) { return each + 10; }).ok());
+  EXPECT_TRUE(vec.Update(1, [](std::uint64_t& each) { each += 20; }).ok());
+  EXPECT_EQ(All(vec), (std::vector<std::uint64_t>{11, 22, 3}));
+  EXPECT_TRUE(absl::IsOutOfRange(vec.Update(3, [](std::uint64_t each) { return each; })));
+}
+
+TEST_F(VecTest, WhatElementsCanBeMadeOfIsAppended) {
+  const auto texts = Must<std::string>("texts");
+  EXPECT_TRUE(texts.Append(std::vector<std::string_view>{"a", "bc"}).ok());
+  EXPECT_TRUE(texts.Append(std::vector<const char*>{"d"}).ok());
+  EXPECT_TRUE(texts.InsertAll(0, {"first", "second"}).ok());
+  EXPECT_EQ(All(texts), (std::vector<std::string>{"first", "second", "a", "bc", "d"}));
+  const auto numbers = Must<double>("numbers");
+  EXPECT_TRUE(numbers.Assign({1.5, 2.5}).ok());
+  EXPECT_TRUE(numbers.Append(std::vector<short>{7}).ok());
+  EXPECT_EQ(All(numbers), (std::vector<double>{1.5, 2.5, 7}));
+  double sum = 0;
+  EXPECT_TRUE(numbers
+                  .ForEachPiece(1, 5,
+                                [&sum](std::span<const double> piece) {
+                                  for (const double each : piece) {
+                                    sum += each;
+                                  }
+                                })
+                  .ok());
+  EXPECT_EQ(sum, 9.5);
+}
+
 TEST_F(VecTest, SortIsStableAndSortUnstableSorts) {
   std::vector<Position> values;
   for (int i = 0; i < 120; ++i) {

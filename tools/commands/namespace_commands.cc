@@ -311,7 +311,8 @@ CLI::Option* AddType(CLI::App& command, std::string& type) {
 }
 
 void AddCreate(CLI::App& group, Action& action) {
-  CLI::App& command = *group.add_subcommand("create", "Create a namespace unless it exists");
+  CLI::App& command = *group.add_subcommand(
+      "create", "Create a namespace unless it exists; a deque that exists gets the limits given");
   auto arguments = std::make_shared<NamespaceArguments>();
   AddStore(command, arguments->store);
   AddNamespace(command, arguments->path);

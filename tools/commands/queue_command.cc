@@ -111,14 +111,14 @@ std::string LeaseTable(const Picture& picture) {
 
 std::string ToText(const Picture& picture) {
   const QueueInfo& info = picture.info;
-  std::string text =
-      absl::StrCat("elements        ", ShowCount(info.size), ", ", ShowCount(info.returned),
-                   " of them returned\n", "leased          ", ShowCount(info.leases.size()), "\n",
-                   "capacity        ",
-                   info.limits.capacity == UINT64_MAX ? "any" : ShowCount(info.limits.capacity),
-                   "\n", "max deliveries  ",
-                   info.limits.max_deliveries == 0 ? "any" : ShowCount(info.limits.max_deliveries),
-                   "\n", "dead letters    ", ShowDeadLetters(picture), "\n");
+  std::string text = absl::StrCat(
+      "elements        ", ShowCount(info.size), ", ", ShowCount(info.returned),
+      " of them returned\n", "leased          ", ShowCount(info.leases.size()), "\n",
+      "capacity        ",
+      info.limits.capacity == UINT64_MAX ? "inf" : ShowCount(info.limits.capacity), "\n",
+      "max deliveries  ",
+      info.limits.max_deliveries == 0 ? "0 (any number)" : ShowCount(info.limits.max_deliveries),
+      "\n", "dead letters    ", ShowDeadLetters(picture), "\n");
   return info.leases.empty() ? text : text + "\n" + LeaseTable(picture);
 }
 

@@ -70,6 +70,8 @@ class COMMY_EXPORT Sequence {
   [[nodiscard]] Sequence At(const Snapshot& snapshot) const;
   [[nodiscard]] Sequence In(Transaction& transaction) const;
   [[nodiscard]] const Namespace& ns() const { return ns_; }
+  // Whether it is the sequence as it is now.
+  [[nodiscard]] bool of_now() const { return snapshot_ == nullptr && transaction_ == nullptr; }
 
   [[nodiscard]] absl::StatusOr<std::uint64_t> Size() const;
   // Calls `use` once with elements from `index` on that lie together, under a pin. OutOfRange:

@@ -1,6 +1,7 @@
 // What vectors and deques share: elements as bytes and back, and ranges. Not for users.
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <cstring>
 #include <iterator>
@@ -45,6 +46,11 @@ inline constexpr bool kRunIsMemory = [] {
   }
 }();
 
+// Values that are elements, or that elements can be made of.
+template <typename Values, typename T>
+concept ElementsOf = std::ranges::input_range<Values> &&
+    std::constructible_from<T, std::ranges::range_reference_t<Values>>;
+
 // The run of some values. Refers to them, if that is their memory.
 template <typename T>
 class EncodedRun {
@@ -59,9 +65,8 @@ class EncodedRun {
   }
   // Of all values of a range.
   struct All {};
-  template <std::ranges::input_range Values>
-  requires std::convertible_to < std::ranges::range_reference_t<Values>,
-  const T& > EncodedRun(All /*of*/, Values&& values) {
+  template <ElementsOf<T> Values>
+  EncodedRun(All /*of*/, Values&& values) {
     if constexpr (kRunIsMemory<T> && std::ranges::contiguous_range<Values> &&
                   std::ranges::sized_range<Values> &&
                   std::same_as<std::remove_cvref_t<std::ranges::range_reference_t<Values>>, T>) {
@@ -70,8 +75,13 @@ class EncodedRun {
               count,
               {reinterpret_cast<const char*>(std::ranges::data(values)), count * sizeof(T)}};
     } else {
-      for (const T& value : values) {
-        Add(value);
+      using Value = std::remove_cvref_t<std::ranges::range_reference_t<Values>>;
+      for (auto&& value : values) {
+        if constexpr (std::same_as<Value, T>) {
+          Add(value);
+        } else {
+          Add(T(std::forward<decltype(value)>(value)));
+        }
       }
       Finish();
     }

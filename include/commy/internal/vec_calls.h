@@ -45,6 +45,20 @@ class COMMY_EXPORT EditSource {
   SequenceEdit* edit_;
 };
 
+// Calls `use` with a source that sees one moment.
+template <typename Use>
+absl::Status AtOneMoment(const EditSource& source, Use&& use) {
+  return use(source);
+}
+template <typename Use>
+absl::Status AtOneMoment(const Sequence& source, Use&& use) {
+  if (!source.of_now()) {
+    return use(source);
+  }
+  const absl::StatusOr<Snapshot> snapshot = SnapshotOf(source);
+  return snapshot.ok() ? use(source.At(*snapshot)) : snapshot.status();
+}
+
 // Reads.
 template <typename T, typename Source>
 class VecReads {
@@ -99,8 +113,13 @@ class VecReads {
   // not change this container. The fastest way to read all.
   template <std::invocable<std::span<const T>> Use>
   absl::Status ForEachPiece(Use&& use) const {
+    return ForEachPiece(0, UINT64_MAX, use);
+  }
+  // The same of the elements from `from` on, at most `count`.
+  template <std::invocable<std::span<const T>> Use>
+  absl::Status ForEachPiece(std::uint64_t from, std::uint64_t count, Use&& use) const {
     absl::Status decoded;
-    absl::Status status = source_.ForEachRun(0, UINT64_MAX, [&](const ElementRun& run) {
+    absl::Status status = source_.ForEachRun(from, count, [&](const ElementRun& run) {
       if constexpr (kPlain<T>) {
         if (const T* const values = RunInPlace<T>(run); values != nullptr) {
           use(std::span<const T>(values, run.count));
@@ -167,8 +186,93 @@ class VecReads {
     return status.ok() ? absl::StatusOr<bool>(equal && index == values.size()) : std::move(status);
   }
 
+  // Of elements that are in order, by < or by `less`, at one moment; reads O(log n) of them:
+  //   LowerBound(v)      the index of the first one that is not before `v`; Size(): all are
+  //   UpperBound(v)      the index of the first one that is behind `v`; Size(): none is
+  //   BinarySearch(v)    the index of one that is equal to `v`, of several any; nullopt: none is
+  //   BinarySearchByKey  the same by what `key` makes of the elements
+  //   BinarySearchBy     the same by `compare`, which says of an element whether it is before
+  //                      (negative) or behind (positive) the one wanted, or it (0)
+  //   PartitionPoint     the index of the first one for which `before` returns false; Size(): for
+  //                      none it does
+  template <std::predicate<const T&> Before>
+  absl::StatusOr<std::uint64_t> PartitionPoint(Before&& before) const {
+    std::uint64_t found = 0;
+    absl::Status status = AtOneMoment(
+        source_, [&](const Source& source) { return PartitionIn(source, before, &found); });
+    return status.ok() ? absl::StatusOr<std::uint64_t>(found) : std::move(status);
+  }
+  template <std::strict_weak_order<const T&, const T&> Less = std::less<>>
+  absl::StatusOr<std::uint64_t> LowerBound(const T& value, Less less = Less()) const {
+    return PartitionPoint([&](const T& each) -> bool { return less(each, value); });
+  }
+  template <std::strict_weak_order<const T&, const T&> Less = std::less<>>
+  absl::StatusOr<std::uint64_t> UpperBound(const T& value, Less less = Less()) const {
+    return PartitionPoint([&](const T& each) -> bool { return !less(value, each); });
+  }
+  template <std::invocable<const T&> Compare>
+  absl::StatusOr<std::optional<std::uint64_t>> BinarySearchBy(Compare&& compare) const {
+    std::optional<std::uint64_t> found;
+    absl::Status status = AtOneMoment(source_, [&](const Source& source) -> absl::Status {
+      const auto is_before = [&](const T& each) -> bool { return std::invoke(compare, each) < 0; };
+      std::uint64_t point = 0;
+      absl::Status searched = PartitionIn(source, is_before, &point);
+      if (!searched.ok()) {
+        return searched;
+      }
+      absl::Status decoded;
+      absl::Status read = source.Find(point, [&](const ElementRun& run) {
+        const absl::StatusOr<T> each = FirstElement<T>(run);
+        decoded = each.status();
+        if (each.ok() && std::invoke(compare, *each) == 0) {
+          found = point;
+        }
+      });
+      // Behind all of them there is none.
+      return absl::IsOutOfRange(read) ? absl::OkStatus() : read.ok() ? decoded : read;
+    });
+    return status.ok() ? absl::StatusOr<std::optional<std::uint64_t>>(found) : std::move(status);
+  }
+  template <std::strict_weak_order<const T&, const T&> Less = std::less<>>
+  absl::StatusOr<std::optional<std::uint64_t>> BinarySearch(const T& value,
+                                                            Less less = Less()) const {
+    return BinarySearchBy([&](const T& each) {
+      return less(each, value) ? -1 : less(value, each) ? 1 : 0;
+    });
+  }
+  template <std::invocable<const T&> Key, typename Value>
+  absl::StatusOr<std::optional<std::uint64_t>> BinarySearchByKey(const Value& value,
+                                                                 Key&& key) const {
+    return BinarySearchBy([&](const T& each) {
+      return std::invoke(key, each) < value ? -1 : value < std::invoke(key, each) ? 1 : 0;
+    });
+  }
+
  protected:
   explicit VecReads(Source source) : source_(std::move(source)) {}
+
+  template <typename Before>
+  static absl::Status PartitionIn(const Source& source, Before& before, std::uint64_t* point) {
+    const absl::StatusOr<std::uint64_t> size = source.Size();
+    if (!size.ok()) {
+      return size.status();
+    }
+    std::uint64_t low = 0;
+    for (std::uint64_t high = *size; low < high;) {
+      const std::uint64_t middle = low + (high - low) / 2;
+      absl::StatusOr<bool> is_before = absl::UnknownError("");
+      absl::Status read = source.Find(middle, [&](const ElementRun& run) {
+        const absl::StatusOr<T> each = FirstElement<T>(run);
+        is_before = each.ok() ? absl::StatusOr<bool>(before(*each)) : each.status();
+      });
+      if (!read.ok() || !is_before.ok()) {
+        return read.ok() ? is_before.status() : read;
+      }
+      (*is_before ? low : high) = *is_before ? middle + 1 : middle;
+    }
+    *point = low;
+    return absl::OkStatus();
+  }
 
   template <typename Use>
   static absl::Status UseDecoded(const ElementRun& run, Use& use) {
@@ -209,7 +313,7 @@ class VecChanges : public VecReads<T, Source> {
 
   // Adds all of them behind the last element. A std::span or std::vector of a plain type is copied
   // once, into the file.
-  template <std::ranges::input_range Values>
+  template <ElementsOf<T> Values>
   absl::Status Append(Values&& values) const {
     return Push(true, EncodedRun<T>({}, std::forward<Values>(values)));
   }
@@ -225,7 +329,10 @@ class VecChanges : public VecReads<T, Source> {
   absl::Status Insert(std::uint64_t index, const T& value) const {
     return SpliceIn(index, 0, EncodedRun<T>(value));
   }
-  template <std::ranges::input_range Values>
+  absl::Status InsertAll(std::uint64_t index, std::initializer_list<T> values) const {
+    return SpliceIn(index, 0, EncodedRun<T>({}, values));
+  }
+  template <ElementsOf<T> Values>
   absl::Status InsertAll(std::uint64_t index, Values&& values) const {
     return SpliceIn(index, 0, EncodedRun<T>({}, std::forward<Values>(values)));
   }
@@ -239,7 +346,10 @@ class VecChanges : public VecReads<T, Source> {
     return source_.Splice(from, count, {});
   }
   // Replaces all elements.
-  template <std::ranges::input_range Values>
+  absl::Status Assign(std::initializer_list<T> values) const {
+    return Assign(std::span<const T>(values.begin(), values.size()));
+  }
+  template <ElementsOf<T> Values>
   absl::Status Assign(Values&& values) const {
     const EncodedRun<T> run({}, std::forward<Values>(values));
     return run.status().ok() ? source_.Change([&run](SequenceEdit& edit) {
@@ -277,8 +387,9 @@ class VecChanges : public VecReads<T, Source> {
     return source_.Change(
         [&](SequenceEdit& edit) { return Repeat(edit, 0, edit.size(), edit.size(), value); });
   }
-  // Lets `change` (a function of T&) change an element, which nothing else changes meanwhile; it
-  // may be called several times. OutOfRange.
+  // Sets an element to what `change` makes of it: returns, or, of a function of T& that returns
+  // nothing, leaves there. Nothing else changes it meanwhile; so `change` may be called several
+  // times. OutOfRange.
   template <std::invocable<T&> ChangeValue>
   absl::Status Update(std::uint64_t index, ChangeValue&& change) const {
     return source_.Change([&](SequenceEdit& edit) -> absl::Status {
@@ -288,7 +399,14 @@ class VecChanges : public VecReads<T, Source> {
       if (!found.ok() || !value.ok()) {
         return found.ok() ? value.status() : found;
       }
-      change(*value);
+      using Made = std::invoke_result_t<ChangeValue&, T&>;
+      if constexpr (std::is_void_v<Made>) {
+        std::invoke(change, *value);
+      } else {
+        static_assert(std::convertible_to<Made, T>,
+                      "the function returns nothing, or the element's new value");
+        *value = std::invoke(change, *value);
+      }
       const EncodedRun<T> run(*value);
       return run.status().ok() ? edit.Splice(index, 1, run.run()) : run.status();
     });
@@ -315,17 +433,19 @@ class VecChanges : public VecReads<T, Source> {
     return Rewrite([](std::vector<T>& values) { std::reverse(values.begin(), values.end()); });
   }
   // Sorts by < or by `less`; by what `key` makes of the elements. Equal ones keep their order.
-  template <typename Less = std::less<>>
+  template <std::strict_weak_order<const T&, const T&> Less = std::less<>>
   absl::Status Sort(Less less = Less()) const {
     return Rewrite(
         [&less](std::vector<T>& values) { std::stable_sort(values.begin(), values.end(), less); });
   }
   template <std::invocable<const T&> Key>
   absl::Status SortBy(Key&& key) const {
-    return Sort([&key](const T& a, const T& b) { return key(a) < key(b); });
+    return Sort([&key](const T& a, const T& b) -> bool {
+      return std::invoke(key, a) < std::invoke(key, b);
+    });
   }
   // The same; equal ones come in any order. Needs less memory.
-  template <typename Less = std::less<>>
+  template <std::strict_weak_order<const T&, const T&> Less = std::less<>>
   absl::Status SortUnstable(Less less = Less()) const {
     return Rewrite(
         [&less](std::vector<T>& values) { std::sort(values.begin(), values.end(), less); });
@@ -354,7 +474,9 @@ class VecChanges : public VecReads<T, Source> {
   template <std::invocable<const T&> Key>
   absl::StatusOr<std::uint64_t> DedupBy(Key&& key) const {
     return Shorten([&key](std::vector<T>& values) {
-      const auto same = [&key](const T& a, const T& b) { return key(a) == key(b); };
+      const auto same = [&key](const T& a, const T& b) {
+        return std::invoke(key, a) == std::invoke(key, b);
+      };
       values.erase(std::unique(values.begin(), values.end(), same), values.end());
     });
   }
