@@ -38,16 +38,19 @@
 //             OutOfRange          an index is past the end
 //             DataLoss            an element in the file is not of the type, or the deque is
 //                                 damaged
-//           After an error nothing has changed.
-// COST      A push or pop writes the deque's root, of at most a few KiB; every 1 KiB or so of
-//           elements a leaf goes to the file or comes from it. The space that it takes follows its
-//           elements.
+//           After an error nothing has changed; but an element that is not of the type is gone
+//           after the pop that says so. LeaseFront() returns it.
+// COST      A push or pop writes the deque's root, of at most a few KiB, and 48 bytes and the
+//           element (one of more than 512 bytes aside) for each that is leased or was returned; so
+//           keep those to some hundreds. Every 1 KiB or so of elements a leaf goes to the file or
+//           comes from it. The space that it takes follows its elements.
 //
 // docs/containers.md has all calls with their cost and their names in the standard library.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -143,6 +146,25 @@ class Leased {
 
 namespace internal {
 
+// Returns a lease, unless it was released.
+class LeaseGuard {
+ public:
+  LeaseGuard(const Queue& queue, std::uint64_t number) : queue_(queue), number_(number) {}
+  LeaseGuard(const LeaseGuard&) = delete;
+  LeaseGuard& operator=(const LeaseGuard&) = delete;
+  ~LeaseGuard() {
+    if (held_) {
+      queue_.Return(number_).IgnoreError();
+    }
+  }
+  void Release() { held_ = false; }
+
+ private:
+  const Queue& queue_;
+  const std::uint64_t number_;
+  bool held_ = true;
+};
+
 // The calls of a deque that change it, and never wait.
 template <typename T>
 class DequeChanges : public VecReads<T, Sequence> {
@@ -174,7 +196,8 @@ class DequeChanges : public VecReads<T, Sequence> {
 
   // The elements from `from` on, at most `count`, as they are when begin() is called, for a
   // range-based for loop. An error ends the range early, so check its status() afterwards. Holds a
-  // snapshot until it is at its end or destroyed.
+  // snapshot until it is at its end or destroyed; in a transaction the deque must not be changed
+  // until then.
   ElementRange<T> Range(std::uint64_t from = 0, std::uint64_t count = UINT64_MAX) const {
     return ElementRange<T>(this->source_, of_now_, from, count);
   }
@@ -300,17 +323,20 @@ class SharedDeque : public internal::DequeChanges<T> {
   // Takes the first element for a while; see LEASES. An element that cannot be decoded (DataLoss)
   // is returned at once.
   absl::StatusOr<Leased<T>> LeaseFront(absl::Duration timeout = absl::ZeroDuration()) const {
-    absl::StatusOr<T> value = absl::UnknownError("");
-    const absl::StatusOr<internal::Queue::Ticket> ticket = this->queue_.Lease(
-        timeout, [&value](std::string_view bytes) { value = internal::DecodeElement<T>(bytes); });
+    std::string bytes;
+    const absl::StatusOr<internal::Queue::Ticket> ticket =
+        this->queue_.Lease(timeout, [&bytes](std::string_view element) { bytes.assign(element); });
     if (!ticket.ok()) {
       return ticket.status();
     }
+    internal::LeaseGuard guard(this->queue_, ticket->number);  // Also if the codec throws.
+    absl::StatusOr<T> value = internal::DecodeElement<T>(bytes);
     if (!value.ok()) {
-      this->queue_.Return(ticket->number).IgnoreError();
       return value.status();
     }
-    return absl::StatusOr<Leased<T>>(absl::in_place, this->queue_, *ticket, *std::move(value));
+    absl::StatusOr<Leased<T>> leased(absl::in_place, this->queue_, *ticket, *std::move(value));
+    guard.Release();
+    return leased;
   }
 
   // Sets all limits, for all processes; to change one, begin with Info()->limits. More room wakes

@@ -93,7 +93,7 @@ class TransactionVec : public internal::VecChanges<T, internal::Sequence> {
 
  public:
   explicit TransactionVec(internal::Sequence in) : Base(std::move(in)) {}
-  // See SharedVec::Range().
+  // See SharedVec::Range(). The vector must not be changed until the range is at its end.
   internal::ElementRange<T> Range(std::uint64_t from = 0, std::uint64_t count = UINT64_MAX) const {
     return internal::ElementRange<T>(this->source_, false, from, count);
   }

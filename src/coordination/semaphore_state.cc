@@ -1,6 +1,7 @@
 #include "coordination/semaphore_state.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/status.h"
 #include "commy/semaphore.h"
@@ -58,18 +59,17 @@ void SemaphoreState::Grant() {
 
 absl::Status SemaphoreState::DropGone(
     absl::FunctionRef<absl::StatusOr<bool>(const HolderId&)> is_gone) {
-  std::vector<HolderId> gone;
-  for (const std::vector<Share>* shares : {&holds, &waiters}) {
-    for (const Share& each : *shares) {
+  std::vector<Share> kept[2];
+  for (std::size_t i = 0; i < 2; ++i) {
+    for (const Share& each : i == 0 ? holds : waiters) {
       COMMY_ASSIGN_OR_RETURN(const bool is, is_gone(each.id));
-      if (is) {
-        gone.push_back(each.id);
+      if (!is) {
+        kept[i].push_back(each);
       }
     }
   }
-  for (const HolderId& id : gone) {
-    Remove(id);
-  }
+  holds = std::move(kept[0]);
+  waiters = std::move(kept[1]);
   return absl::OkStatus();
 }
 

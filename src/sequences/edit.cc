@@ -18,7 +18,9 @@ std::uint64_t FittingAt(const ElementRun& run, bool back, std::uint64_t most_byt
   if (back) {
     // The first from which on they fit.
     std::uint64_t from = 0;
-    while (from + 1 < run.count && run.bytes.size() - *OffsetOf(run, from) > most_bytes) {
+    std::uint64_t at = 0;
+    while (from + 1 < run.count && run.bytes.size() - at > most_bytes) {
+      at += *OffsetOf({0, 1, run.bytes.substr(at)}, 1);
       ++from;
     }
     fitting = run.count - from;
@@ -49,6 +51,7 @@ absl::Status Edit::Load() {
     if (!parsed.ok()) {
       return;
     }
+    loaded_root_ = std::string(bytes);
     std::optional<std::vector<Entry>> entries = ParseEntries(root.entries);
     if (!HaveTogether(*entries, root.tree_count)) {
       parsed = base::DataLoss("the root of the sequence is damaged");
@@ -157,6 +160,18 @@ absl::Status Edit::Refill(bool back) {
   return tree_.Splice(back ? tree_.count() - take : 0, take, {}, false);
 }
 
+absl::Status Edit::CheckUnchanged() {
+  bool same = loaded_root_.empty();
+  COMMY_ASSIGN_OR_RETURN(const bool there, reader_.Read({}, [&](std::string_view bytes) {
+    same = bytes == loaded_root_;
+  }));
+  return same && (there || loaded_root_.empty())
+             ? absl::OkStatus()
+             : base::FailedPrecondition(
+                   "the callback of a change has changed the same container in the same "
+                   "transaction; make one change after the other");
+}
+
 absl::Status Edit::Publish(transactions::TransactionState& transaction,
                            const std::shared_ptr<const engine::NamespaceState>& ns, bool lasting) {
   const std::uint64_t run_bytes = internal::SizesOfSequences().run_bytes;
@@ -176,6 +191,9 @@ absl::Status Edit::Publish(transactions::TransactionState& transaction,
   root.queue = queue_;
   EncodeRoot(root, &root_);
   COMMY_RETURN_IF_ERROR(transaction.CheckWrite(*ns, {}));
+  if (!lasting) {
+    COMMY_RETURN_IF_ERROR(CheckUnchanged());
+  }
   transaction.MustStay(ns, {});
   // From here on nothing fails: what a transaction has of a change is the whole of it.
   transactions::WriteSet& writes = transaction.writes();

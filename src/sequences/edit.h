@@ -24,6 +24,7 @@ class Edit {
   // Reads the root. After an error of this or of a change the edit is of no use.
   absl::Status Load();
 
+  [[nodiscard]] std::uint64_t next_node() const { return tree_.next_node(); }
   [[nodiscard]] std::uint64_t size() const {
     return front_.count() + tree_.count() + back_.count();
   }
@@ -47,6 +48,8 @@ class Edit {
 
   // Longer runs at the ends: for an edit of many changes.
   void KeepInMemory();
+  // FailedPrecondition: a callback of this change has made another one in the same transaction.
+  absl::Status CheckUnchanged();
   // Writes all of it. `lasting`: the edit outlives the transaction's commit; else its bytes are
   // copied. Afterwards no changes.
   absl::Status Publish(transactions::TransactionState& transaction,
@@ -66,6 +69,7 @@ class Edit {
   RunBuilder back_;
   std::string queue_;
   std::uint64_t loaded_size_ = 0;
+  std::string loaded_root_;
   std::string root_;  // As it is published.
 };
 

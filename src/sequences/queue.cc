@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstring>
 #include <utility>
 
 #include "api/handle_access.h"
@@ -23,6 +24,13 @@ using sequences::QueueStep;
 // How often a busy consumer looks for leases whose holders are gone.
 constexpr std::int64_t kLookForGoneNs = 100'000'000;
 
+// Some bits of the store's id; not 0.
+std::uint32_t StoreId(const region::Region& region) {
+  std::uint32_t id = 0;
+  std::memcpy(&id, region.header().uuid, sizeof(id));
+  return id | 1U;
+}
+
 }  // namespace
 
 struct Queue::Shared {
@@ -43,13 +51,20 @@ class Queue::Work {
 
   // The queue's part of the root. `use` must not keep it.
   absl::Status Read(absl::FunctionRef<void(const sequences::RootView&, const QueueState&)> use);
-  [[nodiscard]] bool IsGone(std::uint64_t owner) const {
+  // Of a lease that was taken in this store, or in one that it was recovered from.
+  [[nodiscard]] bool IsGone(std::uint32_t store, std::uint64_t owner) const {
     const engine::Engine& engine = state_.engine();
-    return process::IsGone(engine.region, owner, engine.session.owner_word());
+    const process::Session::Call call(engine.session);  // A close waits, or has been.
+    return call.status().ok() &&
+           (store != StoreId(engine.region) ||
+            process::IsGone(engine.region, owner, engine.session.owner_word()));
   }
   [[nodiscard]] sequences::Holder Consumer() const {
     process::Session& session = state_.engine().session;
-    return {session.owner_word(), session.platform().WallNs(), false};
+    const process::Session::Call call(session);
+    return call.status().ok() ? sequences::Holder{session.owner_word(), StoreId(session.region()),
+                                                  session.platform().WallNs(), false}
+                              : sequences::Holder();
   }
   [[nodiscard]] const engine::NamespaceState& state() const { return state_; }
   [[nodiscard]] absl::StatusOr<Sequence> DeadLetters(std::string_view path) const;
@@ -178,19 +193,22 @@ absl::Status Queue::Work::Read(
 // Whether there were any.
 absl::StatusOr<bool> Queue::Work::ReturnGone() {
   std::vector<std::uint64_t> owners;
-  COMMY_RETURN_IF_ERROR(Read([&owners](const sequences::RootView&, const QueueState& queue) {
+  std::uint32_t store = 0;
+  COMMY_RETURN_IF_ERROR(Read([&](const sequences::RootView&, const QueueState& queue) {
+    store = queue.store;
     for (const sequences::Item& item : queue.leases) {
       owners.push_back(item.owner);
     }
   }));
   std::sort(owners.begin(), owners.end());
   owners.erase(std::unique(owners.begin(), owners.end()), owners.end());
-  std::erase_if(owners, [this](std::uint64_t owner) { return !IsGone(owner); });
+  std::erase_if(owners, [this, store](std::uint64_t owner) { return !IsGone(store, owner); });
   if (owners.empty()) {
     return false;
   }
   QueueResult result;
-  COMMY_RETURN_IF_ERROR(Make({.kind = QueueStep::Kind::kReturnGone, .gone = owners}, &result));
+  COMMY_RETURN_IF_ERROR(
+      Make({.kind = QueueStep::Kind::kReturnGone, .gone = owners, .gone_store = store}, &result));
   return result.got == Got::kDone;
 }
 
@@ -401,6 +419,9 @@ absl::Status Queue::Acknowledge(std::uint64_t ticket) const {
   QueueResult result;
   COMMY_RETURN_IF_ERROR(
       Work(*this).Make({.kind = QueueStep::Kind::kAcknowledge, .ticket = ticket}, &result));
+  if (result.got != Got::kDone && transaction_ != nullptr && ticket >= result.next_ticket) {
+    return absl::AbortedError("the lease was taken since the transaction began; begin again");
+  }
   return result.got == Got::kDone ? absl::OkStatus() : NotHeld();
 }
 
@@ -434,6 +455,7 @@ absl::StatusOr<QueueInfo> Queue::Info() const {
   Work work(*this);
   QueueInfo info;
   std::vector<std::uint64_t> owners;
+  std::uint32_t store = 0;
   COMMY_RETURN_IF_ERROR(work.Read([&](const sequences::RootView& root, const QueueState& queue) {
     info.size = root.count() + queue.returned.size();
     info.returned = queue.returned.size();
@@ -443,9 +465,10 @@ absl::StatusOr<QueueInfo> Queue::Info() const {
                              absl::FromUnixNanos(item.since_wall_ns)});
       owners.push_back(item.owner);
     }
+    store = queue.store;
   }));
   for (std::size_t i = 0; i < owners.size(); ++i) {
-    info.leases[i].gone = work.IsGone(owners[i]);
+    info.leases[i].gone = work.IsGone(store, owners[i]);
   }
   return info;
 }

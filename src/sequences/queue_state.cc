@@ -18,7 +18,7 @@ struct QueueHead {
   std::uint32_t returned = 0;
   std::uint32_t leases = 0;
   std::uint32_t path_bytes = 0;
-  std::uint32_t reserved = 0;
+  std::uint32_t store = 0;
 };
 static_assert(sizeof(QueueHead) == 0x28);
 
@@ -119,6 +119,7 @@ bool ParseQueue(std::string_view bytes, QueueState* queue) {
   queue->max_deliveries = head.max_deliveries;
   queue->capacity = head.capacity;
   queue->next_ticket = head.next_ticket;
+  queue->store = head.store;
   return head.magic == kQueueMagic && TakePart(&bytes, head.path_bytes, &queue->dead_letters) &&
          TakeItems(&bytes, head.returned, &queue->returned) &&
          TakeItems(&bytes, head.leases, &queue->leases) && bytes.empty();
@@ -132,7 +133,7 @@ void EncodeQueue(const QueueState& queue, std::string* bytes) {
                        static_cast<std::uint32_t>(queue.returned.size()),
                        static_cast<std::uint32_t>(queue.leases.size()),
                        static_cast<std::uint32_t>(queue.dead_letters.size()),
-                       0};
+                       queue.store};
   bytes->clear();
   PutPart({reinterpret_cast<const char*>(&head), sizeof(head)}, bytes);
   PutPart(queue.dead_letters, bytes);

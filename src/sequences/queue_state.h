@@ -9,7 +9,8 @@
 //   0x18       4  returned        how many were returned
 //   0x1c       4  leases          how many are leased
 //   0x20       4  path_bytes      of the path of the dead letters
-//   0x24       4  reserved
+//   0x24       4  store           of the leases: some bits of the store's id. A recovered store has
+//                                 another one: there all holders are gone
 //   0x28          the path; the returned items, the first to come first; the leased ones, by
 //                 ticket: each {ticket:64, owner:64, since:64, order:64, node:64, deliveries:32,
 //                 bytes:32} and the element's bytes, and each part from the next multiple of 8 on
@@ -50,6 +51,7 @@ struct QueueState {
   std::uint32_t max_deliveries = 0;
   std::uint64_t capacity = UINT64_MAX;
   std::uint64_t next_ticket = 1;
+  std::uint32_t store = 0;
   std::string_view dead_letters;
   std::vector<Item> returned;
   std::vector<Item> leases;

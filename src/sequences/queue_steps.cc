@@ -36,6 +36,12 @@ void TellRoomIfBounded(const QueueStep& step, const QueueState& queue, QueueResu
 
 // Gives an item, which is in no list, to a consumer.
 void LeaseTo(const QueueStep& step, Item item, QueueState& queue, QueueResult* result) {
+  if (queue.store != step.holder.store) {
+    while (!queue.leases.empty()) {
+      queue.Return(0);  // Their holders are of the store that this one was recovered from.
+    }
+    queue.store = step.holder.store;
+  }
   item.ticket = queue.next_ticket++;
   item.owner = step.holder.owner;
   item.since_wall_ns = step.holder.now_wall_ns;
@@ -52,7 +58,7 @@ void LeaseTo(const QueueStep& step, Item item, QueueState& queue, QueueResult* r
 Got Settle(const QueueStep& step, QueueState& queue, QueueResult* result) {
   if (step.kind == Kind::kReturnGone) {
     for (std::size_t i = 0; i < queue.leases.size();) {
-      if (IsGoneOwner(step, queue.leases[i].owner)) {
+      if (queue.store == step.gone_store && IsGoneOwner(step, queue.leases[i].owner)) {
         queue.Return(i);
         ++result->come;
       } else {
@@ -158,8 +164,12 @@ absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,
     if (damaged) {
       return {};
     }
+    if (root.queue.empty()) {
+      queue.next_ticket = root.next_node;  // Above those of a queue that was here before a clear.
+    }
     result->leased = !queue.leases.empty();
     result->capacity = queue.capacity;
+    result->next_ticket = queue.next_ticket;
     if (step.kind == Kind::kPush) {
       return PushIn(root, step, most_bytes, queue, result);
     }
@@ -233,7 +243,8 @@ absl::Status PushAll(Edit& edit, const QueueStep& step, QueueState& queue, Queue
   kept->reserve(step.run.count);
   for (std::uint64_t i = 0; i < step.run.count; ++i) {
     Item item;
-    item.order = queue.returned[0].order;
+    // Each its own, so that they keep their order if they are leased and returned.
+    item.order = queue.returned[0].order - (step.run.count - i);
     const std::string& element = kept->emplace_back(*ElementOf(step.run, i));
     if (element.size() > kItemBytesMax) {
       item.node = edit.AddItem(element);
@@ -323,8 +334,12 @@ absl::Status StepInEdit(Edit& edit, const QueueStep& step, QueueResult* result) 
   if (!ParseQueue(before, &queue)) {
     return DamagedQueue();
   }
+  if (before.empty()) {
+    queue.next_ticket = edit.next_node();
+  }
   result->leased = !queue.leases.empty();
   result->capacity = queue.capacity;
+  result->next_ticket = queue.next_ticket;
   std::vector<std::string> kept;  // So do new items to this.
   switch (step.kind) {
     case Kind::kPush:

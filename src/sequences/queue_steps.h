@@ -32,6 +32,7 @@ struct Taken {
 // A consumer that takes a lease.
 struct Holder {
   std::uint64_t owner = 0;
+  std::uint32_t store = 0;  // See QueueState.
   std::int64_t now_wall_ns = 0;
   bool even_dead = false;  // An element that was leased too often, too.
 };
@@ -56,6 +57,7 @@ struct QueueStep {
   Holder holder{};
   std::uint64_t ticket = 0;
   std::vector<std::uint64_t> gone{};
+  std::uint32_t gone_store = 0;  // That their leases are of.
   // Of kSetLimits.
   std::uint64_t capacity = UINT64_MAX;
   std::uint32_t max_deliveries = 0;
@@ -72,6 +74,7 @@ struct QueueResult {
   std::uint64_t come = 0;  // Elements that others can take now.
   std::uint64_t room = 0;  // Places that others can fill now.
   std::uint64_t capacity = UINT64_MAX;
+  std::uint64_t next_ticket = 0;
 };
 
 absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,

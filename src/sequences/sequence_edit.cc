@@ -1,4 +1,5 @@
 // SequenceEdit, and the transactions in which sequences are changed.
+#include <algorithm>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -48,6 +49,21 @@ absl::Status SequenceEdit::Splice(std::uint64_t at, std::uint64_t erase, const E
     state_->failed.Update(status);
   }
   return status;
+}
+
+absl::Status SequenceEdit::CheckGrowth(std::uint64_t count, std::uint64_t bytes_each) const {
+  if (state_ == nullptr) {
+    return IsOver();
+  }
+  const std::uint64_t most_bytes = state_->ns->engine().region.geometry().max_size_bytes;
+  if (count > UINT64_MAX / 4 - size()) {
+    return base::OutOfRange("there cannot be ", count, " more elements");
+  }
+  return count <= most_bytes / std::max<std::uint64_t>(1, bytes_each)
+             ? absl::OkStatus()
+             : base::ResourceExhausted(count, " elements of ", bytes_each,
+                                       " bytes are more than the store's max_size of ", most_bytes,
+                                       " bytes");
 }
 
 absl::Status SequenceEdit::Find(std::uint64_t index, UseRun use) const {
@@ -124,7 +140,11 @@ absl::Status ChangeSequence(const Namespace& ns, Transaction* transaction, int a
     COMMY_RETURN_IF_ERROR(within->CheckWrite(*state, {}));
     SequenceEdit::State edit(*within, state);
     COMMY_RETURN_IF_ERROR(OneMoment(edit.edit.Load()));
-    COMMY_RETURN_IF_ERROR(OneMoment(change(edit)));
+    const absl::Status changed = OneMoment(change(edit));
+    if (absl::IsDataLoss(changed)) {
+      COMMY_RETURN_IF_ERROR(edit.edit.CheckUnchanged());  // Which may be why a node is missing.
+    }
+    COMMY_RETURN_IF_ERROR(changed);
     return OneMoment(edit.edit.Publish(*within, state, /*lasting=*/false));
   }
   std::unique_ptr<SequenceEdit::State> edit;  // Until the commit has ended.

@@ -88,7 +88,7 @@ class DequeOps {
     if (returned_.empty()) {
       model_.push_front({value});
     } else {
-      returned_.push_front({value, returned_.front().order, 0});
+      returned_.push_front({value, returned_.front().order - 1, 0});
     }
   }
   Element Take(bool back) {
@@ -305,7 +305,7 @@ class DequeOps {
   std::list<Held> held_;
   std::vector<T> dead_letters_;
   std::uint64_t made_ = 0;
-  std::uint64_t tickets_ = 0;
+  std::uint64_t tickets_ = 1'000'000'000;  // Room for those that are put before them.
 };
 
 class DequeOpsTest : public StoreFixture {

@@ -377,6 +377,29 @@ TEST_F(DequeTest, OptionsThatMakeNoSenseAreRefused) {
   EXPECT_EQ(jobs.Info()->limits.capacity, 5U);
 }
 
+TEST_F(DequeTest, LeaseNumbersGoOnAfterAClearOfTheNamespace) {
+  const Jobs jobs = Must("jobs");
+  (void)With(jobs, {"before"});
+  auto old = jobs.LeaseFront();
+  ASSERT_TRUE(old.ok()) << old.status();
+  ASSERT_TRUE(jobs.ns().Clear().ok());
+  (void)With(jobs, {"after"});
+  auto fresh = jobs.LeaseFront();
+  ASSERT_TRUE(fresh.ok()) << fresh.status();
+  EXPECT_GT(fresh->number(), old->number());
+  EXPECT_TRUE(absl::IsFailedPrecondition(old->Acknowledge()));
+  EXPECT_TRUE(fresh->Acknowledge().ok());
+}
+
+TEST_F(DequeTest, AnElementPushedBeforeReturnedOnesKeepsItsPlace) {
+  const Jobs jobs = Must("jobs");
+  (void)With(jobs, {"1", "2"});
+  ASSERT_TRUE(jobs.LeaseFront()->Return().ok());
+  ASSERT_TRUE(jobs.PushFront("0").ok());
+  ASSERT_TRUE(jobs.LeaseFront()->Return().ok());
+  EXPECT_EQ(*jobs.ToVector(), (Texts{"0", "1", "2"}));
+}
+
 TEST_F(DequeTest, MoreAtOnceThanTheCapacityIsNeverWaitedFor) {
   const Jobs jobs = Must("jobs", {.capacity = 2});
   EXPECT_TRUE(Says(jobs.Append({"a", "b", "c"}), Code::kInvalidArgument, "capacity of 2"));

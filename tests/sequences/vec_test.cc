@@ -199,7 +199,7 @@ TEST_F(VecTest, StructsWithPaddingAreStoredWithoutIt) {
   EXPECT_EQ(*vec.IndexOf(values[3]), Index(36));
   ScanRange scan = vec.ns().Scan();
   for (const Entry& entry : scan) {
-    EXPECT_EQ(entry.value().find('\xA5'), std::string_view::npos);
+    EXPECT_EQ(entry.value().find("\xA5\xA5\xA5"), std::string_view::npos);
   }
   EXPECT_TRUE(scan.status().ok());
 }
@@ -616,6 +616,27 @@ TEST_F(VecTest, AChangeThatFailsLeavesNothingInItsTransaction) {
   EXPECT_EQ(All(vec), wanted);
   ASSERT_TRUE(vec.Clear().ok());
   EXPECT_LE(*vec.ns().Size(), 1U);
+}
+
+TEST_F(VecTest, AChangeInsideAChangeOfTheSameTransactionIsRefused) {
+  const Numbers vec = MustHave<std::uint64_t>(UpTo(100));
+  const absl::Status done = store_.Transact([&](Transaction& txn) {
+    const TransactionVec<std::uint64_t> in = vec.In(txn);
+    return in.Update(10, [&](std::uint64_t& each) {
+      each = 7;
+      EXPECT_TRUE(in.Set(40, 8).ok());
+    });
+  });
+  EXPECT_TRUE(Says(done, Code::kFailedPrecondition, "in the same transaction")) << done;
+  EXPECT_EQ(All(vec), UpTo(100));
+}
+
+TEST_F(VecTest, MoreElementsThanTheStoreCanHaveAreRefusedBeforeTheyAreMade) {
+  const Numbers vec = MustHave<std::uint64_t>(UpTo(3));
+  EXPECT_TRUE(Says(vec.Resize(std::uint64_t{1} << 61U), Code::kResourceExhausted, "max_size"));
+  EXPECT_TRUE(absl::IsOutOfRange(vec.Resize(UINT64_MAX)));
+  EXPECT_TRUE(absl::IsOutOfRange(vec.FillRange(2, UINT64_MAX, 1)));
+  EXPECT_EQ(All(vec), UpTo(3));
 }
 
 TEST_F(VecTest, TwoVectorsOfATransactionChangeAtOneMoment) {

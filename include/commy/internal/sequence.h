@@ -41,6 +41,9 @@ class COMMY_EXPORT SequenceEdit {
   [[nodiscard]] absl::StatusOr<std::uint64_t> Size() const;
   // Puts `insert` in the place of `erase` elements from `at` on. OutOfRange: they are not there.
   absl::Status Splice(std::uint64_t at, std::uint64_t erase, const ElementRun& insert);
+  // Whether there can be so many more elements, of so many bytes each. OutOfRange;
+  // ResourceExhausted: the store can never have that many bytes.
+  [[nodiscard]] absl::Status CheckGrowth(std::uint64_t count, std::uint64_t bytes_each) const;
   // Calls `use` with elements from `index` on that lie together. OutOfRange.
   absl::Status Find(std::uint64_t index, UseRun use) const;
   // Calls `use` with the elements from `from` on, at most `count`, piece by piece, as long as it

@@ -131,7 +131,8 @@ class VecReads {
     });
     return status.ok() ? decoded : status;
   }
-  // Calls `use` with each element, as they were at one moment.
+  // Calls `use` with each element, as they were at one moment. In a transaction or an edit `use`
+  // must not change this container; the same holds for the other calls that take a function.
   template <std::invocable<const T&> Use>
   absl::Status ForEach(Use&& use) const {
     return ForEachOf<T>(source_, 0, UINT64_MAX, [&use](const T& value) {
@@ -378,7 +379,7 @@ class VecChanges : public VecReads<T, Source> {
   absl::Status FillRange(std::uint64_t from, std::uint64_t count, const T& value) const {
     return source_.Change([&](SequenceEdit& edit) -> absl::Status {
       if (from > edit.size() || count > edit.size() - from) {
-        return PastTheEnd(from > edit.size() ? from : from + count - 1, edit.size());
+        return PastTheEnd(std::max(from, edit.size()), edit.size());
       }
       return Repeat(edit, from, count, count, value);
     });
@@ -509,15 +510,17 @@ class VecChanges : public VecReads<T, Source> {
   static absl::Status Repeat(SequenceEdit& edit, std::uint64_t at, std::uint64_t erase,
                              std::uint64_t count, const T& value) {
     const EncodedRun<T> one(value);
-    if (!one.status().ok()) {
-      return one.status();
+    absl::Status status = one.status();
+    status.Update(edit.CheckGrowth(count, one.run().bytes.size()));
+    if (!status.ok()) {
+      return status;
     }
     // In pieces, so that not all of them are in memory twice.
     constexpr std::uint64_t kPieceBytes = std::uint64_t{64} * 1024;
     const std::uint64_t each =
         std::max<std::uint64_t>(1, kPieceBytes / std::max<std::size_t>(1, one.run().bytes.size()));
     std::string bytes;
-    absl::Status status = edit.Splice(at, erase, {});
+    status = edit.Splice(at, erase, {});
     for (std::uint64_t done = 0; done < count && status.ok();) {
       const std::uint64_t now = std::min(each, count - done);
       bytes.clear();
