@@ -17,7 +17,7 @@ namespace commy::test {
 namespace {
 
 constexpr int kProcesses = 4;
-constexpr std::size_t kWords = std::size_t{1} << 20;
+constexpr std::size_t kWords = std::size_t{1} << 21;
 constexpr std::chrono::seconds kTime{2};
 constexpr std::uint64_t kLeastEntries = 2'000;
 constexpr int kLeastStrikes = 4;

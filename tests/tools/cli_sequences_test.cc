@@ -10,7 +10,6 @@
 
 #include <unistd.h>
 
-#include "absl/time/clock.h"
 #include "nlohmann/json.hpp"
 
 #include "commy/internal/sequence.h"
@@ -239,12 +238,10 @@ TEST_F(CliSequencesTest, AFullDequeIsSaidToBeFull) {
 TEST_F(CliSequencesTest, PopWaitsForAnElementAndPushForRoom) {
   const auto jobs = Make<SharedDeque<std::string>>("jobs", {.capacity = 1});
   Program waiting({"pop", store_, "jobs", "--timeout", "20s"});
-  absl::SleepFor(absl::Milliseconds(100));
   ASSERT_TRUE(jobs.PushBack("late").ok());
   EXPECT_EQ(waiting.Wait().out, "late");
   ASSERT_TRUE(jobs.PushBack("first").ok());
   Program pushing({"push", store_, "jobs", "second", "--timeout", "20s"});
-  absl::SleepFor(absl::Milliseconds(100));
   EXPECT_EQ(*jobs.PopFront(), "first");
   EXPECT_EQ(pushing.Wait().code, 0);
   EXPECT_EQ(*jobs.PopFront(), "second");
@@ -319,7 +316,7 @@ TEST_F(CliSequencesTest, QueueShowsWhoHoldsWhat) {
   EXPECT_EQ(shown["leases"][0]["gone"], false);
   const std::string text = Done({"queue", store_, "jobs"});
   for (const std::string& word :
-       Texts{"2, 1 of them returned", "capacity        any", "dead letters    none", "DELIVERIES",
+       Texts{"2, 1 of them returned", "capacity        inf", "dead letters    none", "DELIVERIES",
              "live", std::to_string(getpid())}) {
     EXPECT_NE(text.find(word), std::string::npos) << word << " is missing in\n" << text;
   }

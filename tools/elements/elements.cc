@@ -128,6 +128,10 @@ absl::StatusOr<std::string> Elements::Text() const {
 
 // The error of a push of `count` elements, with what to do about it.
 absl::Status Elements::FullOf(std::uint64_t count, const absl::Status& status) const {
+  if (absl::IsInvalidArgument(status)) {
+    return Explained(
+        absl::InvalidArgumentError(absl::StrCat("the deque \"", path(), "\": ", status.message())));
+  }
   if (!absl::IsResourceExhausted(status) && !absl::IsDeadlineExceeded(status)) {
     return Explained(status);
   }
@@ -137,13 +141,10 @@ absl::Status Elements::FullOf(std::uint64_t count, const absl::Status& status) c
     return Explained(status);  // The store is full, not the queue.
   }
   const std::string what =
-      count > capacity
-          ? absl::StrCat("has a capacity of ", capacity, ", and ", count,
-                         " elements came at once; push them in smaller groups")
-          : absl::StrCat("is full: it has a capacity of ", capacity,
-                         absl::IsDeadlineExceeded(status) ? ", and was so all the time" : "",
-                         "; pop from it, wait longer with --timeout, or raise it with "
-                         "`commy ns set --capacity`");
+      absl::StrCat("is full: it has a capacity of ", capacity,
+                   absl::IsDeadlineExceeded(status) ? ", and was so all the time" : "",
+                   "; pop from it, wait longer with --timeout, or raise it with "
+                   "`commy ns set --capacity`");
   return Explained(absl::Status(status.code(), absl::StrCat("the deque \"", path(), "\" ", what)));
 }
 
