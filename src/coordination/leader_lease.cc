@@ -137,7 +137,7 @@ absl::Status LeaderLease::Held::LetGo() {
   if (!ns_.has_value()) {
     return base::FailedPrecondition("the leader lease was let go, or moved from, before");
   }
-  const absl::Status let_go = coordination::UpdateRecord(
+  absl::Status let_go = coordination::UpdateRecord(
       *ns_, "", [this](std::optional<std::string_view> present) -> absl::StatusOr<Change> {
         COMMY_ASSIGN_OR_RETURN(const Record record, FromBytes(ns_->path(), present));
         if (record.holder != id_ || record.fencing != fencing_) {

@@ -166,7 +166,7 @@ absl::Status Permits::Release() {
   if (!ns_.has_value()) {
     return base::FailedPrecondition("the permits were released, or moved from, before");
   }
-  const absl::Status released = Step(*ns_, [this](SemaphoreState& state) {
+  absl::Status released = Step(*ns_, [this](SemaphoreState& state) {
     if (!state.Remove(id_)) {
       return base::FailedPrecondition("semaphore \"", ns_->path(), "\": these permits are not ",
                                       "held any more");

@@ -249,8 +249,7 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
   std::uint32_t height = 0;
   sequences::RunBuilder back;
   Walk walk{from, count, use, count == 0};
-  NodeReader* reader_of_root = nullptr;
-  const auto walk_root = [&](const RootView& root) -> absl::Status {
+  const auto walk_root = [&](NodeReader& reader, const RootView& root) -> absl::Status {
     sequences::QueueState queue;
     if (!sequences::ParseQueue(root.queue, &queue)) {
       return DamagedQueue();
@@ -261,7 +260,7 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
     }
     for (const sequences::Item& item : queue.returned) {
       COMMY_RETURN_IF_ERROR(
-          UseReturned(*reader_of_root, item, [&walk](const ElementRun& run) { walk.Visit(run); }));
+          UseReturned(reader, item, [&walk](const ElementRun& run) { walk.Visit(run); }));
     }
     walk.Visit(root.front);
     if (in_tree) {
@@ -275,8 +274,8 @@ absl::Status Sequence::ForEachRun(std::uint64_t from, std::uint64_t count,
     return absl::OkStatus();
   };
   const auto walk_all = [&](NodeReader& reader) -> absl::Status {
-    reader_of_root = &reader;
-    COMMY_RETURN_IF_ERROR(ReadRoot(reader, walk_root));
+    COMMY_RETURN_IF_ERROR(
+        ReadRoot(reader, [&](const RootView& root) { return walk_root(reader, root); }));
     if (!in_tree || now) {
       return absl::OkStatus();
     }
@@ -328,7 +327,7 @@ absl::Status Sequence::Push(bool back, const ElementRun& run) const {
       if (fits) {
         return absl::OkStatus();
       }
-      const absl::Status status = sequences::ChangeSequence(
+      absl::Status status = sequences::ChangeSequence(
           ns_, nullptr, attempts,
           [&](SequenceEdit::State& state) { return push(state.edit, true); });
       if (!absl::IsAborted(status)) {

@@ -13,7 +13,7 @@ namespace commy::internal {
 struct SequenceEdit::State {
   // In a transaction that somebody else commits.
   State(transactions::TransactionState& within,
-        const std::shared_ptr<const engine::NamespaceState>& ns);
+        const std::shared_ptr<const engine::NamespaceState>& of);
 
   std::optional<Transaction> own;  // That Publish() commits.
   transactions::TransactionState* transaction;

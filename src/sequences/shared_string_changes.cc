@@ -11,7 +11,7 @@ namespace {
 
 using sequences::CheckGiven;
 
-constexpr std::uint64_t kPieceBytes = 64 * 1024;
+constexpr std::uint64_t kPieceBytes = std::uint64_t{64} << 10U;
 constexpr std::uint64_t kCharacterBytes = 4;  // At most.
 constexpr std::uint64_t kMostBytes = std::uint64_t{1} << 62U;
 
@@ -40,7 +40,7 @@ std::size_t SameAtStart(std::string_view a, std::string_view b) {
                                   a.begin());
 }
 std::size_t SameAtEnd(std::string_view a, std::string_view b) {
-  const std::size_t most = std::min(a.size(), b.size());
+  const auto most = static_cast<std::ptrdiff_t>(std::min(a.size(), b.size()));
   return static_cast<std::size_t>(std::mismatch(a.rbegin(), a.rbegin() + most, b.rbegin()).first -
                                   a.rbegin());
 }

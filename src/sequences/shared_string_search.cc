@@ -12,7 +12,7 @@ namespace {
 
 using Place = std::optional<std::uint64_t>;
 
-constexpr std::uint64_t kWindowBytes = 64 * 1024;
+constexpr std::uint64_t kWindowBytes = std::uint64_t{64} << 10U;
 
 // How much of the text is searched at once: more than is searched twice, since each window has the
 // end of the one before it.
