@@ -102,6 +102,33 @@ struct MemoryInfo {
   std::uint64_t large_page_bytes = 0;
 };
 
+// The result of Store::ShrinkToUsage().
+struct ShrinkReport {
+  // False: a limit came first. The next call goes on.
+  bool done = false;
+  std::uint64_t disk_bytes_before = 0;  // Blocks taken on disk,
+  std::uint64_t disk_bytes_after = 0;
+  std::uint64_t file_bytes_before = 0;  // and the apparent size.
+  std::uint64_t file_bytes_after = 0;
+  // Bytes that the file's end will be cut by when the last participant closes the store.
+  std::uint64_t end_bytes = 0;
+  std::uint64_t moved_blocks = 0;
+  std::uint64_t moved_bytes = 0;
+  // Bytes in the spans that could not be emptied, and how many of their blocks stay: because an
+  // older version is kept for a snapshot; because a transaction or another change is at work there;
+  // or because they never move (descriptions of namespaces, counters, separators of ordered ones).
+  std::uint64_t stuck_bytes = 0;
+  std::uint64_t stuck_for_snapshots = 0;
+  std::uint64_t stuck_busy = 0;
+  std::uint64_t stuck_for_good = 0;
+  // Bytes that were replaced, deleted or moved, and that a reader may still see. They come free
+  // when the participants named below go on.
+  std::uint64_t waiting_bytes = 0;
+  // Participants that keep something, as sentences: "process 4711 (indexer) has been in a read for
+  // 3s".
+  std::vector<std::string> held_by;
+};
+
 // The result of Store::Check().
 struct CheckReport {
   std::uint64_t namespaces = 0;

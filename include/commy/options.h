@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -59,6 +60,11 @@ struct Options {
   // work. 1 ms to 1 day.
   absl::Duration heartbeat_interval = absl::Seconds(1);
 
+  // Let the heartbeat of this process give space back: when much of the file is unused, it moves
+  // blocks together, a few milliseconds a second, and gives disk blocks back. One process of the
+  // store does it at a time. See Store::ShrinkToUsage().
+  bool background_shrink = true;
+
   // Shown to people by `commy ps`; bytes after the 63rd are cut off. Empty: the name of the
   // process.
   std::string process_name = std::string();
@@ -75,6 +81,29 @@ struct Options {
     bool background = true;  // Run the heartbeat thread.
   };
   Testing testing = Testing();
+};
+
+// How far a shrink has come.
+struct ShrinkProgress {
+  std::uint64_t moved_bytes = 0;
+  std::uint64_t round = 0;  // From 1 on: each looks at the whole store again.
+};
+
+// What Store::ShrinkToUsage() may do, and how long.
+struct ShrinkOptions {
+  // Spans (64 KiB of equal blocks) of which at most this part is in use are emptied. 0 to 1. The
+  // larger it is, the denser the store gets, and the more is moved for each byte that is gained.
+  double fill = 0.8;
+  // Also moves what lies near the end of the file to the front, so that the file can be cut when
+  // the last participant closes the store.
+  bool move_end = true;
+  // Ends after this many bytes were moved, or after this time, about; the next call goes on. At
+  // least a little is done.
+  std::uint64_t bytes_limit = UINT64_MAX;
+  absl::Duration time_limit = absl::InfiniteDuration();
+  // Called some hundred times a second by the calling thread, which must not use the store in it.
+  // False: the shrink ends, as after a limit.
+  std::function<bool(const ShrinkProgress&)> progress = nullptr;
 };
 
 // In which order a namespace keeps its keys.

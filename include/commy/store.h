@@ -135,6 +135,18 @@ class COMMY_EXPORT Store {
   // Returns figures of the store: sizes, counts, and the options that are fixed at creation.
   // Cost: looks at every namespace and at every span of 64 KiB.
   absl::StatusOr<StoreStats> Stats() const;
+  // Gives disk space back while other threads and processes go on: moves blocks out of spans that
+  // are sparsely used, and out of the end of the file; merges parts of indexes that have become
+  // sparse; and gives the disk blocks of all that is free then back to the file system, but for
+  // half a megabyte. Handles, views, snapshots and transactions stay as they are. The file itself
+  // is cut when the last participant closes the store.
+  //
+  // The result says how much was gained, and what stands in the way: values that snapshots keep,
+  // what readers may still see. A limit ends it early (`done` is false), and the next call goes on.
+  // May be killed at any moment. FailedPrecondition: the store was opened read-only.
+  // Cost: it looks at every span and every key, and copies what it moves, some 500 MB/s. Others
+  // are delayed by microseconds, now and then by a few milliseconds.
+  absl::StatusOr<ShrinkReport> ShrinkToUsage(const ShrinkOptions& options = ShrinkOptions()) const;
   // Returns how much of the file is in memory, and in which pages. Maps all of that into this
   // process, but reads nothing from disk and writes nothing. Unavailable: the system does not tell.
   // Cost: some 100 ms for a gibibyte of small pages, hardly anything for large ones.

@@ -16,12 +16,6 @@ using process::Note;
 using process::Operation;
 using region::BlockKind;
 
-// For a retired span or run. Its tag is read before the CAS that gives it up, so it may be one
-// behind: one epoch more than for a block.
-bool IsSpanOldEnough(const SpanWord& word, std::uint64_t epoch) {
-  return IsOldEnough(word.size_class, epoch) && IsOldEnough(word.size_class, epoch - 1);
-}
-
 }  // namespace
 
 Allocator::Allocator(process::Session& session)
@@ -67,7 +61,7 @@ bool Allocator::Locate(std::uint64_t offset_bytes, Place* place) const {
     place->is_run = true;
     return inside_span == 0;
   }
-  if (place->word.kind != SpanKind::kSmall || place->word.size_class >= classes_.count()) {
+  if (!HasBlocks(place->word) || place->word.size_class >= classes_.count()) {
     return false;
   }
   const SizeClass& sizes = classes_.at(place->word.size_class);
@@ -140,10 +134,14 @@ void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
   // Pairs with the CAS that retired it, so that the epoch read below is no older.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
+  if (word.kind == SpanKind::kLeaving) {
+    Release(op, span);
+    return;
+  }
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
     return;
   }
-  if (!IsSpanOldEnough(word, EpochNow())) {
+  if (!IsSpanOldEnough(word.size_class, EpochNow())) {
     return;
   }
   if (word.kind == SpanKind::kSpanRetired) {
@@ -155,10 +153,11 @@ void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
 
 // Finds a free span behind which `spare` more are free, looking from the hint on and then from the
 // start.
-bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, std::uint64_t* found) {
+bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, bool lowest,
+                             std::uint64_t* found) {
   const std::uint64_t count = region_.span_count();
   const std::uint64_t hint =
-      std::min(region_.header().span_hint.load(std::memory_order_relaxed), count);
+      lowest ? 0 : std::min(region_.header().span_hint.load(std::memory_order_relaxed), count);
   COMMY_DCHECK(hint <= count);
   bool have = false;
   std::uint64_t seen_free = 0;
@@ -189,11 +188,16 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
   const std::uint64_t claimed =
       Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
   const Wanted wanted{.class_min = size_class, .class_max = size_class};
+  const bool packing = SpansOf(op.lane()).packing();
   while (true) {
     const std::uint64_t seen_count = region_.span_count();
     std::uint64_t span = 0;
-    if (FindFreeSpan(op, spare, &span)) {
-      if (room_.IsReserve(span, seen_count)) {
+    if (FindFreeSpan(op, spare, packing, &span)) {
+      // What is free at the end of the file is the last to be used.
+      if (span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce)) {
+        continue;
+      }
+      if (!packing && room_.IsReserve(span, seen_count)) {
         const TakeOver taken = TakeFromOthers(op, wanted, kSpansAtOnce);
         if (taken == TakeOver::kAtOnce) {
           *look_again = true;
@@ -207,11 +211,19 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       }
       // Pairs with the CAS that set it free: what was stored in the span is over.
       if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
-        region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
+        if (!packing) {
+          region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
+        }
         room_.Taken(span + 1, seen_count);
         return span;
       }
       continue;
+    }
+    if (FillHoles(op, spare + 1)) {
+      continue;
+    }
+    if (packing) {
+      return base::ResourceExhausted(region_.path(), ": no span is free to move blocks to");
     }
     if (TakeFromOthers(op, wanted, kSpansAtOnce) == TakeOver::kAtOnce) {
       *look_again = true;
@@ -254,11 +266,16 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
     }
   }
   const std::uint64_t claimed = Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(lane), 0});
+  const std::uint64_t changing =
+      Pack({SpanKind::kHoleChanging, 0, static_cast<std::uint16_t>(lane), 0});
   const std::uint64_t count = region_.span_count();
   for (std::uint64_t span = 0; span < count; ++span) {
-    if (region_.span_word(span).load(std::memory_order_relaxed) == claimed) {
+    const std::uint64_t word = region_.span_word(span).load(std::memory_order_relaxed);
+    if (word == claimed) {
       region_.span_word(span).CompareAndSet(claimed, 0, std::memory_order_seq_cst);
       LowerHint(span);
+    } else if (word == changing) {
+      region_.span_word(span).CompareAndSet(changing, kHoleWord, std::memory_order_seq_cst);
     }
   }
   return absl::OkStatus();
@@ -275,9 +292,9 @@ void Allocator::ForEachBlock(const std::function<void(const BlockInfo&)>& visit)
     if (word.kind == SpanKind::kRunHead || word.kind == SpanKind::kRunRetired) {
       const bool retired = word.kind == SpanKind::kRunRetired;
       visit({start, std::uint64_t{word.number} << region_.geometry().span_shift, !retired, retired,
-             retired && !IsSpanOldEnough(word, epoch)});
+             retired && !IsSpanOldEnough(word.size_class, epoch)});
     }
-    if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count()) {
+    if (!HasBlocks(word) || word.size_class >= classes_.count()) {
       continue;
     }
     const SizeClass& sizes = classes_.at(word.size_class);
@@ -302,7 +319,12 @@ AllocatorStats Allocator::Stats() const {
         break;
       case SpanKind::kClaimed:
       case SpanKind::kSmall:
+      case SpanKind::kLeaving:
         ++stats.spans_small;
+        break;
+      case SpanKind::kHole:
+      case SpanKind::kHoleChanging:
+        ++stats.spans_hole;
         break;
       default:
         ++stats.spans_large;

@@ -47,11 +47,20 @@ enum class Purpose : std::uint8_t {
   kClears,     // A clear or a drop.
 };
 
+// What a span is, and how much of it is in use.
+struct SpanUse {
+  SpanWord word;
+  std::uint32_t blocks = 0;  // 0: it is not one of small blocks.
+  std::uint32_t block_bytes = 0;
+  std::uint32_t used = 0;
+};
+
 struct AllocatorStats {
   std::uint64_t spans_total = 0;
   std::uint64_t spans_free = 0;
   std::uint64_t spans_small = 0;
   std::uint64_t spans_large = 0;
+  std::uint64_t spans_hole = 0;  // Without disk blocks.
   std::uint64_t blocks_used = 0;
   std::uint64_t blocks_retired = 0;
   std::uint64_t bytes_used = 0;     // Of blocks in use, their class sizes.
@@ -123,6 +132,37 @@ class Allocator {
   // lane's and others'. Returns whether there was any; they can be used when the epoch has moved
   // on. Linear, in operations of its own. Requires: the calling thread is in no operation.
   bool EmptyOthers();
+  // --- Giving space back: leaving.cc and holes.cc ---
+
+  // What a span is now. Requires: the caller is pinned; span < span_count().
+  [[nodiscard]] SpanUse UseOf(std::uint64_t span) const;
+  // leaving-1: no block of the span is handed out any more, by any lane. False: it is no span of
+  // small blocks, or another lane is at it.
+  bool Leave(process::Operation& op, std::uint64_t span);
+  // leaving-3: gives back a span that was left, if all of it can be reused and the epoch has moved
+  // on by three since.
+  bool Release(process::Operation& op, std::uint64_t span);
+  // leaving-4: a span that was left becomes the lane's, if the epoch has moved on by three.
+  bool TakeBack(process::Operation& op, std::uint64_t span);
+  // While one is there, the calling thread allocates from the lowest free spans, and neither from
+  // other lanes' spans nor from more of the file: blocks that are moved make no room they need.
+  class Packing {
+   public:
+    Packing(Allocator& allocator, process::Lane& lane);
+    Packing(const Packing&) = delete;
+    Packing& operator=(const Packing&) = delete;
+    ~Packing();
+
+   private:
+    LaneSpans& spans_;
+  };
+  // Turns the retired spans and runs among `limit` spans from `first` on into free ones, if they
+  // are old enough.
+  void ReclaimSpans(process::Operation& op, std::uint64_t first, std::uint64_t limit);
+  // hole-1 to hole-3, for free spans in a row from `first` on, at most `limit`. Returns how many.
+  // Cost: one system call, which takes some microseconds a span.
+  std::uint64_t Punch(process::Operation& op, std::uint64_t first, std::uint64_t limit);
+
   // Background: keeps some room ahead of use, and the pages that this process writes to in its page
   // table.
   void KeepRoom() { room_.Keep(); }
@@ -148,6 +188,8 @@ class Allocator {
   static constexpr std::uint64_t kClearsSpans = 2;
   // The spans that are looked at between two steps of the epoch, or before the file grows.
   static constexpr std::uint64_t kSpansAtOnce = 256;
+  // Holes that are filled before the end of the file is used.
+  static constexpr std::uint64_t kHolesAtOnce = 4;
 
   static constexpr std::uint64_t Spare(Purpose purpose) {
     return purpose == Purpose::kOrdinary    ? kReserveSpans
@@ -187,14 +229,24 @@ class Allocator {
   // whose blocks can be used (`*look_again`).
   absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, std::uint32_t size_class,
                                           std::uint64_t spare, bool* look_again);
-  bool FindFreeSpan(process::Operation& op, std::uint64_t spare, std::uint64_t* found);
-  // Turns a retired span or run at `span` into free ones if it is old enough.
+  // `lowest`: looks from the start of the file.
+  bool FindFreeSpan(process::Operation& op, std::uint64_t spare, bool lowest, std::uint64_t* found);
+  // Turns a retired span or run at `span` into free ones if it is old enough; gives back one that
+  // was left and is empty.
   void ReclaimSpan(process::Operation& op, std::uint64_t span);
   // `retired_word` is the head's word, found old enough.
   void GiveRunBack(process::Operation& op, std::uint64_t first, std::uint64_t retired_word);
   void FinishRunFree(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void LowerHint(std::uint64_t span);
+
+  // hole-4 to hole-6. False: it is no hole any more, or the disk is full.
+  bool Fill(process::Operation& op, std::uint64_t span);
+  // The lowest holes. Whether any was filled.
+  bool FillHoles(process::Operation& op, std::uint64_t limit);
+  // The holes of the first row of so many free spans and holes. Whether there is one now.
+  bool FillForRun(process::Operation& op, std::uint64_t count);
+  void CountHoles(std::int64_t change);
 
   // Spans of other lanes, one by one.
   TakeOver TakeSpan(process::Operation& op, const Wanted& wanted, std::uint64_t span);
@@ -203,6 +255,8 @@ class Allocator {
   TakeOver Empty(process::Operation& op, std::uint64_t span, std::uint64_t raw, bool keep);
   void FinishTaking(std::uint32_t thief, std::uint64_t span);
   void PutBack(std::uint32_t thief, std::uint64_t span);
+  // Makes blocks that were retired long ago free; returns how many are free.
+  std::uint32_t FreeRetired(base::Shared8* states, std::uint32_t count) const;
   [[nodiscard]] std::uint32_t CountReusable(std::uint64_t span, const SizeClass& sizes,
                                             std::uint64_t epoch) const;
   [[nodiscard]] base::Shared8* StatesOf(std::uint64_t span) const;

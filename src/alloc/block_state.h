@@ -8,6 +8,7 @@
 //   used    -> retired   CAS, by any thread that was pinned before the block was unlinked; a thread
 //                        that finds it retired already is done
 //   retired -> used      CAS, likewise, when the epoch (read under that pin) is two ahead
+//   retired -> free      CAS, by any pinned thread, under the same condition: see leaving.cc
 //   free, retired -> evacuated -> free, retired   CAS, by the lane that has claimed the span: see
 //                        other_lanes.cc
 //
@@ -38,6 +39,11 @@ constexpr std::uint8_t EpochTag(std::uint64_t epoch) {
 constexpr bool IsOldEnough(std::uint8_t tag, std::uint64_t epoch) {
   const std::uint64_t age = (epoch % kTagCount + kTagCount - tag) % kTagCount;
   return age >= 2 && age <= kTagCount - 2;
+}
+// For a span or a run. Its tag is read before the CAS that gives it up, so it may be one behind:
+// one epoch more than for a block.
+constexpr bool IsSpanOldEnough(std::uint8_t tag, std::uint64_t epoch) {
+  return IsOldEnough(tag, epoch) && IsOldEnough(tag, epoch - 1);
 }
 constexpr BlockState RetiredAt(std::uint64_t epoch) {
   return static_cast<BlockState>(kRetiredFirst + EpochTag(epoch));

@@ -74,13 +74,16 @@ class SpanChecker {
     switch (word.kind) {
       case SpanKind::kFree:
       case SpanKind::kSpanRetired:
+      case SpanKind::kHole:
         return;
       case SpanKind::kClaimed:
+      case SpanKind::kHoleChanging:
         if (!IsOwned(word.lane)) {
           Fault(span, "lane ", word.lane, " has claimed it, and no process owns the lane");
         }
         return;
       case SpanKind::kSmall:
+      case SpanKind::kLeaving:
         CheckSmall(span, word);
         return;
       case SpanKind::kRunHead:
@@ -125,7 +128,8 @@ class SpanChecker {
             header == nullptr ? 0 : header->size_class);
       return;
     }
-    if (word.number != 0 && !notes_.emptying.contains({span, word.number - 1})) {
+    const bool leaving = word.kind == SpanKind::kLeaving;
+    if (!leaving && word.number != 0 && !notes_.emptying.contains({span, word.number - 1})) {
       Fault(span, "lane ", word.number - 1, " has claimed it to empty it, and does not say so");
     }
     const SizeClass& sizes = classes_.at(word.size_class);
@@ -137,7 +141,7 @@ class SpanChecker {
         Fault(span, "block ", i, " is in the unknown state ", int{state});
         return;
       }
-      if (state == kEvacuated && word.number == 0) {
+      if (state == kEvacuated && (leaving || word.number == 0)) {
         Fault(span, "block ", i, " is evacuated, and no lane empties it");
         return;
       }

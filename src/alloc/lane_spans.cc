@@ -278,6 +278,9 @@ absl::Status LaneSpans::Refill(Operation& op, std::uint32_t size_class, Spans& s
   }
   bool look_again = false;
   absl::Status status = AddSpan(op, size_class, Allocator::kReserveSpans, &look_again);
+  if (packing_) {
+    return status;
+  }
   // Full: any block anywhere is good enough now.
   for (int push = 0; push < 4 && absl::IsResourceExhausted(status); ++push) {
     if (FindSpan(size_class, spans, spans.all.size(), 1)) {

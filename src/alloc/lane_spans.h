@@ -33,6 +33,9 @@ class LaneSpans final : public process::LaneExtension {
     COMMY_DCHECK(size_class < by_class_.size());
     by_class_[size_class].all.push_back(span);
   }
+  // See Allocator::Packing.
+  void set_packing(bool packing) { packing_ = packing; }
+  [[nodiscard]] bool packing() const { return packing_; }
   // Reads the lane's spans from the file.
   void Reload();
 
@@ -87,6 +90,7 @@ class LaneSpans final : public process::LaneExtension {
   bool saw_waiting_ = false;          // In the last walk.
   bool gave_spans_back_ = false;      // Since the epoch was last moved on for that.
   std::uint32_t walks_in_vain_ = 0;
+  bool packing_ = false;
 };
 
 }  // namespace commy::alloc

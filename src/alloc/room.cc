@@ -116,8 +116,9 @@ void Room::Keep() {
 bool Room::GrowAhead() {
   const std::uint64_t first = region_.span_count();
   const std::uint64_t ahead = AheadSpans(first);
-  if (first == 0 || FreeAtTheEnd(first, ahead) >= ahead) {
-    return false;
+  if (first == 0 || FreeAtTheEnd(first, ahead) >= ahead ||
+      region_.header().hole_spans.load(std::memory_order_relaxed) != 0) {
+    return false;  // Holes are filled before the file grows.
   }
   // A dead participant's pin may be all that keeps what was retired from being used again.
   (void)session_.PushEpoch();

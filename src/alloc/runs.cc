@@ -52,6 +52,9 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, BlockKind ki
       room_.Taken(first + count, seen_count);
       return offset;
     }
+    if (SpansOf(op.lane()).packing()) {
+      return base::ResourceExhausted(region_.path(), ": no spans are free to move a block to");
+    }
     const std::uint64_t wanted = count + Spare(purpose);
     const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, wanted);
     const absl::Status grown =
@@ -74,7 +77,7 @@ std::uint64_t Allocator::FindRun(Operation& op, BlockKind kind, std::uint64_t co
   const std::uint64_t reserve = room_.ReserveStart(total);
   // A walk in vain is not repeated for each run that the end of the file has room for.
   const std::uint64_t credit = run_credit_.load(std::memory_order_relaxed);
-  if (credit >= count) {
+  if (credit >= count && !SpansOf(op.lane()).packing()) {
     std::uint64_t waiting = 0;
     if (const std::uint64_t offset =
             TryClaimRun(op, kind, {count, spare, reserve, total, reserve}, &waiting);
@@ -88,13 +91,20 @@ std::uint64_t Allocator::FindRun(Operation& op, BlockKind kind, std::uint64_t co
   std::uint64_t waiting = 0;
   do {
     waiting = 0;
-    const std::uint64_t place = run_place_.load(std::memory_order_relaxed);
+    const std::uint64_t place =
+        SpansOf(op.lane()).packing() ? 0 : run_place_.load(std::memory_order_relaxed);
     if (const std::uint64_t offset =
             TryClaimRun(op, kind, {count, spare, 0, reserve, place}, &waiting);
         offset != 0) {
       return offset;
     }
   } while (waiting >= std::max(count, kWaitingSpans) && op.session().PushEpoch());
+  if (FillForRun(op, count)) {
+    const std::uint64_t offset = TryClaimRun(op, kind, {count, spare, 0, total, 0}, &waiting);
+    if (offset != 0) {
+      return offset;
+    }
+  }
   if (reserve == total) {
     return 0;
   }

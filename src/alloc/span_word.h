@@ -12,12 +12,17 @@
 //   kRunBody   lane, head      a further span of the run that starts at span `head`, or any span
 //                              of a run that is being claimed or given back
 //   kRunRetired  tag, count    first span of a retired large block; likewise three epochs
+//   kLeaving   class, lane, tag   was kSmall: no block of it is handed out any more; see leaving.cc
+//   kHole                      its disk blocks were given back; see holes.cc
+//   kHoleChanging   lane       a lane gives them back, or reserves them again
 //
 // WRITTEN  Every change is one CAS. A dead lane's kSmall spans stay spans of that lane.
 //   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
 //   kSmall -> kSmall (another lane)      by the holder of both lanes; the other has no operation
 //   kSmall -> kSpanRetired -> kFree      by the lane when every block is free; then by any lane
 //   kSmall, claimed by another lane, which empties it: see other_lanes.cc
+//   kSmall -> kLeaving -> kSpanRetired, or kSmall of any lane: see leaving.cc
+//   kFree -> kHoleChanging -> kHole -> kHoleChanging -> kFree: see holes.cc
 //   runs, claim (run-1, run-2): the bodies ascending, kFree -> kRunBody; the head last,
 //         kFree -> kRunHead
 //         retire (run-4): kRunHead -> kRunRetired
@@ -63,13 +68,17 @@ enum class SpanKind : std::uint8_t {
   kRunHead = 4,
   kRunBody = 5,
   kRunRetired = 6,
+  kLeaving = 7,
+  kHole = 8,
+  kHoleChanging = 9,
 };
 
 struct SpanWord {
   SpanKind kind = SpanKind::kFree;
   std::uint8_t size_class = 0;  // Or the tag of a retired one.
   std::uint16_t lane = 0;
-  // Spans of a run, or the run's first span; of a small span, the lane that empties it, plus one.
+  // Spans of a run, or the run's first span; of a small span, the lane that empties it, plus one;
+  // of one that is leaving, the epoch's tag.
   std::uint32_t number = 0;
 };
 
@@ -83,6 +92,17 @@ constexpr SpanWord Unpack(std::uint64_t word) {
   return SpanWord{static_cast<SpanKind>(word >> 60U), static_cast<std::uint8_t>(word >> 52U),
                   static_cast<std::uint16_t>(word >> 36U),
                   static_cast<std::uint32_t>(word & 0xffffffU)};
+}
+
+inline constexpr std::uint64_t kHoleWord = Pack({SpanKind::kHole, 0, 0, 0});
+
+static_assert(region::IsHoleWord(kHoleWord) &&
+              region::IsHoleWord(Pack({SpanKind::kHoleChanging, 0, 0, 0})) &&
+              !region::IsHoleWord(Pack({SpanKind::kLeaving, 0, 0, 0})));
+
+// Whether it has a header, states and blocks of one size class.
+constexpr bool HasBlocks(const SpanWord& word) {
+  return word.kind == SpanKind::kSmall || word.kind == SpanKind::kLeaving;
 }
 
 }  // namespace commy::alloc

@@ -59,6 +59,21 @@ absl::StatusOr<CheckReport> Store::Check() const {
   return inspect::Check(state_->engine());
 }
 
+absl::StatusOr<ShrinkReport> Store::ShrinkToUsage(const ShrinkOptions& options) const {
+  const process::Session::Call call(state_->engine().session);
+  COMMY_RETURN_IF_ERROR(call.status());
+  if (state_->engine().session.read_only()) {
+    return base::FailedPrecondition(path(), ": the store was opened read-only");
+  }
+  if (!(options.fill >= 0 && options.fill <= 1)) {
+    return base::InvalidArgument("fill is ", options.fill, "; it is a part, from 0 to 1");
+  }
+  if (options.time_limit < absl::ZeroDuration()) {
+    return base::InvalidArgument("time_limit is negative");
+  }
+  return state_->shrinker().Run(options);
+}
+
 absl::Status Store::Sync() const {
   const process::Session::Call call(state_->engine().session);
   COMMY_RETURN_IF_ERROR(call.status());

@@ -105,6 +105,12 @@ absl::StatusOr<std::shared_ptr<OpenStore>> OpenStore::Open(platform::Platform& p
   };
   hooks.urgent.emplace_back([&engine] { engine.allocator.KeepRoom(); });
   hooks.background.emplace_back([&engine] { return engine.maintenance.Background(); });
+  if (options.background_shrink) {
+    hooks.background.emplace_back([shrinker = &store->shrinker_] {
+      shrinker->Background();
+      return false;
+    });
+  }
   hooks.go_on.emplace_back([&engine] { return engine.maintenance.GoOn(); });
   COMMY_RETURN_IF_ERROR(session->Start(std::move(hooks)));
   return store;
@@ -121,6 +127,8 @@ OpenStore::OpenStore(std::shared_ptr<process::Session> session, std::string path
       catalog_(session_->region(), allocator_, map_.publisher()),
       engine_{path_, *session_, session_->region(), allocator_, map_, catalog_, maintenance_},
       maintenance_(engine_),
+      shrinker_(engine_),
+      background_shrink_(options.background_shrink),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
 
 absl::Status OpenStore::Close() {

@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/maintenance.h"
+#include "engine/shrinker.h"
 
 namespace commy::engine {
 
@@ -36,6 +37,7 @@ class OpenStore {
 
   [[nodiscard]] const Engine& engine() const { return engine_; }
   [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] Shrinker& shrinker() { return shrinker_; }
   // The options that were asked for at Open() and differ in the store, as sentences.
   [[nodiscard]] const std::vector<std::string>& differences() const { return differences_; }
 
@@ -50,6 +52,8 @@ class OpenStore {
   namespaces::Catalog catalog_;
   const Engine engine_;
   Maintenance maintenance_;
+  Shrinker shrinker_;
+  const bool background_shrink_;
   const std::vector<std::string> differences_;
 };
 

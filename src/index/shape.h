@@ -106,6 +106,11 @@ class Shape {
                                 std::uint64_t hash) = 0;
   // A slot of the key's array was closed. An occasion to shrink; a failure leaves that for later.
   virtual void AfterClose(process::Operation& op, IndexRoot& root, std::string_view key);
+  // Replaces by copies the array of slots at `array`, and the index's own blocks on the way to it,
+  // as far as `moves` is true for their offsets; merges it with a neighbour instead where both are
+  // sparse. An array that is not in place any more is passed by.
+  virtual absl::Status MoveStructure(process::Operation& op, IndexRoot& root, std::uint64_t array,
+                                     absl::FunctionRef<bool(std::uint64_t)> moves) = 0;
   // Helps with what is posted in the root, if anything is.
   absl::Status HelpPending(IndexRoot& root);
 

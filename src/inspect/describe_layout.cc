@@ -62,6 +62,8 @@ void DescribeHeader(std::string* text) {
   COMMY_FIELD(RegionHeader, snapshots_ended);
   COMMY_FIELD(RegionHeader, snapshots_ready);
   COMMY_FIELD(RegionHeader, span_hint);
+  COMMY_FIELD(RegionHeader, hole_spans);
+  COMMY_FIELD(RegionHeader, shrinker);
   COMMY_FIELD(RegionHeader, clock_skew_ns);
   COMMY_FIELD(RegionHeader, clock_seen_ns);
   COMMY_FIELD(RegionHeader, due_claims);
@@ -162,6 +164,10 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(ReshapeDescriptor, old);
   COMMY_FIELD(ReshapeDescriptor, target_0);
   COMMY_FIELD(ReshapeDescriptor, target_1);
+  COMMY_FIELD(ReshapeDescriptor, old_1);
+  COMMY_FIELD(ReshapeDescriptor, target_2);
+  COMMY_FIELD(ReshapeDescriptor, depth);
+  COMMY_FIELD(ReshapeDescriptor, prefix);
 }
 
 void DescribeOrderedIndex(std::string* text) {

@@ -35,6 +35,8 @@ std::string_view Describe(process::OpKind kind) {
       return "recover";
     case process::OpKind::kAllocate:
       return "allocate";
+    case process::OpKind::kMove:
+      return "move";
     case process::OpKind::kTransaction:
       return "transaction";
     case process::OpKind::kCheck:

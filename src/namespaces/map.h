@@ -8,7 +8,7 @@
 //
 // A Map has both shapes, and serves all namespaces of a store; the choice of a shape stands here
 // and in Core::ShapeFor, and nowhere else. Its parts are classes of their own: roots.h, writer.h,
-// counters.h, sweeper.h, expiry.h, types.h, sums.h, publish.h.
+// counters.h, sweeper.h, expiry.h, mover.h, types.h, sums.h, publish.h.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@
 #include "namespaces/core.h"
 #include "namespaces/counters.h"
 #include "namespaces/expiry.h"
+#include "namespaces/mover.h"
 #include "namespaces/roots.h"
 #include "namespaces/sums.h"
 #include "namespaces/sweeper.h"
@@ -44,6 +45,7 @@ class Map {
         counters_(core_),
         sweeper_(core_, roots_),
         expiry_(core_, roots_),
+        mover_(core_, roots_),
         writer_(core_, roots_, counters_, sweeper_, expiry_),
         types_(core_),
         sums_(core_) {}
@@ -122,6 +124,7 @@ class Map {
   [[nodiscard]] const Roots& roots() const { return roots_; }
   [[nodiscard]] const Sweeper& sweeper() const { return sweeper_; }
   [[nodiscard]] const Expiry& expiry() const { return expiry_; }
+  [[nodiscard]] const Mover& mover() const { return mover_; }
   [[nodiscard]] const Writer& writer() const { return writer_; }
   [[nodiscard]] const Types& types() const { return types_; }
   [[nodiscard]] const Sums& sums() const { return sums_; }
@@ -141,6 +144,7 @@ class Map {
   const Counters counters_;
   const Sweeper sweeper_;
   const Expiry expiry_;
+  const Mover mover_;
   const Writer writer_;
   const Types types_;
   const Sums sums_;

@@ -33,6 +33,19 @@ bool Publisher::Record(const NamespaceRef& ns, const RecordChange& change) const
   return true;
 }
 
+bool Publisher::Moved(base::Shared64& slot, std::uint64_t word, std::uint64_t record,
+                      std::uint64_t copy) const {
+  COMMY_DCHECK(index::SlotOffset(word) == record && record != copy);
+  COMMY_DCHECK(!index::SlotIsFrozen(word) && !index::SlotIsClosed(word));
+  COMMY_DCHECK(versions::IsCommitTime(
+      region_.At<versions::Record>(copy)->commit.load(std::memory_order_relaxed)));  // V2
+  COMMY_DCHECK(region_.At<versions::Record>(copy)->commit.load(std::memory_order_relaxed) ==
+               region_.At<versions::Record>(record)->commit.load(std::memory_order_relaxed));
+  const std::uint64_t offset_bits = record / region::kBlockAlignBytes;
+  const std::uint64_t next = (word - offset_bits) | (copy / region::kBlockAlignBytes);
+  return slot.CompareAndSet(word, next, std::memory_order_seq_cst);  // move-3
+}
+
 bool Publisher::BeginCommit(versions::TransactionHead& head) const {
   // Complete before it is committed: a recoverer walks the list.
   COMMY_DCHECK(head.list_sum.load(std::memory_order_relaxed) != 0);

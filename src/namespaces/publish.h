@@ -6,7 +6,7 @@
 // change without one. Dropped, Committed, CommittedPut and Recovered publish nothing: they notify.
 // Code that follows a change, or has to know of it first, hangs here and nowhere else.
 //
-//   records        Record: the CAS of a slot word
+//   records        Record: the CAS of a slot word. Moved: of a copy, which is no change
 //   transactions   BeginCommit, EndCommit: the CAS of the transaction's status; Committed: its
 //                  keys, after
 //   clears         Root: the CAS of the namespace's root word
@@ -44,6 +44,10 @@ class Publisher {
 
   // False: the slot has another word now; nothing is published.
   bool Record(const NamespaceRef& ns, const RecordChange& change) const;
+
+  // A copy of the same version takes the record's place: not a change that any process waits for.
+  [[nodiscard]] bool Moved(base::Shared64& slot, std::uint64_t word, std::uint64_t record,
+                           std::uint64_t copy) const;
 
   // The same for an intent, which counts when its transaction does.
   [[nodiscard]] bool Intent(const RecordChange& change) const;

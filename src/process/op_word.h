@@ -31,6 +31,7 @@ enum class OpKind : std::uint8_t {
   kAllocate = 9,
   kCheck = 10,
   kTransaction = 11,
+  kMove = 12,
 };
 
 struct OpWord {

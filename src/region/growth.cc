@@ -49,11 +49,67 @@ absl::Status Region::ReserveAgain(const RegionHeader& header) {
   if (facts.disk_bytes >= expected_bytes) {
     return absl::OkStatus();
   }
-  for (const Range& range : ranges) {
+  COMMY_ASSIGN_OR_RETURN(const std::vector<Range> spans, SpansWithBlocks(ranges.back()));
+  for (const Range& range : spans) {
+    expected_bytes += range.end - range.begin;
+  }
+  expected_bytes -= ranges.back().end - ranges.back().begin;
+  if (facts.disk_bytes >= expected_bytes) {
+    return absl::OkStatus();
+  }
+  for (std::size_t i = 0; i + 1 < ranges.size(); ++i) {
+    COMMY_RETURN_IF_ERROR(platform_.Allocate(
+        fd_.fd(), ranges[i].begin, std::min(ranges[i].end, facts.size_bytes) - ranges[i].begin));
+  }
+  for (const Range& range : spans) {
     COMMY_RETURN_IF_ERROR(platform_.Allocate(fd_.fd(), range.begin,
                                              std::min(range.end, facts.size_bytes) - range.begin));
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::vector<Region::Range>> Region::SpansWithBlocks(const Range& data) const {
+  constexpr std::uint64_t kWordsAtOnce = 8192;
+  std::vector<Range> ranges;
+  std::vector<std::uint64_t> words;
+  const std::uint64_t count = (data.end - data.begin) >> geometry_.span_shift;
+  for (std::uint64_t first = 0; first < count; first += kWordsAtOnce) {
+    words.assign(std::min(kWordsAtOnce, count - first), 0);
+    COMMY_RETURN_IF_ERROR(platform_
+                              .ReadAt(fd_.fd(), words.data(), words.size() * sizeof(words[0]),
+                                      geometry_.span_words_offset + first * sizeof(words[0]))
+                              .status());
+    for (std::uint64_t i = 0; i < words.size(); ++i) {
+      const std::uint64_t begin = SpanOffset(first + i);
+      if (IsHoleWord(words[i])) {
+        continue;
+      }
+      if (!ranges.empty() && ranges.back().end == begin) {
+        ranges.back().end += geometry_.span_bytes;
+      } else {
+        ranges.push_back({begin, begin + geometry_.span_bytes});
+      }
+    }
+  }
+  return ranges;
+}
+
+absl::Status Region::GiveBack(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
+  if (alone_.valid()) {
+    return base::FailedPrecondition(path_, ": this participant works on a copy in memory");
+  }
+  COMMY_DCHECK(offset_bytes >= geometry_.data_offset);
+  COMMY_DCHECK(offset_bytes + size_bytes <= SpanOffset(geometry_.span_count_max));
+  return About(path_, platform_.Punch(fd_.fd(), offset_bytes, size_bytes));
+}
+
+absl::Status Region::ReserveInside(std::uint64_t offset_bytes, std::uint64_t size_bytes) {
+  if (alone_.valid()) {
+    return base::ResourceExhausted(path_, ": the disk is full");
+  }
+  COMMY_DCHECK(offset_bytes >= geometry_.data_offset);
+  COMMY_RETURN_IF_ERROR(About(path_, platform_.Allocate(fd_.fd(), offset_bytes, size_bytes)));
+  return About(path_, platform_.Populate(base_ + offset_bytes, size_bytes));
 }
 
 std::uint64_t Region::ReserveBytes() const {

@@ -84,6 +84,8 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
 //   0x2d0      8  snapshots_ready        entries ever used are below this one; only grows
 //   0x300      8  span_hint              where to look for a free span first; advice only
+//   0x308      8  hole_spans             about how many spans are holes; advice only
+//   0x310      8  shrinker               owner word of the one that shrinks it; advice only
 //   0x340      8  clock_skew_ns          store time less wall clock, signed; process/store_clock.h
 //   0x348      8  clock_seen_ns          a store time that was; only grows
 //   0x350      8  due_claims             last number given to a claim of the expiry sweep
@@ -92,6 +94,12 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x368      8  clock_base_ns          store time less clock since boot, signed, in that boot
 //   0x370      8  clock_seal             XXH3-64 of that boot's id and clock_base_ns
 //   all other bytes are reserved: written as zero, ignored on read
+// Of a span word, whose other fields are in alloc/span_word.h: a free span that may have no disk
+// blocks.
+constexpr bool IsHoleWord(std::uint64_t span_word) {
+  return (span_word >> 60U) == 8 || (span_word >> 60U) == 9;
+}
+
 struct RegionHeader {
   std::uint64_t magic;
   std::uint32_t format_version;
@@ -138,7 +146,9 @@ struct RegionHeader {
   Shared64 snapshots_ready;
   std::uint8_t reserved_7[0x28];
   Shared64 span_hint;
-  std::uint8_t reserved_8[0x38];
+  Shared64 hole_spans;
+  Shared64 shrinker;
+  std::uint8_t reserved_8[0x28];
   Shared64 clock_skew_ns;
   Shared64 clock_seen_ns;
   Shared64 due_claims;

@@ -2,12 +2,15 @@
 #include "region/region.h"
 
 #include <algorithm>
+#include <chrono>
+#include <thread>
 #include <utility>
 
 #include "base/check.h"
 #include "base/status.h"
 #include "region/about.h"
 #include "region/clean_word.h"
+#include "region/cut.h"
 
 namespace commy::region {
 namespace {
@@ -18,6 +21,8 @@ using platform::Descriptor;
 constexpr std::uint32_t kFirstLanes = 16;
 constexpr int kReopenLimit = 100;
 constexpr int kDanglingAttempts = 5;
+constexpr int kAttachAttempts = 2000;
+constexpr std::chrono::milliseconds kAttachPause(1);
 
 absl::Status NotAStore(const platform::FileFacts& facts) {
   if (facts.is_directory) {
@@ -125,7 +130,7 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
   COMMY_ASSIGN_OR_RETURN(region->fd_, platform.Open(path, Access::kReadWrite));
   RegionHeader header{};
   COMMY_ASSIGN_OR_RETURN(region->geometry_, Inspect(platform, region->fd_.fd(), header));
-  COMMY_RETURN_IF_ERROR(region->LockAndMap(header, role));
+  COMMY_RETURN_IF_ERROR(region->LockAndMap(role));
   COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform.Describe(region->fd_.fd()));
   const absl::StatusOr<platform::FileFacts> named = platform.DescribePath(path);
   if (!named.ok() || named->identity != opened.identity) {
@@ -162,21 +167,30 @@ absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header)
   return absl::OkStatus();
 }
 
-absl::Status Region::LockAndMap(const RegionHeader& header, RegionOptions::Role role) {
+absl::Status Region::LockAndMap(RegionOptions::Role role) {
   // The locks belong to this description. The mapping keeps it alive after the descriptor is
   // closed at the end of this function.
   COMMY_ASSIGN_OR_RETURN(Descriptor lock_fd, platform_.Reopen(fd_.fd(), Access::kReadWrite));
-  if (const absl::Status reserved = ReserveAgain(header); !reserved.ok()) {
-    return role != RegionOptions::Role::kWriter && absl::IsResourceExhausted(reserved)
-               ? LockAndCopy(std::move(lock_fd), header)
-               : reserved;
-  }
-  COMMY_ASSIGN_OR_RETURN(const bool attached,
+  COMMY_ASSIGN_OR_RETURN(bool attached,
                          platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
+  // The last participant to close a store cuts its end, which is a matter of a moment.
+  for (int attempt = 0; !attached && attempt < kAttachAttempts; ++attempt) {
+    std::this_thread::sleep_for(kAttachPause);
+    COMMY_ASSIGN_OR_RETURN(attached,
+                           platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
+  }
   if (!attached) {
     return base::FailedPrecondition(
         "another process has exclusive use of the store now (compaction, for one); try again when ",
         "it is done");
+  }
+  // Read again: before there was the share of the byte, the file may have been cut.
+  RegionHeader header{};
+  COMMY_RETURN_IF_ERROR(platform_.ReadAt(fd_.fd(), &header, sizeof(header), 0).status());
+  if (const absl::Status reserved = ReserveAgain(header); !reserved.ok()) {
+    return role != RegionOptions::Role::kWriter && absl::IsResourceExhausted(reserved)
+               ? LockAndCopy(std::move(lock_fd), header)
+               : reserved;
   }
   if (role != RegionOptions::Role::kWatcher) {
     COMMY_RETURN_IF_ERROR(TakeSlot(lock_fd.fd()));
@@ -214,6 +228,7 @@ void Region::Detach() {
   platform_.Unmap(base_, mapped_bytes_);
   base_ = nullptr;
   if (attached_) {
+    CutEndIfAlone(platform_, fd_.fd(), geometry_);
     // Also if a participant that left earlier made it dirty. Never by an opener that was refused:
     // the image that it found may be torn.
     MarkCleanIfAlone(platform_, fd_.fd());

@@ -157,6 +157,12 @@ class Region {
   // Requires: count <= geometry().lane_count.
   absl::Status GrowLanes(std::uint32_t count);
 
+  // Gives the disk blocks of a range of free spans back; the file stays as long as it is.
+  // Unavailable: the file system cannot do this.
+  absl::Status GiveBack(std::uint64_t offset_bytes, std::uint64_t size_bytes);
+  // Reserves them again, and makes the pages present. ResourceExhausted: the disk is full.
+  absl::Status ReserveInside(std::uint64_t offset_bytes, std::uint64_t size_bytes);
+
   // --- Pages ---------------------------------------------------------------------------------
 
   // Makes the pages of a range, which must lie in the file, present and writable in this process:
@@ -233,9 +239,12 @@ class Region {
   static std::vector<Range> RangesInUse(const Geometry& geometry, const RegionHeader& header,
                                         std::uint64_t length_bytes);
   // Reserves again the blocks that a copy without zeros has lost: a store into a hole would be a
-  // signal on a full disk. ResourceExhausted: the disk is full.
+  // signal on a full disk. Spans that are holes by their words stay so. ResourceExhausted: the disk
+  // is full.
   absl::Status ReserveAgain(const RegionHeader& header);
-  absl::Status LockAndMap(const RegionHeader& header, RegionOptions::Role role);
+  // The ranges of `data`, which are spans, that are no holes.
+  [[nodiscard]] absl::StatusOr<std::vector<Range>> SpansWithBlocks(const Range& data) const;
+  absl::Status LockAndMap(RegionOptions::Role role);
   // For a read-only participant where the disk is full and the file has holes, of which even a load
   // may be a signal: a copy of it in memory, while no other process has the store open.
   absl::Status LockAndCopy(platform::Descriptor lock_fd, const RegionHeader& header);

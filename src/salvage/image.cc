@@ -83,9 +83,12 @@ std::uint64_t Image::VisitSpan(std::uint64_t span, std::uint64_t span_count,
     case SpanKind::kSpanRetired:
     case SpanKind::kRunRetired:
     case SpanKind::kRunBody:
+    case SpanKind::kHole:
+    case SpanKind::kHoleChanging:
       visit(whole);
       return 1;
-    case SpanKind::kSmall: {
+    case SpanKind::kSmall:
+    case SpanKind::kLeaving: {
       const auto* const header = At<region::SpanHeader>(offset);
       if (is.size_class >= classes_->count() || header->size_class != is.size_class ||
           header->block_count != classes_->at(is.size_class).block_count) {

@@ -15,12 +15,13 @@ using engine::NamespaceRef;
 using versions::AsOf;
 using versions::RecordView;
 
-// The offset of the version; 0: the key was not there.
+// The time of the version, which no other version of its key has; 0: the key was not there. (Its
+// place would not do: it may be moved meanwhile.)
 Result VersionOf(const engine::Engine& engine, const NamespaceRef& ns, std::string_view key,
                  const AsOf& as_of, std::uint64_t* version) {
   RecordView found;
   const Result result = engine.map.Find(ns, key, as_of, &found);
-  *version = result.done() ? found.offset : 0;
+  *version = result.done() ? found.record->commit.load(std::memory_order_acquire) : 0;
   return result.is(Outcome::kAbsent) ? Result() : result;
 }
 
@@ -28,7 +29,8 @@ bool Within(const ReadRange& range, std::string_view key) {
   return key >= range.low && (!range.high.has_value() || key < *range.high);
 }
 
-// The versions of a range, by their offsets.
+// The versions of a range, by their times: what has changed since `then` has a later time, or is
+// not there.
 Result VersionsOf(const engine::Engine& engine, const ReadRange& range, const NamespaceRef& ns,
                   const AsOf& as_of, absl::FunctionRef<void()> step,
                   std::vector<std::uint64_t>* versions) {
@@ -46,7 +48,7 @@ Result VersionsOf(const engine::Engine& engine, const ReadRange& range, const Na
           const bool seen =
               ordered || range.hash_end == 0 || engine.map.Hash(view.key) < range.hash_end;
           if (seen && Within(range, view.key)) {
-            versions->push_back(view.offset);
+            versions->push_back(view.record->commit.load(std::memory_order_acquire));
           } else if (ordered) {
             return false;  // Behind the range.
           }

@@ -1,4 +1,5 @@
-// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of shape.h.
+// Changes of a hash index's shape: split, rebuild, doubling. The steps are those of shape.h; merge
+// and move are in merge.cc.
 #include "base/check.h"
 #include "base/debug.h"
 #include "base/status.h"
@@ -13,6 +14,11 @@ using region::BlockKind;
 
 // With this many closed slots in a full bucket, its segment is rebuilt and not split.
 constexpr std::uint64_t kClosedForRebuild = kSlotsPerBucket / 4;
+
+bool IsOfDirectory(const ReshapeDescriptor& change) {
+  return change.kind == static_cast<std::uint64_t>(ReshapeKind::kDouble) ||
+         change.kind == static_cast<std::uint64_t>(ReshapeKind::kMoveDirectory);
+}
 
 }  // namespace
 
@@ -94,8 +100,7 @@ absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_
                                                        : full;
 }
 
-absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
-                                     ReshapeDescriptor* change) {
+absl::Status HashShape::BuildTargets(Operation& op, const Segment* old, ReshapeDescriptor* change) {
   switch (static_cast<ReshapeKind>(change->kind)) {
     case ReshapeKind::kDouble: {
       COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
@@ -103,15 +108,24 @@ absl::Status HashShape::BuildTargets(Operation& op, const Segment& segment,
       return absl::OkStatus();
     }
     case ReshapeKind::kRebuild: {
-      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth, segment.prefix,
-                                                            alloc::Purpose::kReplaces));
+      COMMY_ASSIGN_OR_RETURN(change->target_0,
+                             BuildSegment(op, old->depth, old->prefix, alloc::Purpose::kReplaces));
       return absl::OkStatus();
     }
     case ReshapeKind::kSplit: {
-      const std::uint64_t high_bit = std::uint64_t{1} << (63U - segment.depth);
-      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, segment.depth + 1, segment.prefix));
+      const std::uint64_t high_bit = std::uint64_t{1} << (63U - old->depth);
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, old->depth + 1, old->prefix));
       COMMY_ASSIGN_OR_RETURN(change->target_1,
-                             BuildSegment(op, segment.depth + 1, segment.prefix | high_bit));
+                             BuildSegment(op, old->depth + 1, old->prefix | high_bit));
+      return absl::OkStatus();
+    }
+    case ReshapeKind::kMerge:
+      return BuildMergeTargets(op, change);
+    case ReshapeKind::kMoveDirectory: {
+      COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
+      const bool halves = directory.depth > 0 && IsTwofold(directory);
+      COMMY_ASSIGN_OR_RETURN(change->target_0,
+                             BuildDirectory(op, directory.depth - (halves ? 1 : 0)));
       return absl::OkStatus();
     }
   }
@@ -133,38 +147,52 @@ absl::StatusOr<std::uint64_t> HashShape::BuildDescriptor(Operation& op,
 
 absl::Status HashShape::PostReshape(Operation& op, const Position& at, ReshapeKind kind) {
   IndexRoot& root = *at.root;
-  if (root.pending_reshape.load(std::memory_order_acquire) != 0) {
-    return HelpPending(root);  // Or it is closed: the namespace has another root now.
-  }
-  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
-  ReshapeDescriptor change{static_cast<std::uint64_t>(kind), at.place_offset, 0, 0};
-  BlockKind note_kind = BlockKind::kSegment;
-  if (kind == ReshapeKind::kDouble) {
+  ReshapeDescriptor change{};
+  change.kind = static_cast<std::uint64_t>(kind);
+  change.old = at.place_offset;
+  if (IsOfDirectory(change)) {
     COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
-    if (directory.entries == nullptr || directory.depth >= depth_max_) {
+    if (directory.entries == nullptr ||
+        (kind == ReshapeKind::kDouble && directory.depth >= depth_max_)) {
       return absl::OkStatus();  // Reclaimed, or doubled by another process, since MakeRoom looked.
     }
     change.old = directory.offset;
-    note_kind = BlockKind::kDirectory;
   }
-  const std::uint32_t first_note = op.AddNote(BlockNote(note_kind, change.old));
+  return Post(op, root, change);
+}
+
+absl::Status HashShape::Post(Operation& op, IndexRoot& root, ReshapeDescriptor change) {
+  if (root.pending_reshape.load(std::memory_order_acquire) != 0) {
+    return HelpPending(root);  // Or it is closed: the namespace has another root now.
+  }
+  const bool of_directory = IsOfDirectory(change);
+  Segment* segment = nullptr;
+  if (!of_directory) {
+    COMMY_ASSIGN_OR_RETURN(segment, SegmentAt(change.old));
+  }
+  const std::uint32_t first_note =
+      op.AddNote(BlockNote(of_directory ? BlockKind::kDirectory : BlockKind::kSegment, change.old));
+  op.AddNote(change.old_1 == 0 ? 0 : BlockNote(BlockKind::kSegment, change.old_1));
   // Everything that the reshape needs is there before it is posted: a helper allocates nothing.
   std::uint64_t descriptor = 0;
-  absl::Status built = BuildTargets(op, *segment, &change);
+  absl::Status built = BuildTargets(op, segment, &change);
   if (built.ok()) {
+    const bool rebuild = change.kind == static_cast<std::uint64_t>(ReshapeKind::kRebuild);
     const absl::StatusOr<std::uint64_t> made = BuildDescriptor(
-        op, change,
-        kind == ReshapeKind::kRebuild ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary);
+        op, change, rebuild ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary);
     built = made.status();
     descriptor = made.value_or(0);
   }
-  COMMY_DCHECK(versions::IsNoted(op, change.old));  // O1
+  COMMY_DCHECK(versions::IsNoted(op, change.old));                         // O1
+  COMMY_DCHECK(change.old_1 == 0 || versions::IsNoted(op, change.old_1));  // O1
   COMMY_DCHECK(!built.ok() || (versions::IsNoted(op, change.target_0) &&
                                (change.target_1 == 0 || versions::IsNoted(op, change.target_1)) &&
+                               (change.target_2 == 0 || versions::IsNoted(op, change.target_2)) &&
                                versions::IsNoted(op, descriptor)));  // O1
   if (!built.ok() ||
       !root.pending_reshape.CompareAndSet(0, descriptor, std::memory_order_seq_cst)) {  // reshape-1
-    for (const std::uint64_t made : {change.target_0, change.target_1, descriptor}) {
+    for (const std::uint64_t made :
+         {change.target_0, change.target_1, change.target_2, descriptor}) {
       if (made != 0) {
         allocator_.Retire(op, made);
       }
@@ -185,19 +213,20 @@ absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
   COMMY_DCHECK(root.pending_reshape.load(std::memory_order_relaxed) != descriptor_offset);  // C2
   // The reshape is done, by this process or a helper: no process that pins from now on finds the
   // old one. If the old one had been replaced before this was posted, the reshape was idle, and
-  // nothing names its targets.
-  allocator_.Retire(op, change.old);
+  // nothing names its targets. Of a merge one old one may have been replaced before, and the other
+  // one is still in use; and of its targets one or two are left over.
   allocator_.Retire(op, descriptor_offset);
-  const bool doubling = change.kind == static_cast<std::uint64_t>(ReshapeKind::kDouble);
-  for (const std::uint64_t target : {change.target_0, change.target_1}) {
-    if (target == 0) {
+  for (const std::uint64_t block :
+       {change.old, change.old_1, change.target_0, change.target_1, change.target_2}) {
+    if (block == 0) {
       continue;
     }
     COMMY_ASSIGN_OR_RETURN(const bool reachable,
-                           doubling ? root.directory.load(std::memory_order_acquire) == target
-                                    : IsSegmentReachable(root, target));
+                           IsOfDirectory(change)
+                               ? root.directory.load(std::memory_order_acquire) == block
+                               : IsSegmentReachable(root, block));
     if (!reachable) {
-      allocator_.Retire(op, target);
+      allocator_.Retire(op, block);
     }
   }
   return absl::OkStatus();
@@ -214,10 +243,12 @@ absl::StatusOr<ReshapeDescriptor> HashShape::DescriptorAt(std::uint64_t offset) 
 
 absl::StatusOr<bool> HashShape::IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const {
   COMMY_ASSIGN_OR_RETURN(const ReshapeDescriptor change, DescriptorAt(descriptor));
-  if (change.kind == static_cast<std::uint64_t>(ReshapeKind::kDouble)) {
+  if (IsOfDirectory(change)) {
     return root.directory.load(std::memory_order_seq_cst) == change.old;
   }
-  return IsSegmentReachable(root, change.old);
+  return change.kind == static_cast<std::uint64_t>(ReshapeKind::kMerge)
+             ? IsMergeInPlace(root, change)
+             : IsSegmentReachable(root, change.old);
 }
 
 absl::Status HashShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
@@ -228,6 +259,10 @@ absl::Status HashShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
       return ApplySegment(root, change);
     case ReshapeKind::kDouble:
       return ApplyDoubling(root, change);
+    case ReshapeKind::kMerge:
+      return ApplyMerge(root, change);
+    case ReshapeKind::kMoveDirectory:
+      return ApplyMoveDirectory(root, change);
   }
   return base::DataLoss(region_.path(), ": a reshape descriptor at ", base::Hex(descriptor),
                         " has the unknown kind ", change.kind);

@@ -7,8 +7,9 @@
 //           and CASes the first empty one; an inserter that loses the CAS reads the same slot
 //           again. So two inserters of one key cannot both succeed. A closed slot is never used
 //           again in its segment's life.
-// CHANGES   split of a segment, rebuild (drops closed slots), doubling of the directory. reshape-4
-//           is the CAS of the directory's entries, or of the root's directory word.
+// CHANGES   split of a segment, rebuild (drops closed slots), merge of two (merge.cc), doubling of
+//           the directory, another or half a directory. reshape-4 is the CAS of the directory's
+//           entries, or of the root's directory word.
 // FULL      A rebuild in a full store takes its block from the reserve: it gives one back. So new
 //           keys can take the places of deleted ones though no span is empty.
 #pragma once
@@ -71,6 +72,8 @@ class HashShape final : public Shape {
       absl::FunctionRef<absl::StatusOr<bool>(const SlotArray&)> use) const override;
   absl::Status MakeRoom(process::Operation& op, const Position& at, std::string_view key,
                         std::uint64_t hash) override;
+  absl::Status MoveStructure(process::Operation& op, IndexRoot& root, std::uint64_t array,
+                             absl::FunctionRef<bool(std::uint64_t)> moves) override;
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const override;
   absl::Status Apply(IndexRoot& root, std::uint64_t descriptor) override;
@@ -97,9 +100,10 @@ class HashShape final : public Shape {
                           absl::FunctionRef<bool(const versions::RecordView&)> use) const;
 
   absl::Status PostReshape(process::Operation& op, const Position& at, ReshapeKind kind);
+  // reshape-1 to reshape-6 of what is described, but for its targets.
+  absl::Status Post(process::Operation& op, IndexRoot& root, ReshapeDescriptor change);
   // reshape-1's preparation, and reshape-6.
-  absl::Status BuildTargets(process::Operation& op, const Segment& segment,
-                            ReshapeDescriptor* change);
+  absl::Status BuildTargets(process::Operation& op, const Segment* old, ReshapeDescriptor* change);
   absl::StatusOr<std::uint64_t> BuildDescriptor(process::Operation& op,
                                                 const ReshapeDescriptor& change,
                                                 alloc::Purpose purpose);
@@ -113,6 +117,28 @@ class HashShape final : public Shape {
   absl::StatusOr<ReshapeDescriptor> DescriptorAt(std::uint64_t offset) const;
   absl::Status ApplySegment(IndexRoot& root, const ReshapeDescriptor& change);
   absl::Status ApplyDoubling(IndexRoot& root, const ReshapeDescriptor& change);
+
+  // --- Getting smaller (merge.cc) ---
+
+  // The directory's entries of two segments: the first one, and how many each has.
+  struct EntryRange {
+    std::uint64_t first = 0;
+    std::uint64_t width = 0;
+  };
+  // Merges the segment with the one beside it if both are sparse. Whether it has.
+  absl::StatusOr<bool> MergeAround(process::Operation& op, IndexRoot& root, std::uint64_t array);
+  absl::Status BuildMergeTargets(process::Operation& op, ReshapeDescriptor* change);
+  absl::StatusOr<EntryRange> RangeOf(const DirectoryRef& directory,
+                                     const ReshapeDescriptor& change) const;
+  absl::StatusOr<bool> IsMergeInPlace(const IndexRoot& root, const ReshapeDescriptor& change) const;
+  absl::Status ApplyMerge(IndexRoot& root, const ReshapeDescriptor& change);
+  absl::Status ApplyMoveDirectory(IndexRoot& root, const ReshapeDescriptor& change);
+  // Slots that name a record, frozen or not.
+  [[nodiscard]] std::uint64_t LiveInBucket(Segment& segment, std::uint64_t bucket) const;
+  // Copies the bucket of a frozen segment behind the `*used` slots that are filled.
+  void CopyBucket(Segment& from, Segment& to, std::uint64_t bucket, std::uint64_t* used) const;
+  // Whether every two entries that halving makes one are the same.
+  static bool IsTwofold(const DirectoryRef& directory);
 
   absl::Status ReclaimSegment(process::Operation& op, const DirectoryRef& directory,
                               std::uint64_t index);

@@ -36,21 +36,36 @@ inline constexpr std::uint64_t kSlotsPerBucket = 16;
 inline constexpr std::uint64_t kBucketBytes = kSlotsPerBucket * sizeof(Shared64);
 static_assert(kBucketBytes % 64 == 0);  // On cache lines of its own.
 
-enum class ReshapeKind : std::uint64_t { kSplit = 1, kRebuild = 2, kDouble = 3 };
+enum class ReshapeKind : std::uint64_t {
+  kSplit = 1,
+  kRebuild = 2,
+  kDouble = 3,
+  kMerge = 4,
+  kMoveDirectory = 5,
+};
 
 // A reshape that was posted in a root's `pending_reshape`. Immutable.
 //
 //   0x00   8  kind
-//   0x08   8  old        the segment, or directory, that is replaced
+//   0x08   8  old        the segment, or directory, that is replaced; of a merge the lower one
 //   0x10   8  target_0   its replacement; zeroed when it was posted
-//   0x18   8  target_1   second half of a split
+//   0x18   8  target_1   second half of a split; of a merge what replaces `old` alone, if a bucket
+//                        of target_0 would be too small
+//   0x20   8  old_1      of a merge the upper segment
+//   0x28   8  target_2   of a merge what replaces old_1 alone, likewise
+//   0x30   8  depth      of a merge: of both old ones
+//   0x38   8  prefix     of a merge: of the lower one
 struct ReshapeDescriptor {
   std::uint64_t kind;
   std::uint64_t old;
   std::uint64_t target_0;
   std::uint64_t target_1;
+  std::uint64_t old_1;
+  std::uint64_t target_2;
+  std::uint64_t depth;
+  std::uint64_t prefix;
 };
-static_assert(sizeof(ReshapeDescriptor) == 0x20);
+static_assert(sizeof(ReshapeDescriptor) == 0x40);
 
 inline constexpr std::uint64_t kDepthMax = kHashPrefixBits - 1;
 

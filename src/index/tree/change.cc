@@ -138,6 +138,11 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildInnerTargets(Operation& op, Plan* 
   TreeReshape& change = plan->change;
   COMMY_ASSIGN_OR_RETURN(InnerNode * old, InnerAt(change.old_0));
   const std::uint64_t last = old->head.capacity - std::uint64_t{1};
+  if (change.kind == Kind(TreeReshapeKind::kRebuild)) {
+    COMMY_ASSIGN_OR_RETURN(change.target_0, BuildInner(op, old->head.level, change.fence,
+                                                       SeparatorsOf(*old, 0, last)));
+    return 0;
+  }
   if (change.kind != Kind(TreeReshapeKind::kMerge)) {
     COMMY_DCHECK(plan->split_at >= 1 && plan->split_at <= last);  // No half is without a child.
     const std::uint64_t middle = plan->split_at - 1;

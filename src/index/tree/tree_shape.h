@@ -8,9 +8,9 @@
 // SLOTS     The append area is claimed strictly in order, like a bucket: so two inserters of one
 //           key cannot both succeed. A base's slot that was closed is never used again, nor is an
 //           unused one at its end.
-// CHANGES   rebuild or split a leaf, merge two leaves, split an inner node, merge two, new root,
-//           lose the root. At most two siblings and their parent are replaced, and reshape-4 is the
-//           CAS of the one word that names the topmost of them: a child word, or the root's
+// CHANGES   rebuild or split a leaf, merge two leaves, rebuild or split an inner node, merge two,
+//           new root, lose the root. At most two siblings and their parent are replaced, and
+//           reshape-4 is the CAS of the one word that names the topmost of them: a child word, or the root's
 //           directory word. A full parent is split first, from the top down, each a reshape of its
 //           own.
 //           When the append area is full the set of keys in a leaf only shrinks: so the poster of a
@@ -112,6 +112,8 @@ class TreeShape final : public Shape {
   absl::Status MakeRoom(process::Operation& op, const Position& at, std::string_view key,
                         std::uint64_t hash) override;
   void AfterClose(process::Operation& op, IndexRoot& root, std::string_view key) override;
+  absl::Status MoveStructure(process::Operation& op, IndexRoot& root, std::uint64_t array,
+                             absl::FunctionRef<bool(std::uint64_t)> moves) override;
   absl::StatusOr<std::uint64_t> BuildEmpty(process::Operation& op, alloc::Purpose purpose) override;
   absl::StatusOr<bool> IsInPlace(const IndexRoot& root, std::uint64_t descriptor) const override;
   absl::Status Apply(IndexRoot& root, std::uint64_t descriptor) override;
@@ -195,6 +197,8 @@ class TreeShape final : public Shape {
 
   absl::StatusOr<std::uint64_t> BuildLeaf(process::Operation& op, std::uint64_t capacity,
                                           std::uint64_t low, alloc::Purpose purpose) const;
+  // Posts the change, or helps with what is posted already.
+  absl::Status PostOrHelp(process::Operation& op, IndexRoot& root, Plan& plan);
   absl::StatusOr<std::uint64_t> BuildInner(process::Operation& op, std::uint32_t level,
                                            std::uint64_t low, const Offsets& separators) const;
   absl::StatusOr<std::uint64_t> BuildSeparator(process::Operation& op, std::string_view text) const;
