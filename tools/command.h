@@ -85,6 +85,7 @@ void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
 void AddDumpCommand(CLI::App& app, Action& action);
 void AddRecoverCommand(CLI::App& app, Action& action);
+void AddShrinkCommand(CLI::App& app, Action& action);
 void AddTopCommand(CLI::App& app, Action& action);
 void AddBenchCommand(CLI::App& app, Action& action);
 void AddDemoCommands(CLI::App& app, Action& action);

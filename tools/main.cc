@@ -38,6 +38,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddLoadCommand(app, action);
   AddDumpCommand(app, action);
   AddRecoverCommand(app, action);
+  AddShrinkCommand(app, action);
   AddTopCommand(app, action);
   AddBenchCommand(app, action);
   AddDemoCommands(app, action);

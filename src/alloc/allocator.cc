@@ -134,10 +134,6 @@ void Allocator::ReclaimSpan(Operation& op, std::uint64_t span) {
   // Pairs with the CAS that retired it, so that the epoch read below is no older.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
-  if (word.kind == SpanKind::kLeaving) {
-    Release(op, span);
-    return;
-  }
   if (word.kind != SpanKind::kSpanRetired && word.kind != SpanKind::kRunRetired) {
     return;
   }
@@ -194,7 +190,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
     std::uint64_t span = 0;
     if (FindFreeSpan(op, spare, packing, &span)) {
       // What is free at the end of the file is the last to be used.
-      if (span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce)) {
+      if (span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce) != 0) {
         continue;
       }
       if (!packing && room_.IsReserve(span, seen_count)) {
@@ -219,7 +215,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       }
       continue;
     }
-    if (FillHoles(op, spare + 1)) {
+    if (FillHoles(op, spare + 1) != 0) {
       continue;
     }
     if (packing) {

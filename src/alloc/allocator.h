@@ -156,12 +156,18 @@ class Allocator {
    private:
     LaneSpans& spans_;
   };
+  // Advice: makes so many more spans free, of holes or else by making the file larger.
+  void MakeFree(process::Operation& op, std::uint64_t spans);
   // Turns the retired spans and runs among `limit` spans from `first` on into free ones, if they
   // are old enough.
   void ReclaimSpans(process::Operation& op, std::uint64_t first, std::uint64_t limit);
-  // hole-1 to hole-3, for free spans in a row from `first` on, at most `limit`. Returns how many.
-  // Cost: one system call, which takes some microseconds a span.
-  std::uint64_t Punch(process::Operation& op, std::uint64_t first, std::uint64_t limit);
+  // Makes a free span a hole that still has its blocks: it is used when there is nothing else.
+  bool CloseFree(process::Operation& op, std::uint64_t span);
+  // hole-1 to hole-3, for `count` spans from `first` on, if all are free or holes. Returns how many
+  // were given back. Cost: one system call, of some microseconds a span.
+  std::uint64_t Punch(process::Operation& op, std::uint64_t first, std::uint64_t count);
+  // How many spans holes are made and filled by: see UNIT in holes.cc.
+  [[nodiscard]] std::uint64_t HoleUnitSpans() const;
 
   // Background: keeps some room ahead of use, and the pages that this process writes to in its page
   // table.
@@ -189,7 +195,7 @@ class Allocator {
   // The spans that are looked at between two steps of the epoch, or before the file grows.
   static constexpr std::uint64_t kSpansAtOnce = 256;
   // Holes that are filled before the end of the file is used.
-  static constexpr std::uint64_t kHolesAtOnce = 4;
+  static constexpr std::uint64_t kHolesAtOnce = 1;
 
   static constexpr std::uint64_t Spare(Purpose purpose) {
     return purpose == Purpose::kOrdinary    ? kReserveSpans
@@ -231,8 +237,7 @@ class Allocator {
                                           std::uint64_t spare, bool* look_again);
   // `lowest`: looks from the start of the file.
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, bool lowest, std::uint64_t* found);
-  // Turns a retired span or run at `span` into free ones if it is old enough; gives back one that
-  // was left and is empty.
+  // Turns a retired span or run at `span` into free ones if it is old enough.
   void ReclaimSpan(process::Operation& op, std::uint64_t span);
   // `retired_word` is the head's word, found old enough.
   void GiveRunBack(process::Operation& op, std::uint64_t first, std::uint64_t retired_word);
@@ -240,10 +245,11 @@ class Allocator {
   void UndoRunClaim(std::uint32_t lane, std::uint64_t first, std::uint64_t count);
   void LowerHint(std::uint64_t span);
 
-  // hole-4 to hole-6. False: it is no hole any more, or the disk is full.
-  bool Fill(process::Operation& op, std::uint64_t span);
-  // The lowest holes. Whether any was filled.
-  bool FillHoles(process::Operation& op, std::uint64_t limit);
+  // hole-4 to hole-6, of the holes from `span` to the end of its unit, until one that is none.
+  // Returns how many; 0: it is no hole any more, or the disk is full.
+  std::uint64_t Fill(process::Operation& op, std::uint64_t span);
+  // The lowest holes. Returns how many were filled.
+  std::uint64_t FillHoles(process::Operation& op, std::uint64_t limit);
   // The holes of the first row of so many free spans and holes. Whether there is one now.
   bool FillForRun(process::Operation& op, std::uint64_t count);
   void CountHoles(std::int64_t change);

@@ -2,12 +2,16 @@
 //
 // WORDS   the span's word: 0 (free) | kHoleChanging(lane) | kHole
 //         hole_spans of the header: about how many holes there are; advice
-// STEPS   hole-1  punch: CAS the word 0 -> kHoleChanging(me)
-//         hole-2  give the blocks back
+// STEPS   hole-1  punch: CAS the words of a unit, which are 0 or kHole, -> kHoleChanging(me)
+//         hole-2  give the blocks back, if hole-1 went through
 //         hole-3  CAS the word -> kHole
 //         hole-4  fill, before the span is used: CAS the word kHole -> kHoleChanging(me)
 //         hole-5  reserve the blocks, and make the pages present
 //         hole-6  CAS the word -> 0; or -> kHole again, if the disk is full
+//
+// UNIT    The system may keep a file in large pages. A store to one of them takes blocks for all of
+//         it, also for a part that was given back before. So holes are made and filled by whole large
+//         pages, where chunks have these; else by spans.
 //
 // WHY     A free span has no reader: every pin from before its retiring is down (S1), so the pages
 //         may go. From hole-1 to hole-3, and from hole-4 to hole-6, no other lane claims it: so
@@ -46,56 +50,86 @@ void Allocator::CountHoles(std::int64_t change) {
   } while (!holes.compare_exchange(seen, next, std::memory_order_acq_rel));
 }
 
-std::uint64_t Allocator::Punch(Operation& op, std::uint64_t first, std::uint64_t limit) {
+bool Allocator::CloseFree([[maybe_unused]] Operation& op, std::uint64_t span) {
   COMMY_DCHECK(op.entered());
-  const std::uint64_t end = std::min(first + limit, region_.span_count());
+  // hole-1 to hole-3 at once, without giving anything back: a hole may have blocks.
+  if (!region_.span_word(span).CompareAndSet(0, kHoleWord, std::memory_order_seq_cst)) {
+    return false;
+  }
+  CountHoles(1);
+  return true;
+}
+
+std::uint64_t Allocator::Punch(Operation& op, std::uint64_t first, std::uint64_t count) {
+  COMMY_DCHECK(op.entered());
+  COMMY_DCHECK(first + count <= region_.span_count());
   const std::uint64_t mine = ChangingBy(op);
   std::uint64_t claimed = first;
-  while (claimed < end &&
-         region_.span_word(claimed).CompareAndSet(0, mine, std::memory_order_seq_cst)) {  // hole-1
+  std::uint64_t holes = 0;
+  while (claimed < first + count) {
+    std::uint64_t seen = region_.span_word(claimed).load(std::memory_order_acquire);
+    if ((seen != 0 && seen != kHoleWord) ||
+        !region_.span_word(claimed).compare_exchange(seen, mine,
+                                                     std::memory_order_seq_cst)) {  // hole-1
+      break;
+    }
+    holes += seen == kHoleWord ? 1 : 0;
     ++claimed;
   }
-  if (claimed == first) {
-    return 0;
-  }
-  const absl::Status punched =
-      region_.GiveBack(region_.SpanOffset(first),
-                       (claimed - first) << region_.geometry().span_shift);  // hole-2
+  const bool all = claimed == first + count;
+  const bool punched =
+      all && region_.GiveBack(region_.SpanOffset(first), count << region_.geometry().span_shift)
+                 .ok();  // hole-2
   for (std::uint64_t span = first; span < claimed; ++span) {
     [[maybe_unused]] const bool done = region_.span_word(span).CompareAndSet(
-        mine, punched.ok() ? kHoleWord : 0, std::memory_order_seq_cst);  // hole-3
+        mine, kHoleWord, std::memory_order_seq_cst);  // hole-3
     COMMY_DCHECK(done);
   }
-  if (!punched.ok()) {
-    LowerHint(first);
-    return 0;
-  }
-  CountHoles(static_cast<std::int64_t>(claimed - first));
-  return claimed - first;
+  CountHoles(static_cast<std::int64_t>(claimed - first - holes));
+  return punched ? count : 0;
 }
 
-bool Allocator::Fill(Operation& op, std::uint64_t span) {
+std::uint64_t Allocator::HoleUnitSpans() const {
+  const region::Geometry& geometry = region_.geometry();
+  return geometry.chunk_bytes % platform::kLargePageBytes == 0
+             ? platform::kLargePageBytes >> geometry.span_shift
+             : 1;
+}
+
+std::uint64_t Allocator::Fill(Operation& op, std::uint64_t span) {
   COMMY_DCHECK(op.entered());
   const std::uint64_t mine = ChangingBy(op);
-  if (!region_.span_word(span).CompareAndSet(kHoleWord, mine,
-                                             std::memory_order_seq_cst)) {  // hole-4
-    return false;
+  // All holes of its large page in a row from here on.
+  const std::uint64_t unit = HoleUnitSpans();
+  const std::uint64_t end = std::min((span / unit + 1) * unit, region_.span_count());
+  std::uint64_t claimed = span;
+  while (claimed < end && region_.span_word(claimed).CompareAndSet(
+                              kHoleWord, mine, std::memory_order_seq_cst)) {  // hole-4
+    ++claimed;
   }
-  const bool filled = region_.ReserveInside(region_.SpanOffset(span), region_.geometry().span_bytes)
+  if (claimed == span) {
+    return 0;
+  }
+  const bool filled = region_
+                          .ReserveInside(region_.SpanOffset(span),
+                                         (claimed - span) << region_.geometry().span_shift)
                           .ok();  // hole-5
-  [[maybe_unused]] const bool done = region_.span_word(span).CompareAndSet(
-      mine, filled ? 0 : kHoleWord, std::memory_order_seq_cst);  // hole-6
-  COMMY_DCHECK(done);
-  if (filled) {
-    LowerHint(span);
-    CountHoles(-1);
+  for (std::uint64_t each = span; each < claimed; ++each) {
+    [[maybe_unused]] const bool done = region_.span_word(each).CompareAndSet(
+        mine, filled ? 0 : kHoleWord, std::memory_order_seq_cst);  // hole-6
+    COMMY_DCHECK(done);
   }
-  return filled;
+  if (!filled) {
+    return 0;
+  }
+  LowerHint(span);
+  CountHoles(-static_cast<std::int64_t>(claimed - span));
+  return claimed - span;
 }
 
-bool Allocator::FillHoles(Operation& op, std::uint64_t limit) {
+std::uint64_t Allocator::FillHoles(Operation& op, std::uint64_t limit) {
   if (region_.header().hole_spans.load(std::memory_order_relaxed) == 0) {
-    return false;
+    return 0;
   }
   std::uint64_t filled = 0;
   bool any = false;
@@ -105,9 +139,9 @@ bool Allocator::FillHoles(Operation& op, std::uint64_t limit) {
       continue;
     }
     any = true;
-    if (Fill(op, span)) {
-      ++filled;
-    } else if (region_.span_word(span).load(std::memory_order_relaxed) == kHoleWord) {
+    const std::uint64_t some = Fill(op, span);
+    filled += some;
+    if (some == 0 && region_.span_word(span).load(std::memory_order_relaxed) == kHoleWord) {
       break;  // The disk is full.
     }
   }
@@ -115,7 +149,14 @@ bool Allocator::FillHoles(Operation& op, std::uint64_t limit) {
     // A process was killed between a change and its count.
     region_.header().hole_spans.store(0, std::memory_order_relaxed);
   }
-  return filled != 0;
+  return filled;
+}
+
+void Allocator::MakeFree(Operation& op, std::uint64_t spans) {
+  const std::uint64_t filled = FillHoles(op, spans);
+  if (filled < spans) {
+    region_.Grow(region_.span_count(), spans - filled).IgnoreError();
+  }
 }
 
 bool Allocator::FillForRun(Operation& op, std::uint64_t count) {

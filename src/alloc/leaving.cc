@@ -22,8 +22,8 @@
 //         Owners and thieves (other_lanes.cc) change a word only from kSmall, by a CAS from the
 //         very word that they have seen.
 // DEATH   at any step: there is nothing to finish. A span that was left stays closed until any
-//         process does leaving-3 or leaving-4: one that looks for a free span, one that finds the
-//         store full, the next shrink.
+//         process does leaving-3 or leaving-4: one that looks for room in others' spans, one that
+//         finds the store full, the next shrink.
 // MODEL   tests/model/leaving_model_test.cc. Its weakened forms fail: leaving-3 or leaving-4
 //         without the wait, an owner that does not look, a span that is free at once.
 #include <algorithm>

@@ -94,9 +94,13 @@ Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std
   // Pairs with the CAS that made it kSmall: its states are seen.
   const std::uint64_t raw = region_.span_word(span).load(std::memory_order_acquire);
   const SpanWord word = Unpack(raw);
-  if (word.kind == SpanKind::kLeaving && wanted.of_the_living &&
-      word.size_class >= wanted.class_min && word.size_class <= wanted.class_max) {
-    return TakeBack(op, span) ? TakeOver::kAtOnce : TakeOver::kNothing;
+  if (word.kind == SpanKind::kLeaving) {
+    if (Release(op, span)) {
+      return TakeOver::kEmptied;
+    }
+    const bool wants = wanted.of_the_living && word.size_class >= wanted.class_min &&
+                       word.size_class <= wanted.class_max;
+    return wants && TakeBack(op, span) ? TakeOver::kAtOnce : TakeOver::kNothing;
   }
   if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count() || word.number != 0 ||
       word.lane == op.lane().index() || word.lane >= region_.geometry().lane_count) {

@@ -83,10 +83,10 @@ std::vector<NamespaceKey> Maintenance::ListToMaintain(Lane& lane, bool waiting) 
   return to_maintain;
 }
 
-void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
+bool Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
   absl::StatusOr<Lane*> lane = engine_.session.ThisLane();
   if (!lane.ok()) {
-    return;
+    return true;
   }
   const std::uint64_t ended =
       engine_.region.header().snapshots_ended.load(std::memory_order_seq_cst);
@@ -95,7 +95,7 @@ void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
   std::vector<NamespaceKey> to_maintain = ListToMaintain(**lane, waiting);
   if (to_maintain.empty()) {
     swept_ended_.store(ended, std::memory_order_relaxed);
-    return;
+    return true;
   }
   // Each in its turn, whether the others were finished or not.
   const std::uint64_t turn = turn_.load(std::memory_order_relaxed) % to_maintain.size();
@@ -118,6 +118,7 @@ void Maintenance::MaintainNamespaces(std::int64_t deadline_ns) {
   if (all) {
     swept_ended_.store(ended, std::memory_order_relaxed);
   }
+  return all;
 }
 
 absl::StatusOr<bool> Maintenance::MaintainNamespace(Lane& lane, const NamespaceKey& key,

@@ -32,8 +32,8 @@ class Maintenance {
   // stores that only such processes use are swept, too.
   void BeforeTheEnd();
 
-  // Until the (monotonic) deadline; at least a piece.
-  void MaintainNamespaces(std::int64_t deadline_ns);
+  // Until the (monotonic) deadline; at least a piece. True: nothing was left.
+  bool MaintainNamespaces(std::int64_t deadline_ns);
   [[nodiscard]] ExpirySweep& expiry() { return expiry_; }
 
  private:

@@ -21,16 +21,21 @@ using process::Pin;
 
 // Spans that are looked at under one pin.
 constexpr std::uint64_t kSpansAtOnce = 1024;
-// Free spans in a row that one system call gives back.
-constexpr std::uint64_t kPunchAtOnce = 32;
 // What is moved under one pin.
 constexpr std::uint64_t kBytesAtOnce = std::uint64_t{1} << 20;
 constexpr std::int64_t kPinNs = 1'000'000;
 // Of a call: between two looks at its limits.
 constexpr std::int64_t kStepNs = 5'000'000;
-constexpr std::uint64_t kRounds = 6;
+constexpr std::uint64_t kRounds = 40;
 // Attempts to move the epoch on, of some milliseconds each, before what waits for it is given up.
 constexpr int kSettlings = 8;
+// Pieces of sweeping before it begins all the same: others may leave more all the time.
+constexpr int kPrepareSteps = 1000;
+// For the room to move to, the file may become larger by so many spans, or by this part.
+constexpr std::uint64_t kRoomToMove = 32;
+constexpr std::uint64_t kRoomPart = 16;
+// Free spans that allocations leave.
+constexpr std::uint64_t kSpareSpans = 6;
 
 // The background looks at the store this often, and works so long in each beat.
 constexpr std::int64_t kLookNs = 10'000'000'000;
@@ -65,6 +70,11 @@ void Shrinker::Begin(const ShrinkAims& aims) {
 }
 
 absl::StatusOr<ShrinkReport> Shrinker::Run(const ShrinkOptions& options) {
+  COMMY_ASSIGN_OR_RETURN(const Lane* const lane, engine_.session.ThisLane());
+  if (lane->active()) {
+    return base::FailedPrecondition(engine_.path,
+                                    ": a shrink cannot be called from inside a callback");
+  }
   const std::lock_guard<std::mutex> lock(mutex_);
   ShrinkReport report;
   COMMY_ASSIGN_OR_RETURN(report.disk_bytes_before, engine_.region.DiskBytes());
@@ -105,6 +115,9 @@ void Shrinker::Background() {
   if (phase_ == Phase::kIdle) {
     const std::uint64_t clock =
         engine_.region.header().commit_clock.load(std::memory_order_relaxed);
+    if (next_look_ns_ == 0) {
+      next_look_ns_ = now + kLookNs;
+    }
     if (now < next_look_ns_ || clock == seen_clock_ || !TakeTurn()) {
       return;
     }
@@ -116,7 +129,7 @@ void Shrinker::Background() {
            .background = true,
            .gain_part = kBackgroundGain,
            .gain_spans = kBackgroundGainSpans,
-           .keep_free = std::max<std::uint64_t>(kBackgroundGainSpans, spans / 4)});
+           .keep_free = std::max<std::uint64_t>(kBackgroundGainSpans / 2, spans / 8)});
     phase_ = Phase::kSurvey;  // The rest of the heartbeat's work has prepared it.
   }
   const std::int64_t deadline = now + kBeatNs;
@@ -165,7 +178,10 @@ absl::Status Shrinker::Step(std::int64_t deadline_ns, std::uint64_t bytes_limit)
 void Shrinker::Prepare(std::int64_t deadline_ns) {
   (void)engine_.session.RecoverDead();
   (void)RemoveDropped(engine_, deadline_ns + Maintenance::kBudgetNs);
-  engine_.maintenance.MaintainNamespaces(deadline_ns + Maintenance::kBudgetNs);
+  if (!engine_.maintenance.MaintainNamespaces(deadline_ns) && ++settlings_ < kPrepareSteps) {
+    return;
+  }
+  settlings_ = 0;
   (void)engine_.session.MoveEpochs();
   if (engine_.allocator.EmptyOthers()) {
     (void)engine_.session.MoveEpochs();
@@ -177,40 +193,23 @@ void Shrinker::Prepare(std::int64_t deadline_ns) {
 absl::Status Shrinker::Survey(std::int64_t deadline_ns) {
   const std::uint64_t count = engine_.region.span_count();
   if (place_ == 0) {
-    plan_.Begin(count);
+    plan_.Begin(count, engine_.allocator.HoleUnitSpans(), engine_.region.geometry().span_bytes);
   }
-  while (place_ < count) {
-    const std::uint64_t end = std::min(place_ + kSpansAtOnce, count);
+  while (place_ < plan_.span_count()) {
+    const std::uint64_t end = std::min(place_ + kSpansAtOnce, plan_.span_count());
     COMMY_RETURN_IF_ERROR(ForSpans(place_, end, [&](Operation& op, std::uint64_t span) {
       engine_.allocator.ReclaimSpans(op, span, 1);
       plan_.Add(span, engine_.allocator.UseOf(span));
     }));
     place_ = end;
-    if (engine_.session.platform().MonotonicNs() >= deadline_ns && place_ < count) {
+    if (engine_.session.platform().MonotonicNs() >= deadline_ns && place_ < plan_.span_count()) {
       return absl::OkStatus();
     }
   }
-  const std::uint64_t chunk_spans =
-      engine_.region.geometry().chunk_bytes >> engine_.region.geometry().span_shift;
-  phase_ = plan_.Choose(aims_, chunk_spans) ? Phase::kLeave : Phase::kPunch;
-
+  COMMY_RETURN_IF_ERROR(ListNamespaces());
+  phase_ = plan_.Choose(aims_, stuck_) ? Phase::kLeave : Phase::kReopen;
   place_ = 0;
   return absl::OkStatus();
-}
-
-absl::Status Shrinker::Leave() {
-  ++round_;
-  for (std::size_t i = 0; i < plan_.leaving().size(); i += kSpansAtOnce) {
-    const std::size_t end = std::min<std::size_t>(i + kSpansAtOnce, plan_.leaving().size());
-    COMMY_RETURN_IF_ERROR(ForSpans(i, end, [&](Operation& op, std::uint64_t at) {
-      (void)engine_.allocator.Leave(op, plan_.leaving()[at]);
-    }));
-  }
-  moving_again_ = false;
-  freed_ = 0;
-  settlings_ = 0;
-  phase_ = Phase::kMove;
-  return ListNamespaces();
 }
 
 absl::Status Shrinker::ListNamespaces() {
@@ -221,13 +220,65 @@ absl::Status Shrinker::ListNamespaces() {
   if (!pin.entered()) {
     return NotEntered(engine_);
   }
+  const region::Geometry& geometry = engine_.region.geometry();
+  const auto stays = [&](std::uint64_t offset) {
+    if (offset >= geometry.data_offset) {
+      plan_.Pin((offset - geometry.data_offset) >> geometry.span_shift);
+    }
+  };
+  stays(engine_.region.header().catalog_root.load(std::memory_order_acquire));
   return engine_.catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
     const auto* const words = engine_.region.At<namespaces::NamespaceObject>(object);
-    if (words != nullptr) {
-      namespaces_.push_back({object, words->id.load(std::memory_order_acquire)});
+    if (words == nullptr) {
+      return true;
+    }
+    namespaces_.push_back({object, words->id.load(std::memory_order_acquire)});
+    const std::uint64_t root_offset = words->root.load(std::memory_order_acquire);
+    for (const std::uint64_t offset :
+         {object, root_offset, words->type.load(std::memory_order_acquire),
+          words->sums.load(std::memory_order_acquire)}) {
+      stays(offset);
+    }
+    if (const auto* const root = engine_.region.At<index::IndexRoot>(root_offset)) {
+      for (const base::Shared64& counters : root->counters) {
+        stays(counters.load(std::memory_order_acquire));
+      }
     }
     return true;
   });
+}
+
+absl::Status Shrinker::Leave() {
+  ++round_;
+  COMMY_RETURN_IF_ERROR(CloseFree());
+  if (plan_.free_spans() < kRoomToMove) {
+    COMMY_RETURN_IF_ERROR(ForSpans(
+        0, 1, [&](Operation& op, std::uint64_t) { engine_.allocator.MakeFree(op, kRoomToMove); }));
+  }
+  for (std::size_t i = 0; i < plan_.leaving().size(); i += kSpansAtOnce) {
+    const std::size_t end = std::min<std::size_t>(i + kSpansAtOnce, plan_.leaving().size());
+    COMMY_RETURN_IF_ERROR(ForSpans(i, end, [&](Operation& op, std::uint64_t at) {
+      (void)engine_.allocator.Leave(op, plan_.leaving()[at]);
+    }));
+  }
+  moving_again_ = false;
+  freed_ = 0;
+  settlings_ = 0;
+  phase_ = Phase::kMove;
+  return absl::OkStatus();
+}
+
+absl::Status Shrinker::CloseFree() {
+  const std::uint64_t unit = plan_.unit_spans();
+  for (std::uint64_t first = 0; first < plan_.span_count(); first += unit) {
+    if (!plan_.IsClosed(first)) {
+      continue;
+    }
+    COMMY_RETURN_IF_ERROR(ForSpans(
+        first, std::min(first + unit, plan_.span_count()),
+        [&](Operation& op, std::uint64_t span) { engine_.allocator.CloseFree(op, span); }));
+  }
+  return absl::OkStatus();
 }
 
 absl::Status Shrinker::Move(std::int64_t deadline_ns, std::uint64_t bytes_limit) {
@@ -282,7 +333,11 @@ absl::Status Shrinker::Settle() {
     COMMY_RETURN_IF_ERROR(ForSpans(i, end, [&](Operation& op, std::uint64_t at) {
       const std::uint64_t span = plan_.leaving()[at];
       freed += engine_.allocator.Release(op, span) ? 1 : 0;
-      left += engine_.allocator.UseOf(span).word.kind == alloc::SpanKind::kLeaving ? 1 : 0;
+      const alloc::SpanUse use = engine_.allocator.UseOf(span);
+      left += use.word.kind == alloc::SpanKind::kLeaving ? 1 : 0;
+      if (use.word.kind == alloc::SpanKind::kLeaving && use.used != 0 && !moving_again_) {
+        stuck_[span] = use.used;
+      }
     }));
   }
   freed_ += freed;
@@ -291,17 +346,13 @@ absl::Status Shrinker::Settle() {
   }
   settlings_ = 0;
   (void)engine_.session.MoveEpochs();
-  const std::uint64_t count = engine_.region.span_count();
-  for (std::uint64_t span = 0; span < count; span += kSpansAtOnce) {
-    COMMY_RETURN_IF_ERROR(ForSpans(span, span + 1, [&](Operation& op, std::uint64_t at) {
-      engine_.allocator.ReclaimSpans(op, at, kSpansAtOnce);
-    }));
-  }
+  COMMY_RETURN_IF_ERROR(Reclaim());
+  COMMY_RETURN_IF_ERROR(CloseFree());
   const bool some = freed_ != 0;
   freed_ = 0;
   if (moving_again_ && some) {
     phase_ = Phase::kMove;
-  } else if (left == 0 || !some || round_ >= kRounds) {
+  } else if (!some || round_ >= kRounds) {
     phase_ = Phase::kReopen;
   } else {
     phase_ = Phase::kSurvey;
@@ -311,46 +362,57 @@ absl::Status Shrinker::Settle() {
 }
 
 absl::Status Shrinker::Reopen() {
+  if (tally_.kept_by_snapshots != 0) {
+    stuck_.clear();  // They may be free when the snapshots are.
+  }
   stuck_bytes_ = 0;
   stuck_blocks_ = 0;
-  for (std::size_t i = 0; i < plan_.leaving().size(); i += kSpansAtOnce) {
-    const std::size_t end = std::min<std::size_t>(i + kSpansAtOnce, plan_.leaving().size());
-    COMMY_RETURN_IF_ERROR(ForSpans(i, end, [&](Operation& op, std::uint64_t at) {
-      const std::uint64_t span = plan_.leaving()[at];
-      const alloc::SpanUse use = engine_.allocator.UseOf(span);
-      if (use.word.kind == alloc::SpanKind::kLeaving && use.used != 0) {
-        stuck_bytes_ += engine_.region.geometry().span_bytes;
-        stuck_blocks_ += use.used;
-        (void)engine_.allocator.TakeBack(op, span);
-      }
-    }));
+  const std::uint64_t count = engine_.region.span_count();
+  for (std::uint64_t first = 0; first < count; first += kSpansAtOnce) {
+    COMMY_RETURN_IF_ERROR(ForSpans(
+        first, std::min(first + kSpansAtOnce, count), [&](Operation& op, std::uint64_t span) {
+          const alloc::SpanUse use = engine_.allocator.UseOf(span);
+          if (use.word.kind == alloc::SpanKind::kLeaving && use.used != 0) {
+            stuck_bytes_ += engine_.region.geometry().span_bytes;
+            stuck_blocks_ += use.used;
+            (void)engine_.allocator.TakeBack(op, span);
+          }
+        }));
   }
+  if (!aims_.background) {
+    (void)engine_.session.MoveEpochs();
+  }
+  COMMY_RETURN_IF_ERROR(Reclaim());
   phase_ = Phase::kPunch;
   place_ = 0;
   return absl::OkStatus();
 }
 
-absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
-  // From the front: the free spans that stay are the lowest.
+absl::Status Shrinker::Reclaim() {
   const std::uint64_t count = engine_.region.span_count();
-  std::uint64_t free = 0;
-  for (std::uint64_t span = 0; span < count && span < place_; ++span) {
-    free += engine_.region.span_word(span).load(std::memory_order_relaxed) == 0 ? 1 : 0;
+  for (std::uint64_t span = 0; span < count; span += kSpansAtOnce) {
+    COMMY_RETURN_IF_ERROR(ForSpans(span, span + 1, [&](Operation& op, std::uint64_t at) {
+      engine_.allocator.ReclaimSpans(op, at, kSpansAtOnce);
+    }));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
+  const std::uint64_t count = engine_.region.span_count();
+  const std::uint64_t unit = engine_.allocator.HoleUnitSpans();
+  if (place_ == 0) {
+    kept_free_ = FreeInUsedUnits(count, unit);
   }
   while (place_ < count) {
+    const std::uint64_t end = std::min(place_ + std::max(unit, kSpansAtOnce / 8), count);
     COMMY_RETURN_IF_ERROR(ForSpans(place_, place_ + 1, [&](Operation& op, std::uint64_t) {
-      const std::uint64_t end = std::min(place_ + kSpansAtOnce, count);
-      std::uint64_t punched = 0;
-      while (place_ < end && punched < kPunchAtOnce) {
-        if (engine_.region.span_word(place_).load(std::memory_order_relaxed) != 0) {
-          ++place_;
-        } else if (free < aims_.keep_free) {
-          ++free;
-          ++place_;
+      for (; place_ < end; place_ += unit) {
+        // The free spans that stay are the lowest.
+        if (kept_free_ < aims_.keep_free) {
+          kept_free_ += FreeIfUnused(place_, std::min(place_ + unit, count));
         } else {
-          const std::uint64_t row = engine_.allocator.Punch(op, place_, kPunchAtOnce);
-          punched += std::max<std::uint64_t>(row, 1);
-          place_ += std::max<std::uint64_t>(row, 1);
+          (void)engine_.allocator.Punch(op, place_, std::min(unit, count - place_));
         }
       }
     }));
@@ -360,6 +422,32 @@ absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
   }
   phase_ = Phase::kIdle;
   return absl::OkStatus();
+}
+
+std::uint64_t Shrinker::FreeInUsedUnits(std::uint64_t count, std::uint64_t unit) const {
+  std::uint64_t free = 0;
+  for (std::uint64_t first = 0; first < count; first += unit) {
+    const std::uint64_t end = std::min(first + unit, count);
+    if (FreeIfUnused(first, end) != 0) {
+      continue;
+    }
+    for (std::uint64_t span = first; span < end; ++span) {
+      free += engine_.region.span_word(span).load(std::memory_order_relaxed) == 0 ? 1 : 0;
+    }
+  }
+  return free;
+}
+
+std::uint64_t Shrinker::FreeIfUnused(std::uint64_t begin, std::uint64_t end) const {
+  std::uint64_t free = 0;
+  for (std::uint64_t span = begin; span < end; ++span) {
+    const std::uint64_t word = engine_.region.span_word(span).load(std::memory_order_relaxed);
+    if (word != 0 && word != alloc::kHoleWord) {
+      return 0;
+    }
+    free += word == 0 ? 1 : 0;
+  }
+  return free;
 }
 
 void Shrinker::Tell(ShrinkReport* report) const {

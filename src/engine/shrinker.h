@@ -68,12 +68,21 @@ class Shrinker {
   void Prepare(std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Survey(std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // The namespaces, and what of them never moves.
   absl::Status ListNamespaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // What is free in closed units is not used before they are given back.
+  absl::Status CloseFree() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Move(std::int64_t deadline_ns, std::uint64_t bytes_limit)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Settle() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Retired spans become free.
+  absl::Status Reclaim() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Reopen() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Punch(std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Free spans of units that are not wholly unused.
+  [[nodiscard]] std::uint64_t FreeInUsedUnits(std::uint64_t count, std::uint64_t unit) const;
+  // Free spans among these; 0 if any of them is in use.
+  [[nodiscard]] std::uint64_t FreeIfUnused(std::uint64_t begin, std::uint64_t end) const;
   // Whether this process is the one that shrinks in the background.
   bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Tell(ShrinkReport* report) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
@@ -97,6 +106,8 @@ class Shrinker {
   namespaces::MoveTally tally_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t stuck_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t stuck_blocks_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t kept_free_ ABSL_GUARDED_BY(mutex_) = 0;
+  StuckSpans stuck_ ABSL_GUARDED_BY(mutex_);
   std::int64_t next_look_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the background.
   std::uint64_t seen_clock_ ABSL_GUARDED_BY(mutex_) = 0;
 };

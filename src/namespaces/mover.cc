@@ -29,6 +29,9 @@ Result Mover::Move(Operation& op, const NamespaceRef& ns,
   index::Shape& shape = core_.ShapeOf(ns);
   versions::SnapshotTimes times(core_.region);
   const std::uint64_t bytes_before = tally->bytes;
+  // The walk goes by the directory that it found. Another one names what takes the place of the
+  // segments that it would come to.
+  const std::uint64_t top = root->directory.load(std::memory_order_acquire);
   Result moved = Outcome::kDone;
   bool stop = false;
   COMMY_ASSIGN_OR_RETURN(
@@ -54,7 +57,8 @@ Result Mover::Move(Operation& op, const NamespaceRef& ns,
         } else {
           COMMY_RETURN_IF_ERROR(shaped);
         }
-        stop = tally->no_room || tally->bytes - bytes_before >= bytes_limit ||
+        stop = tally->no_room || root->directory.load(std::memory_order_acquire) != top ||
+               tally->bytes - bytes_before >= bytes_limit ||
                core_.session.platform().MonotonicNs() >= deadline_ns;
         return true;
       }));

@@ -10,9 +10,9 @@
 //           unused one at its end.
 // CHANGES   rebuild or split a leaf, merge two leaves, rebuild or split an inner node, merge two,
 //           new root, lose the root. At most two siblings and their parent are replaced, and
-//           reshape-4 is the CAS of the one word that names the topmost of them: a child word, or the root's
-//           directory word. A full parent is split first, from the top down, each a reshape of its
-//           own.
+//           reshape-4 is the CAS of the one word that names the topmost of them: a child word, or
+//           the root's directory word. A full parent is split first, from the top down, each a
+//           reshape of its own.
 //           When the append area is full the set of keys in a leaf only shrinks: so the poster of a
 //           split can choose the separator, and how large the targets must be. A merge counts the
 //           free words as if they were taken.
