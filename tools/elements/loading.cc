@@ -56,17 +56,13 @@ absl::Status LoadedElements::AddJson(std::string_view line) {
     return base::InvalidArgument("not a JSON object");
   }
   for (const auto& [name, member] : object.items()) {
-    if (name != "value" && (name != "index" || elements_.form().IsString())) {
+    if (name != "value" && name != "value_base64" &&
+        (name != "index" || elements_.form().IsString())) {
       return base::InvalidArgument("an unknown member ", Json(name).dump(), " (", Found(member),
                                    ")");
     }
   }
-  const auto value = object.find("value");
-  if (value == object.end()) {
-    return base::InvalidArgument("needs \"value\" (", types::ToText(*elements_.form().value()),
-                                 ")");
-  }
-  COMMY_ASSIGN_OR_RETURN(const std::string bytes, elements_.form().StoredFromJson(*value));
+  COMMY_ASSIGN_OR_RETURN(const std::string bytes, elements_.form().TakeValue(object));
   return Add(bytes);
 }
 
