@@ -72,7 +72,7 @@ absl::StatusOr<std::int64_t> TakeDuration(std::string_view name, const Json& jso
   return static_cast<std::int64_t>(scalar->bits);
 }
 
-// The limits of a deque.
+// The limits of a deque. Requires: the type was taken.
 absl::Status TakeLimits(const Json& object, JsonlHeader& header) {
   const auto capacity = object.find(kCapacity);
   const auto deliveries = object.find(kMaxDeliveries);
@@ -90,6 +90,11 @@ absl::Status TakeLimits(const Json& object, JsonlHeader& header) {
   }
   if (object.contains(kDeadLetters) || object.contains(kDeadLettersBase64)) {
     COMMY_ASSIGN_OR_RETURN(header.dead_letters, TakeBytes(object, std::string(kDeadLetters)));
+  }
+  const bool any = header.capacity.has_value() || header.max_deliveries.has_value() ||
+                   header.dead_letters.has_value();
+  if (any && !header.type.starts_with("deque<")) {
+    return InvalidArgument("only a deque has a capacity, deliveries and dead letters");
   }
   return absl::OkStatus();
 }

@@ -22,6 +22,7 @@
 #include "progress.h"
 #include "signals.h"
 #include "typed/form.h"
+#include "typed/parts.h"
 #include "units.h"
 
 namespace commy::tools {
@@ -174,6 +175,7 @@ class Loader {
                                    base::ToAbsl(kWanted));
     }
     if (!header.has_value()) {
+      COMMY_RETURN_IF_ERROR(ParseJson(line_).status());
       return base::InvalidArgument(base::ToAbsl(kWanted),
                                    arguments_.all ? "; name a namespace instead of --all" : "");
     }
@@ -192,14 +194,11 @@ class Loader {
   // The records behind a header, up to the next one or the end of a dump.
   absl::Status LoadJsonlSection(const JsonlHeader& header) {
     COMMY_ASSIGN_OR_RETURN(const Target target, OpenAs(header));
-    const LimitOptions limits = LimitsOf(header);
+    const bool whole = header.raw_bytes && HasElementsOrIsOfPrograms(target);
+    COMMY_RETURN_IF_ERROR(whole ? CheckIsEmpty(target) : absl::OkStatus());
     COMMY_RETURN_IF_ERROR(ToNextLine());
-    if (header.raw_bytes && (HasElementsOrIsOfPrograms(target))) {
-      COMMY_RETURN_IF_ERROR(LoadWhole(
-          target, [this, &target](Record& record) { return NextJsonlRecord(target, record); }));
-    } else {
-      COMMY_RETURN_IF_ERROR(LoadLines(target, limits));
-    }
+    const auto next = [this, &target](Record& record) { return NextJsonlRecord(target, record); };
+    COMMY_RETURN_IF_ERROR(whole ? LoadWhole(target, next) : LoadLines(target, LimitsOf(header)));
     if (!header.path.has_value() || (more_ && !IsJsonlEnd(line_))) {
       return absl::OkStatus();  // Another header follows, or is expected.
     }
@@ -293,9 +292,6 @@ class Loader {
     if (target.form.HasElements()) {
       return LoadElements(target, limits);
     }
-    if (limits.Any()) {
-      return base::InvalidArgument("only a deque has a capacity, deliveries and dead letters");
-    }
     while (!AtEndOfSection()) {
       loaded_.line = lines_;
       COMMY_ASSIGN_OR_RETURN(const Record record, format_ == Format::kTsv
@@ -381,11 +377,7 @@ class Loader {
     }
   }
 
-  // Of a container that is made of other records than keys and values: they mean something only
-  // together, and only behind the one of the empty key, the root of a sequence. `next` as
-  // DumpReader::NextRecord().
-  absl::Status LoadWhole(const Target& target,
-                         absl::FunctionRef<absl::StatusOr<bool>(Record&)> next) {
+  absl::Status CheckIsEmpty(const Target& target) {
     COMMY_ASSIGN_OR_RETURN(const std::uint64_t there, target.ns.Size());
     if (there != 0) {
       return base::InvalidArgument(
@@ -393,6 +385,14 @@ class Loader {
           "\" is there already, and records of another one do not fit into it; drop it first, or ",
           "use --format jsonl");
     }
+    return absl::OkStatus();
+  }
+
+  // Of a container that is made of other records than keys and values: they mean something only
+  // together, and only behind the one of the empty key, the root of a sequence. `next` as
+  // DumpReader::NextRecord().
+  absl::Status LoadWhole(const Target& target,
+                         absl::FunctionRef<absl::StatusOr<bool>(Record&)> next) {
     std::optional<Record> root;
     while (true) {
       Record record;
@@ -410,6 +410,7 @@ class Loader {
 
   absl::Status LoadSection(DumpReader& reader, const Target& target) {
     if (target.form.HasElements() || !target.form.CheckIsShown().ok()) {
+      COMMY_RETURN_IF_ERROR(CheckIsEmpty(target));
       return LoadWhole(target, [&reader](Record& record) { return reader.NextRecord(record); });
     }
     Record record;
