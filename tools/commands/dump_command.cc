@@ -411,8 +411,11 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
   command
       .add_option(
           "--format", arguments.format,
-          "dump (unless given): for mdb_load and db_load, bytes as they are; tsv and jsonl: "
-          "as scan prints them, jsonl with the type of the namespace in the first line")
+          "dump (unless given): for mdb_load and db_load, bytes as they are, without times to live "
+          "and, of namespaces without a type, their order; tsv: keys and values as scan prints "
+          "them, and nothing else; jsonl: all that makes the namespace again, before its records "
+          "a line with order, type and default time to live, and with each record exactly when it "
+          "expires")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("dump|tsv|jsonl");
   const std::map<std::string, Reader> readers = {{"lmdb", Reader::kLmdb},
@@ -445,7 +448,8 @@ void AddDumpCommand(CLI::App& app, Action& action) {
           "whole; a device, FIFO or socket is written directly")
       ->type_name("");
   command.add_flag("--all", arguments->all,
-                   "Every namespace, as a database of its name; without NS");
+                   "Every namespace, as a database of its name, or in jsonl with all that a store "
+                   "has; without NS");
   command
       .add_option("--prefix", arguments->prefix,
                   "Only keys that begin with this; of keys of several parts, the first parts")
@@ -454,7 +458,8 @@ void AddDumpCommand(CLI::App& app, Action& action) {
   AddFormat(command, *arguments);
   SetExamples(command, {"commy dump fleet.commy acme/config config.dump",
                         "commy dump fleet.commy words | mdb_load -n words.mdb",
-                        "commy dump --all fleet.commy fleet.dump",
+                        "commy dump --all fleet.commy fleet.jsonl --format jsonl",
+                        "commy dump --all fleet.commy | mdb_load -n fleet.mdb",
                         "commy dump fleet.commy words --for bdb | db_load words.db"});
   SetAction(command, arguments, action, RunDump);
 }

@@ -582,15 +582,17 @@ void AddLoadCommand(CLI::App& app, Action& action) {
       .add_option("--format", arguments->format,
                   "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH, lines that "
                   "end in LF or CR LF; jsonl: "
-                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64, perhaps "
-                  "behind a line that dump wrote with the type of the namespace; dump: the output "
+                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64, expires, "
+                  "perhaps behind a line that dump wrote with order, type and default time to "
+                  "live of the namespace; dump: the output "
                   "of dump, mdb_dump and db_dump. Keys and values are of the namespace's type, and "
                   "values are added to a counter. A line of a vector, deque or string is an "
                   "element, perhaps with its index before it")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("tsv|jsonl|dump");
   command.add_flag("--all", arguments->all,
-                   "Each database of a dump into a namespace of its name; without NS");
+                   "Each namespace of a dump, in jsonl or format dump (which it finds out), into "
+                   "one of its name; without NS");
   command.add_flag("--append", arguments->append,
                    "Of a vector, deque or string: add behind what is there. Else the file becomes "
                    "its content");
@@ -600,6 +602,7 @@ void AddLoadCommand(CLI::App& app, Action& action) {
   SetExamples(command,
               {"commy load fleet.commy acme/config config.tsv",
                "commy scan old.commy a --format jsonl | commy load new.commy a --format jsonl",
+               "commy load --all new.commy fleet.jsonl",
                "mdb_dump -n words.mdb | commy load fleet.commy words --format dump",
                "printf 'greeting\\thello\\n' | commy load fleet.commy acme/config"});
   SetAction(command, arguments, action, RunLoad);
