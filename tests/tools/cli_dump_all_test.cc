@@ -257,6 +257,53 @@ TEST_F(CliDumpAllTest, FilesOfSeveralDumpsAreLoadedAsOne) {
   EXPECT_EQ(Done({"ns", "list", copy_, "--paths"}), "a\nb\n");
 }
 
+TEST_F(CliDumpAllTest, ElementsThatAreLeasedOrWereReturnedKeepTheirPlaceAndDeliveries) {
+  const auto jobs = Make<SharedDeque<std::string>>(
+      "jobs", {.capacity = 4, .max_deliveries = 2, .dead_letters = "dead"});
+  const std::string large(100'000, 'L');
+  ASSERT_TRUE(jobs.Append(Texts{"a", large, "c", "d"}).ok());
+  absl::StatusOr<Leased<std::string>> first = jobs.LeaseFront();
+  absl::StatusOr<Leased<std::string>> second = jobs.LeaseFront();
+  absl::StatusOr<Leased<std::string>> third = jobs.LeaseFront();
+  ASSERT_TRUE(first.ok() && second.ok() && third.ok());
+  ASSERT_TRUE(std::move(*first).Return().ok());
+  ASSERT_TRUE(std::move(*third).Return().ok());
+  first = jobs.LeaseFront();  // "a" for the second time.
+  ASSERT_TRUE(first.ok());
+  const ProgramEnd dumped = RunCommy({"dump", "--all", store_, "--format", "jsonl"});
+  EXPECT_EQ(dumped.code, 0);
+  EXPECT_NE(dumped.err.find("2 elements are leased"), std::string::npos) << dumped.err;
+  EXPECT_NE(dumped.out.find("{\"value\":\"a\",\"deliveries\":2}\n"), std::string::npos);
+  EXPECT_NE(dumped.out.find("L\",\"deliveries\":1}\n{\"value\":\"c\",\"deliveries\":1}\n"
+                            "{\"value\":\"d\"}\n"),
+            std::string::npos);
+  LoadAll(copy_, dumped.out);
+  EXPECT_EQ(DumpAll(copy_), dumped.out);
+  CheckSound(copy_);
+  ASSERT_TRUE(std::move(*first).Return().ok());
+  ASSERT_TRUE(std::move(*second).Return().ok());
+  EXPECT_EQ(DumpAll(store_), dumped.out) << "as if both had been returned";
+
+  const Store copy = MustOpenStore(copy_);
+  const auto copied = copy.OpenShared<SharedDeque<std::string>>("jobs");
+  absl::StatusOr<Leased<std::string>> lease = copied->LeaseFront();
+  ASSERT_TRUE(lease.ok()) << lease.status();
+  EXPECT_EQ(lease->value(), large);
+  EXPECT_EQ(lease->deliveries(), 2U);
+  EXPECT_EQ(*copy.OpenShared<SharedDeque<std::string>>("dead")->ToVector(), (Texts{"a"}));
+}
+
+TEST_F(CliDumpAllTest, WhatWasReturnedStandsBeforeAllOthers) {
+  const std::string header = "{\"namespace\":\"n\",\"order\":\"hash\",\"type\":\"deque<i64>\"}\n";
+  LoadFails(header + "{\"value\":1}\n{\"value\":2,\"deliveries\":1}\n{\"end_of_dump\":true}\n",
+            {"line 3", "come first"});
+  LoadFails(header + "{\"value\":1,\"deliveries\":-1}\n", {"line 2", "\"deliveries\": expected"});
+  LoadFails(
+      "{\"namespace\":\"v\",\"order\":\"hash\",\"type\":\"vec<i64>\"}\n"
+      "{\"value\":1,\"deliveries\":1}\n",
+      {"line 2", "unknown member \"deliveries\""});
+}
+
 // --- When keys expire ---------------------------------------------------------------------------
 
 TEST_F(CliDumpAllTest, WhatHasExpiredByThenIsLeftOutAndCounted) {

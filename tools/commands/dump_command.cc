@@ -18,6 +18,7 @@
 #include "dump_format.h"
 #include "elements/limits.h"
 #include "elements/lines.h"
+#include "elements/returned.h"
 #include "jsonl_header.h"
 #include "output_file.h"
 #include "progress.h"
@@ -54,7 +55,8 @@ struct Losses {
   std::uint64_t ttls = 0;
   std::uint64_t types = 0;
   std::uint64_t counters = 0;
-  std::uint64_t leased = 0;  // Elements of deques, which a lease keeps out of reach.
+  std::uint64_t leased = 0;    // Elements of deques, which a lease keeps out of reach.
+  std::uint64_t returned = 0;  // The same, but they are in the dump.
 };
 
 absl::Status Interruption(const DumpArguments& arguments) {
@@ -194,23 +196,29 @@ absl::Status DumpElements(const Elements& elements, const DumpArguments& argumen
   if (!arguments.prefix.empty()) {
     return elements.Refusal("it has no keys; leave --prefix out");
   }
-  QueueLimits limits;
+  QueueOfDump queue;
   if (elements.form().IsDeque()) {
-    const absl::StatusOr<QueueInfo> info = elements.queue().Info();
-    COMMY_RETURN_IF_ERROR(elements.Explained(info.status()));
-    limits = info->limits;
-    losses.leased += info->leases.size();
+    COMMY_ASSIGN_OR_RETURN(queue, ReadQueue(elements, then));
+    (is_json ? losses.returned : losses.leased) += queue.leased;
   }
+  ElementLines lines{.format = is_json ? ElementFormat::kJsonOfDump : ElementFormat::kTsv,
+                     .exact = is_json};
   if (is_json) {
     absl::StatusOr<JsonlHeader> header =
         HeaderOf(elements.sequence().ns(), elements.form().type(), /*raw_bytes=*/false);
     COMMY_RETURN_IF_ERROR(elements.Explained(header.status()));
-    SetLimitsIn(limits, *header);
+    SetLimitsIn(queue.limits, *header);
     AppendJsonlHeader(*header, out.buffer());
+    for (const ReturnedElement& element : queue.returned) {
+      lines.deliveries = element.deliveries;
+      COMMY_RETURN_IF_ERROR(AppendElementLine(elements, 0, element.bytes, lines, out.buffer()));
+    }
+    lines.deliveries.reset();
+    if (queue.skip != 0) {
+      lines.range.from = std::to_string(queue.skip);
+    }
   }
   losses.types += is_json ? 0 : 1;
-  const ElementLines lines{.format = is_json ? ElementFormat::kJsonOfDump : ElementFormat::kTsv,
-                           .exact = is_json};
   const absl::Status written = WriteElements(elements, then, lines, out);
   if (absl::IsCancelled(written) && out.status().ok()) {
     return Interruption(arguments);
@@ -318,6 +326,11 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
   if (losses.leased != 0) {
     PrintWarning(absl::StrCat(
         losses.leased, " elements are leased, and left out; `commy queue` shows who has ", "them"));
+  }
+  if (losses.returned != 0) {
+    PrintWarning(absl::StrCat(losses.returned,
+                              " elements are leased; the dump has them as if they had been ",
+                              "returned, so both stores will give them to a consumer"));
   }
   if (losses.counters != 0) {
     PrintWarning(absl::StrCat(losses.counters,

@@ -81,6 +81,9 @@ absl::Status AppendElementLine(const Elements& elements, std::uint64_t index,
       COMMY_RETURN_IF_ERROR(elements.Explained(value.status()));
       object["value"] = *std::move(value);
     }
+    if (lines.deliveries.has_value()) {
+      object["deliveries"] = *lines.deliveries;
+    }
     out += object.dump();
   } else {
     std::string text;

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "absl/functional/function_ref.h"
@@ -28,6 +29,8 @@ struct ElementLines {
   ElementFormat format = ElementFormat::kTsv;
   bool indexes_only = false;
   bool exact = false;  // Of kJsonOfDump: see Form::SetExactValue().
+  // Of an element that was leased and returned: see returned.h.
+  std::optional<std::uint32_t> deliveries = std::nullopt;
   // As options of scan give them; from and to are indexes.
   ScanOptions range = ScanOptions();
 };
