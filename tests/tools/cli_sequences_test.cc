@@ -498,6 +498,26 @@ TEST_F(CliSequencesTest, ADumpOfAllKeepsVectorsDequesAndStrings) {
   Fails(3, {"dump", store_, "log", "--prefix", "x"}, {"\"log\"", "--prefix"});
 }
 
+TEST_F(CliSequencesTest, TheListOfNamespacesCountsElementsAndBytes) {
+  const auto numbers = Make<SharedVec<std::int64_t>>("numbers");
+  ASSERT_TRUE(numbers.Append(std::vector<std::int64_t>(20'000, 3)).ok());
+  Create("jobs", "deque<string>");
+  Done({"push", store_, "jobs", "a", "b"});
+  Create("log", "string");
+  Done({"put", store_, "log", "\xe2\x82\xac"});
+  MustOpen(store_, "plain").Put("k", "v").IgnoreError();
+  const json list = json::parse(Done({"ns", "list", store_, "--json"}));
+  EXPECT_EQ(list[0]["elements"], 2);
+  EXPECT_EQ(list[1]["bytes"], 3);
+  EXPECT_EQ(list[1]["keys"], 1);
+  EXPECT_EQ(list[2]["elements"], 20'000);
+  EXPECT_GT(list[2]["keys"], 1) << "the records that it is made of";
+  EXPECT_EQ(list[3].count("elements") + list[3].count("bytes"), 0U);
+  EXPECT_NE(Done({"ns", "list", store_}).find(" 20,000  hash "), std::string::npos);
+  ASSERT_TRUE(MustOpen(store_, "log").Put("", "no root").ok());
+  EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[1].count("bytes"), 0U);
+}
+
 // --- Other namespaces ---------------------------------------------------------------------------
 
 TEST_F(CliSequencesTest, LenCountsTheKeysOfOtherNamespaces) {
