@@ -6,6 +6,8 @@
 #include "absl/strings/escaping.h"
 
 #include "base/status.h"
+#include "typed/scalar.h"
+#include "types/descriptor.h"
 #include "utf8.h"
 
 namespace commy::tools {
@@ -18,7 +20,7 @@ constexpr std::string_view kBase64Suffix = "_base64";
 absl::Status CheckMembers(const Json& object) {
   for (const auto& [name, member] : object.items()) {
     if (name != "key" && name != "key_base64" && name != "value" && name != "value_base64" &&
-        name != "ttl_ms") {
+        name != "ttl_ms" && name != "expires") {
       return InvalidArgument("an unknown member ", member.type_name(), " \"", name, "\"");
     }
   }
@@ -58,6 +60,8 @@ absl::StatusOr<std::string> TakeBytes(const Json& object, const std::string& nam
   return bytes;
 }
 
+namespace {
+
 absl::StatusOr<absl::Duration> TakeTtl(const Json& object) {
   const auto ttl = object.find("ttl_ms");
   if (ttl == object.end()) {
@@ -68,6 +72,37 @@ absl::StatusOr<absl::Duration> TakeTtl(const Json& object) {
     return InvalidArgument("\"ttl_ms\" is not a whole number of milliseconds above 0");
   }
   return absl::Milliseconds(ttl->get<std::int64_t>());
+}
+
+types::Type TimeType() {
+  types::Type type;
+  type.kind = types::Kind::kTime;
+  return type;
+}
+
+}  // namespace
+
+void SetExpiry(std::int64_t expiry_ns, Json& object) {
+  Scalar time;
+  time.bits = static_cast<std::uint64_t>(expiry_ns);
+  object["expires"] = ScalarToJson(TimeType(), time);
+}
+
+absl::Status TakeLife(const Json& object, Record& record) {
+  COMMY_ASSIGN_OR_RETURN(record.ttl, TakeTtl(object));
+  const auto expires = object.find("expires");
+  if (expires == object.end()) {
+    return absl::OkStatus();
+  }
+  if (record.ttl != absl::InfiniteDuration()) {
+    return InvalidArgument("has both \"ttl_ms\" and \"expires\"");
+  }
+  const absl::StatusOr<Scalar> time = ScalarFromJson(TimeType(), *expires);
+  if (!time.ok()) {
+    return InvalidArgument("\"expires\": ", time.status().message());
+  }
+  record.expiry_ns = static_cast<std::int64_t>(time->bits);
+  return absl::OkStatus();
 }
 
 void SetTtl(absl::Duration ttl, Json& object) {
@@ -101,7 +136,7 @@ absl::StatusOr<Record> ParseJsonLine(std::string_view line) {
   Record record;
   COMMY_ASSIGN_OR_RETURN(record.key, TakeBytes(object, "key"));
   COMMY_ASSIGN_OR_RETURN(record.value, TakeBytes(object, "value"));
-  COMMY_ASSIGN_OR_RETURN(record.ttl, TakeTtl(object));
+  COMMY_RETURN_IF_ERROR(TakeLife(object, record));
   return record;
 }
 

@@ -2,11 +2,13 @@
 //
 //   {"key":"greeting","value":"hello"}
 //   {"key_base64":"/w==","value":"hello","ttl_ms":60000}
+//   {"key":"session","value":"1","expires":"2026-11-29T19:00:00.000000001Z"}
 //
 // Bytes that are not UTF-8 go into key_base64 or value_base64 instead. Reading restores keys and
-// values exactly, a time to live to the millisecond.
+// values exactly, a time to live to the millisecond, and when a record expires to the nanosecond.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -31,7 +33,10 @@ void AppendJsonLine(std::string_view key, std::optional<std::string_view> value,
 
 // What a line's object is made of, for records whose keys or values have another form.
 void SetTtl(absl::Duration ttl, Json& object);
-absl::StatusOr<absl::Duration> TakeTtl(const Json& object);
+// The store time at which the record expires.
+void SetExpiry(std::int64_t expiry_ns, Json& object);
+// Sets the time to live of a record, or when it expires.
+absl::Status TakeLife(const Json& object, Record& record);
 // The bytes of the member `name` or `name`_base64; exactly one of them must exist.
 absl::StatusOr<std::string> TakeBytes(const Json& object, const std::string& name);
 

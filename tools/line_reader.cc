@@ -104,6 +104,24 @@ absl::StatusOr<bool> LineReader::Next(std::string_view& line) {
   return more;
 }
 
+absl::StatusOr<char> LineReader::PeekByte() {
+  for (;;) {
+    std::string_view ahead(buffer_.data() + start_, filled_ - start_);
+    if (ahead.starts_with(kByteOrderMark)) {
+      ahead.remove_prefix(kByteOrderMark.size());
+    }
+    const std::size_t at = ahead.find_first_not_of(" \t\r\n");
+    const bool may_be_mark = at != std::string_view::npos && ahead.size() < kByteOrderMark.size();
+    if (at != std::string_view::npos && !may_be_mark) {
+      return ahead[at];
+    }
+    COMMY_ASSIGN_OR_RETURN(const bool more, Fill());
+    if (!more) {
+      return may_be_mark ? ahead[at] : '\0';
+    }
+  }
+}
+
 absl::StatusOr<bool> LineReader::Take(std::string_view& line) {
   std::size_t searched = 0;
   for (;;) {

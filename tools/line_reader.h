@@ -23,6 +23,9 @@ class LineReader {
   // Cancelled: Ctrl-C. A last line may lack its newline. A byte order mark (UTF-8) before the first
   // line is dropped.
   absl::StatusOr<bool> Next(std::string_view& line);
+  // The first byte ahead that is no white space, and no part of a byte order mark; 0: there is
+  // none. It is still there for Next(), as is all before it.
+  absl::StatusOr<char> PeekByte();
   // The rest of the input, up to `bytes_max`; longer input is cut one byte past that.
   absl::StatusOr<std::string> ReadRest(std::uint64_t bytes_max);
 

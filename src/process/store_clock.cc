@@ -51,6 +51,15 @@ std::int64_t StoreClock::Skew() const {
   return ReadWord(region_.header().clock_skew_ns, -kSkewMaxNs, kSkewMaxNs);
 }
 
+// The word lags behind where the clock was set while no process, or only readers, had the store
+// open.
+std::int64_t StoreClock::AheadNs() const {
+  const Reading now = Read();
+  const std::int64_t ahead = now.boot_ns + base_ns_.load(std::memory_order_relaxed) - now.wall_ns;
+  const std::int64_t skew = Skew();
+  return std::abs(ahead - skew) > kSmallStepsNs ? ahead : skew;
+}
+
 void StoreClock::SetSkew(std::int64_t skew_ns) {
   if (!read_only_) {
     region_.header().clock_skew_ns.store(static_cast<std::uint64_t>(skew_ns),

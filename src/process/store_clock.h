@@ -60,6 +60,9 @@ class StoreClock {
   [[nodiscard]] std::int64_t ToWallNs(std::int64_t store_ns) const {
     return store_ns - NowNs() + platform_.WallNs();
   }
+  // By how much store time is ahead of the wall clock, because that was set while the store was in
+  // use. Always the same until it is set again; 0 if it never was.
+  [[nodiscard]] std::int64_t AheadNs() const;
   // BEAT. One thread at a time.
   void Beat();
   // Any thread.

@@ -432,6 +432,12 @@ absl::Status Queue::Return(std::uint64_t ticket) const {
   return result.got == Got::kDone ? absl::OkStatus() : NotHeld();
 }
 
+absl::Status Queue::PutReturned(const ElementRun& run, std::uint32_t deliveries) const {
+  QueueResult result;
+  return Work(*this).Make(
+      {.kind = QueueStep::Kind::kPutReturned, .run = run, .deliveries = deliveries}, &result);
+}
+
 absl::Status Queue::Clear() const {
   QueueResult result;
   return Work(*this).Make({.kind = QueueStep::Kind::kClear}, &result);

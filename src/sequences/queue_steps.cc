@@ -151,7 +151,7 @@ RootChange LeaseIn(RootView& root, const QueueStep& step, QueueState& queue, Que
 
 absl::Status StepInRoot(const engine::NamespaceState& ns, const QueueStep& step,
                         std::uint64_t most_bytes, QueueResult* result) {
-  if (step.kind == Kind::kClear || step.kind == Kind::kPopDead) {
+  if (step.kind == Kind::kClear || step.kind == Kind::kPopDead || step.kind == Kind::kPutReturned) {
     result->got = Got::kMore;
     return absl::OkStatus();
   }
@@ -257,6 +257,22 @@ absl::Status PushAll(Edit& edit, const QueueStep& step, QueueState& queue, Queue
   return absl::OkStatus();
 }
 
+void PutReturned(Edit& edit, const QueueStep& step, QueueState& queue, QueueResult* result,
+                 std::vector<std::string>* kept) {
+  Item item;
+  item.order = queue.next_ticket++;  // Behind all others.
+  item.deliveries = step.deliveries;
+  const std::string& element = kept->emplace_back(*ElementOf(step.run, 0));
+  if (element.size() > kItemBytesMax) {
+    item.node = edit.AddItem(element);
+  } else {
+    item.bytes = element;
+  }
+  queue.returned.push_back(item);
+  result->got = Got::kDone;
+  result->come = 1;
+}
+
 absl::Status PopAll(Edit& edit, const QueueStep& step, QueueState& queue, QueueResult* result) {
   std::vector<std::string>& elements = result->taken.elements;
   while (elements.size() < step.most && edit.size() + queue.returned.size() > 0) {
@@ -345,6 +361,9 @@ absl::Status StepInEdit(Edit& edit, const QueueStep& step, QueueResult* result) 
     case Kind::kPush:
       COMMY_RETURN_IF_ERROR(PushAll(edit, step, queue, result, &kept));
       break;
+    case Kind::kPutReturned:
+      PutReturned(edit, step, queue, result, &kept);
+      break;
     case Kind::kPop:
       COMMY_RETURN_IF_ERROR(PopAll(edit, step, queue, result));
       break;
@@ -371,7 +390,8 @@ absl::Status StepInEdit(Edit& edit, const QueueStep& step, QueueResult* result) 
   }
   TellRoomIfBounded(step, queue, result);
   if (result->got == Got::kDone &&
-      (!before.empty() || step.kind == Kind::kLease || step.kind == Kind::kSetLimits)) {
+      (!before.empty() || step.kind == Kind::kLease || step.kind == Kind::kSetLimits ||
+       step.kind == Kind::kPutReturned)) {
     std::string after;
     EncodeQueue(queue, &after);
     edit.SetQueue(std::move(after));

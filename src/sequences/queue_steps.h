@@ -41,6 +41,7 @@ struct Holder {
 struct QueueStep {
   enum class Kind : std::uint8_t {
     kPush,
+    kPutReturned,  // One element, behind those that were returned, as if it had been, too.
     kPop,
     kLease,
     kAcknowledge,
@@ -53,6 +54,7 @@ struct QueueStep {
   Kind kind = Kind::kPush;
   bool back = false;
   ElementRun run{};
+  std::uint32_t deliveries = 0;  // Of kPutReturned: how often it was leased.
   std::uint64_t most = 1;
   Holder holder{};
   std::uint64_t ticket = 0;
@@ -64,7 +66,9 @@ struct QueueStep {
   std::string_view dead_letters{};
 
   // Whether it takes elements away.
-  [[nodiscard]] bool frees() const { return kind != Kind::kPush && kind != Kind::kSetLimits; }
+  [[nodiscard]] bool frees() const {
+    return kind != Kind::kPush && kind != Kind::kPutReturned && kind != Kind::kSetLimits;
+  }
 };
 
 struct QueueResult {

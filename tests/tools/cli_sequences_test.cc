@@ -387,9 +387,11 @@ TEST_F(CliSequencesTest, JsonlMakesAnEqualContainer) {
   Create("log", "string");
   Done({"put", store_, "log", "a\tb\xe2\x82\xac"});
   const std::string dump = Done({"dump", store_, "limits", "-", "--format", "jsonl"});
-  EXPECT_EQ(dump, R"({"namespace_type":"vec<struct acme.Limits{cpu:u32,share:f64}>","ordered":false}
+  EXPECT_EQ(dump, R"({"namespace":"limits","order":"hash",)"
+                  R"("type":"vec<struct acme.Limits{cpu:u32,share:f64}>"}
 {"value":{"cpu":1,"share":0.5}}
 {"value":{"cpu":2,"share":1.5}}
+{"end_of_dump":true}
 )");
   const std::string copy = temp_.File("copy.commy");
   Done({"load", copy, "limits", "-", "--format", "jsonl"}, {.input = dump});
@@ -409,7 +411,7 @@ TEST_F(CliSequencesTest, ALongTextIsDumpedInPiecesOfWholeCharacters) {
   }
   Done({"put", store_, "log", "-"}, {.input = text});
   const std::string dump = Done({"dump", store_, "log", "-", "--format", "jsonl"});
-  EXPECT_EQ(std::count(dump.begin(), dump.end(), '\n'), 5);
+  EXPECT_EQ(std::count(dump.begin(), dump.end(), '\n'), 6);
   EXPECT_EQ(dump.find("base64"), std::string::npos);
   Done({"load", temp_.File("b.commy"), "log", "-", "--format", "jsonl"}, {.input = dump});
   EXPECT_EQ(Done({"get", temp_.File("b.commy"), "log"}), text);
@@ -430,7 +432,7 @@ TEST_F(CliSequencesTest, ADumpOfADequeKeepsItsLimits) {
   }
   const std::string dump = Done({"dump", store_, "jobs", "-", "--format", "jsonl"});
   EXPECT_EQ(dump.substr(0, dump.find('\n')),
-            R"({"namespace_type":"deque<string>","ordered":false,"capacity":2,)"
+            R"({"namespace":"jobs","order":"hash","type":"deque<string>","capacity":2,)"
             R"("max_deliveries":3,"dead_letters":"failed"})");
   const std::string copy = temp_.File("copy.commy");
   Done({"load", copy, "jobs", "-", "--format", "jsonl"}, {.input = dump});
@@ -496,6 +498,26 @@ TEST_F(CliSequencesTest, ADumpOfAllKeepsVectorsDequesAndStrings) {
   Fails(3, {"dump", store_, "log", "--prefix", "x"}, {"\"log\"", "--prefix"});
 }
 
+TEST_F(CliSequencesTest, TheListOfNamespacesCountsElementsAndBytes) {
+  const auto numbers = Make<SharedVec<std::int64_t>>("numbers");
+  ASSERT_TRUE(numbers.Append(std::vector<std::int64_t>(20'000, 3)).ok());
+  Create("jobs", "deque<string>");
+  Done({"push", store_, "jobs", "a", "b"});
+  Create("log", "string");
+  Done({"put", store_, "log", "\xe2\x82\xac"});
+  MustOpen(store_, "plain").Put("k", "v").IgnoreError();
+  const json list = json::parse(Done({"ns", "list", store_, "--json"}));
+  EXPECT_EQ(list[0]["elements"], 2);
+  EXPECT_EQ(list[1]["bytes"], 3);
+  EXPECT_EQ(list[1]["keys"], 1);
+  EXPECT_EQ(list[2]["elements"], 20'000);
+  EXPECT_GT(list[2]["keys"], 1) << "the records that it is made of";
+  EXPECT_EQ(list[3].count("elements") + list[3].count("bytes"), 0U);
+  EXPECT_NE(Done({"ns", "list", store_}).find(" 20,000  hash "), std::string::npos);
+  ASSERT_TRUE(MustOpen(store_, "log").Put("", "no root").ok());
+  EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[1].count("bytes"), 0U);
+}
+
 // --- Other namespaces ---------------------------------------------------------------------------
 
 TEST_F(CliSequencesTest, LenCountsTheKeysOfOtherNamespaces) {
@@ -544,7 +566,7 @@ TEST_F(CliSequencesTest, NamespacesOfProgramsAreNotEdited) {
   refuses({"push", store_, "boss", "x"});
   refuses({"pop", store_, "boss"});
   refuses({"queue", store_, "boss"});
-  refuses({"dump", store_, "boss", "-", "--format", "jsonl"});
+  refuses({"dump", store_, "boss", "-", "--format", "tsv"});
   EXPECT_EQ(Done({"get", store_, "boss", "k", "--raw-bytes"}), "v");
   EXPECT_EQ(Done({"scan", store_, "boss", "--raw-bytes"}), "k\tv\n");
   for (const std::string& type :

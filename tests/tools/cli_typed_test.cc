@@ -354,9 +354,11 @@ TEST_F(CliTypedTest, JsonlKeepsTypeOrderKeysAndValues) {
     EXPECT_EQ(Done({"dump", copy, path, "--format", "jsonl"}), Content(file));
   }
   EXPECT_EQ(Content(temp_.File("box.jsonl")),
-            "{\"namespace_type\":\"box<f64>\",\"ordered\":false}\n{\"value\":2.5}\n");
+            "{\"namespace\":\"box\",\"order\":\"hash\",\"type\":\"box<f64>\"}\n{\"value\":2.5}\n"
+            "{\"end_of_dump\":true}\n");
   EXPECT_EQ(Content(temp_.File("set.jsonl")),
-            "{\"namespace_type\":\"set<u16>\",\"ordered\":false}\n{\"key\":9}\n");
+            "{\"namespace\":\"set\",\"order\":\"hash\",\"type\":\"set<u16>\"}\n{\"key\":9}\n"
+            "{\"end_of_dump\":true}\n");
   const absl::StatusOr<Store> store = Store::Open(copy);
   ASSERT_TRUE(store.ok()) << store.status();
   const absl::StatusOr<Scores> copied = store->OpenShared<Scores>("scores");

@@ -59,6 +59,27 @@ class PipeReader {
   std::thread writer_;
 };
 
+TEST(LineReaderTest, APeekTakesNothing) {
+  for (const std::size_t piece_bytes : {1, 2, 100}) {
+    for (const auto& [text, first] :
+         std::vector<std::pair<std::string, char>>{{"\xef\xbb\xbf\r\n {x\ny\n", '{'},
+                                                   {"Vx\ny", 'V'},
+                                                   {"\xef", '\xef'},
+                                                   {" \n", '\0'},
+                                                   {"", '\0'}}) {
+      PipeReader reader(text, piece_bytes);
+      EXPECT_EQ(*reader->PeekByte(), first) << text;
+      EXPECT_EQ(*reader->PeekByte(), first) << text;
+      std::string lines;
+      for (std::string_view line; *reader->Next(line);) {
+        lines += std::string(line) + "\n";
+      }
+      const std::string wanted = text.starts_with("\xef\xbb\xbf") ? text.substr(3) : text;
+      EXPECT_EQ(lines, wanted.empty() || wanted.ends_with('\n') ? wanted : wanted + "\n");
+    }
+  }
+}
+
 TEST(LineReaderTest, ALongLineInSmallPiecesCostsWorkInProportionToItsLength) {
   const std::string text = std::string(std::size_t{16} << 20U, 'x') + "\nshort\n";
   PipeReader reader(text, 4096);

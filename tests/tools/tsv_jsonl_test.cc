@@ -94,15 +94,39 @@ TEST(JsonlTest, JsonlReadsMembersInAnyOrder) {
   EXPECT_EQ(record->ttl, absl::Milliseconds(7));
 }
 
+TEST(JsonlTest, JsonlReadsWhenARecordExpiresToTheNanosecond) {
+  const absl::StatusOr<Record> record =
+      ParseJsonLine(R"({"key":"k","value":"v","expires":"2026-11-29T19:00:00.123456789Z"})");
+  ASSERT_TRUE(record.ok()) << record.status();
+  EXPECT_EQ(record->expiry_ns, 1'795'978'800'123'456'789);
+  EXPECT_EQ(record->ttl, absl::InfiniteDuration());
+  Json object = Json::object();
+  SetExpiry(*record->expiry_ns, object);
+  EXPECT_EQ(object.dump(), R"({"expires":"2026-11-29T19:00:00.123456789Z"})");
+}
+
 TEST(JsonlTest, JsonlRefusesMalformedLines) {
   for (const std::string_view line :
-       {"", "{", "[]", "7", R"({"key":"k"})", R"({"value":"v"})", R"({"key":1,"value":"v"})",
-        R"({"key":"k","key_base64":"aw==","value":"v"})", R"({"key":"k","value_base64":"*"})",
-        R"({"key":"k","value":"v","ttl_ms":0})", R"({"key":"k","value":"v","ttl_ms":-1})",
-        R"({"key":"k","value":"v","ttl_ms":1.5})", R"({"key":"k","value":"v","ttl_ms":"1"})",
+       {"",
+        "{",
+        "[]",
+        "7",
+        R"({"key":"k"})",
+        R"({"value":"v"})",
+        R"({"key":1,"value":"v"})",
+        R"({"key":"k","key_base64":"aw==","value":"v"})",
+        R"({"key":"k","value_base64":"*"})",
+        R"({"key":"k","value":"v","ttl_ms":0})",
+        R"({"key":"k","value":"v","ttl_ms":-1})",
+        R"({"key":"k","value":"v","ttl_ms":1.5})",
+        R"({"key":"k","value":"v","ttl_ms":"1"})",
         R"({"key":"k","value":"v","ttl_ms":18446744073709551615})",
-        R"({"key":"k","value":"v","ttl":1})", R"({"key":"k","value":"v"} x)",
-        "{\"key\":\"\xff\",\"value\":\"v\"}", R"({"key":"\ud800","value":"v"})"}) {
+        R"({"key":"k","value":"v","ttl":1})",
+        R"({"key":"k","value":"v","expires":1})",
+        R"({"key":"k","value":"v","ttl_ms":1,"expires":"2026-11-29T19:00:00Z"})",
+        R"({"key":"k","value":"v"} x)",
+        "{\"key\":\"\xff\",\"value\":\"v\"}",
+        R"({"key":"\ud800","value":"v"})"}) {
     EXPECT_EQ(ParseJsonLine(line).status().code(), absl::StatusCode::kInvalidArgument) << line;
   }
 }

@@ -12,11 +12,14 @@
 #include "absl/strings/str_cat.h"
 
 #include "access.h"
+#include "api/exact.h"
 #include "base/status.h"
 #include "command.h"
 #include "dump_format.h"
 #include "elements/limits.h"
 #include "elements/lines.h"
+#include "elements/returned.h"
+#include "jsonl_header.h"
 #include "output_file.h"
 #include "progress.h"
 #include "signals.h"
@@ -52,7 +55,8 @@ struct Losses {
   std::uint64_t ttls = 0;
   std::uint64_t types = 0;
   std::uint64_t counters = 0;
-  std::uint64_t leased = 0;  // Elements of deques, which a lease keeps out of reach.
+  std::uint64_t leased = 0;    // Elements of deques, which a lease keeps out of reach.
+  std::uint64_t returned = 0;  // The same, but they are in the dump.
 };
 
 absl::Status Interruption(const DumpArguments& arguments) {
@@ -117,7 +121,8 @@ absl::Status AppendRecord(const Form& form, const RecordView& record,
       losses.ttls += has_ttl ? 1 : 0;
       return form.AppendTsv(record, /*keys_only=*/false, out);
     case Format::kJsonl:
-      return form.AppendJson(record, /*keys_only=*/false, out);
+      form.AppendJsonOfDump(record, out);
+      return absl::OkStatus();
     case Format::kDump:
       losses.ttls += has_ttl ? 1 : 0;
       losses.keys_for_lmdb += record.key.empty() || record.key.size() > kLmdbKeyBytesMax ? 1 : 0;
@@ -133,16 +138,36 @@ absl::StatusOr<std::int64_t> CounterValue(const Store& store, const std::string&
   return counter.Value();
 }
 
-// What comes before the records. The type is kept where the format and its reader let it.
+// Whether a header goes before the records of a dump in jsonl. With --raw-bytes there is one only
+// where it is needed for the path.
+bool HasJsonlHeader(const DumpArguments& arguments) {
+  return arguments.format == Format::kJsonl && (arguments.all || !arguments.form.raw_bytes);
+}
+
+absl::StatusOr<JsonlHeader> HeaderOf(const Namespace& ns, const std::string& type, bool raw_bytes) {
+  COMMY_ASSIGN_OR_RETURN(const absl::Duration default_ttl, ns.DefaultTtl());
+  COMMY_ASSIGN_OR_RETURN(const api::StoreTime time, api::ReadStoreTime(ns));
+  JsonlHeader header{.path = ns.path(),
+                     .type = type,
+                     .ordered = ns.order() == Order::kOrdered,
+                     .raw_bytes = raw_bytes && !type.empty()};
+  if (default_ttl != absl::InfiniteDuration()) {
+    header.default_ttl_ns = absl::ToInt64Nanoseconds(default_ttl);
+  }
+  header.value_align = api::ValueAlignOf(ns);
+  header.clock_ahead_ns = time.ahead_ns;
+  return header;
+}
+
+// What comes before the records in the formats but jsonl. The type is kept where the format and its
+// reader let it.
 void AppendHeader(const Namespace& ns, const Form& form, std::uint64_t map_bytes,
                   std::optional<std::int64_t> counter, const DumpArguments& arguments,
                   Losses& losses, std::string& out) {
   const std::string& path = ns.path();
   const bool has_type = !form.type().empty();
   const bool is_ordered = ns.order() == Order::kOrdered;
-  if (arguments.format == Format::kJsonl && has_type && !arguments.form.raw_bytes) {
-    AppendJsonlHeader({form.type(), is_ordered}, out);
-  } else if (arguments.format == Format::kTsv) {
+  if (arguments.format == Format::kTsv) {
     losses.types += has_type ? 1 : 0;
   } else if (arguments.format == Format::kDump) {
     const std::string name = DumpName(path);
@@ -168,33 +193,64 @@ void AppendHeader(const Namespace& ns, const Form& form, std::uint64_t map_bytes
 absl::Status DumpElements(const Elements& elements, const DumpArguments& arguments,
                           const Snapshot& then, Losses& losses, Output& out) {
   const bool is_json = arguments.format == Format::kJsonl;
-  JsonlHeader header{.type = elements.form().type()};
-  if (elements.form().IsDeque()) {
-    const absl::StatusOr<QueueInfo> info = elements.queue().Info();
-    COMMY_RETURN_IF_ERROR(elements.Explained(info.status()));
-    SetLimitsIn(info->limits, header);
-    losses.leased += info->leases.size();
+  if (!arguments.prefix.empty()) {
+    return elements.Refusal("it has no keys; leave --prefix out");
   }
+  QueueOfDump queue;
+  if (elements.form().IsDeque()) {
+    COMMY_ASSIGN_OR_RETURN(queue, ReadQueue(elements, then));
+    (is_json ? losses.returned : losses.leased) += queue.leased;
+  }
+  ElementLines lines{.format = is_json ? ElementFormat::kJsonOfDump : ElementFormat::kTsv,
+                     .exact = is_json};
   if (is_json) {
-    AppendJsonlHeader(header, out.buffer());
+    absl::StatusOr<JsonlHeader> header =
+        HeaderOf(elements.sequence().ns(), elements.form().type(), /*raw_bytes=*/false);
+    COMMY_RETURN_IF_ERROR(elements.Explained(header.status()));
+    SetLimitsIn(queue.limits, *header);
+    AppendJsonlHeader(*header, out.buffer());
+    for (const ReturnedElement& element : queue.returned) {
+      lines.deliveries = element.deliveries;
+      COMMY_RETURN_IF_ERROR(AppendElementLine(elements, 0, element.bytes, lines, out.buffer()));
+    }
+    lines.deliveries.reset();
+    if (queue.skip != 0) {
+      lines.range.from = std::to_string(queue.skip);
+    }
   }
   losses.types += is_json ? 0 : 1;
-  const ElementLines lines{.format = is_json ? ElementFormat::kJsonOfDump : ElementFormat::kTsv,
-                           .range = ScanOptions{.prefix = arguments.prefix}};
   const absl::Status written = WriteElements(elements, then, lines, out);
-  return absl::IsCancelled(written) && out.status().ok() ? Interruption(arguments) : written;
+  if (absl::IsCancelled(written) && out.status().ok()) {
+    return Interruption(arguments);
+  }
+  // Some of its lines are written, so that the dump cannot go on without it.
+  return IsNamespaceDropped(written)
+             ? absl::AbortedError(absl::StrCat(elements.store().path(), ": namespace \"",
+                                               elements.path(), "\" was dropped while it was ",
+                                               "being dumped; dump again"))
+             : written;
+}
+
+// As commands show it; but a dump in jsonl has all that a store has, also what is for programs
+// alone.
+absl::StatusOr<Form> FormOf(const Store& store, const Namespace& ns,
+                            const DumpArguments& arguments) {
+  COMMY_ASSIGN_OR_RETURN(Form form, Form::Of(store, ns, arguments.form));
+  const absl::Status shown = form.CheckIsShown();
+  if (shown.ok() || arguments.format == Format::kDump) {
+    return form;
+  }
+  return arguments.format == Format::kJsonl ? Form::Of(store, ns, {.raw_bytes = true})
+                                            : Explain(store, shown);
 }
 
 absl::Status DumpNamespace(const Store& store, const std::string& path, std::uint64_t map_bytes,
                            const DumpArguments& arguments, const Snapshot& then, Losses& losses,
                            Output& out) {
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, path, Use::kRead));
-  COMMY_ASSIGN_OR_RETURN(const Form form, Form::Of(store, ns, arguments.form));
-  if (arguments.format != Format::kDump) {
-    COMMY_RETURN_IF_ERROR(Explain(store, form.CheckIsShown()));
-    if (form.HasElements()) {
-      return DumpElements(Elements(store, ns, form), arguments, then, losses, out);
-    }
+  COMMY_ASSIGN_OR_RETURN(const Form form, FormOf(store, ns, arguments));
+  if (arguments.format != Format::kDump && form.HasElements()) {
+    return DumpElements(Elements(store, ns, form), arguments, then, losses, out);
   }
   Progress progress;
   COMMY_ASSIGN_OR_RETURN(std::vector<Record> records,
@@ -204,14 +260,30 @@ absl::Status DumpNamespace(const Store& store, const std::string& path, std::uin
     const absl::StatusOr<std::int64_t> value = CounterValue(store, path);
     COMMY_RETURN_IF_ERROR(Explain(store, value.status()));
     counter = *value;
-    if (arguments.format != Format::kDump) {
-      records.push_back({"", std::to_string(*value)});
-    }
   }
-  AppendHeader(ns, form, map_bytes, counter, arguments, losses, out.buffer());
+  if (HasJsonlHeader(arguments)) {
+    const absl::StatusOr<JsonlHeader> header = HeaderOf(ns, form.type(), form.raw_bytes());
+    COMMY_RETURN_IF_ERROR(Explain(store, header.status()));
+    AppendJsonlHeader(*header, out.buffer());
+  } else {
+    AppendHeader(ns, form, map_bytes, counter, arguments, losses, out.buffer());
+  }
+  if (counter.has_value() && arguments.format != Format::kDump) {
+    const std::string value = std::to_string(*counter);
+    const RecordView record{"", value};
+    COMMY_RETURN_IF_ERROR(arguments.format == Format::kJsonl
+                              ? form.AppendJson(record, /*keys_only=*/false, out.buffer())
+                              : form.AppendTsv(record, /*keys_only=*/false, out.buffer()));
+  }
+  const absl::StatusOr<std::int64_t> moment = api::MomentOf(then, ns);
+  COMMY_RETURN_IF_ERROR(Explain(store, moment.status()));
   for (const Record& record : records) {
-    COMMY_RETURN_IF_ERROR(Explain(store, AppendRecord(form, {record.key, record.value, record.ttl},
-                                                      arguments, losses, out.buffer())));
+    RecordView view{record.key, record.value, record.ttl};
+    if (record.ttl != absl::InfiniteDuration()) {
+      view.expiry_ns = *moment + absl::ToInt64Nanoseconds(record.ttl);
+    }
+    COMMY_RETURN_IF_ERROR(
+        Explain(store, AppendRecord(form, view, arguments, losses, out.buffer())));
     out.Drain();
     if (!out.status().ok()) {
       return out.status();
@@ -255,6 +327,11 @@ void Warn(const DumpArguments& arguments, const Losses& losses) {
     PrintWarning(absl::StrCat(
         losses.leased, " elements are leased, and left out; `commy queue` shows who has ", "them"));
   }
+  if (losses.returned != 0) {
+    PrintWarning(absl::StrCat(losses.returned,
+                              " elements are leased; the dump has them as if they had been ",
+                              "returned, so both stores will give them to a consumer"));
+  }
   if (losses.counters != 0) {
     PrintWarning(absl::StrCat(losses.counters,
                               " namespaces are counters, which this format cannot hold: they are ",
@@ -283,9 +360,9 @@ absl::Status CheckUsage(DumpArguments& arguments) {
       return base::InvalidArgument("dump --all takes a store and a file, and no namespace");
     }
     std::swap(arguments.path, arguments.file);
-    if (arguments.format != Format::kDump) {
-      return base::InvalidArgument("dump --all needs --format dump: the other formats have no ",
-                                   "place for the names of namespaces");
+    if (arguments.format == Format::kTsv) {
+      return base::InvalidArgument("dump --all needs --format jsonl or dump: tsv has no place for ",
+                                   "the names of namespaces");
     }
   } else if (arguments.path.empty()) {
     return base::InvalidArgument("dump: name a namespace, or give --all");
@@ -331,6 +408,9 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
     }
     COMMY_RETURN_IF_ERROR(dumped);
   }
+  if (HasJsonlHeader(arguments)) {
+    AppendJsonlEnd(out.buffer());
+  }
   if (file.has_value()) {
     COMMY_RETURN_IF_ERROR(file->Finish());
   }
@@ -344,8 +424,11 @@ void AddFormat(CLI::App& command, DumpArguments& arguments) {
   command
       .add_option(
           "--format", arguments.format,
-          "dump (unless given): for mdb_load and db_load, bytes as they are; tsv and jsonl: "
-          "as scan prints them, jsonl with the type of the namespace in the first line")
+          "dump (unless given): for mdb_load and db_load, bytes as they are, without times to live "
+          "and, of namespaces without a type, their order; tsv: keys and values as scan prints "
+          "them, and nothing else; jsonl: all that makes the namespace again, before its records "
+          "a line with order, type and default time to live, and with each record exactly when it "
+          "expires")
       ->transform(CLI::CheckedTransformer(formats).description(""))
       ->type_name("dump|tsv|jsonl");
   const std::map<std::string, Reader> readers = {{"lmdb", Reader::kLmdb},
@@ -378,7 +461,8 @@ void AddDumpCommand(CLI::App& app, Action& action) {
           "whole; a device, FIFO or socket is written directly")
       ->type_name("");
   command.add_flag("--all", arguments->all,
-                   "Every namespace, as a database of its name; without NS");
+                   "Every namespace, as a database of its name, or in jsonl with all that a store "
+                   "has; without NS");
   command
       .add_option("--prefix", arguments->prefix,
                   "Only keys that begin with this; of keys of several parts, the first parts")
@@ -387,7 +471,8 @@ void AddDumpCommand(CLI::App& app, Action& action) {
   AddFormat(command, *arguments);
   SetExamples(command, {"commy dump fleet.commy acme/config config.dump",
                         "commy dump fleet.commy words | mdb_load -n words.mdb",
-                        "commy dump --all fleet.commy fleet.dump",
+                        "commy dump --all fleet.commy fleet.jsonl --format jsonl",
+                        "commy dump --all fleet.commy | mdb_load -n fleet.mdb",
                         "commy dump fleet.commy words --for bdb | db_load words.db"});
   SetAction(command, arguments, action, RunDump);
 }

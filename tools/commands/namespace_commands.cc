@@ -14,6 +14,7 @@
 #include "access.h"
 #include "base/status.h"
 #include "command.h"
+#include "commy/internal/sequence.h"
 #include "elements/limits.h"
 #include "jsonl.h"
 #include "tsv.h"
@@ -60,9 +61,30 @@ std::size_t TypeWidth(const std::vector<NamespaceInfo>& namespaces) {
   return width;
 }
 
-Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
+bool HasElements(const types::ContainerType& type) {
+  return type.kind == types::ContainerKind::kVec || type.kind == types::ContainerKind::kDeque ||
+         type.kind == types::ContainerKind::kString;
+}
+
+// How many elements a vector or deque has, how many bytes a string; nullopt: it is none, or cannot
+// tell. Cost: one record, whatever the size.
+std::optional<std::uint64_t> ElementsOf(const Store& store, const NamespaceInfo& info) {
+  const absl::StatusOr<types::ContainerType> type = types::ParseContainer(info.type);
+  if (!type.ok() || !HasElements(*type)) {
+    return std::nullopt;
+  }
+  const absl::StatusOr<Namespace> ns = store.OpenNamespace(info.path, {.create_if_missing = false});
+  const absl::StatusOr<std::uint64_t> size =
+      ns.ok() ? internal::Sequence(*ns).Size() : absl::StatusOr<std::uint64_t>(ns.status());
+  // It was dropped since, or is damaged, which other commands say: the others are listed.
+  return size.ok() ? std::optional(*size) : std::nullopt;
+}
+
+Json ToJson(const std::vector<NamespaceInfo>& namespaces,
+            const std::vector<std::optional<std::uint64_t>>& elements) {
   Json list = Json::array();
-  for (const NamespaceInfo& info : namespaces) {
+  for (std::size_t i = 0; i < namespaces.size(); ++i) {
+    const NamespaceInfo& info = namespaces[i];
     Json object;
     SetBytes("path", info.path, object);
     object["id"] = info.id;
@@ -71,6 +93,9 @@ Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
       object["type"] = info.type;
     }
     object["keys"] = info.keys;
+    if (elements[i].has_value()) {
+      object[info.type == "string" ? "bytes" : "elements"] = *elements[i];
+    }
     if (info.default_ttl != absl::InfiniteDuration()) {
       object["default_ttl_ms"] = absl::ToInt64Milliseconds(info.default_ttl);
     }
@@ -86,18 +111,23 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
   if (!namespaces.ok()) {
     return Explain(store, namespaces.status());
   }
+  std::vector<std::optional<std::uint64_t>> elements(namespaces->size());
+  for (std::size_t i = 0; i < namespaces->size() && !arguments.paths_only; ++i) {
+    elements[i] = ElementsOf(store, (*namespaces)[i]);
+  }
   if (arguments.json) {
-    out.Report(ToJson(*namespaces));
+    out.Report(ToJson(*namespaces, elements));
     return Exit::kDone;
   }
   const bool any_ttl = std::any_of(
       namespaces->begin(), namespaces->end(),
       [](const NamespaceInfo& info) { return info.default_ttl != absl::InfiniteDuration(); });
   const std::size_t type_width = TypeWidth(*namespaces);
-  for (const NamespaceInfo& info : *namespaces) {
+  for (std::size_t i = 0; i < namespaces->size(); ++i) {
+    const NamespaceInfo& info = (*namespaces)[i];
     std::string line;
     if (!arguments.paths_only) {
-      line = absl::StrFormat("%14s  %-7s  ", ShowCount(info.keys),
+      line = absl::StrFormat("%14s  %-7s  ", ShowCount(elements[i].value_or(info.keys)),
                              base::ToAbsl(OrderName(info.order)));
       if (any_ttl) {
         line += absl::StrFormat("%-12s  ", ShowTtl(info.default_ttl));
@@ -144,11 +174,6 @@ absl::Status Adopt(const Store& store, const NamespaceArguments& arguments) {
                                                             .type = arguments.type,
                                                             .adopt_untyped = true})
                             .status());
-}
-
-bool HasElements(const types::ContainerType& type) {
-  return type.kind == types::ContainerKind::kVec || type.kind == types::ContainerKind::kDeque ||
-         type.kind == types::ContainerKind::kString;
 }
 
 bool IsOfPrograms(const types::ContainerType& type) {
@@ -254,7 +279,10 @@ absl::StatusOr<Exit> RunRename(const NamespaceArguments& arguments, Output& /*ou
 }
 
 void AddList(CLI::App& group, Action& action) {
-  CLI::App& command = *group.add_subcommand("list", "List namespaces: keys, order, path");
+  CLI::App& command = *group.add_subcommand(
+      "list",
+      "List namespaces: how many keys (of a vector or deque elements, of a string bytes), order, "
+      "path");
   auto arguments = std::make_shared<ListArguments>();
   AddStore(command, arguments->store);
   command.add_option("PREFIX", arguments->prefix, "Only paths that begin with this")->type_name("");

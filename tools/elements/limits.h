@@ -10,7 +10,7 @@
 
 #include "commy/commy.h"
 #include "commy/internal/queue.h"
-#include "typed/form.h"
+#include "jsonl_header.h"
 
 namespace commy::tools {
 

@@ -74,10 +74,15 @@ absl::Status AppendElementLine(const Elements& elements, std::uint64_t index,
     if (has_index) {
       object["index"] = index;
     }
-    if (!lines.indexes_only) {
+    if (lines.exact) {
+      form.SetExactValue(bytes, object);
+    } else if (!lines.indexes_only) {
       absl::StatusOr<Json> value = form.JsonOfValue(bytes);
       COMMY_RETURN_IF_ERROR(elements.Explained(value.status()));
       object["value"] = *std::move(value);
+    }
+    if (lines.deliveries.has_value()) {
+      object["deliveries"] = *lines.deliveries;
     }
     out += object.dump();
   } else {

@@ -56,18 +56,34 @@ absl::Status LoadedElements::AddJson(std::string_view line) {
     return base::InvalidArgument("not a JSON object");
   }
   for (const auto& [name, member] : object.items()) {
-    if (name != "value" && (name != "index" || elements_.form().IsString())) {
+    if (name != "value" && name != "value_base64" &&
+        (name != "deliveries" || !elements_.form().IsDeque()) &&
+        (name != "index" || elements_.form().IsString())) {
       return base::InvalidArgument("an unknown member ", Json(name).dump(), " (", Found(member),
                                    ")");
     }
   }
-  const auto value = object.find("value");
-  if (value == object.end()) {
-    return base::InvalidArgument("needs \"value\" (", types::ToText(*elements_.form().value()),
-                                 ")");
+  COMMY_ASSIGN_OR_RETURN(const std::string bytes, elements_.form().TakeValue(object));
+  const auto deliveries = object.find("deliveries");
+  return deliveries == object.end() ? Add(bytes) : AddReturned(*deliveries, bytes);
+}
+
+absl::Status LoadedElements::AddReturned(const Json& deliveries, const std::string& bytes) {
+  if (!deliveries.is_number_unsigned() || deliveries.get<std::uint64_t>() > UINT32_MAX) {
+    return base::InvalidArgument("\"deliveries\": expected a number of 32 bits, found ",
+                                 Found(deliveries));
   }
-  COMMY_ASSIGN_OR_RETURN(const std::string bytes, elements_.form().StoredFromJson(*value));
-  return Add(bytes);
+  if (!runs_.empty()) {
+    return base::InvalidArgument(
+        "an element with \"deliveries\" behind one without: those that were returned come first");
+  }
+  if (bytes.size() > internal::kElementBytesMax) {
+    return internal::ElementTooLarge(bytes.size());
+  }
+  returned_.push_back({bytes, deliveries.get<std::uint32_t>()});
+  ++count_;
+  size_bytes_ += bytes.size();
+  return absl::OkStatus();
 }
 
 // A deque tells those that wait, and has limits, which hold for the new content from then on.
@@ -86,6 +102,13 @@ absl::Status LoadedElements::PutInDeque(bool replace, const LimitOptions& limits
     }
     const bool any = replace || limits.Any();
     COMMY_RETURN_IF_ERROR(any ? in.SetLimits(meanwhile) : absl::OkStatus());
+    for (const ReturnedElement& element : returned_) {
+      sequences::RunBuilder run;
+      elements_.AddTo(element.bytes, run);
+      // Behind what is there already it is an element like others.
+      COMMY_RETURN_IF_ERROR(replace ? in.PutReturned(run.run(), element.deliveries)
+                                    : in.Push(/*back=*/true, run.run(), absl::ZeroDuration()));
+    }
     for (const sequences::RunBuilder& run : runs_) {
       COMMY_RETURN_IF_ERROR(in.Push(/*back=*/true, run.run(), absl::ZeroDuration()));
     }

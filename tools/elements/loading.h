@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -9,10 +10,13 @@
 
 #include "elements/elements.h"
 #include "elements/limits.h"
+#include "elements/returned.h"
+#include "jsonl.h"
 
 namespace commy::tools {
 
-// What lines say, in memory. Lines are those of lines.h; an index is ignored, and may be missing.
+// What lines say, in memory. Lines are those of lines.h and returned.h; an index is ignored, and
+// may be missing.
 class LoadedElements {
  public:
   explicit LoadedElements(const Elements& elements) : elements_(elements) {}
@@ -31,10 +35,12 @@ class LoadedElements {
 
  private:
   absl::Status Add(std::string_view bytes);
+  absl::Status AddReturned(const Json& deliveries, const std::string& bytes);
   [[nodiscard]] absl::Status Put(bool replace, const LimitOptions& limits) const;
   [[nodiscard]] absl::Status PutInDeque(bool replace, const LimitOptions& limits) const;
 
   const Elements& elements_;
+  std::vector<ReturnedElement> returned_;  // Before all others.
   std::vector<sequences::RunBuilder> runs_;
   std::uint64_t count_ = 0;
   std::uint64_t size_bytes_ = 0;

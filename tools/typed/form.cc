@@ -5,6 +5,7 @@
 #include <initializer_list>
 #include <utility>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 
@@ -24,12 +25,6 @@ using types::ContainerKind;
 using types::Kind;
 using types::Type;
 
-constexpr std::string_view kHeaderType = "namespace_type";
-constexpr std::string_view kHeaderOrdered = "ordered";
-constexpr std::string_view kHeaderCapacity = "capacity";
-constexpr std::string_view kHeaderMaxDeliveries = "max_deliveries";
-constexpr std::string_view kHeaderDeadLetters = "dead_letters";
-
 absl::Status CheckMembers(const Json& object, std::initializer_list<std::string_view> known) {
   for (const auto& [name, member] : object.items()) {
     if (std::find(known.begin(), known.end(), name) == known.end()) {
@@ -46,34 +41,6 @@ absl::StatusOr<std::int64_t> CounterFromText(std::string_view text) {
                            Json(text).dump(-1, ' ', false, Json::error_handler_t::replace));
   }
   return number;
-}
-
-// The limits of a deque, in a header.
-absl::Status ReadLimits(const Json& object, JsonlHeader& header) {
-  const auto capacity = object.find(kHeaderCapacity);
-  const auto deliveries = object.find(kHeaderMaxDeliveries);
-  const auto letters = object.find(kHeaderDeadLetters);
-  if (capacity != object.end()) {
-    if (!capacity->is_number_unsigned() || capacity->get<std::uint64_t>() == 0) {
-      return InvalidArgument("\"capacity\": expected a number of at least 1, found ",
-                             Found(*capacity));
-    }
-    header.capacity = capacity->get<std::uint64_t>();
-  }
-  if (deliveries != object.end()) {
-    if (!deliveries->is_number_unsigned() || deliveries->get<std::uint64_t>() > UINT32_MAX) {
-      return InvalidArgument("\"max_deliveries\": expected a number of 32 bits, found ",
-                             Found(*deliveries));
-    }
-    header.max_deliveries = deliveries->get<std::uint32_t>();
-  }
-  if (letters != object.end()) {
-    if (!letters->is_string()) {
-      return InvalidArgument("\"dead_letters\": expected a string, found ", Found(*letters));
-    }
-    header.dead_letters = letters->get<std::string>();
-  }
-  return absl::OkStatus();
 }
 
 // A type that has only the first fields of a struct.
@@ -104,44 +71,6 @@ void AddFormOptions(CLI::App& command, FormOptions& options) {
           "docs/types.md, or several with commas between them")
       ->type_name("TYPE,...")
       ->excludes(raw);
-}
-
-void AppendJsonlHeader(const JsonlHeader& header, std::string& out) {
-  Json object = {{kHeaderType, header.type}, {kHeaderOrdered, header.ordered}};
-  if (header.capacity.has_value()) {
-    object[kHeaderCapacity] = *header.capacity;
-  }
-  if (header.max_deliveries.has_value()) {
-    object[kHeaderMaxDeliveries] = *header.max_deliveries;
-  }
-  if (header.dead_letters.has_value()) {
-    object[kHeaderDeadLetters] = *header.dead_letters;
-  }
-  out += object.dump();
-  out += '\n';
-}
-
-absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view line) {
-  const Json object = Json::parse(line, /*cb=*/nullptr, /*allow_exceptions=*/false);
-  if (!object.is_object() || object.find(kHeaderType) == object.end()) {
-    return std::nullopt;
-  }
-  COMMY_RETURN_IF_ERROR(CheckMembers(object, {kHeaderType, kHeaderOrdered, kHeaderCapacity,
-                                              kHeaderMaxDeliveries, kHeaderDeadLetters}));
-  const Json& type = *object.find(kHeaderType);
-  const auto ordered = object.find(kHeaderOrdered);
-  if (!type.is_string()) {
-    return InvalidArgument("\"namespace_type\": expected a string, found ", Found(type));
-  }
-  if (ordered != object.end() && !ordered->is_boolean()) {
-    return InvalidArgument("\"ordered\": expected true or false, found ", Found(*ordered));
-  }
-  JsonlHeader header;
-  header.type = type.get<std::string>();
-  header.ordered = ordered != object.end() && ordered->get<bool>();
-  COMMY_RETURN_IF_ERROR(types::ParseContainer(header.type).status());
-  COMMY_RETURN_IF_ERROR(ReadLimits(object, header));
-  return header;
 }
 
 absl::StatusOr<Form> Form::Of(const Store& store, const Namespace& ns, const FormOptions& options) {
@@ -192,9 +121,7 @@ void Form::SetType(types::ContainerType container, bool raw_bytes) {
 }
 
 absl::Status Form::CheckIsShown() const {
-  const bool of_programs = kind_.has_value() && !HasElements() && !IsSet() && !IsBox() &&
-                           !IsCounter() && !Is(ContainerKind::kMap);
-  if (!of_programs || raw_bytes_) {
+  if (!IsOfPrograms() || raw_bytes_) {
     return absl::OkStatus();
   }
   return InvalidArgument("namespace \"", name_, "\" has the type ", type_,
@@ -391,6 +318,49 @@ absl::Status Form::AppendJson(const RecordView& record, bool keys_only, std::str
   return absl::OkStatus();
 }
 
+// Most types have one text for each value. Of a NaN it does not say which one it is.
+void Form::SetExactValue(std::string_view bytes, Json& object) const {
+  absl::StatusOr<Json> value = JsonOfValue(bytes);
+  if (value.ok()) {
+    const absl::StatusOr<std::string> back = StoredFromJson(*value);
+    if (back.ok() && *back == bytes) {
+      object["value"] = *std::move(value);
+      return;
+    }
+  }
+  object["value_base64"] = absl::Base64Escape(base::ToAbsl(bytes));
+}
+
+void Form::AppendJsonOfDump(const RecordView& record, std::string& out) const {
+  Json object = Json::object();
+  if (shows_key_ && key_.has_value()) {
+    absl::StatusOr<Json> key = KeyToJson(*key_, record.key);
+    absl::StatusOr<std::string> back =
+        key.ok() ? KeyFromJson(*key_, *key) : absl::StatusOr<std::string>(key.status());
+    if (back.ok() && *back == record.key) {
+      object["key"] = *std::move(key);
+    } else {
+      object["key_base64"] = absl::Base64Escape(base::ToAbsl(record.key));
+    }
+  } else if (shows_key_) {
+    SetBytes("key", record.key, object);
+  } else if (!record.key.empty() || IsCounter()) {
+    object["key_base64"] = absl::Base64Escape(base::ToAbsl(record.key));
+  }
+  if (value_.has_value()) {
+    SetExactValue(record.value, object);
+  } else if (shows_value_ && !IsCounter()) {
+    SetBytes("value", record.value, object);
+  } else if (!record.value.empty() || IsCounter()) {
+    object["value_base64"] = absl::Base64Escape(base::ToAbsl(record.value));
+  }
+  if (record.expiry_ns.has_value()) {
+    SetExpiry(*record.expiry_ns, object);
+  }
+  out += object.dump();
+  out += '\n';
+}
+
 // --- Lines that are read ------------------------------------------------------------------------
 
 // A struct without its last fields is taken if its bytes are an older form of the type.
@@ -453,7 +423,7 @@ absl::StatusOr<Record> Form::ParseTsv(std::string_view line) const {
 }
 
 absl::StatusOr<std::string> Form::TakeKey(const Json& object) const {
-  if (!key_.has_value()) {
+  if (!key_.has_value() || object.contains("key_base64")) {
     return TakeBytes(object, "key");
   }
   const auto key = object.find("key");
@@ -465,8 +435,10 @@ absl::StatusOr<std::string> Form::TakeKey(const Json& object) const {
 }
 
 absl::StatusOr<std::string> Form::TakeValue(const Json& object) const {
-  if (!value_.has_value() && !IsCounter()) {
-    return TakeBytes(object, "value");
+  if ((!value_.has_value() && !IsCounter()) || object.contains("value_base64")) {
+    COMMY_ASSIGN_OR_RETURN(std::string bytes, TakeBytes(object, "value"));
+    COMMY_RETURN_IF_ERROR(CheckText(bytes));
+    return bytes;
   }
   const auto value = object.find("value");
   if (value == object.end()) {
@@ -478,6 +450,7 @@ absl::StatusOr<std::string> Form::TakeValue(const Json& object) const {
   return StoredFromJson(*value);
 }
 
+// The bytes of keys and values that are not as the type says may be there in any case.
 absl::StatusOr<Record> Form::ParseJsonRecord(std::string_view line) const {
   if (shows_key_ && shows_value_ && !key_.has_value() && !value_.has_value()) {
     return ParseJsonLine(line);
@@ -487,18 +460,17 @@ absl::StatusOr<Record> Form::ParseJsonRecord(std::string_view line) const {
     return InvalidArgument("not a JSON object");
   }
   COMMY_RETURN_IF_ERROR(CheckMembers(
-      object,
-      {shows_key_ ? "key" : "ttl_ms", shows_key_ && !key_.has_value() ? "key_base64" : "ttl_ms",
-       shows_value_ ? "value" : "ttl_ms",
-       shows_value_ && !value_.has_value() && !IsCounter() ? "value_base64" : "ttl_ms", "ttl_ms"}));
+      object, {shows_key_ ? "key" : "key_base64", "key_base64",
+               shows_value_ ? "value" : "value_base64", "value_base64", "ttl_ms", "expires"}));
   Record record;
-  if (shows_key_) {
+  record.beside_counter = IsCounter() && object.contains("key_base64");
+  if (shows_key_ || object.contains("key_base64")) {
     COMMY_ASSIGN_OR_RETURN(record.key, TakeKey(object));
   }
-  if (shows_value_) {
+  if (shows_value_ || object.contains("value_base64")) {
     COMMY_ASSIGN_OR_RETURN(record.value, TakeValue(object));
   }
-  COMMY_ASSIGN_OR_RETURN(record.ttl, TakeTtl(object));
+  COMMY_RETURN_IF_ERROR(TakeLife(object, record));
   return record;
 }
 

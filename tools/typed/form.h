@@ -35,33 +35,18 @@ namespace commy::tools {
 
 struct FormOptions {
   bool raw_bytes = false;
-  std::optional<types::Type> key;
+  std::optional<types::Type> key = std::nullopt;
 };
 
 // --raw-bytes and --key.
 void AddFormOptions(CLI::App& command, FormOptions& options);
-
-// What the first line of a dump in jsonl says, if the namespace has a type:
-//
-//   {"namespace_type":"map<i64,string>","ordered":true}
-//   {"namespace_type":"deque<string>","ordered":false,"capacity":100}
-struct JsonlHeader {
-  std::string type;
-  bool ordered = false;
-  // The limits of a deque that are not as those of a new one.
-  std::optional<std::uint64_t> capacity = std::nullopt;
-  std::optional<std::uint32_t> max_deliveries = std::nullopt;
-  std::optional<std::string> dead_letters = std::nullopt;
-};
-void AppendJsonlHeader(const JsonlHeader& header, std::string& out);
-// nullopt: the line is not a header, but a record or a fault.
-absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view line);
 
 // The bytes of a record that lies elsewhere.
 struct RecordView {
   std::string_view key;
   std::string_view value;
   absl::Duration ttl = absl::InfiniteDuration();  // As of a Record.
+  std::optional<std::int64_t> expiry_ns = std::nullopt;
 };
 
 class Form {
@@ -72,6 +57,7 @@ class Form {
   // As if the namespace had the type.
   static absl::StatusOr<Form> OfType(const Namespace& ns, const std::string& type);
 
+  [[nodiscard]] bool raw_bytes() const { return raw_bytes_; }
   // The type of the namespace, also with --raw-bytes; empty: it has none.
   [[nodiscard]] const std::string& type() const { return type_; }
   [[nodiscard]] bool IsSet() const { return Is(types::ContainerKind::kSet); }
@@ -88,6 +74,8 @@ class Form {
   [[nodiscard]] bool IsString() const { return Is(types::ContainerKind::kString); }
   // "box", "rate_limiter"; of a namespace with a type.
   [[nodiscard]] std::string_view KindName() const { return types::NameOf(*kind_); }
+  // A leader, semaphore, latch, rate limiter or computed map; also with --raw-bytes.
+  [[nodiscard]] bool IsOfPrograms() const { return kind_ >= types::ContainerKind::kLeader; }
   // InvalidArgument: only programs use it, as a leader. Never with --raw-bytes.
   [[nodiscard]] absl::Status CheckIsShown() const;
   // Of a map, box, vector or deque, and of a string; null: values are bytes.
@@ -101,6 +89,8 @@ class Form {
   // value that was dumped does.
   [[nodiscard]] absl::StatusOr<std::string> ParseStored(std::string_view text) const;
   [[nodiscard]] absl::StatusOr<std::string> StoredFromJson(const Json& json) const;
+  // The value of a line's object.
+  [[nodiscard]] absl::StatusOr<std::string> TakeValue(const Json& object) const;
   // The range of keys that texts describe: whole keys, or the first parts of a key of several
   // parts. Of a box or counter, whose keys have no text, only an empty range can be parsed.
   [[nodiscard]] absl::Status ParseRange(ScanOptions& range) const;
@@ -112,8 +102,14 @@ class Form {
   absl::Status AppendTsv(const RecordView& record, bool keys_only, std::string& out) const;
   absl::Status AppendRaw(const RecordView& record, bool keys_only, std::string& out) const;
   absl::Status AppendJson(const RecordView& record, bool keys_only, std::string& out) const;
+  // The same for a dump, which can be read back exactly: a key or value that the type's JSON cannot
+  // tell exactly, or that is not of the type, is in key_base64 or value_base64.
+  void AppendJsonOfDump(const RecordView& record, std::string& out) const;
+  // Sets "value" or "value_base64" so.
+  void SetExactValue(std::string_view bytes, Json& object) const;
 
-  // Reads a line (without its newline); values as ParseStored() takes them.
+  // Reads a line (without its newline); values as ParseStored() takes them. What is in key_base64
+  // or value_base64 is taken as it is.
   [[nodiscard]] absl::StatusOr<Record> ParseTsv(std::string_view line) const;
   [[nodiscard]] absl::StatusOr<Record> ParseJsonRecord(std::string_view line) const;
   // Whether the bytes of a record are of the type. Any are of a container that has other records
@@ -131,7 +127,6 @@ class Form {
   [[nodiscard]] absl::StatusOr<std::string> ParseBound(std::string_view text) const;
   [[nodiscard]] absl::Status CheckText(std::string_view bytes) const;
   [[nodiscard]] absl::StatusOr<std::string> TakeKey(const Json& object) const;
-  [[nodiscard]] absl::StatusOr<std::string> TakeValue(const Json& object) const;
 
   std::string name_;  // Of the namespace.
   std::string type_;

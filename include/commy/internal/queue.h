@@ -64,6 +64,9 @@ class COMMY_EXPORT Queue {
   // Adds elements at one moment. ResourceExhausted (`timeout` zero or negative) or
   // DeadlineExceeded: there is no room for them.
   absl::Status Push(bool back, const ElementRun& run, absl::Duration timeout) const;
+  // Adds one element as if a consumer had returned it, after it was leased that often: behind those
+  // that were returned, before all others, and whatever the capacity. For copies of a queue.
+  absl::Status PutReturned(const ElementRun& run, std::uint32_t deliveries) const;
   // Takes up to `most` elements, at least one, at one moment, and calls `use` with each. NotFound
   // (`timeout` zero or negative) or DeadlineExceeded: there is none.
   absl::Status Pop(bool back, std::uint64_t most, absl::Duration timeout,
