@@ -190,7 +190,7 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
     std::uint64_t span = 0;
     if (FindFreeSpan(op, spare, packing, &span)) {
       // What is free at the end of the file is the last to be used.
-      if (span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce) != 0) {
+      if (!packing && span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce) != 0) {
         continue;
       }
       if (!packing && room_.IsReserve(span, seen_count)) {
@@ -215,11 +215,11 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       }
       continue;
     }
-    if (FillHoles(op, spare + 1) != 0) {
-      continue;
-    }
     if (packing) {
       return base::ResourceExhausted(region_.path(), ": no span is free to move blocks to");
+    }
+    if (FillHoles(op, spare + 1) != 0) {
+      continue;
     }
     if (TakeFromOthers(op, wanted, kSpansAtOnce) == TakeOver::kAtOnce) {
       *look_again = true;

@@ -10,8 +10,8 @@
 //         hole-6  CAS the word -> 0; or -> kHole again, if the disk is full
 //
 // UNIT    The system may keep a file in large pages. A store to one of them takes blocks for all of
-//         it, also for a part that was given back before. So holes are made and filled by whole large
-//         pages, where chunks have these; else by spans.
+//         it, also for a part that was given back before. So holes are made and filled by whole
+//         large pages, where chunks have these; else by spans.
 //
 // WHY     A free span has no reader: every pin from before its retiring is down (S1), so the pages
 //         may go. From hole-1 to hole-3, and from hole-4 to hole-6, no other lane claims it: so

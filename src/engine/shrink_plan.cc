@@ -36,6 +36,7 @@ void ShrinkPlan::Add(std::uint64_t span, const alloc::SpanUse& use) {
     return;
   }
   Span& at = spans_[span];
+  used_ += use.blocks != 0 ? 1 : use.word.kind == alloc::SpanKind::kRunHead ? use.word.number : 0;
   if (use.blocks != 0) {
     at.kind = Kind::kSmall;
     at.size_class = use.word.size_class;
@@ -152,9 +153,27 @@ void ShrinkPlan::CloseUnits(const ShrinkAims& aims, std::uint64_t needed) {
       }
     }
   }
+}
+
+std::uint64_t ShrinkPlan::FreeIn(std::uint64_t unit) const {
+  std::uint64_t free = 0;
+  for (std::uint64_t i = unit * unit_;
+       i < std::min<std::uint64_t>((unit + 1) * unit_, spans_.size()); ++i) {
+    free += spans_[i].kind == Kind::kFree ? 1 : 0;
+  }
+  return free;
+}
+
+void ShrinkPlan::OpenForRoom(std::uint64_t wanted) {
   free_ = 0;
-  for (std::uint64_t i = 0; i < spans_.size(); ++i) {
-    free_ += spans_[i].kind == Kind::kFree && !IsClosed(i) ? 1 : 0;
+  for (std::uint64_t unit = 0; unit < closed_.size(); ++unit) {
+    free_ += closed_[unit] ? 0 : FreeIn(unit);
+  }
+  for (std::uint64_t unit = 0; unit < closed_.size() && free_ < wanted; ++unit) {
+    if (closed_[unit] && FreeIn(unit) != 0) {
+      closed_[unit] = false;
+      free_ += FreeIn(unit);
+    }
   }
 }
 

@@ -38,9 +38,12 @@ class ShrinkPlan {
   // When all spans were added. True: there is something to move.
   bool Choose(const ShrinkAims& aims, const StuckSpans& stuck);
 
-  // How many spans what is to be moved fills, about: a walk moves blocks in the order of their keys,
-  // so nothing becomes free before nearly all is moved.
+  // How many spans what is to be moved fills, about. A walk moves blocks in the order of their
+  // keys, so nothing becomes free before nearly all is moved.
   [[nodiscard]] std::uint64_t RoomNeeded() const;
+  // Opens closed units, the lowest first, until so many spans are free outside of closed ones, if
+  // there are.
+  void OpenForRoom(std::uint64_t wanted);
   // Leaves the fullest out, so that the rest needs at most so many spans.
   void Limit(std::uint64_t room_spans);
 
@@ -56,6 +59,7 @@ class ShrinkPlan {
   }
   // Outside of closed units.
   [[nodiscard]] std::uint64_t free_spans() const { return free_; }
+  [[nodiscard]] std::uint64_t used_spans() const { return used_; }
   [[nodiscard]] std::uint64_t span_count() const { return spans_.size(); }
   [[nodiscard]] std::uint64_t unit_spans() const { return unit_; }
 
@@ -81,6 +85,7 @@ class ShrinkPlan {
 
   // Chooses sparse spans. Returns how many spans will be needed for all that is there.
   std::uint64_t ChooseSparse(double fill);
+  [[nodiscard]] std::uint64_t FreeIn(std::uint64_t unit) const;
   void CloseUnits(const ShrinkAims& aims, std::uint64_t needed);
   void MoveSpan(std::uint64_t span);
   // What is in use of a span of small blocks, or of a run from its first span on, in bytes.
@@ -96,6 +101,7 @@ class ShrinkPlan {
   std::vector<std::uint64_t> leaving_;
   bool runs_move_ = false;
   std::uint64_t free_ = 0;
+  std::uint64_t used_ = 0;
   std::uint64_t holes_ = 0;
 };
 

@@ -27,6 +27,7 @@ constexpr std::int64_t kPinNs = 1'000'000;
 // Of a call: between two looks at its limits.
 constexpr std::int64_t kStepNs = 5'000'000;
 constexpr std::uint64_t kRounds = 40;
+constexpr std::uint64_t kMovesMax = 2;
 // Attempts to move the epoch on, of some milliseconds each, before what waits for it is given up.
 constexpr int kSettlings = 8;
 // Pieces of sweeping before it begins all the same: others may leave more all the time.
@@ -249,12 +250,12 @@ absl::Status Shrinker::ListNamespaces() {
 }
 
 absl::Status Shrinker::Leave() {
-  ++round_;
-  COMMY_RETURN_IF_ERROR(CloseFree());
-  if (plan_.free_spans() < kRoomToMove) {
-    COMMY_RETURN_IF_ERROR(ForSpans(
-        0, 1, [&](Operation& op, std::uint64_t) { engine_.allocator.MakeFree(op, kRoomToMove); }));
+  if (round_++ == 0) {
+    // Others may undo what a round does: an end comes, whatever they do.
+    move_limit_ = kMovesMax * plan_.used_spans() * engine_.region.geometry().span_bytes;
   }
+  COMMY_RETURN_IF_ERROR(MakeRoom());
+  COMMY_RETURN_IF_ERROR(CloseFree());
   for (std::size_t i = 0; i < plan_.leaving().size(); i += kSpansAtOnce) {
     const std::size_t end = std::min<std::size_t>(i + kSpansAtOnce, plan_.leaving().size());
     COMMY_RETURN_IF_ERROR(ForSpans(i, end, [&](Operation& op, std::uint64_t at) {
@@ -265,6 +266,26 @@ absl::Status Shrinker::Leave() {
   freed_ = 0;
   settlings_ = 0;
   phase_ = Phase::kMove;
+  return absl::OkStatus();
+}
+
+absl::Status Shrinker::MakeRoom() {
+  // What is free in units that would be closed; else the file may have to grow a little.
+  const std::uint64_t wanted =
+      kSpareSpans +
+      std::min(plan_.RoomNeeded(), std::max(kRoomToMove, plan_.span_count() / kRoomPart));
+  plan_.OpenForRoom(wanted);
+  if (plan_.free_spans() < wanted) {
+    COMMY_RETURN_IF_ERROR(ForSpans(0, 1, [&](Operation& op, std::uint64_t) {
+      engine_.allocator.MakeFree(op, wanted - plan_.free_spans());
+    }));
+  }
+  std::uint64_t free = 0;
+  for (std::uint64_t span = engine_.region.span_count(); span-- > 0;) {
+    const bool closed = plan_.IsClosed(span);
+    free += !closed && engine_.region.span_word(span).load(std::memory_order_relaxed) == 0 ? 1 : 0;
+  }
+  plan_.Limit(free - std::min(free, kSpareSpans));
   return absl::OkStatus();
 }
 
@@ -352,7 +373,7 @@ absl::Status Shrinker::Settle() {
   freed_ = 0;
   if (moving_again_ && some) {
     phase_ = Phase::kMove;
-  } else if (!some || round_ >= kRounds) {
+  } else if (!some || round_ >= kRounds || tally_.bytes > move_limit_) {
     phase_ = Phase::kReopen;
   } else {
     phase_ = Phase::kSurvey;

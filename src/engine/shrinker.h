@@ -68,6 +68,8 @@ class Shrinker {
   void Prepare(std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Survey(std::int64_t deadline_ns) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   absl::Status Leave() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  // Free spans to move to; and no more to move than fits into them.
+  absl::Status MakeRoom() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The namespaces, and what of them never moves.
   absl::Status ListNamespaces() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // What is free in closed units is not used before they are given back.
@@ -106,6 +108,7 @@ class Shrinker {
   namespaces::MoveTally tally_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t stuck_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t stuck_blocks_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t move_limit_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t kept_free_ ABSL_GUARDED_BY(mutex_) = 0;
   StuckSpans stuck_ ABSL_GUARDED_BY(mutex_);
   std::int64_t next_look_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the background.

@@ -72,8 +72,10 @@ TEST_P(ShrinkTest, AfterNineOfTenKeysAreDeletedTheDiskUseFollows) {
   const ShrinkReport report = MustShrink(store);
   EXPECT_TRUE(report.done);
   EXPECT_EQ(report.disk_bytes_after, store.Stats()->disk_bytes);
-  // Disk blocks are given back by large pages of 2 MiB: a few are in use only in part.
-  EXPECT_LT(report.disk_bytes_after, full / 10 + (std::uint64_t{6} << 20));
+  // Disk blocks are given back by large pages of 2 MiB: a few are in use only in part, and in an
+  // ordered namespace separators never move.
+  EXPECT_LT(report.disk_bytes_after,
+            full / 10 + (std::uint64_t{GetParam() == Order::kHash ? 6 : 10} << 20));
   EXPECT_TRUE(IsSound(store));
   for (int i = 0; i < kKeys; ++i) {
     const absl::StatusOr<std::string> value = ns.Get(KeyOf(i));
