@@ -4,7 +4,8 @@
 //         hole_spans of the header: about how many holes there are; advice
 // STEPS   hole-1  punch: CAS the word 0 -> kHoleChanging(me)
 //         hole-2  give the blocks back
-//         hole-3  CAS the word -> kHole
+//         hole-3  CAS the word -> kHole, also if that failed, since a part may be done; -> 0, if
+//                 there are no holes in such a file
 //         hole-4  fill, before the span is used: CAS the word kHole -> kHoleChanging(me)
 //         hole-5  reserve the blocks, and make the pages present
 //         hole-6  CAS the word -> 0; or -> kHole again, if the disk is full
@@ -16,8 +17,9 @@
 // DEATH   at hole-1 to hole-6: recovery sets the word kHole: there may be blocks or none, and the
 //         next fill reserves them again. No system call of the dead process can come later (L2).
 //         A stopped process keeps a span from the others, and no more.
-// MODEL   tests/model/hole_model_test.cc. Its weakened forms fail: a punch without a claim, a fill
-//         that frees first, a recovery that makes the span free.
+// MODEL   tests/model/hole_model_test.cc. Its weakened forms fail: a punch without a claim, or of a
+//         retired span; a fill that frees first, or on a full disk; a recovery, or a punch that
+//         failed, that makes the span free; a claim that is taken from a stopped process.
 #include <algorithm>
 
 #include "alloc/allocator.h"
@@ -61,17 +63,20 @@ std::uint64_t Allocator::Punch(Operation& op, std::uint64_t first, std::uint64_t
   const absl::Status punched =
       region_.GiveBack(region_.SpanOffset(first),
                        (claimed - first) << region_.geometry().span_shift);  // hole-2
+  // Another failure may come when some blocks are gone already: on a full disk these may be missing
+  // when the span is used (G1).
+  const bool untouched = absl::IsFailedPrecondition(punched);
   for (std::uint64_t span = first; span < claimed; ++span) {
     [[maybe_unused]] const bool done = region_.span_word(span).CompareAndSet(
-        mine, punched.ok() ? kHoleWord : 0, std::memory_order_seq_cst);  // hole-3
+        mine, untouched ? 0 : kHoleWord, std::memory_order_seq_cst);  // hole-3
     COMMY_DCHECK(done);
   }
-  if (!punched.ok()) {
+  if (untouched) {
     LowerHint(first);
     return 0;
   }
   CountHoles(static_cast<std::int64_t>(claimed - first));
-  return claimed - first;
+  return punched.ok() ? claimed - first : 0;
 }
 
 bool Allocator::Fill(Operation& op, std::uint64_t span) {
