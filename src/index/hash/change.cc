@@ -224,7 +224,7 @@ absl::Status HashShape::RetireAfterReshape(Operation& op, const IndexRoot& root,
     COMMY_ASSIGN_OR_RETURN(const bool reachable,
                            IsOfDirectory(change)
                                ? root.directory.load(std::memory_order_acquire) == block
-                               : IsSegmentReachable(root, block));
+                               : IsSegmentNeeded(root, block));
     if (!reachable) {
       allocator_.Retire(op, block);
     }
