@@ -20,7 +20,9 @@
 //           which it includes. Scans skip what is below their cursor, and walks what an entry in
 //           front owns, as with a split.
 // DIRECTORY Another directory has the same entries, or half as many where all stand twice. No entry
-//           changes while the reshape is posted, as that takes a reshape, too.
+//           changes while the reshape is posted, as that takes a reshape, too. A helper that comes
+//           late to its reshape-4 may find a directory that the segments are too deep for: then
+//           it has nothing to do.
 // MODEL     tests/model/merge_model_test.cc. Its weakened forms fail: an upper one that is not
 //           frozen; filling before the freeze; no fallback; in place by the first entry alone; the
 //           upper entries first; retiring the upper one of an idle merge, or what a posted one
@@ -197,8 +199,9 @@ absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& cha
     PassDueOn(olds[side]->due, targets[side]->due);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // reshape-4
-  if (directory.entries == nullptr) {
-    return absl::OkStatus();  // Long done: the whole root has been reclaimed since.
+  if (directory.entries == nullptr || change.depth > directory.depth) {
+    // Long done: the whole root has been reclaimed since, or the directory was halved.
+    return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(const EntryRange range, RangeOf(directory, change));
   for (std::uint64_t i = 0; i < 2 * range.width; ++i) {
