@@ -4,7 +4,7 @@
 //         hole_spans of the header: about how many holes there are; advice
 // STEPS   hole-1  punch: CAS the words of a unit, which are 0 or kHole, -> kHoleChanging(me)
 //         hole-2  give the blocks back, if hole-1 went through
-//         hole-3  CAS the word -> kHole
+//         hole-3  CAS the words -> kHole, also if that failed, since a part may be done
 //         hole-4  fill, before the span is used: CAS the word kHole -> kHoleChanging(me)
 //         hole-5  reserve the blocks, and make the pages present
 //         hole-6  CAS the word -> 0; or -> kHole again, if the disk is full
@@ -20,8 +20,9 @@
 // DEATH   at hole-1 to hole-6: recovery sets the word kHole: there may be blocks or none, and the
 //         next fill reserves them again. No system call of the dead process can come later (L2).
 //         A stopped process keeps a span from the others, and no more.
-// MODEL   tests/model/hole_model_test.cc. Its weakened forms fail: a punch without a claim, a fill
-//         that frees first, a recovery that makes the span free.
+// MODEL   tests/model/hole_model_test.cc. Its weakened forms fail: a punch without a claim, or of a
+//         retired span; a fill that frees first, or on a full disk; a recovery, or a punch that
+//         failed, that makes the span free; a claim that is taken from a stopped process.
 #include <algorithm>
 
 #include "alloc/allocator.h"

@@ -48,6 +48,11 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
                          engine.map.writer().IsReachable(ns, BlockKind::kRecord, made.offset));
   if (reachable) {
     versions::ResolveCommit(engine.region, made.record->commit);
+  }
+  // A record that has its time, and cannot be reached, may have been moved (namespaces/mover.h):
+  // what is to do for its key stays the same. Of another record, which had the block before, the
+  // advice is harmless.
+  if (versions::IsCommitTime(made.record->commit.load(std::memory_order_acquire))) {
     // The versions that it left to prune are for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
     if (made.record->expiry_ns != 0) {

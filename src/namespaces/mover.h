@@ -14,9 +14,14 @@
 //           intent that has the record below it is the newest version itself; while it is there
 //           the slot has another word and move-3 fails, and when it was aborted and is gone the
 //           record is in its place again, unchanged.
-//           Versions are compared by their times, not by their places: transactions/read_set.cc.
+//           Versions are compared by their times, not by their places: transactions/read_set.cc;
+//           RemoveTombstone() in writer.cc, whose tombstone may have been moved: then it marks the
+//           key. Likewise a recoverer, for a record with a time that cannot be reached any more.
 // DEATH     before move-3: the copy is in a note, and not reachable. After it: the record is.
-// TESTED    tests/model/move_model_test.cc, tests/engine/shrink_test.cc, tests/crash/
+// MODEL     tests/model/move_model_test.cc. Its weakened forms fail: a copy with the record's prev;
+//           moving an undecided record, or an intent; a new time; retiring before move-3; no note;
+//           a moved tombstone, or a moved record of a dead writer, that is not marked.
+// TESTED    tests/engine/shrink_test.cc, tests/crash/
 #pragma once
 
 #include <cstdint>

@@ -284,10 +284,15 @@ Leftover Writer::RemoveTombstone(Operation& op, const NamespaceRef& ns, std::uin
     if (!Locate(ns, tombstone.key, hash, &at).done()) {
       return Leftover::kNothing;  // The namespace is going, and the tombstone with it.
     }
-    // Another writer has written the key since: it prunes the tombstone.
-    if (at.slot == nullptr || !at.head.valid() || at.head.offset != tombstone.offset) {
-      return Leftover::kNothing;
+    if (at.slot != nullptr && at.head.valid() && at.head.offset == tombstone.offset) {
+      continue;
     }
+    // Of the same time: the tombstone itself, which was moved. It is in no note, so the sweep takes
+    // it. Else another writer has written the key since, and prunes it.
+    const bool moved = at.slot != nullptr && at.head.valid() &&
+                       at.head.record->commit.load(std::memory_order_acquire) ==
+                           tombstone.record->commit.load(std::memory_order_acquire);
+    return moved ? Leftover::kDirty : Leftover::kNothing;
   }
   return Leftover::kDirty;
 }

@@ -456,6 +456,57 @@ TEST_F(HashShapeTest, WhileASplitIsHalfDoneEveryKeyIsFoundAndScannedOnceAndHasOn
   Retire(posted.descriptor);
 }
 
+// A poster of an earlier reshape, or its recoverer, may look for the lower one meanwhile.
+TEST_F(HashShapeTest, WhileAMergeIsHalfDoneWhatItNamesCountsAsReachable) {
+  Fill(0, 100);
+  ReshapeDescriptor change{};
+  change.kind = static_cast<std::uint64_t>(ReshapeKind::kMerge);
+  for (const auto& [low, segment] : Look().segments) {
+    const std::uint64_t bit = std::uint64_t{1} << (64U - segment->depth);
+    for (const auto& [high, other] : Look().segments) {
+      if (other->depth == segment->depth && (segment->prefix | bit) == other->prefix &&
+          segment->prefix != other->prefix) {
+        change.old = low;
+        change.old_1 = high;
+        change.depth = segment->depth;
+        change.prefix = segment->prefix;
+      }
+    }
+  }
+  ASSERT_NE(change.old, 0U);
+  const std::uint64_t bit = std::uint64_t{1} << (64U - change.depth);
+  change.target_0 = MakeSegment(change.depth - 1, change.prefix);
+  change.target_1 = MakeSegment(change.depth, change.prefix);
+  change.target_2 = MakeSegment(change.depth, change.prefix | bit);
+  const std::uint64_t descriptor = party_.Allocate(BlockKind::kDescriptor, sizeof(change));
+  *region().At<ReshapeDescriptor>(descriptor) = change;
+  root().pending_reshape.store(descriptor, std::memory_order_seq_cst);
+  ASSERT_TRUE(shape_->HelpPending(root()).ok());
+  // As if the helper had been stopped in the middle of reshape-4.
+  const std::uint64_t width = std::uint64_t{1} << (Depth() - change.depth);
+  const std::uint64_t first = DirectoryIndex(change.prefix, Depth());
+  for (std::uint64_t i = width; i < 2 * width; ++i) {
+    Look().entries[first + i].store(change.old_1, std::memory_order_relaxed);
+  }
+  root().pending_reshape.store(descriptor, std::memory_order_seq_cst);
+  EXPECT_EQ(Look().segments.count(change.old), 0U);
+  EXPECT_TRUE(IsReachable(BlockKind::kSegment, change.old));
+  EXPECT_TRUE(IsReachable(BlockKind::kSegment, change.old_1));
+  EXPECT_FALSE(IsReachable(BlockKind::kSegment, change.target_2));
+  ExpectReadersFindEveryKey();
+  EXPECT_EQ(Scan(), Live());
+  ASSERT_TRUE(other_shape_->HelpPending(other_root()).ok());
+  EXPECT_FALSE(IsReachable(BlockKind::kSegment, change.old));
+  EXPECT_FALSE(IsReachable(BlockKind::kSegment, change.old_1));
+  ExpectWritersFindEveryKey();
+  for (const std::uint64_t block :
+       {change.old, change.old_1, descriptor, change.target_0, change.target_1, change.target_2}) {
+    if (!IsReachable(BlockKind::kSegment, block)) {
+      Retire(block);
+    }
+  }
+}
+
 TEST_F(HashShapeTest, AWriterStopsAtAFrozenSegmentAndAReaderDoesNot) {
   Fill(0, 100);
   const std::uint64_t old = shape_->SlotsOf(root(), "50", shape_->Hash("50"))->offset;

@@ -69,6 +69,21 @@ absl::StatusOr<bool> HashShape::IsSegmentReachable(const IndexRoot& root,
   return false;
 }
 
+absl::StatusOr<bool> HashShape::IsSegmentNeeded(const IndexRoot& root, std::uint64_t offset) const {
+  COMMY_ASSIGN_OR_RETURN(const bool reachable, IsSegmentReachable(root, offset));
+  if (reachable) {
+    return true;
+  }
+  // After the entries: the merge that changed them is seen here, or is over.
+  const std::uint64_t pending = root.pending_reshape.load(std::memory_order_seq_cst);
+  if (pending <= kReshapeClosed) {
+    return false;
+  }
+  COMMY_ASSIGN_OR_RETURN(const ReshapeDescriptor change, DescriptorAt(pending));
+  return change.kind == static_cast<std::uint64_t>(ReshapeKind::kMerge) &&
+         (change.old == offset || change.old_1 == offset);
+}
+
 Segment* HashShape::SegmentToWalk(const IndexRoot& root, const DirectoryRef& directory,
                                   std::uint64_t index, const EdgeWalk& walk) const {
   const std::uint64_t offset = directory.entries[index].load(std::memory_order_acquire);
@@ -104,8 +119,7 @@ absl::StatusOr<bool> HashShape::IsStructureReachable(const IndexRoot& root, Bloc
   if (kind == BlockKind::kDirectory) {
     return root.directory.load(std::memory_order_acquire) == offset;
   }
-  return kind == BlockKind::kSegment ? IsSegmentReachable(root, offset)
-                                     : absl::StatusOr<bool>(false);
+  return kind == BlockKind::kSegment ? IsSegmentNeeded(root, offset) : absl::StatusOr<bool>(false);
 }
 
 // The first directory entry whose records are the segment's own, where it is named at `index`
