@@ -50,8 +50,8 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
     versions::ResolveCommit(engine.region, made.record->commit);
     // The versions that it left to prune are for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
-    if (made.record->expiry_ns != 0) {
-      (void)engine.map.expiry().Schedule(ns, made.key, made.record->expiry_ns);
+    if (made.expiry_ns() != 0) {
+      (void)engine.map.expiry().Schedule(ns, made.key, made.expiry_ns());
     }
   }
   if (!op.armed || made.record->commit.load(std::memory_order_acquire) == versions::kUndecided) {

@@ -72,11 +72,19 @@ class RecoverTest : public StoreFixture {
                               const std::string& value) {
     const std::size_t at = image.find(key);
     EXPECT_NE(at, std::string::npos) << key;
-    EXPECT_EQ(image.compare(at + versions::ValueStart(key.size()) - sizeof(versions::Record),
-                            value.size(), value),
-              0);
+    const std::uint8_t flags = versions::LayoutFlags(0, key.size(), value.size(), 16, false);
+    const versions::RecordParts parts = versions::PartsOf(flags, key.size(), value.size());
+    const std::size_t record = at - parts.key_start;
+    EXPECT_EQ(image.compare(record + parts.value_start, value.size(), value), 0);
     EXPECT_EQ(image.find(key, at + 1), std::string::npos) << key << " occurs twice";
-    return at - sizeof(versions::Record);
+    return record;
+  }
+  // Of the value of the only record with that key and value in the image.
+  static std::size_t ValueIn(const std::string& image, const std::string& key,
+                             const std::string& value) {
+    const std::uint8_t flags = versions::LayoutFlags(0, key.size(), value.size(), 16, false);
+    return OffsetOf(image, key, value) +
+           versions::PartsOf(flags, key.size(), value.size()).value_start;
   }
 
   std::string torn_ = temp_.File("torn");
@@ -316,8 +324,8 @@ TEST_F(RecoverTest, RecoverNamesACorruptRecordAndSavesTheOthers) {
     }
   }
   std::string image = FileBytes(path_);
-  image[OffsetOf(image, "key 1042", "value") + versions::ValueStart(8)] ^= 1;
-  image[OffsetOf(image, "other 1013", "value") + versions::ValueStart(10)] ^= 1;
+  image[ValueIn(image, "key 1042", "value")] ^= 1;
+  image[ValueIn(image, "other 1013", "value")] ^= 1;
   const Content saved = Recovered(image);
   EXPECT_EQ(saved.at("hash").size(), 99U);
   EXPECT_FALSE(saved.at("hash").contains("key 1042"));
