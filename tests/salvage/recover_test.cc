@@ -15,6 +15,7 @@
 
 #include "engine/access.h"
 #include "region/layout.h"
+#include "support/ordered_fixture.h"
 #include "support/seed.h"
 #include "support/store_fixture.h"
 #include "versions/record.h"
@@ -311,6 +312,52 @@ TEST_F(RecoverTest, RecoveringATornFileKeepsEverySyncedKeyThatDidNotChangeSince)
                });
     ASSERT_FALSE(HasFailure());
   }
+}
+
+// Words of nodes stand where records have the number of their namespace, and their sizes.
+TEST_F(RecoverTest, NodesWhoseKeysLookLikeRecordsAreNotTakenForDamagedOnes) {
+  Options options = TinyNodes(QuietOptions());
+  Content content;
+  {
+    const Store store = MustOpen(options);
+    for (const std::string_view prefix :
+         {std::string_view("\0\0\0\1\0\0\0\0", 8), std::string_view("\0\0\0\2\0\0\0\0", 8),
+          std::string_view("\0\4\0\1\0\0\0\0", 8)}) {
+      const std::string name = absl::StrCat("n", content.size());
+      const Namespace ns = *store.OpenNamespace(name, {.order = Order::kOrdered});
+      for (int i = 0; i < 500; ++i) {
+        const std::string key = std::string(prefix) + std::to_string(1000 + i);
+        ASSERT_TRUE(ns.Put(key, "value").ok());
+        content[name][key] = "value";
+      }
+    }
+  }
+  EXPECT_EQ(Differences(Recovered(FileBytes(path_)), content), "");
+  EXPECT_TRUE(report_.whole()) << absl::StrJoin(report_.faults, "\n");
+}
+
+// The pages that tell of a namespace may be older than its records, and its number may be any.
+TEST_F(RecoverTest, RecoverTakesRecordsOfNamespacesThatNothingTellsOf) {
+  std::string before;
+  {
+    const Store store = MustOpen(QuietOptions());
+    ASSERT_TRUE(store.OpenNamespace("known")->Put("key", "value").ok());
+    before = FileBytes(path_);
+    for (int i = 0; i < 100; ++i) {
+      const std::string path = absl::StrCat("n", i);
+      ASSERT_TRUE(store.OpenNamespace(path)->Put("key", path).ok());
+    }
+  }
+  std::string image = FileBytes(path_);
+  image.replace(0, kPageBytes, before, 0, kPageBytes);  // The header, with the way to the catalog.
+  const Content saved = Recovered(image);
+  std::set<std::string> values;
+  for (const auto& [path, keys] : saved) {
+    for (const auto& [key, value] : keys) {
+      values.insert(value);
+    }
+  }
+  EXPECT_EQ(values.size(), 101U);
 }
 
 TEST_F(RecoverTest, RecoverNamesACorruptRecordAndSavesTheOthers) {

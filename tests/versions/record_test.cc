@@ -104,15 +104,28 @@ TEST_F(RecordTest, TheChecksumIsUnaffectedByTheCommitAndThePast) {
 }
 
 TEST_F(RecordTest, WhatABlockHeldBeforeIsNotInTheRecord) {
-  const std::uint64_t bytes = RecordBytes(5, 3);
-  std::vector<std::uint64_t> sums;
-  for (const int filling : {0, 255}) {
-    const std::uint64_t offset = party_.Allocate(region::BlockKind::kRaw, bytes);
-    std::memset(region().At(offset, bytes, 16), filling, bytes);
-    WriteRecord(region().At(offset, bytes, 16), {.key = "abcde", .value = "xyz"});
-    sums.push_back(party_.RecordAt(offset).checksum);
+  const std::string key(21, 'k');
+  for (const RecordContent& content : {
+           RecordContent{.key = key, .value = "xyz", .align = 64},     // Key first.
+           RecordContent{.key = "k", .value = "xyz", .expiry_ns = 1},  // Value first.
+           RecordContent{.key = key, .value = "", .flags = kRecordTombstone},
+       }) {
+    const bool expires = content.expiry_ns != 0;
+    const std::uint64_t bytes =
+        RecordBytes(content.key.size(), content.value.size(), content.align, expires);
+    std::vector<std::uint64_t> sums;
+    for (const int filling : {0, 255}) {
+      alignas(64) std::array<std::byte, 256> block{};
+      std::memset(block.data(), filling, bytes);
+      WriteRecord(block.data() + 16, content);
+      const RecordView view = ViewRecordIn(block.data(), block.size(), 16);
+      ASSERT_LT(content.key.size() + content.value.size() + sizeof(Record) + (expires ? 8 : 0),
+                view.bytes())
+          << "there is no gap";
+      sums.push_back(view.record->checksum);
+    }
+    EXPECT_EQ(sums[0], sums[1]) << content.value.size();
   }
-  EXPECT_EQ(sums[0], sums[1]);
 }
 
 TEST_F(RecordTest, AnOffsetThatIsNoPlaceForARecordHasNoView) {
@@ -275,6 +288,14 @@ TEST(RecordBytesTest, ARecordOutsideARegionIsViewedOnlyWhereItLiesWhollyInTheByt
       EXPECT_TRUE(VerifyRecord(view));
     }
   }
+  std::vector<std::byte> large(std::size_t{1} << 18U);
+  std::memcpy(large.data(), buffer.data() + kAt, bytes);
+  auto& record = *reinterpret_cast<Record*>(large.data());
+  EXPECT_TRUE(ViewRecordIn(large.data(), large.size(), 0).valid());
+  record.packed += (kKeyBytesMax - 3) << kRecordFlagsBits;
+  EXPECT_TRUE(ViewRecordIn(large.data(), large.size(), 0).valid());
+  record.packed += std::uint64_t{1} << kRecordFlagsBits;
+  EXPECT_FALSE(ViewRecordIn(large.data(), large.size(), 0).valid()) << "a key that is too long";
   for (const std::uint64_t offset :
        {kAt + 1, std::uint64_t{240}, std::uint64_t{256}, UINT64_MAX - 15}) {
     EXPECT_FALSE(ViewRecordIn(buffer.data(), buffer.size(), offset).valid()) << offset;
