@@ -68,9 +68,8 @@ class Writer {
                      WriteOutcome* outcome) const;
 
   // Makes an unpublished record without a value, noted first in the operation: block, key, and room
-  // for the value, and for an expiry, which is known later. Its header says that it is none until it
-  // is published. Requires: the sizes are
-  // in range; the operation has no notes yet.
+  // for the value, and for an expiry, which is known later. Its header says that it is none until
+  // it is published. Requires: the sizes are in range; the operation has no notes yet.
   absl::StatusOr<Reservation> Reserve(process::Operation& op, const NamespaceRef& ns,
                                       std::string_view key, std::uint64_t value_size) const;
   // Puts the record, whose value is in its place by now. Any other result than kDone: it is as it

@@ -28,8 +28,7 @@ constexpr std::size_t kKeyBytesShown = 64;
 // Above the last number that is known to be given out: of namespaces that were created after the
 // pages that tell of them were written.
 constexpr std::uint64_t kNumbersUnknown = std::uint64_t{1} << 20U;
-// No store commits so often. Where a commit time stands in a record, an id, a number of a node's
-// children or a checksum does in other blocks.
+// No store commits so often, and the ids of namespaces are above it.
 constexpr std::uint64_t kCommitTimeSense = std::uint64_t{1} << 48U;
 
 std::uint64_t IdOf(const RecordView& view) {
@@ -80,12 +79,14 @@ bool Salvage::WordsMakeSense(const Record& record) const {
   const bool known = versions::IsIntent(commit)
                          ? commit == versions::IntentOf(versions::TransactionOffset(commit))
                          : commit < kCommitTimeSense || commit == versions::kCommitAborted;
-  return known && prev < image_.size_bytes() && base::IsAligned(prev, region::kBlockAlignBytes);
+  return known && prev < region::kMaxSizeLimitBytes &&
+         base::IsAligned(prev, region::kBlockAlignBytes);
 }
 
-// Each suspect is summed up, and there may be one at every 16 bytes. So that this takes no longer
-// than reading them some times, one that is no block's start has to be small, or at the start of a
-// span, as all large blocks are.
+// Each suspect is summed up, and there may be one at every 16 bytes. So that this takes no time that
+// matters, also where large values were that are full of such words, one of which the allocator
+// does not say that it begins a block has to be small, or at the start of a span, as all large
+// blocks are.
 RecordView Salvage::Suspect(std::uint64_t offset, const Area& area) const {
   const auto* const record = image_.At<Record>(offset);
   const std::uint64_t number = record == nullptr ? 0 : versions::NamespaceNumberOf(*record);

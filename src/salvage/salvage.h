@@ -4,11 +4,11 @@
 // and writes nothing. It may touch namespaces/ and what is below, mostly their layouts; it opens no
 // store. Begin reading here, then in image.h, names.h, slots.h and transactions.h.
 //
-// Every record carries the number of its namespace, its key, its value and a checksum over them, and
-// its commit time; so keys can be saved without the index. Nothing in its header is the same in all
-// records: what looks like one has a number that may have been given out, and sizes that fit, and
-// the checksum decides. Everything else in the file is only asked for advice, of which any part may
-// be wrong:
+// Every record carries the number of its namespace, its key, its value and a checksum over them,
+// and its commit time; so keys can be saved without the index. No bytes of its header are the same
+// in all records: what looks like one has a number that may have been given out, and sizes that
+// fit, and the checksum decides. Everything else in the file is only asked for advice, of which any
+// part may be wrong:
 //
 //   the last number given out  of namespaces: far above it, there is no record
 //   the allocator's words    a record whose block is not in use was replaced or deleted

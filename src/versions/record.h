@@ -55,12 +55,12 @@ constexpr std::uint64_t TransactionOffset(std::uint64_t intent) {
 // In `prev`: this record is being dropped from its chain, or moved.
 inline constexpr std::uint64_t kPrevFrozen = 1;
 
-// Flags, from the lowest bit up: {tombstone:1, pad:2, alignment:2, value first:1, expires:1}. A value
-// is aligned to 16 << alignment bytes of the file, and therefore of memory. There are two layouts,
-// of which the denser one is taken; where a value is large or is to be aligned to more, its key is
-// first.
+// Flags, from the lowest bit up: {tombstone:1, pad:2, alignment:2, value first:1, expires:1}. A
+// value is aligned to 16 << alignment bytes of the file, and therefore of memory. There are two
+// layouts, of which the denser one is taken; where a value is large or is to be aligned to more,
+// its key is first.
 //
-//   key first     the key; then the value at the next multiple of 16, and `pad` times 16 behind that
+//   key first     the key; then the value at the next multiple of 16, and `pad` times 16 behind it
 //   value first   the value at the next multiple of 16, and the key right behind it
 inline constexpr std::uint8_t kRecordTombstone = 1;  // The key was deleted.
 inline constexpr std::uint32_t kRecordPadShift = 1;
@@ -148,8 +148,8 @@ constexpr std::uint64_t RecordBytes(std::uint64_t key_size, std::uint64_t value_
                                                (value_first ? kRecordValueFirst : 0));
   return PartsOf(flags, key_size, value_size).bytes + (align - kValueAlign);
 }
-// The flags, but for kRecordTombstone, of a record whose block begins at `offset_bytes`, of the file
-// or in memory. Requires: IsValueAlign(align).
+// The flags, but for kRecordTombstone, of a record whose block begins at `offset_bytes`, of the
+// file or in memory. Requires: IsValueAlign(align).
 std::uint8_t LayoutFlags(std::uint64_t offset_bytes, std::uint64_t key_size,
                          std::uint64_t value_size, std::uint64_t align, bool expires);
 
@@ -209,7 +209,8 @@ struct RecordContent {
 };
 
 // Writes an unpublished record, undecided and without a past, into a block that has room for it:
-// RecordBytes() with the alignment and the expiry. A key or value that lies where it belongs is left there.
+// RecordBytes() with the alignment and the expiry. A key or value that lies where it belongs is
+// left there.
 void WriteRecord(std::byte* block, const RecordContent& content);
 
 // Whether the checksum is right.
