@@ -83,10 +83,10 @@ bool Salvage::WordsMakeSense(const Record& record) const {
          base::IsAligned(prev, region::kBlockAlignBytes);
 }
 
-// Each suspect is summed up, and there may be one at every 16 bytes. So that this takes no time that
-// matters, also where large values were that are full of such words, one of which the allocator
-// does not say that it begins a block has to be small, or at the start of a span, as all large
-// blocks are.
+// Each suspect is summed up, and there may be one at every 16 bytes. So that this takes no time
+// that matters, also where large values were that are full of such words, one of which the
+// allocator does not say that it begins a block has to be small, or at the start of a span, as all
+// large blocks are.
 RecordView Salvage::Suspect(std::uint64_t offset, const Area& area) const {
   const auto* const record = image_.At<Record>(offset);
   const std::uint64_t number = record == nullptr ? 0 : versions::NamespaceNumberOf(*record);
