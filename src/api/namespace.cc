@@ -244,7 +244,7 @@ absl::StatusOr<std::int64_t> Namespace::Add(std::string_view key, std::int64_t d
     (void)error;
     return Decision{Decision::Kind::kPut,
                     std::string_view(text.data(), static_cast<std::size_t>(end - text.data())),
-                    live == nullptr ? expiry : live->record->expiry_ns, true};
+                    live == nullptr ? expiry : live->expiry_ns(), true};
   };
   const namespaces::Compute compute = add;
   WriteOutcome outcome;

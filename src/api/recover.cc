@@ -163,7 +163,7 @@ class Recovery {
 
   absl::Status Put(const Namespace& ns, const versions::RecordView& record, std::int64_t now_ns) {
     PutOptions options;
-    const std::int64_t expiry_ns = record.record->expiry_ns;
+    const std::int64_t expiry_ns = record.expiry_ns();
     if (expiry_ns != 0 && expiry_ns <= now_ns) {
       ++report_.expired;
       return absl::OkStatus();

@@ -170,10 +170,10 @@ absl::Status ScanState::FillBatch() {
     entry.key_.assign(view.key);
     entry.value_.assign(view.value);
     entry.ttl_ = absl::InfiniteDuration();
-    if (view.record->expiry_ns != 0) {
+    if (view.expiry_ns() != 0) {
       const std::int64_t now =
           as_of_.store_ns != 0 ? as_of_.store_ns : ns_->engine().session.clock().NowNs();
-      entry.ttl_ = absl::Nanoseconds(view.record->expiry_ns - now);
+      entry.ttl_ = absl::Nanoseconds(view.expiry_ns() - now);
     }
     cut_ = yielded_ + batch_.size() >= limit;
     return !cut_;

@@ -55,6 +55,25 @@ absl::Status TypeNewObject(const Engine& engine, Operation& op, namespaces::Name
   return absl::OkStatus();
 }
 
+absl::Status CheckNumbersLeft(const Engine& engine) {
+  if (engine.region.header().next_namespace_id.load(std::memory_order_relaxed) <
+      versions::kNamespaceNumberMax) {
+    return absl::OkStatus();
+  }
+  return base::ResourceExhausted(engine.path, ": ", versions::kNamespaceNumberMax,
+                                 " namespaces were created in this store, and there are no more "
+                                 "numbers for new ones; copy what it holds into a new store");
+}
+
+// Of a new namespace, never to be used again.
+absl::StatusOr<std::uint64_t> DrawNumber(const Engine& engine) {
+  COMMY_RETURN_IF_ERROR(CheckNumbersLeft(engine));
+  const std::uint64_t number =
+      engine.region.header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1;
+  return number <= versions::kNamespaceNumberMax ? absl::StatusOr<std::uint64_t>(number)
+                                                 : CheckNumbersLeft(engine);
+}
+
 absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_view path,
                                               Order order, std::int64_t default_ttl_ns,
                                               const WantedType& type) {
@@ -76,13 +95,16 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
     return base::DataLoss(engine.path, ": no block at ", base::Hex(offset));
   }
   base::ZeroIn(object, sizeof(*object));
-  const std::uint64_t id =
-      index::kNamespaceIdTag |
-      (engine.region.header().next_namespace_id.fetch_add(1, std::memory_order_seq_cst) + 1);
   const auto discard = [&] {
     object->id.exchange(0, std::memory_order_seq_cst);  // Before Retire reads the epoch.
     namespaces::RetireNoted(op, engine.allocator, 0);
   };
+  const absl::StatusOr<std::uint64_t> number = DrawNumber(engine);
+  if (!number.ok()) {
+    discard();
+    return number.status();
+  }
+  const std::uint64_t id = index::NamespaceIdOf(*number);
   const absl::StatusOr<std::uint64_t> root =
       engine.map.BuildRoot(op, static_cast<std::uint64_t>(order), id);
   if (!root.ok()) {
@@ -242,6 +264,9 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
   while (true) {
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(engine, path));
     if (object == 0) {
+      if (options.create_if_missing && !engine.session.read_only()) {
+        COMMY_RETURN_IF_ERROR(CheckNumbersLeft(engine));  // No room that is found helps with that.
+      }
       COMMY_RETURN_IF_ERROR(WithRoom(engine, alloc::Purpose::kOrdinary, [&] {
                               return base::Result(
                                   CreateAsAsked(engine, path, options, type).status());

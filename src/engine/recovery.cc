@@ -55,8 +55,8 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
   if (versions::IsCommitTime(made.record->commit.load(std::memory_order_acquire))) {
     // The versions that it left to prune are for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
-    if (made.record->expiry_ns != 0) {
-      (void)engine.map.expiry().Schedule(ns, made.key, made.record->expiry_ns);
+    if (made.expiry_ns() != 0) {
+      (void)engine.map.expiry().Schedule(ns, made.key, made.expiry_ns());
     }
   }
   if (!op.armed || made.record->commit.load(std::memory_order_acquire) == versions::kUndecided) {

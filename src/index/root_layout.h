@@ -18,6 +18,14 @@ inline constexpr std::size_t kCounterGroups = 128;
 // the rest.
 inline constexpr std::uint64_t kNamespaceIdTag = std::uint64_t{0x6e73} << 48U;
 inline constexpr std::uint64_t kNamespaceIdMask = (std::uint64_t{1} << 48U) - 1;
+// The rest, which is all that the namespace's records have of it: at most
+// versions::kNamespaceNumberMax.
+constexpr std::uint64_t NamespaceNumber(std::uint64_t id) {
+  return id & kNamespaceIdMask;
+}
+constexpr std::uint64_t NamespaceIdOf(std::uint64_t number) {
+  return kNamespaceIdTag | number;
+}
 
 // One life of a namespace's content, from creation or a clear to the next one.
 //

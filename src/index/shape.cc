@@ -242,9 +242,8 @@ void Shape::WalkSlot(
       walk.fault(absl::StrCat(where, ": wrong checksum"));
     }
     const std::uint64_t hash = Hash(view.key);
-    if (view.record->namespace_id != root.namespace_id) {
-      walk.fault(absl::StrCat(where, ": it belongs to namespace ",
-                              view.record->namespace_id & kNamespaceIdMask));
+    if (NamespaceIdOf(view.namespace_number()) != root.namespace_id) {
+      walk.fault(absl::StrCat(where, ": it belongs to namespace ", view.namespace_number()));
     }
     if (!SlotHasPrefix(word, hash) || !belongs(view.key, hash)) {
       walk.fault(absl::StrCat(where, ": its key does not belong there"));

@@ -119,10 +119,8 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(Record, commit);
   COMMY_FIELD(Record, prev);
   COMMY_FIELD(Record, checksum);
-  COMMY_FIELD(Record, namespace_id);
-  COMMY_FIELD(Record, expiry_ns);
-  COMMY_FIELD(Record, key_size_and_flags);
   COMMY_FIELD(Record, value_size);
+  COMMY_FIELD(Record, packed);
   COMMY_WHOLE(NamespaceObject);
   COMMY_FIELD(NamespaceObject, id);
   COMMY_FIELD(NamespaceObject, order);

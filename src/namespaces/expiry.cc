@@ -67,12 +67,12 @@ std::uint64_t Expiry::ListExpired(const index::SlotArray& slots, std::int64_t no
     if (versions::ResolveCommit(core_.region, view.record->commit) > versions::kCommitTimeMax) {
       // The version below may come back, and expires, too.
       next = Earlier(next, static_cast<std::uint64_t>(now_ns + kUndecidedAgainNs));
-    } else if (view.record->expiry_ns != 0 && !view.tombstone()) {
-      if (view.record->expiry_ns <= now_ns) {
+    } else if (view.expiry_ns() != 0 && !view.tombstone()) {
+      if (view.expiry_ns() <= now_ns) {
         keys->emplace_back(view.key);
         next = index::kDueAtOnce;  // Until a later look finds that they are gone.
       } else {
-        next = Earlier(next, static_cast<std::uint64_t>(view.record->expiry_ns));
+        next = Earlier(next, static_cast<std::uint64_t>(view.expiry_ns()));
       }
     }
   }

@@ -106,8 +106,8 @@ Result Writer::FinishIntent(Operation& op, const NamespaceRef& ns, const RecordV
     left = RemoveTombstone(op, ns, core_.Hash(intent.key), Position(), intent);
   }
   op.DropNotes(place);
-  if (intent.record->expiry_ns != 0) {
-    COMMY_TRY(expiry_.Schedule(ns, intent.key, intent.record->expiry_ns));
+  if (intent.expiry_ns() != 0) {
+    COMMY_TRY(expiry_.Schedule(ns, intent.key, intent.expiry_ns()));
   }
   return left == Leftover::kNothing ? Result(Outcome::kDone)
                                     : sweeper_.MarkLeft(ns, intent.key, left, times.ended());

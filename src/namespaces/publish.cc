@@ -19,7 +19,7 @@ bool Publisher::Intent(const RecordChange& change) const {
 }
 
 bool Publisher::Record(const NamespaceRef& ns, const RecordChange& change) const {
-  COMMY_DCHECK(change.record->namespace_id == ns.id);
+  COMMY_DCHECK(index::NamespaceIdOf(versions::NamespaceNumberOf(*change.record)) == ns.id);
   COMMY_DCHECK(change.record->commit.load(std::memory_order_relaxed) == versions::kUndecided);
   if (!Intent(change)) {
     return false;

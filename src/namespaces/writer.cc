@@ -73,10 +73,12 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
   }
   const bool tombstone = decision.kind == Decision::Kind::kDelete;
   const std::string_view value = tombstone ? std::string_view() : decision.value;
-  const std::uint64_t align = draft->align != 0 ? draft->align
-                              : tombstone       ? versions::kValueAlign
-                                                : ValueAlign(*ns.object);
-  const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size(), align);
+  const std::uint64_t align = draft->reserved ? versions::kValueAlignMax
+                              : tombstone     ? versions::kValueAlign
+                                              : ValueAlign(*ns.object);
+  const std::int64_t expiry_ns = tombstone ? 0 : expiry_.For(ns, decision.expiry_ns);
+  const bool expiry_word = draft->reserved || expiry_ns != 0;
+  const std::uint64_t bytes = versions::RecordBytes(key.size(), value.size(), align, expiry_word);
   if (draft->offset == 0 || draft->block_bytes < bytes) {
     if (draft->offset != 0) {
       // Disarmed before another block takes the note's place: the commit word that it holds from an
@@ -98,10 +100,13 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
   if (block == nullptr) {
     return base::DataLoss(core_.region.path(), ": no block at ", base::Hex(draft->offset));
   }
-  versions::WriteRecord(
-      block,
-      {ns.id, key, value, tombstone ? 0 : expiry_.For(ns, decision.expiry_ns),
-       tombstone ? versions::kRecordTombstone : std::uint8_t{0}, versions::kUndecided, align});
+  versions::WriteRecord(block, {.namespace_number = index::NamespaceNumber(ns.id),
+                                .key = key,
+                                .value = value,
+                                .expiry_ns = expiry_ns,
+                                .flags = tombstone ? versions::kRecordTombstone : std::uint8_t{0},
+                                .align = align,
+                                .expiry_word = expiry_word});
   draft->record = reinterpret_cast<Record*>(block);
   draft->from = decision;
   draft->notes_end = op.notes_used();
@@ -199,7 +204,8 @@ absl::StatusOr<Reservation> Writer::Reserve(Operation& op, const NamespaceRef& /
   COMMY_DCHECK(key.size() <= versions::kKeyBytesMax && value_size <= versions::kValueBytesMax);
   COMMY_DCHECK(op.notes_used() == 0);
   Reservation made;
-  made.block_bytes = versions::RecordBytes(key.size(), value_size, versions::kValueAlignMax);
+  constexpr std::uint64_t kAlign = versions::kValueAlignMax;  // The key is first, then.
+  made.block_bytes = versions::RecordBytes(key.size(), value_size, kAlign, true);
   COMMY_ASSIGN_OR_RETURN(made.offset,
                          core_.allocator.Allocate(op, BlockKind::kRecord, made.block_bytes));
   std::byte* const block = core_.region.At(made.offset, made.block_bytes, alignof(Record));
@@ -208,13 +214,14 @@ absl::StatusOr<Reservation> Writer::Reserve(Operation& op, const NamespaceRef& /
   }
   // What the block held before must not pass for a record, however long the value takes to come.
   base::ZeroIn(block, sizeof(Record));
-  base::CopyIn(block + sizeof(Record), key.data(), key.size());
-  made.key = {reinterpret_cast<const char*>(block) + sizeof(Record), key.size()};
-  made.value = block + versions::ValueStart(
-                           key.size(),
-                           versions::AlignFlags(made.offset, key.size(), versions::kValueAlignMax));
+  const versions::RecordParts parts =
+      versions::PartsOf(versions::LayoutFlags(made.offset, key.size(), value_size, kAlign, true),
+                        key.size(), value_size);
+  base::CopyIn(block + parts.key_start, key.data(), key.size());
+  made.key = {reinterpret_cast<const char*>(block) + parts.key_start, key.size()};
+  made.value = block + parts.value_start;
   made.value_size = value_size;
-  COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(made.value) % versions::kValueAlignMax == 0);
+  COMMY_DCHECK(reinterpret_cast<std::uintptr_t>(made.value) % kAlign == 0);
   return made;
 }
 
@@ -228,7 +235,7 @@ Result Writer::Publish(Operation& op, const NamespaceRef& ns, const Reservation&
   Draft draft;
   draft.offset = reservation.offset;
   draft.block_bytes = reservation.block_bytes;
-  draft.align = versions::kValueAlignMax;
+  draft.reserved = true;
   draft.notes_end = op.notes_used();
   const std::uint64_t hash = core_.Hash(write.key);
   WriteOutcome outcome;
@@ -259,8 +266,8 @@ void Writer::Finish(Operation& op, const NamespaceRef& ns, std::uint64_t hash, c
   if (left != Leftover::kNothing) {
     (void)sweeper_.MarkLeft(ns, made.key, left, times.ended());
   }
-  if (made.record->expiry_ns != 0) [[unlikely]] {
-    (void)expiry_.Schedule(ns, made.key, made.record->expiry_ns);
+  if (made.expiry_ns() != 0) [[unlikely]] {
+    (void)expiry_.Schedule(ns, made.key, made.expiry_ns());
   }
 }
 

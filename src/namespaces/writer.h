@@ -68,8 +68,8 @@ class Writer {
                      WriteOutcome* outcome) const;
 
   // Makes an unpublished record without a value, noted first in the operation: block, key, and room
-  // for the value. Its header says that it is none until it is published. Requires: the sizes are
-  // in range; the operation has no notes yet.
+  // for the value, and for an expiry, which is known later. Its header says that it is none until
+  // it is published. Requires: the sizes are in range; the operation has no notes yet.
   absl::StatusOr<Reservation> Reserve(process::Operation& op, const NamespaceRef& ns,
                                       std::string_view key, std::uint64_t value_size) const;
   // Puts the record, whose value is in its place by now. Any other result than kDone: it is as it
@@ -96,7 +96,7 @@ class Writer {
   struct Draft {
     std::uint64_t offset = 0;  // Of its block; 0: none yet.
     std::uint64_t block_bytes = 0;
-    std::uint64_t align = 0;             // Of its value; 0: as the namespace says.
+    bool reserved = false;               // Its key and value are in their places: see Reserve().
     versions::Record* record = nullptr;  // Null: it is not written yet.
     Decision from;
     std::uint32_t notes_end = 0;

@@ -88,7 +88,7 @@ absl::Status CheckSizes(const RegionHeader& header) {
     return base::InvalidArgument("max_size is ", header.max_size_bytes,
                                  " bytes; it must be at most ", kMaxSizeLimitBytes);
   }
-  COMMY_RETURN_IF_ERROR(CheckRange("span_bytes", header.span_bytes, kPageBytes, 1U << 20U));
+  COMMY_RETURN_IF_ERROR(CheckRange("span_bytes", header.span_bytes, kSpanBytesMin, kSpanBytesMax));
   if (!base::IsPowerOfTwo(header.span_bytes)) {
     return base::InvalidArgument("span_bytes is ", header.span_bytes, "; it must be a power of 2");
   }

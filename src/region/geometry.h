@@ -13,6 +13,9 @@
 
 namespace commy::region {
 
+inline constexpr std::uint64_t kSpanBytesMin = 4096;
+inline constexpr std::uint64_t kSpanBytesMax = std::uint64_t{1} << 20;
+
 // The choices at creation. Small chunks, spans and segments are for tests, where rare paths (full
 // spans, splits, growth) should happen often.
 struct CreateOptions {

@@ -79,7 +79,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x1c0      8  epoch                  reclamation time; from 2
 //   0x200      8  commit_clock           version time; from 1
 //   0x240      8  catalog_root           offset of the catalog's root block; 0: no namespace yet
-//   0x280      8  next_namespace_id      last id given out
+//   0x280      8  next_namespace_id      last number given out
 //   0x2c0      8  snapshots_held         {seq:63, some:1}; see versions/snapshots.h, so to 0x2d8
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
 //   0x2d0      8  snapshots_ready        entries ever used are below this one; only grows

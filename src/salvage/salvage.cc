@@ -9,6 +9,7 @@
 #include "base/hash.h"
 #include "base/status.h"
 #include "index/slots.h"
+#include "index/tree/layout.h"
 #include "namespaces/object_layout.h"
 #include "salvage/slots.h"
 
@@ -24,11 +25,23 @@ using versions::RecordView;
 constexpr std::size_t kFaultsListed = 100;
 constexpr std::size_t kKeyBytesShown = 64;
 
+// Above the last number that is known to be given out: of namespaces that were created after the
+// pages that tell of them were written.
+constexpr std::uint64_t kNumbersUnknown = std::uint64_t{1} << 20U;
+// No store commits so often, and the ids of namespaces are above it.
+constexpr std::uint64_t kCommitTimeSense = std::uint64_t{1} << 48U;
+
 std::uint64_t IdOf(const RecordView& view) {
-  return view.record->namespace_id;
+  return index::NamespaceIdOf(view.namespace_number());
 }
-bool IsId(std::uint64_t word) {
-  return (word & ~index::kNamespaceIdMask) == index::kNamespaceIdTag;
+
+// Of an inner node, what stands where a record has the number of its namespace is a part of a key.
+bool LooksLikeInnerNode(const Record& record) {
+  const std::uint64_t word = record.commit.load(std::memory_order_relaxed);
+  const std::uint64_t level = word & UINT32_MAX;
+  const std::uint64_t children = word >> 32U;
+  return level > 0 && level <= index::kLevelLimit && children > 0 &&
+         children <= index::kChildrenLimit;
 }
 
 }  // namespace
@@ -46,9 +59,60 @@ RecordView Salvage::View(std::uint64_t offset) const {
   return versions::ViewRecordIn(image_.base(), image_.size_bytes(), offset);
 }
 
-bool Salvage::LooksLikeRecord(std::uint64_t offset) const {
+void Salvage::CountNamespaces() {
+  for (const SalvagedNamespace& ns : namespaces_) {
+    numbers_given_ = std::max(numbers_given_, index::NamespaceNumber(ns.id));
+  }
+  for (const std::uint64_t id : dropped_ids_) {
+    numbers_given_ = std::max(numbers_given_, index::NamespaceNumber(id));
+  }
+  if (image_.geometry().has_value()) {
+    numbers_given_ =
+        std::max(numbers_given_, image_.header().next_namespace_id.load(std::memory_order_relaxed));
+  }
+  numbers_given_ = std::min(numbers_given_, versions::kNamespaceNumberMax);
+}
+
+bool Salvage::WordsMakeSense(const Record& record) const {
+  const std::uint64_t commit = record.commit.load(std::memory_order_relaxed);
+  const std::uint64_t prev = record.prev.load(std::memory_order_relaxed) & ~versions::kPrevFrozen;
+  const bool known = versions::IsIntent(commit)
+                         ? commit == versions::IntentOf(versions::TransactionOffset(commit))
+                         : commit < kCommitTimeSense || commit == versions::kCommitAborted;
+  return known && prev < region::kMaxSizeLimitBytes &&
+         base::IsAligned(prev, region::kBlockAlignBytes);
+}
+
+// Each suspect is summed up, and there may be one at every 16 bytes. So that this takes no time
+// that matters, also where large values were that are full of such words, one of which the
+// allocator does not say that it begins a block has to be small, or at the start of a span, as all
+// large blocks are.
+RecordView Salvage::Suspect(std::uint64_t offset, const Area& area) const {
   const auto* const record = image_.At<Record>(offset);
-  return record != nullptr && IsId(record->namespace_id);
+  const std::uint64_t number = record == nullptr ? 0 : versions::NamespaceNumberOf(*record);
+  if (number == 0 || number > numbers_given_ + kNumbersUnknown) {
+    return {};
+  }
+  const RecordView view = View(offset);
+  if (!view.valid() || !versions::FlagsMakeSense(view.flags)) {
+    return {};
+  }
+  if (!area.block) {
+    const std::uint64_t span_bytes =
+        image_.geometry().has_value() ? image_.geometry()->span_bytes : region::kSpanBytesMax;
+    const bool large =
+        base::IsAligned(offset, image_.geometry().has_value() ? span_bytes : region::kSpanBytesMin);
+    if (!WordsMakeSense(*record) || (!large && view.bytes() > span_bytes / 2)) {
+      return {};
+    }
+  }
+  return view;
+}
+
+bool Salvage::WasRecord(const RecordView& suspect, const Area& area) const {
+  return area.block && area.use == Use::kUsed && suspect.bytes() <= area.size_bytes &&
+         suspect.namespace_number() <= numbers_given_ && WordsMakeSense(*suspect.record) &&
+         !LooksLikeInnerNode(*suspect.record);
 }
 
 // The index cannot name the part of itself that it has lost, so that a part is missing is said
@@ -73,6 +137,7 @@ void Salvage::Run(absl::FunctionRef<void(std::uint64_t)> progress) {
   for (std::size_t i = 0; i < namespaces_.size(); ++i) {
     by_id_.emplace(namespaces_[i].id, i);
   }
+  CountNamespaces();
   CollectRecords(progress);
   ExamineTransactions();
   if (image_.geometry().has_value()) {  // Without it, hashes are not known.
@@ -86,26 +151,24 @@ void Salvage::Run(absl::FunctionRef<void(std::uint64_t)> progress) {
 // ---------------------------------------------------------------------------------------
 
 std::uint64_t Salvage::CollectAt(std::uint64_t offset, const Area& area) {
-  if (!LooksLikeRecord(offset)) {
-    if (area.block && area.use == Use::kUsed && transactions_.LooksLikeBlock(offset)) {
-      blocks_in_use_.push_back(offset);
-    }
+  if (area.block && area.use == Use::kUsed && transactions_.LooksLikeBlock(offset)) {
+    blocks_in_use_.push_back(offset);
     return region::kBlockAlignBytes;
   }
-  const RecordView view = View(offset);
-  if (view.valid() && versions::VerifyRecord(view)) {
+  const RecordView view = Suspect(offset, area);
+  if (!view.valid()) {
+    return region::kBlockAlignBytes;
+  }
+  if (versions::VerifyRecord(view)) {
     candidates_.push_back(offset | (area.use == Use::kNotUsed ? 0 : kInUse));
     counts_.versions += area.use == Use::kNotUsed ? 0 : 1;
     return base::AlignUp(view.bytes(), region::kBlockAlignBytes);
   }
-  if (area.block && area.use == Use::kUsed) {
+  if (WasRecord(view, area)) {
     ++counts_.damaged;
-    std::string key = "its sizes make no sense";
-    if (view.valid()) {
-      key = absl::StrCat("its key was perhaps \"", base::ToAbsl(view.key.substr(0, kKeyBytesShown)),
-                         "\"");
-    }
-    Fault(absl::StrCat("the record at ", base::Hex(offset), " does not verify; ", key));
+    Fault(absl::StrCat("the record at ", base::Hex(offset),
+                       " does not verify; its key was perhaps \"",
+                       base::ToAbsl(view.key.substr(0, kKeyBytesShown)), "\""));
   }
   return region::kBlockAlignBytes;
 }
@@ -219,7 +282,7 @@ void Salvage::ReadSlots(absl::FunctionRef<void(std::uint64_t)> progress) {
   }
   // Where the way to the slots is lost, they may be anywhere.
   image_.ForEachArea([&](const Area& area) {
-    if (area.use != Use::kNotUsed && !(area.block && LooksLikeRecord(area.offset_bytes))) {
+    if (area.use != Use::kNotUsed && !(area.block && IsRecord(area))) {
       SearchSlotsIn(area.offset_bytes, area.offset_bytes + area.size_bytes);
     }
     progress((image_.size_bytes() + area.offset_bytes + area.size_bytes) / 2);
@@ -268,6 +331,15 @@ void Salvage::ReadSlotsOf(const SalvagedNamespace& ns) {
     Fault(absl::StrCat("a part of the index of ", ns.path,
                        " makes no sense, so other losses in it are unknown"));
   }
+}
+
+// A block of one: what else it holds are no slots.
+bool Salvage::IsRecord(const Area& area) {
+  if (Find(area.offset_bytes) != nullptr) {
+    return true;
+  }
+  const RecordView suspect = Suspect(area.offset_bytes, area);
+  return suspect.valid() && WasRecord(suspect, area);
 }
 
 // Words that look like slots. The rest of a block may hold some that were slots once, so only for

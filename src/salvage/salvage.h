@@ -4,10 +4,13 @@
 // and writes nothing. It may touch namespaces/ and what is below, mostly their layouts; it opens no
 // store. Begin reading here, then in image.h, names.h, slots.h and transactions.h.
 //
-// Every record carries the id of its namespace, its key, its value and a checksum over them, and
-// its commit time; so keys can be saved without the index. Everything else in the file is only
-// asked for advice, of which any part may be wrong:
+// Every record carries the number of its namespace, its key, its value and a checksum over them,
+// and its commit time; so keys can be saved without the index. No bytes of its header are the same
+// in all records: what looks like one has a number that may have been given out, and sizes that
+// fit, and the checksum decides. Everything else in the file is only asked for advice, of which any
+// part may be wrong:
 //
+//   the last number given out  of namespaces: far above it, there is no record
 //   the allocator's words    a record whose block is not in use was replaced or deleted
 //   slots of the indexes     a record that a slot names with its key's hash bits was there to the
 //                            last, whatever the allocator says; a slot that names no record which
@@ -75,8 +78,14 @@ class Salvage {
   void Fault(std::string text);
   void CompareSizes();
   [[nodiscard]] versions::RecordView View(std::uint64_t offset) const;
-  // The header at `offset` says that it is a record, by its namespace id.
-  [[nodiscard]] bool LooksLikeRecord(std::uint64_t offset) const;
+  // Sets `numbers_given_`.
+  void CountNamespaces();
+  // The bytes at `offset` may be a record: not valid() if they cannot.
+  [[nodiscard]] versions::RecordView Suspect(std::uint64_t offset, const Area& area) const;
+  // What does not verify in an area in use was a record once, rather than something else.
+  [[nodiscard]] bool WasRecord(const versions::RecordView& suspect, const Area& area) const;
+  // `commit` and `prev` may be words of a record.
+  [[nodiscard]] bool WordsMakeSense(const versions::Record& record) const;
   void CollectRecords(absl::FunctionRef<void(std::uint64_t)> progress);
   // Returns how many bytes were looked at: 16, or the record.
   std::uint64_t CollectAt(std::uint64_t offset, const Area& area);
@@ -101,6 +110,7 @@ class Salvage {
   // A version with the hash bits of a slot word, which was at an offset.
   void NoteLost(const SalvagedNamespace& ns, std::uint64_t word, std::uint64_t offset);
   void ReadSlotsOf(const SalvagedNamespace& ns);
+  [[nodiscard]] bool IsRecord(const Area& area);
   void SearchSlotsIn(std::uint64_t begin, std::uint64_t end);
   void NameNamespaces();
   void Choose();
@@ -116,7 +126,8 @@ class Salvage {
   std::vector<std::string> faults_;
   std::uint64_t fault_count_ = 0;
   std::vector<SalvagedNamespace> namespaces_;
-  bool names_whole_ = false;  // The whole catalog was read.
+  bool names_whole_ = false;         // The whole catalog was read.
+  std::uint64_t numbers_given_ = 0;  // No namespace that is known has a higher one.
   absl::flat_hash_map<std::uint64_t, std::size_t> by_id_;
   absl::flat_hash_set<std::uint64_t> dropped_ids_;
   absl::flat_hash_set<std::uint64_t> whole_ids_;  // All slots of their indexes were seen.

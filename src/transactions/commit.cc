@@ -174,18 +174,24 @@ absl::Status Commit::AddPage(Operation& op) {
 absl::Status Commit::AddRecord(Operation& op, const NamespaceWrites& writes, std::string_view key,
                                const transactions::PendingWrite& write) {
   const std::uint64_t align = engine::ValueAlignFor(engine_, writes.ns->key);
-  const std::uint64_t bytes = versions::RecordBytes(key.size(), write.bytes().size(), align);
+  const std::int64_t expiry_ns =
+      write.tombstone ? 0 : engine::ExpiryFor(engine_, writes.ns->key, write.expiry_ns);
+  const std::uint64_t bytes =
+      versions::RecordBytes(key.size(), write.bytes().size(), align, expiry_ns != 0);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          engine_.allocator.Allocate(op, BlockKind::kRaw, bytes, purpose_));
   std::byte* const block = region_.At(offset, bytes, alignof(versions::Record));
   if (block == nullptr) {
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
-  versions::WriteRecord(
-      block, {writes.ns->key.id, key, write.bytes(),
-              write.tombstone ? 0 : engine::ExpiryFor(engine_, writes.ns->key, write.expiry_ns),
-              write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
-              versions::IntentOf(head_offset_), align});
+  versions::WriteRecord(block,
+                        {.namespace_number = index::NamespaceNumber(writes.ns->key.id),
+                         .key = key,
+                         .value = write.bytes(),
+                         .expiry_ns = expiry_ns,
+                         .flags = write.tombstone ? versions::kRecordTombstone : std::uint8_t{0},
+                         .commit = versions::IntentOf(head_offset_),
+                         .align = align});
   // Entered, it needs no note of its own.
   const std::uint64_t count = page_->count.load(std::memory_order_relaxed);
   COMMY_DCHECK(count < page_->capacity);

@@ -24,7 +24,7 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
   }
   COMMY_RETURN_IF_ERROR(intents.Resolve(intent.record->commit).status());
   COMMY_ASSIGN_OR_RETURN(const engine::NamespaceRef ns, engine::NamespaceAt(engine, entry.object));
-  const bool there = named && ns.id == intent.record->namespace_id;
+  const bool there = named && ns.id == index::NamespaceIdOf(intent.namespace_number());
   bool reachable = false;
   if (there) {
     COMMY_ASSIGN_OR_RETURN(reachable,
@@ -35,8 +35,8 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
     (void)engine.map.sweeper().Mark(ns, intent.key);  // Dropped: there is nothing to sweep.
     engine.map.publisher().CommittedPut(ns, intent.key);
     engine.map.publisher().Committed(ns);
-    if (intent.record->expiry_ns != 0) {
-      (void)engine.map.expiry().Schedule(ns, intent.key, intent.record->expiry_ns);
+    if (intent.expiry_ns() != 0) {
+      (void)engine.map.expiry().Schedule(ns, intent.key, intent.expiry_ns());
     }
   } else {
     // Never installed, or taken away and perhaps not retired any more.

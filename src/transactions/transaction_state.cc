@@ -172,7 +172,7 @@ absl::StatusOr<std::optional<TransactionState::Value>> TransactionState::Read(
   versions::RecordView found;
   const base::Result result = engine_.map.Find(at.ns(), key, as_of_, &found);
   if (result.done()) {
-    return Value{std::string(found.value), found.record->expiry_ns};
+    return Value{std::string(found.value), found.expiry_ns()};
   }
   if (!result.is(base::Outcome::kAbsent)) {
     return at.Finish(result);

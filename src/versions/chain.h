@@ -72,9 +72,11 @@ class Chains {
 
   // Whether it is a version that counts: not a tombstone, and not expired.
   [[nodiscard]] bool IsLive(const RecordView& view, const AsOf& as_of = AsOf()) const {
-    return view.valid() && !view.tombstone() &&
-           (view.record->expiry_ns == 0 ||
-            view.record->expiry_ns > (as_of.store_ns != 0 ? as_of.store_ns : clock_.NowNs()));
+    if (!view.valid() || view.tombstone()) {
+      return false;
+    }
+    const std::int64_t expiry_ns = view.expiry_ns();
+    return expiry_ns == 0 || expiry_ns > (as_of.store_ns != 0 ? as_of.store_ns : clock_.NowNs());
   }
 
   // Whether `wanted` is the record at `newest`, or one below it.

@@ -12,7 +12,9 @@
 // stopped between publishing and stamping.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <string_view>
 
 #include "absl/status/statusor.h"
@@ -53,58 +55,107 @@ constexpr std::uint64_t TransactionOffset(std::uint64_t intent) {
 // In `prev`: this record is being dropped from its chain, or moved.
 inline constexpr std::uint64_t kPrevFrozen = 1;
 
-// Flags: {tombstone:1, pad:2, alignment:2}. A value is aligned to 16 << alignment bytes of the
-// file, and therefore of memory; it begins `pad` times 16 bytes later than one that is aligned to
-// 16.
+// Flags, from the lowest bit up: {tombstone:1, pad:2, alignment:2, value first:1, expires:1}. A
+// value is aligned to 16 << alignment bytes of the file, and therefore of memory. There are two
+// layouts, of which the denser one is taken; where a value is large or is to be aligned to more,
+// its key is first.
+//
+//   key first     the key; then the value at the next multiple of 16, and `pad` times 16 behind it
+//   value first   the value at the next multiple of 16, and the key right behind it
 inline constexpr std::uint8_t kRecordTombstone = 1;  // The key was deleted.
 inline constexpr std::uint32_t kRecordPadShift = 1;
 inline constexpr std::uint32_t kRecordAlignShift = 3;
-inline constexpr std::uint8_t kRecordFlagsMask = 0x1f;
-inline constexpr std::uint64_t kValueAlign = 16;     // Of every value.
-inline constexpr std::uint64_t kValueAlignMax = 64;  // That a namespace or a loan may ask for.
+inline constexpr std::uint8_t kRecordValueFirst = 0x20;
+inline constexpr std::uint8_t kRecordExpires = 0x40;  // It has a word for its expiry.
+inline constexpr std::uint64_t kValueAlign = 16;      // Of every value.
+inline constexpr std::uint64_t kValueAlignMax = 64;   // That a namespace or a loan may ask for.
+// A larger value is never first: the key behind it would cost a reader a cache line more.
+inline constexpr std::uint64_t kValueFirstBytesMax = 512;
 constexpr bool IsValueAlign(std::uint64_t align) {
   return align == 16 || align == 32 || align == 64;
 }
 constexpr std::uint64_t ValueAlignOf(std::uint8_t flags) {
   return kValueAlign << ((flags >> kRecordAlignShift) & 3U);
 }
+// Whether a writer may have set these flags together.
+constexpr bool FlagsMakeSense(std::uint8_t flags) {
+  constexpr std::uint8_t kKeyFirstOnly = (3U << kRecordPadShift) | (3U << kRecordAlignShift);
+  return ValueAlignOf(flags) <= kValueAlignMax &&
+         ((flags & kRecordValueFirst) == 0 || (flags & kKeyFirstOnly) == 0);
+}
+
+// A record has the number of its namespace; the rest of a namespace's id is the same in all.
+inline constexpr std::uint64_t kNamespaceNumberMax = (std::uint64_t{1} << 40U) - 1;
 
 //   offset  size  field
 //   0x00       8  commit
 //   0x08       8  prev        offset of the older version, with kPrevFrozen
-//   0x10       8  checksum    XXH3-64 of everything from 0x18 to the end of the value
-//   0x18       8  namespace_id
-//   0x20       8  expiry_ns   store time, 0: never
-//   0x28       4  key_size    and flags in the top 8 bits
-//   0x2c       4  value_size
-//   0x30          key; then the value at the next multiple of 16, and the flags' pad behind that
+//   0x10       4  checksum    the low half of the XXH3-64 of everything from 0x14 on
+//   0x14       4  value_size
+//   0x18       8  packed      {namespace number:40, key size:17, flags:7}
+//   0x20          if it expires: 8 bytes, the store time when it does, 0: never. Then key and value
+inline constexpr std::uint32_t kRecordFlagsBits = 7;
+inline constexpr std::uint32_t kRecordNumberShift = 24;
 struct Record {
   Shared64 commit;
   Shared64 prev;
-  std::uint64_t checksum;
-  std::uint64_t namespace_id;
-  std::int64_t expiry_ns;
-  std::uint32_t key_size_and_flags;
+  std::uint32_t checksum;
   std::uint32_t value_size;
+  std::uint64_t packed;
 };
-static_assert(sizeof(Record) == 0x30);
+static_assert(sizeof(Record) == 0x20);
 static_assert(offsetof(Record, checksum) == 0x10);
-static_assert(offsetof(Record, key_size_and_flags) == 0x28);
+static_assert(offsetof(Record, packed) == 0x18);
 static_assert(kPrevFrozen < region::kBlockAlignBytes);  // A bit that no offset has.
 
-// Where a record's value begins, from the record's start.
-constexpr std::uint64_t ValueStart(std::uint64_t key_size, std::uint8_t flags = 0) {
-  return base::AlignUp(sizeof(Record) + key_size, kValueAlign) +
-         ((flags >> kRecordPadShift) & 3U) * kValueAlign;
+// Where the parts of a record lie, from its start.
+struct RecordParts {
+  std::uint64_t key_start = 0;
+  std::uint64_t value_start = 0;
+  std::uint64_t bytes = 0;  // Of the whole record.
+};
+// Every get goes through here.
+constexpr RecordParts PartsOf(std::uint8_t flags, std::uint64_t key_size,
+                              std::uint64_t value_size) {
+  const std::uint64_t front =
+      sizeof(Record) + ((flags & kRecordExpires) != 0 ? sizeof(std::int64_t) : 0);
+  const bool value_first = (flags & kRecordValueFirst) != 0;
+  const std::uint64_t pad = ((flags >> kRecordPadShift) & 3U) * kValueAlign;
+  RecordParts parts;
+  parts.value_start = base::AlignUp(value_first ? front : front + key_size + pad, kValueAlign);
+  parts.key_start = value_first ? parts.value_start + value_size : front;
+  parts.bytes = parts.value_start + value_size + (value_first ? key_size : 0);
+  return parts;
+}
+
+// Whether the value is first, in a record that is to be aligned and to expire like this.
+constexpr bool IsValueFirst(std::uint64_t key_size, std::uint64_t value_size, std::uint64_t align,
+                            bool expires) {
+  if (align != kValueAlign || value_size > kValueFirstBytesMax) {
+    return false;
+  }
+  const std::uint8_t flags = expires ? kRecordExpires : 0;
+  const std::uint64_t key_first = PartsOf(flags, key_size, value_size).bytes;
+  const std::uint64_t value_first = PartsOf(flags | kRecordValueFirst, key_size, value_size).bytes;
+  return base::AlignUp(value_first, region::kBlockAlignBytes) <
+         base::AlignUp(key_first, region::kBlockAlignBytes);
 }
 // What a record needs at most, wherever its block begins.
 constexpr std::uint64_t RecordBytes(std::uint64_t key_size, std::uint64_t value_size,
-                                    std::uint64_t align = kValueAlign) {
-  return ValueStart(key_size) + value_size + (align - kValueAlign);
+                                    std::uint64_t align = kValueAlign, bool expires = false) {
+  const bool value_first = IsValueFirst(key_size, value_size, align, expires);
+  const auto flags = static_cast<std::uint8_t>((expires ? kRecordExpires : 0) |
+                                               (value_first ? kRecordValueFirst : 0));
+  return PartsOf(flags, key_size, value_size).bytes + (align - kValueAlign);
 }
-// The flags of a record whose block begins at `offset_bytes`, of the file or in memory, and whose
-// value is to be aligned. Requires: IsValueAlign(align).
-std::uint8_t AlignFlags(std::uint64_t offset_bytes, std::uint64_t key_size, std::uint64_t align);
+// The flags, but for kRecordTombstone, of a record whose block begins at `offset_bytes`, of the
+// file or in memory. Requires: IsValueAlign(align).
+std::uint8_t LayoutFlags(std::uint64_t offset_bytes, std::uint64_t key_size,
+                         std::uint64_t value_size, std::uint64_t align, bool expires);
+
+constexpr std::uint64_t NamespaceNumberOf(const Record& record) {
+  return record.packed >> kRecordNumberShift;
+}
 
 // A record whose sizes were read once and found to lie within the file.
 struct RecordView {
@@ -115,9 +166,21 @@ struct RecordView {
   std::uint8_t flags = 0;
 
   [[nodiscard]] bool valid() const { return record != nullptr; }
-  // From the record's start to the end of its value. Requires: valid().
-  [[nodiscard]] std::uint64_t bytes() const { return ValueStart(key.size(), flags) + value.size(); }
   [[nodiscard]] bool tombstone() const { return (flags & kRecordTombstone) != 0; }
+  // From the record's start to the end of what comes last.
+  [[nodiscard]] std::uint64_t bytes() const {
+    return PartsOf(flags, key.size(), value.size()).bytes;
+  }
+  // Those below require: valid().
+  // Store time; 0: never.
+  [[nodiscard]] std::int64_t expiry_ns() const {
+    std::int64_t expiry_ns = 0;
+    if ((flags & kRecordExpires) != 0) {
+      std::memcpy(&expiry_ns, record + 1, sizeof expiry_ns);
+    }
+    return expiry_ns;
+  }
+  [[nodiscard]] std::uint64_t namespace_number() const { return NamespaceNumberOf(*record); }
 };
 
 // Not valid() if the offset or the sizes found there do not lie in the file.
@@ -135,17 +198,19 @@ constexpr std::int64_t ExpiryIn(std::int64_t ttl_ns, std::int64_t now_ns) {
 }
 
 struct RecordContent {
-  std::uint64_t namespace_id = 0;
+  std::uint64_t namespace_number = 0;
   std::string_view key;
   std::string_view value;
   std::int64_t expiry_ns = 0;
   std::uint8_t flags = 0;             // kRecordTombstone, or 0.
   std::uint64_t commit = kUndecided;  // Or a reference to its transaction.
   std::uint64_t align = kValueAlign;  // Of the value.
+  bool expiry_word = false;           // A word for the expiry, also if it is 0.
 };
 
 // Writes an unpublished record, undecided and without a past, into a block that has room for it:
-// RecordBytes() with the alignment. A key or value that lies where it belongs is left there.
+// RecordBytes() with the alignment and the expiry. A key or value that lies where it belongs is
+// left there.
 void WriteRecord(std::byte* block, const RecordContent& content);
 
 // Whether the checksum is right.

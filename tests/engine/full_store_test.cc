@@ -10,10 +10,12 @@
 
 #include <gtest/gtest.h>
 
+#include "engine/access.h"
 #include "support/fault_platform.h"
 #include "support/small_disk.h"
 #include "support/store_fixture.h"
 #include "support/wait_for.h"
+#include "versions/record.h"
 
 namespace commy::test {
 namespace {
@@ -141,6 +143,27 @@ TEST_F(FullStoreTest, AFullStoreRefusesNewNamespacesAndKeepsTheOthers) {
   EXPECT_TRUE(IsSound(store));
   EXPECT_TRUE(store.DropNamespace("n").ok());
   EXPECT_TRUE(WaitFor([&] { return store.OpenNamespace("after").ok(); }));
+}
+
+// A record has 40 bits for it.
+TEST_F(FullStoreTest, TheLastNumberOfANamespaceIsUsableAndThenThereAreNoMore) {
+  Store store = MustOpen(QuietOptions());
+  const Namespace first = *store.OpenNamespace("first");
+  ASSERT_TRUE(first.Put("key", "first").ok());
+  region::Shared64& last = EngineOf(store).region.header().next_namespace_id;
+  last.store(versions::kNamespaceNumberMax - 1, std::memory_order_seq_cst);
+  const absl::StatusOr<Namespace> ns = store.OpenNamespace("last");
+  ASSERT_TRUE(ns.ok()) << ns.status();
+  ASSERT_TRUE(ns->Put("key", "last", {.ttl = absl::Hours(1)}).ok());
+  EXPECT_EQ(*ns->Get("key"), "last");
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(
+        Says(store.OpenNamespace("more").status(), Code::kResourceExhausted, "no more numbers"));
+  }
+  EXPECT_TRUE(absl::IsNotFound(store.OpenNamespace("more", {.create_if_missing = false}).status()));
+  EXPECT_EQ(last.load(std::memory_order_relaxed), versions::kNamespaceNumberMax);
+  EXPECT_EQ(*first.Get("key"), "first");
+  EXPECT_TRUE(IsSound(store));
 }
 
 TEST_F(FullStoreTest, EndlessOverwritesInAHalfFullStoreNeverFillIt) {

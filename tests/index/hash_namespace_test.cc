@@ -118,10 +118,11 @@ TEST_F(HashNamespaceTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACras
     ++slot;
   }
   auto* const record = EngineOf(store_).region.At<Record>(index::SlotOffset(*slot));
+  auto* const checksum_and_size = reinterpret_cast<std::uint64_t*>(&record->checksum);
   std::vector<std::uint64_t*> words = {&shape.root->namespace_id, &shape.root->directory.raw,
                                        &shape.directory->depth,   &shape.entries[0].raw,
                                        &segment.bucket_count,     slot,
-                                       &record->checksum,         &record->namespace_id};
+                                       checksum_and_size,         &record->packed};
   for (std::size_t i = 0; i < words.size(); ++i) {
     for (const std::uint64_t bad : {*words[i] ^ 0x10U, std::uint64_t{0xfffffffffffffff0}}) {
       const std::uint64_t good = std::exchange(*words[i], bad);

@@ -678,7 +678,7 @@ TEST_F(HashShapeTest, ReclaimAbortsActiveTransactionsWhoseIntentsItTakes) {
   words->isolation = versions::kSnapshotIsolation;
   Position at;
   ASSERT_EQ(*FindPlace("7", &at), Found::kKey);
-  const std::uint64_t intent = party_.MakeRecord({.namespace_id = kNamespaceId,
+  const std::uint64_t intent = party_.MakeRecord({.namespace_number = kNumber,
                                                   .key = "7",
                                                   .value = "intent",
                                                   .commit = versions::IntentOf(head)},

@@ -15,6 +15,7 @@
 
 #include "engine/access.h"
 #include "region/layout.h"
+#include "support/ordered_fixture.h"
 #include "support/seed.h"
 #include "support/store_fixture.h"
 #include "versions/record.h"
@@ -72,11 +73,19 @@ class RecoverTest : public StoreFixture {
                               const std::string& value) {
     const std::size_t at = image.find(key);
     EXPECT_NE(at, std::string::npos) << key;
-    EXPECT_EQ(image.compare(at + versions::ValueStart(key.size()) - sizeof(versions::Record),
-                            value.size(), value),
-              0);
+    const std::uint8_t flags = versions::LayoutFlags(0, key.size(), value.size(), 16, false);
+    const versions::RecordParts parts = versions::PartsOf(flags, key.size(), value.size());
+    const std::size_t record = at - parts.key_start;
+    EXPECT_EQ(image.compare(record + parts.value_start, value.size(), value), 0);
     EXPECT_EQ(image.find(key, at + 1), std::string::npos) << key << " occurs twice";
-    return at - sizeof(versions::Record);
+    return record;
+  }
+  // Of the value of the only record with that key and value in the image.
+  static std::size_t ValueIn(const std::string& image, const std::string& key,
+                             const std::string& value) {
+    const std::uint8_t flags = versions::LayoutFlags(0, key.size(), value.size(), 16, false);
+    return OffsetOf(image, key, value) +
+           versions::PartsOf(flags, key.size(), value.size()).value_start;
   }
 
   std::string torn_ = temp_.File("torn");
@@ -305,6 +314,52 @@ TEST_F(RecoverTest, RecoveringATornFileKeepsEverySyncedKeyThatDidNotChangeSince)
   }
 }
 
+// Words of nodes stand where records have the number of their namespace, and their sizes.
+TEST_F(RecoverTest, NodesWhoseKeysLookLikeRecordsAreNotTakenForDamagedOnes) {
+  Options options = TinyNodes(QuietOptions());
+  Content content;
+  {
+    const Store store = MustOpen(options);
+    for (const std::string_view prefix :
+         {std::string_view("\0\0\0\1\0\0\0\0", 8), std::string_view("\0\0\0\2\0\0\0\0", 8),
+          std::string_view("\0\4\0\1\0\0\0\0", 8)}) {
+      const std::string name = absl::StrCat("n", content.size());
+      const Namespace ns = *store.OpenNamespace(name, {.order = Order::kOrdered});
+      for (int i = 0; i < 500; ++i) {
+        const std::string key = std::string(prefix) + std::to_string(1000 + i);
+        ASSERT_TRUE(ns.Put(key, "value").ok());
+        content[name][key] = "value";
+      }
+    }
+  }
+  EXPECT_EQ(Differences(Recovered(FileBytes(path_)), content), "");
+  EXPECT_TRUE(report_.whole()) << absl::StrJoin(report_.faults, "\n");
+}
+
+// The pages that tell of a namespace may be older than its records, and its number may be any.
+TEST_F(RecoverTest, RecoverTakesRecordsOfNamespacesThatNothingTellsOf) {
+  std::string before;
+  {
+    const Store store = MustOpen(QuietOptions());
+    ASSERT_TRUE(store.OpenNamespace("known")->Put("key", "value").ok());
+    before = FileBytes(path_);
+    for (int i = 0; i < 100; ++i) {
+      const std::string path = absl::StrCat("n", i);
+      ASSERT_TRUE(store.OpenNamespace(path)->Put("key", path).ok());
+    }
+  }
+  std::string image = FileBytes(path_);
+  image.replace(0, kPageBytes, before, 0, kPageBytes);  // The header, with the way to the catalog.
+  const Content saved = Recovered(image);
+  std::set<std::string> values;
+  for (const auto& [path, keys] : saved) {
+    for (const auto& [key, value] : keys) {
+      values.insert(value);
+    }
+  }
+  EXPECT_EQ(values.size(), 101U);
+}
+
 TEST_F(RecoverTest, RecoverNamesACorruptRecordAndSavesTheOthers) {
   {
     const Store store = MustOpen(QuietOptions());
@@ -316,8 +371,8 @@ TEST_F(RecoverTest, RecoverNamesACorruptRecordAndSavesTheOthers) {
     }
   }
   std::string image = FileBytes(path_);
-  image[OffsetOf(image, "key 1042", "value") + versions::ValueStart(8)] ^= 1;
-  image[OffsetOf(image, "other 1013", "value") + versions::ValueStart(10)] ^= 1;
+  image[ValueIn(image, "key 1042", "value")] ^= 1;
+  image[ValueIn(image, "other 1013", "value")] ^= 1;
   const Content saved = Recovered(image);
   EXPECT_EQ(saved.at("hash").size(), 99U);
   EXPECT_FALSE(saved.at("hash").contains("key 1042"));

@@ -222,13 +222,13 @@ class RecoverTransactionsTest : public TransactionFixture,
     return photo;
   }
   // The offsets of the transaction's records of keys that it sets.
-  static std::vector<std::size_t> IntentsIn(const std::string& image) {
+  static std::vector<std::size_t> IntentsIn(std::string image) {
     std::vector<std::size_t> found;
+    auto* const base = reinterpret_cast<std::byte*>(image.data());
     for (std::size_t at = 0; at + sizeof(versions::Record) <= image.size(); at += 16) {
-      std::uint64_t commit = 0;
-      std::memcpy(&commit, image.data() + at, sizeof commit);
-      if (versions::IsIntent(commit) &&
-          image.compare(at + sizeof(versions::Record), 2, "k0") == 0) {
+      const versions::RecordView view = versions::ViewRecordIn(base, image.size(), at);
+      if (view.valid() && versions::IsIntent(view.record->commit.load(std::memory_order_relaxed)) &&
+          view.key.substr(0, 2) == "k0" && versions::VerifyRecord(view)) {
         found.push_back(at);
       }
     }
@@ -304,7 +304,7 @@ TEST_P(RecoverTransactionsTest, RecoverReportsATransactionWithALostRecordAsTorn)
   ASSERT_GT(intents.size(), 10U);
   for (const std::size_t at : {intents.front(), intents[intents.size() / 2]}) {
     std::string damaged = image;
-    damaged[at + sizeof(versions::Record)] ^= 1;  // In its key.
+    damaged[at + sizeof(versions::Record)] ^= 1;  // In its key or its value.
     ExpectTorn(damaged);
   }
 }

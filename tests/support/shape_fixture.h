@@ -24,7 +24,8 @@ class ShapeFixture : public VersionsFixture {
   using OpKind = process::OpKind;
   using BlockKind = region::BlockKind;
 
-  static constexpr std::uint64_t kNamespaceId = index::kNamespaceIdTag | 5U;
+  static constexpr std::uint64_t kNumber = 5;
+  static constexpr std::uint64_t kNamespaceId = index::NamespaceIdOf(kNumber);
 
   explicit ShapeFixture(const region::CreateOptions& create = TinyRegion())
       : VersionsFixture(create), other_(platform_, path_, create) {}
@@ -83,7 +84,7 @@ class ShapeFixture : public VersionsFixture {
   void Put(const std::string& key, std::string_view value = "v") {
     Operation op(party_.lane(), OpKind::kWrite, 0);
     const std::uint64_t offset =
-        party_.MakeRecord(op, {.namespace_id = kNamespaceId, .key = key, .value = value});
+        party_.MakeRecord(op, {.namespace_number = kNumber, .key = key, .value = value});
     const index::Position at = MustFindPlace(op, key);
     ASSERT_NE(at.slot, nullptr);
     versions::Record& record = party_.RecordAt(offset);

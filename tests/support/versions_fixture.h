@@ -85,7 +85,8 @@ class VersionsParty {
   std::uint64_t MakeRecord(process::Operation& op, const versions::RecordContent& content,
                            std::uint64_t prev = 0) {
     const std::uint64_t bytes =
-        versions::RecordBytes(content.key.size(), content.value.size(), content.align);
+        versions::RecordBytes(content.key.size(), content.value.size(), content.align,
+                              content.expiry_ns != 0 || content.expiry_word);
     const std::uint64_t offset = Allocate(op, region::BlockKind::kRecord, bytes);
     versions::RecordContent written = content;
     written.commit = versions::kUndecided;

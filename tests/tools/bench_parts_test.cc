@@ -117,8 +117,8 @@ TEST(BenchNamespaceTest, ABenchmarkNeedsTwiceTheSpaceOfItsKeys) {
   Plan plan;
   plan.keys = 1'000'000;
   plan.value_bytes = 100;
-  EXPECT_GE(NeededBytes(plan), 2 * plan.keys * (48 + 16 + 100));
-  EXPECT_LE(NeededBytes(plan), 3 * plan.keys * (48 + 16 + 100));
+  EXPECT_GE(NeededBytes(plan), 2 * plan.keys * (32 + 16 + 100));
+  EXPECT_LE(NeededBytes(plan), 3 * plan.keys * (32 + 16 + 100));
   plan.value_bytes = 100'000;
   EXPECT_GE(NeededBytes(plan), 2 * plan.keys * 131'072);
 }

@@ -96,7 +96,7 @@ std::uint64_t RoomBytes(const StoreStats& stats, std::uint64_t disk_free_bytes) 
 }
 
 std::uint64_t NeededBytes(const Plan& plan) {
-  constexpr std::uint64_t kRecordBytes = 48 + kKeyBytes + 16;  // With its share of the index.
+  constexpr std::uint64_t kRecordBytes = 32 + kKeyBytes + 16;  // With its share of the index.
   constexpr std::uint64_t kSlackBytes = std::uint64_t{8} << 20U;
   constexpr std::uint64_t kSpanBytes = std::uint64_t{64} << 10U;
   const std::uint64_t bytes = plan.value_bytes + kRecordBytes;
