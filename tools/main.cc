@@ -37,6 +37,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddScanCommand(app, action);
   AddLoadCommand(app, action);
   AddDumpCommand(app, action);
+  AddPackingCommands(app, action);
   AddRecoverCommand(app, action);
   AddTopCommand(app, action);
   AddBenchCommand(app, action);

@@ -22,7 +22,7 @@
 //          replaced, unless the rename is on disk.
 // ERRORS   Up to the rename the mark is taken back, and nothing is left of the copy.
 // NOT      a store file with several names (hard links): the others would go on naming the old one.
-// TESTED   tests/packing/compact_test.cc, tests/multiprocess/compact_process_test.cc
+// TESTED   tests/packing/compact_test.cc, tests/multiprocess/packing_process_test.cc
 #pragma once
 
 #include <cstdint>

@@ -20,7 +20,7 @@
 //          do for openers that come by the same path: they compare path and descriptor.
 // DEATH    after replace-1: nothing has changed. replace-2: the next opener clears the mark.
 //          replace-3: the name leads to the new file; the old one has no name.
-// TESTED   tests/region/region_test.cc, tests/multiprocess/compact_process_test.cc
+// TESTED   tests/region/region_test.cc, tests/multiprocess/packing_process_test.cc
 #pragma once
 
 #include <cstdint>
