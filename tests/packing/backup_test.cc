@@ -434,6 +434,44 @@ TEST_F(BackupTest, AReadOnlyHandleCanMakeOne) {
   EXPECT_EQ(MustBackup(MustOpen(options)).keys, 1U);
 }
 
+TEST_F(BackupTest, KeysOfTheCopyAreSweptWhenTheirTimeIsOver) {
+  constexpr std::int64_t kHourNs = 3'600'000'000'000;
+  FaultPlatform platform;
+  platform.FreezeClocks();
+  {
+    const absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
+    ASSERT_TRUE(store.ok()) << store.status();
+    for (const Order order : {Order::kHash, Order::kOrdered}) {
+      const Namespace ns =
+          *store->OpenNamespace(order == Order::kHash ? "hash" : "ordered", {.order = order});
+      for (int i = 0; i < 300; ++i) {
+        // Those that stay, and those that expire, lie in one segment or leaf, and in others.
+        Put(ns, absl::StrCat(i), "v",
+            i % 3 == 0 ? PutOptions() : PutOptions{.ttl = absl::Hours(i % 3)});
+      }
+    }
+    ASSERT_TRUE(store->Backup(copy_).ok());
+  }
+  absl::StatusOr<Store> copy = OpenOn(platform, copy_, QuietOptions());
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  EXPECT_EQ(copy->Check()->records, 600U);
+  const auto sweep = [&] {
+    // Beats settle the clock, and sweep.
+    EXPECT_TRUE(MustOpenNamespace(*copy, "hash").Put("writer", "v").ok());
+    for (int i = 0; i < 20; ++i) {
+      EngineOf(*copy).session.Beat();
+    }
+  };
+  sweep();
+  EXPECT_EQ(copy->Check()->records, 601U);
+  platform.Advance(kHourNs);
+  sweep();
+  EXPECT_EQ(copy->Check()->records, 401U);
+  platform.Advance(kHourNs);
+  sweep();
+  EXPECT_EQ(copy->Check()->records, 201U);
+}
+
 TEST_F(BackupTest, StoreTimeGoesOnInTheCopy) {
   FaultPlatform platform;
   absl::StatusOr<Store> store = OpenOn(platform, path_, QuietOptions());
