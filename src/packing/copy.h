@@ -8,9 +8,10 @@
 // types, default times to live, value alignments and sums; and of each key the one record, with its
 // bytes, commit time, expiry and alignment. It has no tombstones, no older versions, no expired
 // keys. Its hash seed is that of the source, so hash namespaces are scanned in the same order; its
-// uuid is new, and its commit clock goes on where the source's was. Each of its participant entries
-// begins above every generation that the source has had: what a participant of the source held
-// (leases, permits) is held by nobody in the copy, now and later.
+// uuid is new, and its commit clock goes on where the source's was. What a participant of the
+// source held (leases, permits) is held by nobody in the copy, now and later: a holder's name has
+// the uuid in it, and each participant entry of the copy begins above every generation that the
+// source had.
 //
 // One thread fills it through one lane, root by root (namespaces/loader.h), so that no block is
 // retired and no span but the last one of each size is partly empty. The file ends with the last

@@ -326,6 +326,34 @@ TEST_F(CompactTest, FromTheRenameOnOpenersGetTheNewFileThoughTheOldOneIsStillHel
   EXPECT_EQ(*MustOpenNamespace(MustOpen(QuietOptions()), "new").Get("k"), "v");
 }
 
+// Opens the old file first, as a process does that looked up the name just before the rename.
+class LatePlatform : public FaultPlatform {
+ public:
+  explicit LatePlatform(int old_fd) : old_fd_(old_fd) {}
+
+  absl::StatusOr<platform::Descriptor> Open(const std::string& path, Access access) override {
+    const int fd = std::exchange(old_fd_, -1);
+    return fd < 0 ? FaultPlatform::Open(path, access) : FaultPlatform::Reopen(fd, access);
+  }
+
+ private:
+  int old_fd_;
+};
+
+TEST_F(CompactTest, AnOpenerOfTheOldFileGoesOnToTheNewOneAlsoWhileTheOldOneIsHeld) {
+  Make();
+  const platform::Descriptor old = *Platform::Real().Open(path_, Access::kReadWrite);
+  LatePlatform late(old.fd());
+  RenamingPlatform platform;
+  platform.after = [&] {
+    const absl::StatusOr<Store> store = OpenOn(late, path_, QuietOptions());
+    ASSERT_TRUE(store.ok()) << store.status();
+    EXPECT_TRUE(MustOpenNamespace(*store, "late").Put("k", "v").ok());
+  };
+  ASSERT_TRUE(packing::Compact(platform, path_, {}).ok());
+  EXPECT_EQ(*MustOpenNamespace(MustOpen(QuietOptions()), "late").Get("k"), "v");
+}
+
 TEST_F(CompactTest, IfTheRenameFailsTheStoreIsAsItWas) {
   Make();
   const Picture before = PictureAt(path_);
@@ -352,27 +380,16 @@ TEST_F(CompactTest, OnAFullDiskNothingChanges) {
   EXPECT_EQ(MarkOf(path_), 0U);
 }
 
-TEST_F(CompactTest, AnOpenerThatCameBeforeTheRenameGoesOnToTheNewFile) {
+TEST_F(CompactTest, AnOpenerOfTheOldFileGoesOnToTheNewOneWhenAllIsOver) {
   Make();
   const Picture before = PictureAt(path_);
-  // Its descriptor is of the old file when it asks for the lock.
-  class LatePlatform : public FaultPlatform {
-   public:
-    std::function<void()> between;
-    absl::StatusOr<platform::Descriptor> Open(const std::string& path,
-                                              platform::Access access) override {
-      auto opened = FaultPlatform::Open(path, access);
-      if (auto step = std::exchange(between, nullptr); step) {
-        step();
-      }
-      return opened;
-    }
-  } platform;
-  platform.between = [&] { ASSERT_TRUE(Compact(path_).ok()); };
-  absl::StatusOr<Store> late = OpenOn(platform, path_, QuietOptions());
-  ASSERT_TRUE(late.ok()) << late.status();
-  EXPECT_EQ(PictureOf(*late), before);
-  EXPECT_TRUE(MustOpenNamespace(*late, "late").Put("k", "v").ok());
+  const platform::Descriptor old = *Platform::Real().Open(path_, Access::kReadWrite);
+  LatePlatform late(old.fd());
+  ASSERT_TRUE(Compact(path_).ok());
+  absl::StatusOr<Store> store = OpenOn(late, path_, QuietOptions());
+  ASSERT_TRUE(store.ok()) << store.status();
+  EXPECT_EQ(PictureOf(*store), before);
+  EXPECT_TRUE(MustOpenNamespace(*store, "late").Put("k", "v").ok());
   EXPECT_EQ(*MustOpenNamespace(MustOpen(QuietOptions()), "late").Get("k"), "v");
 }
 

@@ -57,7 +57,7 @@ TEST_F(CliPackingTest, BackupReplacesAFileOnlyWhenToldTo) {
 }
 
 TEST_F(CliPackingTest, BackupFailsWithALineThatNamesTheRemedy) {
-  Fails(3, {"backup", temp_.File("none"), copy_}, {"none", "no store"});
+  Fails(3, {"backup", temp_.File("none"), copy_}, {"none", "commy init"});
   Fails(3, {"backup", store_, temp_.File("no/directory")}, {"directory"});
   Fails(2, {"backup", store_}, {"DEST"});
   Fails(2, {"backup", store_, copy_, "--limit", "fast"}, {"--limit"});
