@@ -84,6 +84,7 @@ void AddQueueCommand(CLI::App& app, Action& action);
 void AddScanCommand(CLI::App& app, Action& action);
 void AddLoadCommand(CLI::App& app, Action& action);
 void AddDumpCommand(CLI::App& app, Action& action);
+void AddPackingCommands(CLI::App& app, Action& action);  // backup, compact
 void AddRecoverCommand(CLI::App& app, Action& action);
 void AddShrinkCommand(CLI::App& app, Action& action);
 void AddTopCommand(CLI::App& app, Action& action);

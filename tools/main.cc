@@ -19,7 +19,7 @@ namespace {
 
 constexpr const char* kAbout =
     "Commy: a key-value store of several processes in one mapped file.\n"
-    "Each command works while other processes use the store.";
+    "Each command but compact works while other processes use the store.";
 
 constexpr const char* kExitStatus =
     "Exit status: 0 done; 1 the answer is no (not found, not sound); 2 wrong usage; 3 it failed,\n"
@@ -37,6 +37,7 @@ void AddCommands(CLI::App& app, Action& action) {
   AddScanCommand(app, action);
   AddLoadCommand(app, action);
   AddDumpCommand(app, action);
+  AddPackingCommands(app, action);
   AddRecoverCommand(app, action);
   AddShrinkCommand(app, action);
   AddTopCommand(app, action);

@@ -2,7 +2,9 @@
 // at once. This is the one header to include.
 #pragma once
 
+#include "commy/backup.h"
 #include "commy/codec.h"
+#include "commy/compact.h"
 #include "commy/get_or_compute.h"
 #include "commy/info.h"
 #include "commy/key_codec.h"

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
+#include "commy/backup.h"
 #include "commy/export.h"
 #include "commy/info.h"
 #include "commy/namespace.h"
@@ -165,6 +166,24 @@ class COMMY_EXPORT Store {
   // stopped, or busy with a long operation. The bytes are on disk, but without the mark.
   // Cost: writing what has changed since it was last written; milliseconds to seconds.
   absl::Status Sync() const;
+
+  // Writes a dense copy of the store, as it is at one moment, into a new store file, while others
+  // go on using the store:
+  //
+  //   absl::StatusOr<commy::BackupReport> report = store->Backup("/backup/fleet.commy");
+  //
+  // The copy holds what a snapshot of that moment sees, with all that Compact() keeps. Works in a
+  // read-only store, too. The file appears under its name when it is whole and on disk; of a backup
+  // that fails, or is killed, nothing is left. Namespaces and sums have no versions: the copy has
+  // the paths, types, default times to live and the sums of SharedCounters that are there when it
+  // begins, and lacks a namespace that is dropped before it is done.
+  //
+  // Errors: AlreadyExists: there is a file at `destination`, see BackupOptions::overwrite.
+  // FailedPrecondition: that file is a store in use. ResourceExhausted: no space, or no free
+  // snapshot. Cancelled: `progress` returned false.
+  // Cost: reads every key; keeps old versions of what others change meanwhile.
+  absl::StatusOr<BackupReport> Backup(const std::string& destination,
+                                      const BackupOptions& options = BackupOptions()) const;
 
   // The path that was given to Open().
   [[nodiscard]] const std::string& path() const;

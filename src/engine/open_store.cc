@@ -76,6 +76,25 @@ absl::StatusOr<std::shared_ptr<OpenStore>> OpenStore::Open(platform::Platform& p
   region_options.create = CreateOptionsOf(options);
   COMMY_ASSIGN_OR_RETURN(std::unique_ptr<region::Region> region,
                          region::Region::Open(platform, path, region_options));
+  return OpenIn(std::move(region), options, std::move(upper));
+}
+
+absl::StatusOr<std::shared_ptr<OpenStore>> OpenStore::OpenAlone(platform::Platform& platform,
+                                                                const std::string& path,
+                                                                const Options& options,
+                                                                UpperHooks upper) {
+  region::RegionOptions region_options;
+  region_options.create_if_missing = false;
+  region_options.role = region::RegionOptions::Role::kAlone;
+  COMMY_ASSIGN_OR_RETURN(std::unique_ptr<region::Region> region,
+                         region::Region::Open(platform, path, region_options));
+  return OpenIn(std::move(region), options, std::move(upper));
+}
+
+absl::StatusOr<std::shared_ptr<OpenStore>> OpenStore::OpenIn(std::unique_ptr<region::Region> region,
+                                                             const Options& options,
+                                                             UpperHooks upper) {
+  const std::string path = region->path();
   process::SessionOptions session_options;
   session_options.process_name = options.process_name;
   session_options.read_only = options.read_only;

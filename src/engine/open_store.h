@@ -29,6 +29,16 @@ class OpenStore {
   static absl::StatusOr<std::shared_ptr<OpenStore>> Open(platform::Platform& platform,
                                                          const std::string& path,
                                                          const Options& options, UpperHooks upper);
+  // The same of a store that is there, and that no other process has open, nor opens meanwhile.
+  // FailedPrecondition: one has it open.
+  static absl::StatusOr<std::shared_ptr<OpenStore>> OpenAlone(platform::Platform& platform,
+                                                              const std::string& path,
+                                                              const Options& options,
+                                                              UpperHooks upper);
+  // The same of a region that is open already.
+  static absl::StatusOr<std::shared_ptr<OpenStore>> OpenIn(std::unique_ptr<region::Region> region,
+                                                           const Options& options,
+                                                           UpperHooks upper);
   OpenStore(const OpenStore&) = delete;
   OpenStore& operator=(const OpenStore&) = delete;
   ~OpenStore();

@@ -71,6 +71,8 @@ void DescribeHeader(std::string* text) {
   COMMY_FIELD(RegionHeader, clock_boot);
   COMMY_FIELD(RegionHeader, clock_base_ns);
   COMMY_FIELD(RegionHeader, clock_seal);
+  COMMY_FIELD(RegionHeader, replaced);
+  COMMY_FIELD(RegionHeader, replaced_by);
 }
 
 void DescribeRegion(std::string* text) {

@@ -8,7 +8,7 @@
 //
 // A Map has both shapes, and serves all namespaces of a store; the choice of a shape stands here
 // and in Core::ShapeFor, and nowhere else. Its parts are classes of their own: roots.h, writer.h,
-// counters.h, sweeper.h, expiry.h, mover.h, types.h, sums.h, publish.h.
+// loader.h, counters.h, sweeper.h, expiry.h, mover.h, types.h, sums.h, publish.h.
 #pragma once
 
 #include <cstdint>
@@ -24,6 +24,7 @@
 #include "namespaces/core.h"
 #include "namespaces/counters.h"
 #include "namespaces/expiry.h"
+#include "namespaces/loader.h"
 #include "namespaces/mover.h"
 #include "namespaces/roots.h"
 #include "namespaces/sums.h"
@@ -107,6 +108,10 @@ class Map {
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t order,
                                           std::uint64_t namespace_id) {
     return core_.ShapeFor(order).BuildRoot(op, namespace_id, 0, alloc::Purpose::kOrdinary);
+  }
+  // Fills a namespace that has no name yet, in a store without other participants.
+  [[nodiscard]] Loader NewLoader(std::uint64_t order, std::uint64_t namespace_id) {
+    return {core_, counters_, order, namespace_id};
   }
   // Announces by how much a transaction changes the number of keys in a root. False: the root was
   // cleared, and its memory reclaimed.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -29,6 +30,7 @@ struct CreateOptions {
   std::uint64_t stale_after_ns = 5'000'000'000;
   std::uint64_t operation_timeout_ns = 60'000'000'000;
   std::uint64_t heartbeat_interval_ns = 1'000'000'000;
+  std::optional<std::uint64_t> hash_seed = std::nullopt;  // Random, if none is given.
 };
 
 struct Geometry {

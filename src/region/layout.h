@@ -93,6 +93,8 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x360      8  clock_boot             names the boot that wrote the next one; 0: none yet
 //   0x368      8  clock_base_ns          store time less clock since boot, signed, in that boot
 //   0x370      8  clock_seal             XXH3-64 of that boot's id and clock_base_ns
+//   0x3c0      8  replaced               0; 1 this file is being replaced, 2 it was; replaced.h
+//   0x3c8     16  replaced_by            uuid of the file that takes its place
 //   all other bytes are reserved: written as zero, ignored on read
 // Of a span word, whose other fields are in alloc/span_word.h: a free span that may have no disk
 // blocks.
@@ -156,7 +158,10 @@ struct RegionHeader {
   Shared64 clock_boot;
   Shared64 clock_base_ns;
   Shared64 clock_seal;
-  std::uint8_t reserved_9[0xc88];
+  std::uint8_t reserved_9[0x48];
+  Shared64 replaced;
+  Shared64 replaced_by[2];
+  std::uint8_t reserved_10[0xc28];
 };
 
 inline constexpr std::size_t kConstantHeaderBytes = 0x098;  // The bytes that `checksum` covers.
@@ -276,6 +281,8 @@ static_assert(offsetof(RegionHeader, due_claims) == 0x350);
 static_assert(offsetof(RegionHeader, epoch_moved_ns) == 0x358);
 static_assert(offsetof(RegionHeader, clock_boot) == 0x360);
 static_assert(offsetof(RegionHeader, clock_seal) == 0x370);
+static_assert(offsetof(RegionHeader, replaced) == 0x3c0);
+static_assert(offsetof(RegionHeader, replaced_by) == 0x3c8);
 static_assert(sizeof(ParticipantEntry) == 256);
 static_assert(offsetof(ParticipantEntry, name) == 0x40);
 static_assert(std::has_unique_object_representations_v<ParticipantEntry>);

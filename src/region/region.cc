@@ -11,6 +11,7 @@
 #include "region/about.h"
 #include "region/clean_word.h"
 #include "region/cut.h"
+#include "region/replaced.h"
 
 namespace commy::region {
 namespace {
@@ -55,9 +56,18 @@ absl::StatusOr<Geometry> Inspect(platform::Platform& platform, int fd, RegionHea
 
 absl::Status Region::Create(platform::Platform& platform, const std::string& path,
                             const CreateOptions& options) {
+  RegionHeader probe{};
+  COMMY_RETURN_IF_ERROR(MakeHeader(options, probe));  // Before anything is made.
+  COMMY_ASSIGN_OR_RETURN(const Descriptor fd, platform.CreateUnlinked(path));
+  COMMY_RETURN_IF_ERROR(Fill(platform, fd.fd(), options));
+  return platform.Link(fd.fd(), path);
+}
+
+absl::Status Region::Fill(platform::Platform& platform, int fd, const CreateOptions& options) {
   RegionHeader header{};
   platform.RandomBytes(header.uuid, sizeof(header.uuid));
   platform.RandomBytes(&header.hash_seed, sizeof(header.hash_seed));
+  header.hash_seed = options.hash_seed.value_or(header.hash_seed);
   header.created_wall_ns = static_cast<std::uint64_t>(platform.WallNs());
   COMMY_RETURN_IF_ERROR(MakeHeader(options, header));
   const std::uint32_t lanes = std::min(kFirstLanes, header.lane_count);
@@ -68,24 +78,22 @@ absl::Status Region::Create(platform::Platform& platform, const std::string& pat
 
   COMMY_DCHECK((header.clean_word.raw & (kDirty | kArming)) == 0);
 
-  COMMY_ASSIGN_OR_RETURN(Descriptor fd, platform.CreateUnlinked(path));
-  COMMY_RETURN_IF_ERROR(platform.Truncate(fd.fd(), header.data_offset));
+  COMMY_RETURN_IF_ERROR(platform.Truncate(fd, header.data_offset));
   const std::uint64_t head_bytes = header.lanes_offset + lanes * sizeof(LaneLayout);
   COMMY_DCHECK(head_bytes <= header.snapshots_offset);
-  COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), 0, head_bytes));
-  COMMY_RETURN_IF_ERROR(platform.Allocate(fd.fd(), header.snapshots_offset,
+  COMMY_RETURN_IF_ERROR(platform.Allocate(fd, 0, head_bytes));
+  COMMY_RETURN_IF_ERROR(platform.Allocate(fd, header.snapshots_offset,
                                           header.span_words_offset - header.snapshots_offset));
   // All of it, as each opener will: a store that this process cannot map gets no name.
   COMMY_ASSIGN_OR_RETURN(std::byte * base,
-                         platform.Map(fd.fd(), header.max_size_bytes, Access::kReadWrite));
+                         platform.Map(fd, header.max_size_bytes, Access::kReadWrite));
   absl::Status status = platform.Populate(base, head_bytes);
   if (status.ok()) {
     base::CopyIn(base, &header, sizeof(header));
     status = platform.Sync(base, kHeaderBytes);
   }
   platform.Unmap(base, header.max_size_bytes);
-  COMMY_RETURN_IF_ERROR(status);
-  return platform.Link(fd.fd(), path);
+  return status;
 }
 
 absl::StatusOr<std::unique_ptr<Region>> Region::Open(platform::Platform& platform,
@@ -130,20 +138,45 @@ absl::StatusOr<std::unique_ptr<Region>> Region::TryOpen(platform::Platform& plat
   COMMY_ASSIGN_OR_RETURN(region->fd_, platform.Open(path, Access::kReadWrite));
   RegionHeader header{};
   COMMY_ASSIGN_OR_RETURN(region->geometry_, Inspect(platform, region->fd_.fd(), header));
-  COMMY_RETURN_IF_ERROR(region->LockAndMap(role));
-  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform.Describe(region->fd_.fd()));
-  const absl::StatusOr<platform::FileFacts> named = platform.DescribePath(path);
-  if (!named.ok() || named->identity != opened.identity) {
+  const absl::Status locked = region->LockAndMap(role);
+  COMMY_ASSIGN_OR_RETURN(const bool at_its_path, region->IsAtItsPath());
+  if (!at_its_path) {
     return std::unique_ptr<Region>();
   }
-  region->length_bytes_.store(std::min(opened.size_bytes, region->mapped_bytes_),
-                              std::memory_order_relaxed);
-  region->reserves_memory_ = platform.ReservesMemory(region->fd_.fd());
-  COMMY_RETURN_IF_ERROR(CheckWhole(platform, region->fd_.fd(), region->header()));
-  COMMY_DCHECK(region->base_ != nullptr && region->mapped_bytes_ != 0);
-  CountAttach(region->header());
-  region->attached_ = !region->alone_.valid();  // A copy leaves the file as it is.
+  COMMY_RETURN_IF_ERROR(locked);
+  COMMY_RETURN_IF_ERROR(region->Attach());
   return region;
+}
+
+absl::StatusOr<std::unique_ptr<Region>> Region::OpenNameless(platform::Platform& platform, int fd,
+                                                             const std::string& path,
+                                                             const CreateOptions& create) {
+  COMMY_RETURN_IF_ERROR(About(path, Fill(platform, fd, create)));
+  std::unique_ptr<Region> region(new Region(platform, path));
+  COMMY_ASSIGN_OR_RETURN(region->fd_, platform.Reopen(fd, Access::kReadWrite));
+  RegionHeader header{};
+  COMMY_ASSIGN_OR_RETURN(region->geometry_, Inspect(platform, region->fd_.fd(), header));
+  COMMY_RETURN_IF_ERROR(About(path, region->LockAndMap(RegionOptions::Role::kAlone)));
+  COMMY_RETURN_IF_ERROR(About(path, region->Attach()));
+  return region;
+}
+
+absl::StatusOr<bool> Region::IsAtItsPath() const {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform_.Describe(fd_.fd()));
+  const absl::StatusOr<platform::FileFacts> named = platform_.DescribePath(path_);
+  return named.ok() && named->identity == opened.identity;
+}
+
+absl::Status Region::Attach() {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts opened, platform_.Describe(fd_.fd()));
+  length_bytes_.store(std::min(opened.size_bytes, mapped_bytes_), std::memory_order_relaxed);
+  reserves_memory_ = platform_.ReservesMemory(fd_.fd());
+  COMMY_RETURN_IF_ERROR(CheckNotReplaced(header()));
+  COMMY_RETURN_IF_ERROR(CheckWhole(platform_, fd_.fd(), header()));
+  COMMY_DCHECK(base_ != nullptr && mapped_bytes_ != 0);
+  CountAttach(header());
+  attached_ = !alone_.valid();  // A copy leaves the file as it is.
+  return absl::OkStatus();
 }
 
 absl::Status Region::LockAndCopy(Descriptor lock_fd, const RegionHeader& header) {
@@ -171,24 +204,30 @@ absl::Status Region::LockAndMap(RegionOptions::Role role) {
   // The locks belong to this description. The mapping keeps it alive after the descriptor is
   // closed at the end of this function.
   COMMY_ASSIGN_OR_RETURN(Descriptor lock_fd, platform_.Reopen(fd_.fd(), Access::kReadWrite));
-  COMMY_ASSIGN_OR_RETURN(bool attached,
-                         platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
+  const bool alone = role == RegionOptions::Role::kAlone;
+  COMMY_ASSIGN_OR_RETURN(bool attached, platform_.TryLock(lock_fd.fd(), kAttachLockByte, alone));
   // The last participant to close a store cuts its end, which is a matter of a moment.
-  for (int attempt = 0; !attached && attempt < kAttachAttempts; ++attempt) {
+  for (int attempt = 0; !attached && !alone && attempt < kAttachAttempts; ++attempt) {
     std::this_thread::sleep_for(kAttachPause);
-    COMMY_ASSIGN_OR_RETURN(attached,
-                           platform_.TryLock(lock_fd.fd(), kAttachLockByte, /*exclusive=*/false));
+    COMMY_ASSIGN_OR_RETURN(const bool at_its_path, IsAtItsPath());
+    if (!at_its_path) {
+      break;
+    }
+    COMMY_ASSIGN_OR_RETURN(attached, platform_.TryLock(lock_fd.fd(), kAttachLockByte, alone));
   }
   if (!attached) {
-    return base::FailedPrecondition(
-        "another process has exclusive use of the store now (compaction, for one); try again when ",
-        "it is done");
+    return alone ? base::FailedPrecondition("another process has the store open")
+                 : base::FailedPrecondition(
+                       "another process has exclusive use of the store now (compaction, for one); ",
+                       "try again when it is done");
   }
   // Read again: before there was the share of the byte, the file may have been cut.
   RegionHeader header{};
   COMMY_RETURN_IF_ERROR(platform_.ReadAt(fd_.fd(), &header, sizeof(header), 0).status());
   if (const absl::Status reserved = ReserveAgain(header); !reserved.ok()) {
-    return role != RegionOptions::Role::kWriter && absl::IsResourceExhausted(reserved)
+    const bool only_reads =
+        role == RegionOptions::Role::kReader || role == RegionOptions::Role::kWatcher;
+    return only_reads && absl::IsResourceExhausted(reserved)
                ? LockAndCopy(std::move(lock_fd), header)
                : reserved;
   }

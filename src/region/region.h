@@ -36,7 +36,8 @@ struct RegionOptions {
   bool create_if_missing = true;
   bool error_if_exists = false;
   // kWatcher takes no slot, so that it can look when all are taken; it may only read fixed parts.
-  enum class Role : std::uint8_t { kWriter, kReader, kWatcher };
+  // kAlone is a writer that no other process joins: it holds the attach byte exclusively.
+  enum class Role : std::uint8_t { kWriter, kReader, kWatcher, kAlone };
   Role role = Role::kWriter;
   CreateOptions create;  // Used only if the file is created.
 };
@@ -53,6 +54,12 @@ class Region {
   static absl::StatusOr<std::unique_ptr<Region>> Open(platform::Platform& platform,
                                                       const std::string& path,
                                                       const RegionOptions& options);
+
+  // Makes a new store of the file behind `fd`, which is empty and has no name yet, and opens it as
+  // its first participant. `path` is for messages.
+  static absl::StatusOr<std::unique_ptr<Region>> OpenNameless(platform::Platform& platform, int fd,
+                                                              const std::string& path,
+                                                              const CreateOptions& create);
 
   Region(const Region&) = delete;
   Region& operator=(const Region&) = delete;
@@ -218,6 +225,8 @@ class Region {
   [[nodiscard]] std::uint64_t length_bytes() const {
     return length_bytes_.load(std::memory_order_relaxed);
   }
+  // Whether the path names the file that is open. False also if it names none.
+  [[nodiscard]] absl::StatusOr<bool> IsAtItsPath() const;
   // Blocks that the file takes on disk.
   absl::StatusOr<std::uint64_t> DiskBytes() const;
 
@@ -227,6 +236,8 @@ class Region {
 
   static absl::Status Create(platform::Platform& platform, const std::string& path,
                              const CreateOptions& options);
+  // All of that but the name.
+  static absl::Status Fill(platform::Platform& platform, int fd, const CreateOptions& options);
   // One attempt; an invalid pointer in an OK result means that the path now names another file.
   static absl::StatusOr<std::unique_ptr<Region>> TryOpen(platform::Platform& platform,
                                                          const std::string& path,
@@ -245,6 +256,8 @@ class Region {
   // The ranges of `data`, which are spans, that are no holes.
   [[nodiscard]] absl::StatusOr<std::vector<Range>> SpansWithBlocks(const Range& data) const;
   absl::Status LockAndMap(RegionOptions::Role role);
+  // The rest of an open, once the file is locked and mapped, and is the right one.
+  absl::Status Attach();
   // For a read-only participant where the disk is full and the file has holes, of which even a load
   // may be a signal: a copy of it in memory, while no other process has the store open.
   absl::Status LockAndCopy(platform::Descriptor lock_fd, const RegionHeader& header);

@@ -54,6 +54,8 @@ TEST_P(ClosedStreamsTest, NoCommandHarmsTheStoreThoughStreamsAreClosed) {
            {"load", store_, "n", "-"},
            {"top", store_, "--count", "1", "--interval", "20ms"},
            {"recover", store_, temp_.File("recovered")},
+           {"backup", store_, temp_.File("recovered")},
+           {"compact", store_},
            {"bench", store_, "--keys", "100", "--seconds", "0.01"},
            {"--help"},
            {"frobnicate"}}) {

@@ -232,6 +232,8 @@ TEST_F(OutputFileTest, AStandardOutputThatIsTheStoreIsRefused) {
                                                {"get", store_, "n", "key"},
                                                {"stat", store_},
                                                {"check", store_},
+                                               {"backup", store_, temp_.File("backup")},
+                                               {"compact", store_},
                                                {"recover", store_, temp_.File("recovered")}}) {
       const std::uintmax_t size = fs::file_size(store_);
       const int fd = ::open(store_.c_str(), flags | O_CLOEXEC);

@@ -53,6 +53,8 @@ class HashShape final : public Shape {
                     absl::FunctionRef<bool(const versions::RecordView&)> use, bool* more) const;
 
  private:
+  friend class HashBuilder;
+
   struct SegmentRef {
     std::uint64_t offset = 0;
     Segment* segment = nullptr;

@@ -73,6 +73,8 @@ class TreeShape final : public Shape {
                     bool* more) const;
 
  private:
+  friend class TreeBuilder;
+
   // Where a descent goes: to the leaf of a key, of the keys just below it, or to an end.
   enum class Seek : std::uint8_t { kAt, kBefore, kFirst, kLast };
   struct LeafRef {
