@@ -94,6 +94,8 @@ void WriteStore(const StoreStats& stats, Writer& out) {
   out.Gauge("commy_free_bytes", "bytes", "Free inside the file.", stats.free_bytes);
   out.Gauge("commy_max_bytes", "bytes", "The file never grows past this.", stats.max_size_bytes);
   out.Gauge("commy_keys", "", "Keys in all namespaces.", stats.keys);
+  out.Gauge("commy_key_bytes", "bytes", "What the keys in all namespaces take, without the index.",
+            stats.bytes);
   out.Gauge("commy_namespaces", "", "Namespaces.", stats.namespaces);
   out.Gauge("commy_participants", "", "Attached processes, the reporting one included.",
             stats.participants);
@@ -158,6 +160,11 @@ void WriteNamespaces(const std::vector<NamespaceInfo>& namespaces, Writer& out) 
   out.Family("commy_namespace_keys", "gauge", "", "Keys of the namespace.");
   for (const NamespaceInfo& info : namespaces) {
     out.Sample({{"namespace", info.path}}, std::to_string(info.keys));
+  }
+  out.Family("commy_namespace_bytes", "gauge", "bytes",
+             "What the keys of the namespace take, without the index.");
+  for (const NamespaceInfo& info : namespaces) {
+    out.Sample({{"namespace", info.path}}, std::to_string(info.bytes));
   }
 }
 

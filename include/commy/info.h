@@ -21,6 +21,10 @@ struct NamespaceInfo {
   std::string type;
   // As Namespace::Size() counts them: expired keys count until they are swept.
   std::uint64_t keys = 0;
+  // What these keys take: of each the record of its present value (the key, the value, and a head
+  // of some tens of bytes), rounded up to 16. As exact as `keys`. Left out are the index, what
+  // blocks are larger than records, and older values that are kept for a snapshot.
+  std::uint64_t bytes = 0;
   // Of keys that are put without one. Infinite: such keys never expire.
   absl::Duration default_ttl = absl::InfiniteDuration();
 };
@@ -68,7 +72,8 @@ struct StoreStats {
   std::uint64_t retired_bytes = 0;  // Replaced; reused once no reader can still see them.
   std::uint64_t free_bytes = 0;     // Inside the file, for reuse.
   std::uint64_t namespaces = 0;
-  std::uint64_t keys = 0;  // Of all namespaces; see NamespaceInfo::keys.
+  std::uint64_t keys = 0;   // Of all namespaces; see NamespaceInfo::keys.
+  std::uint64_t bytes = 0;  // Likewise; see NamespaceInfo::bytes.
   // Goes up with each commit.
   std::uint64_t commit_clock = 0;
   // Goes up while the store is written to and no reader holds it back. If it stands still and
@@ -106,6 +111,7 @@ struct MemoryInfo {
 struct CheckReport {
   std::uint64_t namespaces = 0;
   std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;    // Of these keys; see NamespaceInfo::bytes.
   std::uint64_t records = 0;  // Versions of keys, including tombstones (records of deletes).
   std::uint64_t blocks_used = 0;
   std::uint64_t blocks_reachable = 0;

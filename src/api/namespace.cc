@@ -173,9 +173,9 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
 absl::StatusOr<std::uint64_t> Namespace::Size() const {
   engine::Access at(state_->engine(), state_->key);
   COMMY_RETURN_IF_ERROR(at.status());
-  std::uint64_t size = 0;
-  COMMY_RETURN_IF_ERROR(at.Finish(state_->engine().map.Size(at.ns(), &size)));
-  return size;
+  index::Counts counts;
+  COMMY_RETURN_IF_ERROR(at.Finish(state_->engine().map.Count(at.ns(), &counts)));
+  return static_cast<std::uint64_t>(counts.keys);
 }
 
 // --- Writing ---------------------------------------------------------------------------------

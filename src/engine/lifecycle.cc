@@ -177,8 +177,8 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
   absl::Status failed;
   const auto add = [&](std::string_view path, std::uint64_t object) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
-    std::uint64_t keys = 0;
-    const base::Result counted = engine.map.Size(ns, &keys);
+    index::Counts counts;
+    const base::Result counted = engine.map.Count(ns, &counts);
     if (counted.is(base::Outcome::kDropped)) {
       dropped->push_back({{object, ns.id}, std::string(path)});
       return absl::OkStatus();
@@ -190,7 +190,8 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
     info.order = static_cast<Order>(ns.object->order.load(std::memory_order_relaxed));
     info.default_ttl =
         ToTtl(static_cast<std::int64_t>(ns.object->default_ttl_ns.load(std::memory_order_relaxed)));
-    info.keys = keys;
+    info.keys = static_cast<std::uint64_t>(counts.keys);
+    info.bytes = static_cast<std::uint64_t>(counts.units) * versions::kUnitBytes;
     std::uint64_t type_word = 0;
     COMMY_ASSIGN_OR_RETURN(info.type, engine.map.types().Read(ns, &type_word));
     all->push_back(std::move(info));

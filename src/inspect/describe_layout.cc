@@ -105,6 +105,7 @@ void DescribeRegion(std::string* text) {
 }
 
 void DescribeIndex(std::string* text) {
+  using index::CounterCell;
   using index::Directory;
   using index::IndexRoot;
   using index::ReshapeDescriptor;
@@ -149,6 +150,9 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(IndexRoot, marks);
   COMMY_FIELD(IndexRoot, due);
   COMMY_FIELD(IndexRoot, counters);
+  COMMY_WHOLE(CounterCell);
+  COMMY_FIELD(CounterCell, keys);
+  COMMY_FIELD(CounterCell, units);
   COMMY_WHOLE(Directory);
   COMMY_FIELD(Directory, depth);
   COMMY_WHOLE(Segment);
@@ -221,8 +225,8 @@ void DescribeTransactions(std::string* text) {
   COMMY_WHOLE(TransactionTotal);
   COMMY_FIELD(TransactionTotal, object);
   COMMY_FIELD(TransactionTotal, cell);
-  COMMY_FIELD(TransactionTotal, before);
-  COMMY_FIELD(TransactionTotal, after);
+  COMMY_FIELD(TransactionTotal, keys);
+  COMMY_FIELD(TransactionTotal, units);
   COMMY_WHOLE(TransactionPage);
   COMMY_FIELD(TransactionPage, next);
   COMMY_FIELD(TransactionPage, capacity);

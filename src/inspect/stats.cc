@@ -155,6 +155,7 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   stats.namespaces = namespaces.size();
   for (const NamespaceInfo& each : namespaces) {
     stats.keys += each.keys;
+    stats.bytes += each.bytes;
   }
   stats.commit_clock = header.commit_clock.load(std::memory_order_acquire);
   stats.epoch = header.epoch.load(std::memory_order_acquire);

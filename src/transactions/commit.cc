@@ -135,7 +135,7 @@ absl::Status Commit::BuildHead(Operation& op) {
   head->total_capacity = totals;
   auto* total = reinterpret_cast<TransactionTotal*>(head + 1);
   for (const auto& [id, writes] : writes_.all()) {
-    *total++ = {.object = writes.ns->key.object, .cell = 0, .before = 0, .after = 0};
+    *total++ = {.object = writes.ns->key.object, .cell = 0, .keys = {}, .units = {}};
   }
   head->age = terms_.age;
   head->lane = op.lane().index();
@@ -236,7 +236,7 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   const versions::Installing transaction{head_, &op.lane().words().progress, terms_.snapshot_time,
                                          terms_.deadline_ns};
   std::uint64_t root_offset = 0;
-  std::int64_t delta = 0;
+  index::Counts delta;
   for (std::size_t i = 0; i < writes.keys.size(); ++i) {
     const versions::RecordView intent = versions::ViewRecord(region_, records_[installed_]);
     InstallOutcome outcome;
@@ -259,7 +259,8 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
       return Met(Conflict::kInTheWay);  // The namespace was cleared, which aborts it anyway.
     }
     root_offset = outcome.root_offset;
-    delta += outcome.delta;
+    delta.keys += outcome.delta.keys;
+    delta.units += outcome.delta.units;
     if (installed_ % kDeadlineStride == 0) {
       COMMY_TRY(CheckDeadline());
     }
@@ -267,7 +268,7 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
   const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
   COMMY_DCHECK(count < head_->total_capacity);
-  if (delta != 0) {
+  if (delta.keys != 0 || delta.units != 0) {
     COMMY_ASSIGN_OR_RETURN(const bool planned,
                            engine_.map.PlanTotal(op, ns, root_offset, delta, &totals[count]));
     if (!planned) {

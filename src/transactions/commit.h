@@ -15,10 +15,10 @@
 //                  status active -> committing
 //        commit-4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t.
 //                  All of it is visible from here
-//        commit-5  (from whatever was reached) bring the numbers of keys in; release the snapshot;
-//                  stamp each record, and prune below it, or, if aborted, CAS slot: intent -> what
-//                  is below, and retire it; the sum to 0; retire the list; the note becomes kRaw;
-//                  retire the block
+//        commit-5  (from whatever was reached) bring the counts of keys and bytes in; release the
+//                  snapshot; stamp each record, and prune below it, or, if aborted, CAS slot:
+//                  intent -> what is below, and retire it; the sum to 0; retire the list; the note
+//                  becomes kRaw; retire the block
 // DEATH  in commit-1, commit-2: aborted, and what is listed is taken away. In commit-3, commit-4:
 //        any process that comes by gives a committing one its time; a prepared one is aborted. In
 //        commit-5: the recoverer goes on, by the list, and counts once.

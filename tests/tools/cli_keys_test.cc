@@ -145,9 +145,11 @@ TEST_F(CliKeysTest, NamespacesAreListedCreatedRenamedAndDropped) {
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0]["path"], "acme/config");
   EXPECT_EQ(all[0]["keys"], 1);
+  EXPECT_GT(all[0]["bytes"], 16);
+  EXPECT_EQ(all[1]["bytes"], 0);
   EXPECT_EQ(all[0]["order"], "hash");
   EXPECT_EQ(all[1]["path"], "other");
-  EXPECT_EQ(Done({"ns", "list", store_, "oth"}), "             0  hash     other\n");
+  EXPECT_EQ(Done({"ns", "list", store_, "oth"}), "             0     0 bytes  hash     other\n");
   EXPECT_EQ(Done({"ns", "list", store_, "none"}), "");
   EXPECT_EQ(Done({"ns", "list", store_, "--paths"}), "acme/config\nother\n");
   Done({"ns", "rename", store_, "acme/config", "acme/settings"});
@@ -198,6 +200,7 @@ TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
   ASSERT_TRUE(ns.Put("k", "v").ok());
   const json stat = json::parse(Done({"stat", store_, "--json"}));
   EXPECT_EQ(stat["keys"], 1);
+  EXPECT_GT(stat["bytes"], 16);
   EXPECT_EQ(stat["namespaces"], 1);
   EXPECT_EQ(stat["participants"], 2);
   EXPECT_NE(Done({"stat", store_}).find("keys               1\n"), std::string::npos);

@@ -71,6 +71,7 @@ Json ToJson(const std::vector<NamespaceInfo>& namespaces) {
       object["type"] = info.type;
     }
     object["keys"] = info.keys;
+    object["bytes"] = info.bytes;
     if (info.default_ttl != absl::InfiniteDuration()) {
       object["default_ttl_ms"] = absl::ToInt64Milliseconds(info.default_ttl);
     }
@@ -97,7 +98,7 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
   for (const NamespaceInfo& info : *namespaces) {
     std::string line;
     if (!arguments.paths_only) {
-      line = absl::StrFormat("%14s  %-7s  ", ShowCount(info.keys),
+      line = absl::StrFormat("%14s  %10s  %-7s  ", ShowCount(info.keys), ShowSize(info.bytes),
                              base::ToAbsl(OrderName(info.order)));
       if (any_ttl) {
         line += absl::StrFormat("%-12s  ", ShowTtl(info.default_ttl));

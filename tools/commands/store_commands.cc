@@ -117,6 +117,7 @@ Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
                {"free_bytes", stats.free_bytes},
                {"namespaces", stats.namespaces},
                {"keys", stats.keys},
+               {"bytes", stats.bytes},
                {"commit_clock", stats.commit_clock},
                {"epoch", stats.epoch},
                {"participants", stats.participants},
@@ -148,6 +149,7 @@ std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& me
       {"uuid", stats.uuid},
       {"format version", std::to_string(stats.format_version)},
       {"keys", ShowCount(stats.keys)},
+      {"bytes of keys", ShowSize(stats.bytes)},
       {"namespaces", ShowCount(stats.namespaces)},
       {"participants", ShowCount(stats.participants) + " (this one included)"},
       {"snapshots", stats.snapshots == 0
@@ -311,6 +313,7 @@ Json ToJson(const CheckReport& report) {
   return Json{{"sound", report.sound()},
               {"namespaces", report.namespaces},
               {"keys", report.keys},
+              {"bytes", report.bytes},
               {"records", report.records},
               {"blocks_used", report.blocks_used},
               {"blocks_reachable", report.blocks_reachable},
