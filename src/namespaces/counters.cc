@@ -14,13 +14,6 @@ using index::Counts;
 using process::Operation;
 using region::BlockKind;
 
-// Only the lane itself counts there, so this needs no CAS.
-void CountIn(Shared64& word, std::int64_t delta, std::uint64_t seq) {
-  const std::uint64_t before = word.load(std::memory_order_relaxed);
-  COMMY_DCHECK(index::CellSeq(before) != seq);  // D1
-  word.store(index::PackCell(index::CellValue(before) + delta, seq), std::memory_order_release);
-}
-
 void CountForDeadIn(Shared64& word, std::int64_t delta, std::uint64_t seq) {
   std::uint64_t seen = word.load(std::memory_order_acquire);
   if (index::CellSeq(seen) != seq) {
@@ -70,19 +63,6 @@ absl::StatusOr<CounterCell*> Counters::Cell(Operation& op, index::IndexRoot& roo
                           " lies outside the file");
   }
   return &block[lane / index::kCounterGroups];
-}
-
-void Counters::Announce(Operation& op, const CounterCell& cell, const Counts& delta) const {
-  op.Arm({.keys = static_cast<int>(delta.keys),
-          .units = delta.units,
-          .cell_offset = core_.region.OffsetOf(&cell),
-          .keys_seq = index::CellSeq(cell.keys.load(std::memory_order_relaxed)),
-          .units_seq = index::CellSeq(cell.units.load(std::memory_order_relaxed))});
-}
-
-void Counters::Count(const Operation& op, CounterCell& cell, const Counts& delta) {
-  CountIn(cell.keys, delta.keys, op.seq());    // count-2
-  CountIn(cell.units, delta.units, op.seq());  // count-3
 }
 
 void Counters::CountForDead(const process::OpWord& op, CounterCell& cell) {

@@ -17,9 +17,11 @@
 
 #include "absl/status/statusor.h"
 
+#include "base/check.h"
 #include "base/result.h"
 #include "namespaces/core.h"
 #include "process/op_word.h"
+#include "process/operation.h"
 #include "versions/transaction_layout.h"
 #include "versions/units.h"
 
@@ -32,12 +34,31 @@ class Counters {
   // The lane's cell. Null: the root's memory is being reclaimed.
   absl::StatusOr<index::CounterCell*> Cell(process::Operation& op, index::IndexRoot& root,
                                            alloc::Purpose purpose) const;
+  // The same, if it has one already; else null. Without a call: it is on the way of most writes.
+  index::CounterCell* CellIfThere(const process::Operation& op, index::IndexRoot& root) const {
+    const std::uint64_t lane = op.lane().index();
+    const std::uint64_t block =
+        root.counters[lane % index::kCounterGroups].load(std::memory_order_acquire);
+    return block <= index::kCountersClosed
+               ? nullptr
+               : core_.region.At<index::CounterCell>(block + lane / index::kCounterGroups *
+                                                                 sizeof(index::CounterCell));
+  }
   // count-1, of a change by `delta` in the lane's cell.
   void Announce(process::Operation& op, const index::CounterCell& cell,
-                const index::Counts& delta) const;
+                const index::Counts& delta) const {
+    op.Arm({.keys = static_cast<int>(delta.keys),
+            .units = delta.units,
+            .cell_offset = core_.region.OffsetOf(&cell),
+            .keys_seq = index::CellSeq(cell.keys.load(std::memory_order_relaxed)),
+            .units_seq = index::CellSeq(cell.units.load(std::memory_order_relaxed))});
+  }
   // count-2 and count-3, once it is published.
   static void Count(const process::Operation& op, index::CounterCell& cell,
-                    const index::Counts& delta);
+                    const index::Counts& delta) {
+    CountIn(cell.keys, delta.keys, op.seq());    // count-2
+    CountIn(cell.units, delta.units, op.seq());  // count-3
+  }
   // The same for a dead lane that has published what its op word announces. Any number of times.
   static void CountForDead(const process::OpWord& op, index::CounterCell& cell);
   // The sum of a root's cells. Cost: 128 loads, and two or more for each lane that ever counted
@@ -52,6 +73,12 @@ class Counters {
                                  versions::TransactionTotal* total) const;
 
  private:
+  // Only the lane itself counts there, so this needs no CAS.
+  static void CountIn(base::Shared64& word, std::int64_t delta, std::uint64_t seq) {
+    const std::uint64_t before = word.load(std::memory_order_relaxed);
+    COMMY_DCHECK(index::CellSeq(before) != seq);  // D1
+    word.store(index::PackCell(index::CellValue(before) + delta, seq), std::memory_order_release);
+  }
   [[nodiscard]] std::uint64_t CellsOfABlock() const {
     return (core_.region.geometry().lane_count + index::kCounterGroups - 1) / index::kCounterGroups;
   }

@@ -102,7 +102,13 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
       {ns.id, key, value, tombstone ? 0 : expiry_.For(ns, decision.expiry_ns),
        tombstone ? versions::kRecordTombstone : std::uint8_t{0}, versions::kUndecided, align});
   draft->record = reinterpret_cast<Record*>(block);
-  draft->units = versions::UnitsOf(versions::ViewRecord(core_.region, draft->offset));
+  // Without padding it takes what it needs at most.
+  draft->units = tombstone ? 0
+                 : align == versions::kValueAlign
+                     ? versions::UnitsOfBytes(bytes)
+                     : versions::UnitsOf(versions::ViewRecord(core_.region, draft->offset));
+  COMMY_DCHECK(draft->units ==
+               versions::UnitsOf(versions::ViewRecord(core_.region, draft->offset)));
   draft->from = decision;
   draft->notes_end = op.notes_used();
   return absl::OkStatus();
@@ -168,10 +174,13 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
                             draft->units - versions::UnitsOf(at.head)};
   index::CounterCell* cell = nullptr;
   if (delta.keys != 0 || delta.units != 0) {  // write-3
-    COMMY_ASSIGN_OR_RETURN(cell,
-                           counters_.Cell(op, *at.root,
-                                          !is_put || decision.frees ? alloc::Purpose::kMakesRoom
-                                                                    : alloc::Purpose::kOrdinary));
+    cell = counters_.CellIfThere(op, *at.root);
+    if (cell == nullptr) [[unlikely]] {
+      COMMY_ASSIGN_OR_RETURN(cell,
+                             counters_.Cell(op, *at.root,
+                                            !is_put || decision.frees ? alloc::Purpose::kMakesRoom
+                                                                      : alloc::Purpose::kOrdinary));
+    }
     if (cell == nullptr) [[unlikely]] {
       return Outcome::kAgain;  // The root was cleared and its memory reclaimed meanwhile.
     }

@@ -11,11 +11,13 @@ namespace commy::versions {
 
 inline constexpr std::uint64_t kUnitBytes = 16;
 
+constexpr std::int64_t UnitsOfBytes(std::uint64_t bytes) {
+  return static_cast<std::int64_t>(base::AlignUp(bytes, kUnitBytes) / kUnitBytes);
+}
+
 // Of a key whose newest version is `view`: 0 where there is none, or a tombstone.
 inline std::int64_t UnitsOf(const RecordView& view) {
-  return !view.valid() || view.tombstone()
-             ? 0
-             : static_cast<std::int64_t>(base::AlignUp(view.bytes(), kUnitBytes) / kUnitBytes);
+  return !view.valid() || view.tombstone() ? 0 : UnitsOfBytes(view.bytes());
 }
 
 // An op word announces the change of one write in 32 signed bits, and a cell holds 40.
