@@ -156,10 +156,30 @@ void WriteParticipants(const std::vector<ParticipantInfo>& participants, Writer&
   family([](const ParticipantInfo& info) { return std::to_string(info.operations); });
 }
 
+void WritePathQuotas(const std::vector<PathQuota>& quotas, Writer& out) {
+  out.Family("commy_path_quota_bytes", "gauge", "bytes",
+             "The most that the keys of all namespaces under the path may take.");
+  for (const PathQuota& quota : quotas) {
+    out.Sample({{"path", quota.path}}, std::to_string(quota.quota_bytes));
+  }
+  out.Family("commy_path_bytes", "gauge", "bytes",
+             "What the keys of all namespaces under a path with a quota take.");
+  for (const PathQuota& quota : quotas) {
+    out.Sample({{"path", quota.path}}, std::to_string(quota.bytes));
+  }
+}
+
 void WriteNamespaces(const std::vector<NamespaceInfo>& namespaces, Writer& out) {
   out.Family("commy_namespace_keys", "gauge", "", "Keys of the namespace.");
   for (const NamespaceInfo& info : namespaces) {
     out.Sample({{"namespace", info.path}}, std::to_string(info.keys));
+  }
+  out.Family("commy_namespace_quota_bytes", "gauge", "bytes",
+             "The most that the keys of the namespace may take.");
+  for (const NamespaceInfo& info : namespaces) {
+    if (info.quota_bytes != 0) {
+      out.Sample({{"namespace", info.path}}, std::to_string(info.quota_bytes));
+    }
   }
   out.Family("commy_namespace_bytes", "gauge", "bytes",
              "What the keys of the namespace take, without the index.");
@@ -180,6 +200,7 @@ std::string ToOpenMetrics(const StoreStats& stats, const absl::StatusOr<MemoryIn
   }
   WriteParticipants(participants, out);
   WriteNamespaces(namespaces, out);
+  WritePathQuotas(stats.path_quotas, out);
   return out.Finish();
 }
 

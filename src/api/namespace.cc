@@ -310,6 +310,16 @@ absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {
   return engine::SetDefaultTtl(state_->engine(), state_->key, ttl);
 }
 
+absl::Status Namespace::SetQuota(std::uint64_t bytes) const {
+  return engine::SetQuota(state_->engine(), state_->key, bytes);
+}
+
+absl::StatusOr<std::uint64_t> Namespace::Quota() const {
+  const engine::Access at(state_->engine(), state_->key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  return namespaces::OwnQuota(*at.ns().object);
+}
+
 absl::Status Namespace::Clear() const {
   return engine::Clear(state_->engine(), state_->key);
 }

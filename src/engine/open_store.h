@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/maintenance.h"
+#include "engine/quotas.h"
 
 namespace commy::engine {
 
@@ -50,6 +51,7 @@ class OpenStore {
   namespaces::Catalog catalog_;
   const Engine engine_;
   Maintenance maintenance_;
+  Quotas quotas_;
   const std::vector<std::string> differences_;
 };
 

@@ -16,6 +16,7 @@
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/block_owners.h"
+#include "engine/quotas.h"
 
 namespace commy::inspect {
 namespace {
@@ -155,11 +156,12 @@ class Walker {
     const absl::Status blocks =
         catalog.WalkBlocks([&](BlockKind kind, std::uint64_t offset) { Reach(kind, offset); });
     std::vector<std::uint64_t> objects;
-    const absl::Status named = catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
-      ++walk_.report.namespaces;
-      objects.push_back(object);
-      return true;
-    });
+    const absl::Status named =
+        catalog.ForEach("", [&](std::string_view path, std::uint64_t object) {
+          walk_.report.namespaces += engine::IsHiddenPath(path) ? 0 : 1;
+          objects.push_back(object);
+          return true;
+        });
     const absl::StatusOr<std::vector<std::uint64_t>> dropped = catalog.Dropped();
     for (const absl::Status& status : {blocks, named, dropped.status()}) {
       if (!status.ok()) {

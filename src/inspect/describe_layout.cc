@@ -58,6 +58,7 @@ void DescribeHeader(std::string* text) {
   COMMY_FIELD(RegionHeader, commit_clock);
   COMMY_FIELD(RegionHeader, catalog_root);
   COMMY_FIELD(RegionHeader, next_namespace_id);
+  COMMY_FIELD(RegionHeader, path_quotas);
   COMMY_FIELD(RegionHeader, snapshots_held);
   COMMY_FIELD(RegionHeader, snapshots_ended);
   COMMY_FIELD(RegionHeader, snapshots_ready);

@@ -105,6 +105,13 @@ class Map {
     return writer_.Write(op, ns, write, outcome);
   }
 
+  // Before anything is written.
+  void UseQuotas(QuotaGate* quotas) { core_.quotas = quotas; }
+  // As QuotaGate::Admit.
+  base::Result Admit(absl::Span<const Growth> growths) const {
+    return core_.quotas == nullptr ? base::Result() : core_.quotas->Admit(growths);
+  }
+
   // Builds an empty, unpublished root of a namespace that is being made.
   absl::StatusOr<std::uint64_t> BuildRoot(process::Operation& op, std::uint64_t order,
                                           std::uint64_t namespace_id) {

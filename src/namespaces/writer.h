@@ -2,7 +2,8 @@
 // records of a transaction, and finishing them afterwards.
 //
 // STEPS     write-1  find the key's slot, or make room for one; resolve what is there
-//           write-2  decide; write a record, noted, with what is there as its `prev`
+//           write-2  decide; write a record, noted, with what is there as its `prev`. If it grows
+//                    a namespace with a quota: is there room?
 //           write-3  note what is there; arm the counters of the lane: the change of the numbers
 //                    of keys and units goes with the CAS (count-1 of process/op_word.h)
 //           write-4  publish: the CAS of the slot word. Lost: from write-1

@@ -84,6 +84,7 @@ Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
   ahead_.reset();
   records_.clear();
   installed_ = 0;
+  growths_.clear();
   Result result = Build(op);
   if (result.done()) {
     result = InstallAll(op);
@@ -276,6 +277,9 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
     }
   }
   head_->total_count.store(count + 1, std::memory_order_release);
+  if (namespaces::HasQuota(*ns.object)) [[unlikely]] {
+    growths_.push_back({ns, delta.units});
+  }
   return Outcome::kDone;
 }
 
@@ -289,6 +293,9 @@ Result Commit::InstallAll(Operation& op) {
   }
   COMMY_DCHECK(installed_ == records_.size());
   COMMY_DCHECK(head_->total_count.load(std::memory_order_relaxed) == head_->total_capacity);
+  if (!growths_.empty() && !writes_.frees()) [[unlikely]] {
+    COMMY_TRY(engine_.map.Admit(growths_));
+  }
   return CheckDeadline();
 }
 

@@ -10,7 +10,7 @@
 //                  entered in the block's list. Then the list's sum, for `commy recover`
 //        commit-2  for each record, by namespace id and key: make the head final, a conflict if it
 //                  is newer than S; CAS slot: head -> intent. Write down the counter cells before
-//                  and after
+//                  and after. If it grows namespaces with a quota: is there room?
 //        commit-3  (serializable) what was replaced since the snapshot is kept from here; CAS
 //                  status active -> committing
 //        commit-4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t.
@@ -100,6 +100,7 @@ class Commit {
   versions::ListSum list_sum_{0, 0};
   std::vector<std::uint64_t> records_;               // Offsets, in the order of the writes.
   std::size_t installed_ = 0;                        // Of them.
+  std::vector<namespaces::Growth> growths_;          // Of namespaces with a quota.
   const engine::NamespaceState* dropped_ = nullptr;  // After kDropped: the one dropped.
   Conflict conflict_ = Conflict::kInTheWay;
   std::optional<versions::Ahead> ahead_;

@@ -130,6 +130,14 @@ Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
                {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
                {"operation_timeout_ms", absl::ToInt64Milliseconds(stats.operation_timeout)},
                {"heartbeat_interval_ms", absl::ToInt64Milliseconds(stats.heartbeat_interval)}};
+  json["path_quotas"] = Json::array();
+  for (const PathQuota& quota : stats.path_quotas) {
+    Json object;
+    SetBytes("path", quota.path, object);
+    object["quota_bytes"] = quota.quota_bytes;
+    object["bytes"] = quota.bytes;
+    json["path_quotas"].push_back(std::move(object));
+  }
   if (memory.ok()) {
     json["resident_bytes"] = memory->resident_bytes;
     json["large_page_bytes"] = memory->large_page_bytes;
@@ -176,6 +184,12 @@ std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& me
   std::string text;
   for (const auto& [name, value] : rows) {
     absl::StrAppendFormat(&text, "%-18s %s\n", name, value);
+  }
+  for (const PathQuota& quota : stats.path_quotas) {
+    absl::StrAppendFormat(&text, "%-18s %s of %s, under ", "quota", ShowSize(quota.bytes),
+                          ShowSize(quota.quota_bytes));
+    AppendTsvField(quota.path, text);
+    text += '\n';
   }
   return text;
 }
