@@ -94,6 +94,8 @@ void WriteStore(const StoreStats& stats, Writer& out) {
   out.Gauge("commy_free_bytes", "bytes", "Free inside the file.", stats.free_bytes);
   out.Gauge("commy_max_bytes", "bytes", "The file never grows past this.", stats.max_size_bytes);
   out.Gauge("commy_keys", "", "Keys in all namespaces.", stats.keys);
+  out.Gauge("commy_key_bytes", "bytes", "What the keys in all namespaces take, without the index.",
+            stats.bytes);
   out.Gauge("commy_namespaces", "", "Namespaces.", stats.namespaces);
   out.Gauge("commy_participants", "", "Attached processes, the reporting one included.",
             stats.participants);
@@ -154,10 +156,35 @@ void WriteParticipants(const std::vector<ParticipantInfo>& participants, Writer&
   family([](const ParticipantInfo& info) { return std::to_string(info.operations); });
 }
 
+void WritePathQuotas(const std::vector<PathQuota>& quotas, Writer& out) {
+  out.Family("commy_path_quota_bytes", "gauge", "bytes",
+             "The most that the keys of all namespaces under the path may take.");
+  for (const PathQuota& quota : quotas) {
+    out.Sample({{"path", quota.path}}, std::to_string(quota.quota_bytes));
+  }
+  out.Family("commy_path_bytes", "gauge", "bytes",
+             "What the keys of all namespaces under a path with a quota take.");
+  for (const PathQuota& quota : quotas) {
+    out.Sample({{"path", quota.path}}, std::to_string(quota.bytes));
+  }
+}
+
 void WriteNamespaces(const std::vector<NamespaceInfo>& namespaces, Writer& out) {
   out.Family("commy_namespace_keys", "gauge", "", "Keys of the namespace.");
   for (const NamespaceInfo& info : namespaces) {
     out.Sample({{"namespace", info.path}}, std::to_string(info.keys));
+  }
+  out.Family("commy_namespace_quota_bytes", "gauge", "bytes",
+             "The most that the keys of the namespace may take.");
+  for (const NamespaceInfo& info : namespaces) {
+    if (info.quota_bytes != 0) {
+      out.Sample({{"namespace", info.path}}, std::to_string(info.quota_bytes));
+    }
+  }
+  out.Family("commy_namespace_bytes", "gauge", "bytes",
+             "What the keys of the namespace take, without the index.");
+  for (const NamespaceInfo& info : namespaces) {
+    out.Sample({{"namespace", info.path}}, std::to_string(info.bytes));
   }
 }
 
@@ -173,6 +200,7 @@ std::string ToOpenMetrics(const StoreStats& stats, const absl::StatusOr<MemoryIn
   }
   WriteParticipants(participants, out);
   WriteNamespaces(namespaces, out);
+  WritePathQuotas(stats.path_quotas, out);
   return out.Finish();
 }
 

@@ -11,9 +11,10 @@
 
 namespace commy::tools {
 
-// Gauges of the store, its participants (labels slot, pid, name, state) and its namespaces (label
-// namespace). Counters of commits and of the operations that each participant began. A participant
-// entry may get another owner: its counter then restarts with that owner's pid.
+// Gauges of the store, its participants (labels slot, pid, name, state), its namespaces (label
+// namespace) and its quotas of paths (label path). Counters of commits and of the operations that
+// each participant began. A participant entry may get another owner: its counter then restarts with
+// that owner's pid.
 //
 // In the value of a label (a path, a name) a byte that is not UTF-8 is \xHH and a backslash is \\.
 // The format's own escapes come after that. Different namespaces therefore have different labels,

@@ -21,8 +21,20 @@ struct NamespaceInfo {
   std::string type;
   // As Namespace::Size() counts them: expired keys count until they are swept.
   std::uint64_t keys = 0;
+  // What these keys take: of each the record of its present value (the key, the value, and a head
+  // of some tens of bytes), rounded up to 16. As exact as `keys`. Left out are the index, what
+  // blocks are larger than records, and older values that are kept for a snapshot.
+  std::uint64_t bytes = 0;
+  std::uint64_t quota_bytes = 0;  // Of the namespace itself; 0: none.
   // Of keys that are put without one. Infinite: such keys never expire.
   absl::Duration default_ttl = absl::InfiniteDuration();
+};
+
+// A quota of a path, as of the call; see Store::SetPathQuota().
+struct PathQuota {
+  std::string path;
+  std::uint64_t quota_bytes = 0;
+  std::uint64_t bytes = 0;  // That the keys of all namespaces under the path take.
 };
 
 enum class Liveness : std::uint8_t {
@@ -68,7 +80,9 @@ struct StoreStats {
   std::uint64_t retired_bytes = 0;  // Replaced; reused once no reader can still see them.
   std::uint64_t free_bytes = 0;     // Inside the file, for reuse.
   std::uint64_t namespaces = 0;
-  std::uint64_t keys = 0;  // Of all namespaces; see NamespaceInfo::keys.
+  std::uint64_t keys = 0;   // Of all namespaces; see NamespaceInfo::keys.
+  std::uint64_t bytes = 0;  // Likewise; see NamespaceInfo::bytes.
+  std::vector<PathQuota> path_quotas;
   // Goes up with each commit.
   std::uint64_t commit_clock = 0;
   // Goes up while the store is written to and no reader holds it back. If it stands still and
@@ -133,6 +147,7 @@ struct ShrinkReport {
 struct CheckReport {
   std::uint64_t namespaces = 0;
   std::uint64_t keys = 0;
+  std::uint64_t bytes = 0;    // Of these keys; see NamespaceInfo::bytes.
   std::uint64_t records = 0;  // Versions of keys, including tombstones (records of deletes).
   std::uint64_t blocks_used = 0;
   std::uint64_t blocks_reachable = 0;

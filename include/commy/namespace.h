@@ -290,6 +290,17 @@ class COMMY_EXPORT Namespace {
   [[nodiscard]] absl::StatusOr<absl::Duration> DefaultTtl() const;
   absl::Status SetDefaultTtl(absl::Duration ttl) const;
 
+  // The most that the keys of this namespace may take, in bytes as NamespaceInfo::bytes has them;
+  // 0: no limit. A put, a transaction or a push that would take the namespace above it fails with
+  // ResourceExhausted, which names the quota, and changes nothing. Deletes, pops, and values that
+  // take no more than those that they replace always work, also above a quota that was set lower
+  // than what is there. What other threads write at the same moment may exceed it. Expired keys
+  // count until they are swept.
+  // Cost, while there is a quota: some hundred loads for each write that takes more.
+  // InvalidArgument: 2^63 or more.
+  absl::Status SetQuota(std::uint64_t bytes) const;
+  [[nodiscard]] absl::StatusOr<std::uint64_t> Quota() const;
+
   // What keys and values are: "map<u64,string>"; see docs/types.md. Empty: any bytes. Reads and
   // writes of this class are of bytes in any case.
   [[nodiscard]] absl::StatusOr<std::string> Type() const;

@@ -132,6 +132,9 @@ struct NamespaceOptions {
   // are already there are unaffected. Unless given, a new namespace gets infinite, and an existing
   // one keeps its own.
   std::optional<absl::Duration> default_ttl = std::nullopt;
+  // The most that its keys may take, in bytes; see Namespace::SetQuota(). It is also set on an
+  // existing namespace. Unless given, a new namespace gets none, and an existing one keeps its own.
+  std::optional<std::uint64_t> quota_bytes = std::nullopt;
 };
 
 struct PutOptions {

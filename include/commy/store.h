@@ -87,6 +87,22 @@ class COMMY_EXPORT Store {
   // Returns the namespaces whose paths begin with `prefix`, in bytewise order of their paths.
   absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(std::string_view prefix = "") const;
 
+  // Limits what the keys of all namespaces under a path may take together, in bytes as
+  // NamespaceInfo::bytes has them; 0: no limit any more. The path is of whole parts, and no
+  // namespace need be there: "acme" covers "acme", "acme/config" and "acme/a/b", also those that
+  // are made later, and not "acme2". Several quotas may cover a namespace; each counts. A write
+  // that would take the path above its quota fails as one does at Namespace::SetQuota(). A rename
+  // always works: the namespace leaves the quotas of its old path and comes under those of its new
+  // one. The quota stays when namespaces are dropped.
+  //
+  // The sum is not taken for each write: the quota may be exceeded by 1/64 of the room that is
+  // left, for each process that writes there, and by what is written at the same moment. A change
+  // of a quota, or a rename, counts in other processes after at most 0.1 s.
+  // InvalidArgument: the path is bad, or the quota is 2^63 or more.
+  absl::Status SetPathQuota(std::string_view path, std::uint64_t bytes) const;
+  // All quotas of paths, by path.
+  absl::StatusOr<std::vector<PathQuota>> PathQuotas() const;
+
   // Opens the typed container at `path`, and creates it unless told otherwise:
   //
   //   auto positions =

@@ -173,9 +173,9 @@ std::vector<absl::StatusOr<std::string>> Namespace::MultiGet(
 absl::StatusOr<std::uint64_t> Namespace::Size() const {
   engine::Access at(state_->engine(), state_->key);
   COMMY_RETURN_IF_ERROR(at.status());
-  std::uint64_t size = 0;
-  COMMY_RETURN_IF_ERROR(at.Finish(state_->engine().map.Size(at.ns(), &size)));
-  return size;
+  index::Counts counts;
+  COMMY_RETURN_IF_ERROR(at.Finish(state_->engine().map.Count(at.ns(), &counts)));
+  return static_cast<std::uint64_t>(counts.keys);
 }
 
 // --- Writing ---------------------------------------------------------------------------------
@@ -308,6 +308,16 @@ absl::StatusOr<std::string> Namespace::Type() const {
 
 absl::Status Namespace::SetDefaultTtl(absl::Duration ttl) const {
   return engine::SetDefaultTtl(state_->engine(), state_->key, ttl);
+}
+
+absl::Status Namespace::SetQuota(std::uint64_t bytes) const {
+  return engine::SetQuota(state_->engine(), state_->key, bytes);
+}
+
+absl::StatusOr<std::uint64_t> Namespace::Quota() const {
+  const engine::Access at(state_->engine(), state_->key);
+  COMMY_RETURN_IF_ERROR(at.status());
+  return namespaces::OwnQuota(*at.ns().object);
 }
 
 absl::Status Namespace::Clear() const {

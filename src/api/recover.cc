@@ -2,13 +2,17 @@
 #include "commy/recover.h"
 
 #include <algorithm>
+#include <cstring>
 #include <map>
 #include <memory>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "base/status.h"
 #include "commy/shared_counter.h"
 #include "commy/store.h"
+#include "engine/quotas.h"
 #include "platform/platform.h"
 #include "region/clean_word.h"
 #include "region/layout.h"
@@ -85,7 +89,9 @@ class Recovery {
   absl::Status Check(const Salvage& salvage) {
     COMMY_RETURN_IF_ERROR(CheckCancelled());
     const salvage::SalvageCounts& counts = salvage.counts();
-    report_.namespaces = salvage.namespaces().size();
+    report_.namespaces = static_cast<std::uint64_t>(
+        std::count_if(salvage.namespaces().begin(), salvage.namespaces().end(),
+                      [](const SalvagedNamespace& ns) { return !engine::IsHiddenPath(ns.path); }));
     report_.deleted = counts.deleted;
     report_.keys_older = counts.older_taken;
     report_.keys_lost =
@@ -124,6 +130,9 @@ class Recovery {
     COMMY_ASSIGN_OR_RETURN(Store made, Store::Open(part_, DestinationOptions()));
     std::map<std::string, Namespace> open;
     for (const SalvagedNamespace& ns : salvage.namespaces()) {
+      if (engine::IsHiddenPath(ns.path)) {
+        continue;
+      }
       NamespaceOptions options;
       options.order = ns.ordered ? Order::kOrdered : Order::kHash;
       options.type = ns.type;
@@ -152,13 +161,29 @@ class Recovery {
             Tell(total_ / 2 + done * (total_ / 2 / salvage.counts().keys));
             COMMY_RETURN_IF_ERROR(CheckCancelled());
           }
+          if (engine::IsHiddenPath(ns.path)) {
+            KeepHidden(ns, record);
+            return absl::OkStatus();
+          }
           return Put(open.at(ns.path), record, now_ns);
         }));
+    for (const auto& [path, bytes] : path_quotas_) {
+      COMMY_RETURN_IF_ERROR(made.SetPathQuota(path, bytes));
+    }
     COMMY_RETURN_IF_ERROR(made.Sync());
     COMMY_ASSIGN_OR_RETURN(const StoreStats stats, made.Stats());
     report_.destination_bytes = stats.disk_bytes;
     open.clear();
     return made.Close();
+  }
+
+  // What the library keeps for itself. Quotas come into force when all keys are there.
+  void KeepHidden(const SalvagedNamespace& ns, const versions::RecordView& record) {
+    std::uint64_t bytes = 0;
+    if (ns.path == engine::kPathQuotas && record.value.size() == sizeof(bytes)) {
+      std::memcpy(&bytes, record.value.data(), sizeof(bytes));
+      path_quotas_.emplace_back(record.key, bytes);
+    }
   }
 
   absl::Status Put(const Namespace& ns, const versions::RecordView& record, std::int64_t now_ns) {
@@ -184,6 +209,7 @@ class Recovery {
   const RecoverOptions& options_;
   std::unique_ptr<Image> image_;
   RecoverReport report_;
+  std::vector<std::pair<std::string, std::uint64_t>> path_quotas_;
   std::uint64_t total_ = 0;
   bool cancelled_ = false;
 };

@@ -41,6 +41,14 @@ absl::StatusOr<std::vector<NamespaceInfo>> Store::ListNamespaces(std::string_vie
   return engine::ListNamespaces(state_->engine(), prefix);
 }
 
+absl::Status Store::SetPathQuota(std::string_view path, std::uint64_t bytes) const {
+  return state_->engine().quotas.SetOfPath(path, bytes);
+}
+
+absl::StatusOr<std::vector<PathQuota>> Store::PathQuotas() const {
+  return state_->engine().quotas.List();
+}
+
 absl::StatusOr<std::vector<ParticipantInfo>> Store::ParticipantsOf(const std::string& path) {
   return inspect::ParticipantsOf(platform::Platform::Real(), path);
 }

@@ -33,6 +33,13 @@ class [[nodiscard]] Result {
     }
   }
   // NOLINTEND(google-explicit-constructor)
+  // A failure that room in the file would not help, though its code is ResourceExhausted.
+  static Result Failed(absl::Status status) {
+    Result result;
+    result.outcome_ = Outcome::kFailed;
+    result.status_ = std::move(status);
+    return result;
+  }
 
   [[nodiscard]] bool done() const { return outcome_ == Outcome::kDone; }
   [[nodiscard]] bool is(Outcome outcome) const { return outcome_ == outcome; }

@@ -20,6 +20,7 @@
 namespace commy::engine {
 
 class Maintenance;
+class Quotas;
 
 using namespaces::NamespaceKey;
 using namespaces::NamespaceRef;
@@ -34,6 +35,7 @@ struct Engine {
   namespaces::Map& map;
   namespaces::Catalog& catalog;
   Maintenance& maintenance;
+  Quotas& quotas;
 };
 
 }  // namespace commy::engine

@@ -8,6 +8,7 @@
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/namespace_types.h"
+#include "engine/quotas.h"
 #include "engine/room.h"
 
 namespace commy::engine {
@@ -76,7 +77,7 @@ absl::StatusOr<std::uint64_t> DrawNumber(const Engine& engine) {
 
 absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_view path,
                                               Order order, std::int64_t default_ttl_ns,
-                                              const WantedType& type) {
+                                              std::uint64_t quota_bytes, const WantedType& type) {
   COMMY_DCHECK(order == Order::kHash || order == Order::kOrdered);
   COMMY_DCHECK(default_ttl_ns >= 0);
   COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
@@ -119,6 +120,7 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   object->root.store(*root, std::memory_order_relaxed);
   object->default_ttl_ns.store(static_cast<std::uint64_t>(default_ttl_ns),
                                std::memory_order_relaxed);
+  object->quota_bytes.store(quota_bytes, std::memory_order_relaxed);
   object->id.store(id, std::memory_order_release);
   COMMY_DCHECK(versions::IsNoted(op, offset) && versions::IsNoted(op, *root));  // O1
   const base::Result published = engine.catalog.Change(
@@ -137,6 +139,7 @@ absl::StatusOr<std::uint64_t> CreateNamespace(const Engine& engine, std::string_
   const absl::StatusOr<NamespaceRef> ns = NamespaceAt(engine, offset);
   if (ns.ok() && ns->id == id) {
     (void)engine.map.roots().FinishPosted(*ns);  // Gives the root its time.
+    engine.quotas.Mark(path, *ns);
   }
   return offset;
 }
@@ -159,7 +162,9 @@ absl::StatusOr<std::uint64_t> CreateAsAsked(const Engine& engine, std::string_vi
   if (options.default_ttl.has_value()) {
     COMMY_ASSIGN_OR_RETURN(default_ttl_ns, CheckTtl(*options.default_ttl));
   }
-  return CreateNamespace(engine, path, wanted, default_ttl_ns, type);
+  const std::uint64_t quota_bytes = options.quota_bytes.value_or(0);
+  COMMY_RETURN_IF_ERROR(CheckQuota(quota_bytes));
+  return CreateNamespace(engine, path, wanted, default_ttl_ns, quota_bytes, type);
 }
 
 absl::Status SetDefaultTtlAsAsked(const Engine& engine, const NamespaceKey& key,
@@ -176,6 +181,21 @@ absl::Status SetDefaultTtlAsAsked(const Engine& engine, const NamespaceKey& key,
         static_cast<std::int64_t>(at.ns().object->default_ttl_ns.load(std::memory_order_relaxed));
   }
   return wanted == present ? absl::OkStatus() : SetDefaultTtl(engine, key, *options.default_ttl);
+}
+
+absl::Status SetQuotaAsAsked(const Engine& engine, const NamespaceKey& key,
+                             const NamespaceOptions& options) {
+  if (!options.quota_bytes.has_value()) {
+    return absl::OkStatus();
+  }
+  std::uint64_t present = 0;
+  {
+    const Access at(engine, key);
+    COMMY_RETURN_IF_ERROR(at.status());
+    present = namespaces::OwnQuota(*at.ns().object);
+  }
+  return *options.quota_bytes == present ? absl::OkStatus()
+                                         : SetQuota(engine, key, *options.quota_bytes);
 }
 
 absl::StatusOr<bool> IsMarkedForDrop(const Engine& engine, std::uint64_t object,
@@ -199,8 +219,8 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
   absl::Status failed;
   const auto add = [&](std::string_view path, std::uint64_t object) -> absl::Status {
     COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, object));
-    std::uint64_t keys = 0;
-    const base::Result counted = engine.map.Size(ns, &keys);
+    index::Counts counts;
+    const base::Result counted = engine.map.Count(ns, &counts);
     if (counted.is(base::Outcome::kDropped)) {
       dropped->push_back({{object, ns.id}, std::string(path)});
       return absl::OkStatus();
@@ -212,7 +232,9 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
     info.order = static_cast<Order>(ns.object->order.load(std::memory_order_relaxed));
     info.default_ttl =
         ToTtl(static_cast<std::int64_t>(ns.object->default_ttl_ns.load(std::memory_order_relaxed)));
-    info.keys = keys;
+    info.keys = static_cast<std::uint64_t>(counts.keys);
+    info.quota_bytes = namespaces::OwnQuota(*ns.object);
+    info.bytes = static_cast<std::uint64_t>(counts.units) * versions::kUnitBytes;
     std::uint64_t type_word = 0;
     COMMY_ASSIGN_OR_RETURN(info.type, engine.map.types().Read(ns, &type_word));
     all->push_back(std::move(info));
@@ -220,7 +242,7 @@ absl::Status ListOnce(const Engine& engine, std::string_view prefix,
   };
   COMMY_RETURN_IF_ERROR(
       engine.catalog.ForEach(prefix, [&](std::string_view path, std::uint64_t object) {
-        failed = add(path, object);
+        failed = IsHiddenPath(path) ? absl::OkStatus() : add(path, object);
         return failed.ok();
       }));
   return failed;
@@ -242,24 +264,9 @@ absl::Status OrderDiffers(const Engine& engine, const NamespaceKey& key, std::st
       ". SharedBTreeMap and SharedBTreeSet are ordered, all other containers hash");
 }
 
-}  // namespace
-
-absl::Status CheckPath(std::string_view path) {
-  if (path.empty() || path.size() > kPathBytesMax) {
-    return base::InvalidArgument("a namespace path has ", path.size(), " bytes; it must have 1 to ",
-                                 kPathBytesMax);
-  }
-  if (path.front() == '/' || path.back() == '/' || path.find("//") != std::string_view::npos) {
-    return base::InvalidArgument("the namespace path \"", ToAbsl(path),
-                                 "\" has an empty part; write it as part/part/part");
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engine,
-                                                             std::string_view path,
-                                                             const NamespaceOptions& options) {
-  COMMY_RETURN_IF_ERROR(CheckPath(path));
+absl::StatusOr<std::pair<NamespaceKey, Order>> OpenAnywhere(const Engine& engine,
+                                                            std::string_view path,
+                                                            const NamespaceOptions& options) {
   COMMY_ASSIGN_OR_RETURN(const WantedType type, ParseWanted(path, options));
   while (true) {
     COMMY_ASSIGN_OR_RETURN(std::uint64_t object, FindObject(engine, path));
@@ -317,8 +324,36 @@ absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engin
       return agreed;
     }
     COMMY_RETURN_IF_ERROR(SetDefaultTtlAsAsked(engine, key, options));
+    COMMY_RETURN_IF_ERROR(SetQuotaAsAsked(engine, key, options));
     return std::make_pair(key, found);
   }
+}
+
+}  // namespace
+
+absl::Status CheckPath(std::string_view path) {
+  if (path.empty() || path.size() > kPathBytesMax) {
+    return base::InvalidArgument("a namespace path has ", path.size(), " bytes; it must have 1 to ",
+                                 kPathBytesMax);
+  }
+  if (path.front() == '/' || path.back() == '/' || path.find("//") != std::string_view::npos) {
+    return base::InvalidArgument("the namespace path \"", ToAbsl(path),
+                                 "\" has an empty part; write it as part/part/part");
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<NamespaceKey> OpenHidden(const Engine& engine, std::string_view path) {
+  COMMY_DCHECK(IsHiddenPath(path));
+  COMMY_ASSIGN_OR_RETURN(const auto opened, OpenAnywhere(engine, path, {}));
+  return opened.first;
+}
+
+absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engine,
+                                                             std::string_view path,
+                                                             const NamespaceOptions& options) {
+  COMMY_RETURN_IF_ERROR(CheckPath(path));
+  return OpenAnywhere(engine, path, options);
 }
 
 absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::string_view to) {
@@ -329,6 +364,7 @@ absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::s
   }
   NamespaceKey marked;
   std::string marked_path;
+  std::uint64_t moved = 0;
   // kDropped: one of the names is that of a namespace which was dropped, `marked`.
   const auto look_at = [&](std::string_view path, std::uint64_t object) -> base::Result {
     COMMY_ASSIGN_OR_RETURN(const bool dropped, IsMarkedForDrop(engine, object, &marked));
@@ -347,6 +383,7 @@ absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::s
       return base::AlreadyExists(engine.path, ": there is a namespace \"", ToAbsl(to),
                                  "\" already");
     }
+    moved = object;
     COMMY_TRY(edit.Erase(from));
     return edit.Insert(to, object);
   };
@@ -355,8 +392,13 @@ absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::s
         WithRoom(engine, alloc::Purpose::kMakesRoom, [&]() -> base::Result {
           COMMY_ASSIGN_OR_RETURN(Lane * lane, engine.session.ThisLane());
           Operation op(*lane, OpKind::kCatalog, 0);
-          return op.entered() ? engine.catalog.Change(op, alloc::Purpose::kMakesRoom, rename)
-                              : op.status();
+          if (!op.entered()) {
+            return op.status();
+          }
+          COMMY_TRY(engine.catalog.Change(op, alloc::Purpose::kMakesRoom, rename));
+          COMMY_ASSIGN_OR_RETURN(const NamespaceRef ns, NamespaceAt(engine, moved));
+          engine.quotas.Mark(to, ns);
+          return base::Outcome::kDone;
         });
     if (!renamed.is(base::Outcome::kDropped)) {
       return renamed.status();

@@ -19,6 +19,8 @@ namespace commy::engine {
 absl::StatusOr<std::pair<NamespaceKey, Order>> OpenNamespace(const Engine& engine,
                                                              std::string_view path,
                                                              const NamespaceOptions& options);
+// A hash namespace of this library's own, at a path that users cannot name; made if there is none.
+absl::StatusOr<NamespaceKey> OpenHidden(const Engine& engine, std::string_view path);
 absl::Status DropNamespace(const Engine& engine, std::string_view path);
 absl::Status RenameNamespace(const Engine& engine, std::string_view from, std::string_view to);
 absl::StatusOr<std::vector<NamespaceInfo>> ListNamespaces(const Engine& engine,

@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/lifecycle.h"
+#include "engine/quotas.h"
 
 namespace commy::engine {
 namespace {
@@ -30,6 +31,7 @@ bool Maintenance::Background() {
   COMMY_DCHECK(budget_ns >= kBudgetNs && budget_ns <= kBudgetMaxNs);
   const std::int64_t deadline_ns = engine_.session.platform().MonotonicNs() + budget_ns;
   (void)RemoveDropped(engine_, deadline_ns);
+  engine_.quotas.MarkAll();
   const bool more = expiry_.Run({.budget_ns = kExpiryBudgetNs});
   MaintainNamespaces(std::max(deadline_ns, PieceDeadline(engine_)));
   // While there is more to do, a beat takes longer.

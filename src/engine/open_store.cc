@@ -144,11 +144,15 @@ OpenStore::OpenStore(std::shared_ptr<process::Session> session, std::string path
       map_(*session_, allocator_,
            {options.testing.leaf_keys, options.testing.leaf_append, options.testing.node_children}),
       catalog_(session_->region(), allocator_, map_.publisher()),
-      engine_{path_, *session_, session_->region(), allocator_, map_, catalog_, maintenance_},
+      engine_{path_, *session_, session_->region(), allocator_,
+              map_,  catalog_,  maintenance_,       quotas_},
       maintenance_(engine_),
       shrinker_(engine_),
       background_shrink_(options.background_shrink),
-      differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
+      quotas_(engine_),
+      differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {
+  map_.UseQuotas(&quotas_);
+}
 
 absl::Status OpenStore::Close() {
   if (background_) {

@@ -11,6 +11,7 @@
 
 #include "engine/engine.h"
 #include "engine/maintenance.h"
+#include "engine/quotas.h"
 #include "engine/shrinker.h"
 
 namespace commy::engine {
@@ -64,6 +65,7 @@ class OpenStore {
   Maintenance maintenance_;
   Shrinker shrinker_;
   const bool background_shrink_;
+  Quotas quotas_;
   const std::vector<std::string> differences_;
 };
 

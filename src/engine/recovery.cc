@@ -36,9 +36,9 @@ versions::RecordView MadeRecord(const Engine& engine, const region::LaneLayout& 
   return {};
 }
 
-// Brings in the counter that goes with what the dead lane published.
-absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
-                           const NamespaceRef& ns) {
+// Brings in the counts that go with what the dead lane published.
+absl::Status ReplayCounters(const Engine& engine, const region::LaneLayout& dead,
+                            const NamespaceRef& ns) {
   const process::OpWord op = process::UnpackOp(dead.op.load(std::memory_order_acquire));
   const versions::RecordView made = MadeRecord(engine, dead);
   if (op.kind != OpKind::kWrite || !made.valid()) {
@@ -63,15 +63,9 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
     return absl::OkStatus();
   }
   auto* const cell =
-      engine.region.At<base::Shared64>(dead.op_counter.load(std::memory_order_acquire));
-  if (cell == nullptr) {
-    return absl::OkStatus();
-  }
-  std::uint64_t seen = cell->load(std::memory_order_acquire);
-  if (index::CellSeq(seen) != op.seq) {
-    // Once, also if an earlier recoverer did it: then the cell carries the seq.
-    cell->compare_exchange(seen, index::PackCell(index::CellValue(seen) + op.delta, op.seq),
-                           std::memory_order_seq_cst);
+      engine.region.At<index::CounterCell>(dead.op_counter.load(std::memory_order_acquire));
+  if (cell != nullptr) {
+    namespaces::Counters::CountForDead(op, *cell);
   }
   return absl::OkStatus();
 }
@@ -103,7 +97,7 @@ absl::Status ReclaimNotes(const Engine& engine, Operation& own, region::LaneLayo
   COMMY_DCHECK(&own.lane().words() != &dead);  // N1
   COMMY_DCHECK(!published || ns.id != 0);
   if (published) {
-    COMMY_RETURN_IF_ERROR(ReplayCounter(engine, dead, ns));
+    COMMY_RETURN_IF_ERROR(ReplayCounters(engine, dead, ns));
   }
   for (const region::Shared64& word : dead.notes) {
     const process::Note note = process::ReadNote(word.load(std::memory_order_acquire));

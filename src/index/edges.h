@@ -11,6 +11,7 @@
 #include "absl/functional/function_ref.h"
 
 #include "base/shared_atomic.h"
+#include "index/root_layout.h"
 #include "process/notes.h"
 
 namespace commy::index {
@@ -29,7 +30,7 @@ struct EdgeWalk {
   // Returns whether to go on below it: the block was met for the first time.
   absl::FunctionRef<bool(const Edge&)> use;
   absl::FunctionRef<void(const std::string& fault)> fault;
-  std::uint64_t* keys;  // Counts live keys there.
+  Counts* counts;  // Of a whole root: its keys and their units are added.
 };
 
 }  // namespace commy::index

@@ -78,7 +78,17 @@ constexpr bool IsDue(std::uint64_t due, std::int64_t now_ns) {
   return due != 0 && (IsDueClaim(due) || static_cast<std::int64_t>(due) <= now_ns);
 }
 
-// A counter cell: {value:40 signed, seq:24}; see process/op_word.h.
+// A lane's share of what a root counts; see namespaces/counters.h. Each word is {value:40 signed,
+// seq:24}.
+//
+//   0x00   8  keys
+//   0x08   8  units   of versions::kUnitBytes
+struct CounterCell {
+  Shared64 keys;
+  Shared64 units;
+};
+static_assert(sizeof(CounterCell) == 0x10);
+
 constexpr std::uint64_t PackCell(std::int64_t value, std::uint64_t seq) {
   return (static_cast<std::uint64_t>(value) << 24U) | (seq & 0xffffffU);
 }
@@ -88,6 +98,12 @@ constexpr std::int64_t CellValue(std::uint64_t cell) {
 constexpr std::uint64_t CellSeq(std::uint64_t cell) {
   return cell & 0xffffffU;
 }
+
+// What a root counts: its keys, and the units of their newest records.
+struct Counts {
+  std::int64_t keys = 0;
+  std::int64_t units = 0;
+};
 
 inline constexpr std::uint64_t kDropped = 1;
 inline constexpr std::uint64_t kReshapeClosed = 1;

@@ -2,6 +2,7 @@
 
 #include "base/check.h"
 #include "base/status.h"
+#include "versions/units.h"
 
 namespace commy::index {
 
@@ -255,7 +256,8 @@ void Shape::WalkSlot(
       walk.fault(absl::StrCat(where, ": it was never committed, and is not the newest of its key"));
     } else if (!counted && *commit <= versions::kCommitTimeMax) {
       counted = true;
-      *walk.keys += view.tombstone() ? 0 : 1;
+      walk.counts->keys += view.tombstone() ? 0 : 1;
+      walk.counts->units += versions::UnitsOf(view);
     }
     head = false;
     from = &view.record->prev;

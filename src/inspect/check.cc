@@ -1,9 +1,14 @@
 // With writers attached, a walk sees changes half done: a block that was published behind it looks
 // leaked, one that was retired in front of it looks reachable but free. Each of these is gone at
 // the next look, so only faults that two walks agree on are reported.
+//
+// The counters of a namespace are compared with the walk (D1) only if no operation was between its
+// publishing and its count at either end of the walk, and none has counted meanwhile: see
+// CountersAtRest.
 #include "inspect/check.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
@@ -11,6 +16,7 @@
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/block_owners.h"
+#include "engine/quotas.h"
 
 namespace commy::inspect {
 namespace {
@@ -53,6 +59,36 @@ void CollectNotes(const engine::Engine& engine, absl::flat_hash_set<std::uint64_
       }
     }
   }
+}
+
+// The counters of a namespace, if nothing is being counted there. One that had published before the
+// walk and counts in it changes the stamp; one that has published and not counted is under way at
+// one end of the walk. So at the first end the operations come before the stamp, and they do at the
+// other one.
+struct CountersAtRest {
+  index::Counts counts;
+  std::uint64_t stamp = 0;
+};
+
+std::optional<CountersAtRest> LookAtCounters(const engine::Engine& engine,
+                                             const engine::NamespaceRef& ns) {
+  for (std::uint32_t i = 0; i < engine.region.lanes_ready(); ++i) {
+    const region::LaneLayout& lane = engine.region.lane(i);
+    const process::OpKind kind = process::UnpackOp(lane.op.load(std::memory_order_acquire)).kind;
+    if (kind == process::OpKind::kTransaction ||
+        (kind == process::OpKind::kWrite &&
+         lane.op_object.load(std::memory_order_acquire) == ns.offset)) {
+      return std::nullopt;
+    }
+  }
+  CountersAtRest at_rest;
+  std::uint64_t again = 0;
+  if (!engine.map.CountStamp(ns, &at_rest.stamp).done() ||
+      !engine.map.Count(ns, &at_rest.counts).done() || !engine.map.CountStamp(ns, &again).done() ||
+      again != at_rest.stamp) {
+    return std::nullopt;
+  }
+  return at_rest;
 }
 
 class Walker {
@@ -120,11 +156,12 @@ class Walker {
     const absl::Status blocks =
         catalog.WalkBlocks([&](BlockKind kind, std::uint64_t offset) { Reach(kind, offset); });
     std::vector<std::uint64_t> objects;
-    const absl::Status named = catalog.ForEach("", [&](std::string_view, std::uint64_t object) {
-      ++walk_.report.namespaces;
-      objects.push_back(object);
-      return true;
-    });
+    const absl::Status named =
+        catalog.ForEach("", [&](std::string_view path, std::uint64_t object) {
+          walk_.report.namespaces += engine::IsHiddenPath(path) ? 0 : 1;
+          objects.push_back(object);
+          return true;
+        });
     const absl::StatusOr<std::vector<std::uint64_t>> dropped = catalog.Dropped();
     for (const absl::Status& status : {blocks, named, dropped.status()}) {
       if (!status.ok()) {
@@ -153,11 +190,35 @@ class Walker {
                          ns->order));
       return;
     }
+    const std::optional<CountersAtRest> before = LookAtCounters(engine_, *ns);
+    index::Counts found;
     const absl::Status walked = engine_.map.ForEachEdge(
         *ns, [&](const index::Edge& edge) { return Reach(edge.kind, edge.offset); },
-        [&](const std::string& fault) { Fault(fault); }, &walk_.report.keys);
+        [&](const std::string& fault) { Fault(fault); }, &found);
+    walk_.report.keys += static_cast<std::uint64_t>(found.keys);
+    walk_.report.bytes += static_cast<std::uint64_t>(found.units) * versions::kUnitBytes;
     if (!walked.ok()) {
       Fault(std::string(walked.message()));
+      return;
+    }
+    const std::optional<CountersAtRest> after =
+        before.has_value() ? LookAtCounters(engine_, *ns) : std::nullopt;
+    if (after.has_value() && after->stamp == before->stamp) {
+      CompareCounts(*ns, after->counts, found);  // D1
+    }
+  }
+
+  void CompareCounts(const engine::NamespaceRef& ns, const index::Counts& counted,
+                     const index::Counts& found) {
+    if (counted.keys != found.keys) {
+      Fault(absl::StrCat("namespace ", ns.id & index::kNamespaceIdMask, ": its counters say ",
+                         counted.keys, " keys, and it has ", found.keys));
+    }
+    if (counted.units != found.units) {
+      Fault(absl::StrCat("namespace ", ns.id & index::kNamespaceIdMask, ": its counters say ",
+                         counted.units * static_cast<std::int64_t>(versions::kUnitBytes),
+                         " bytes, and its keys take ",
+                         found.units * static_cast<std::int64_t>(versions::kUnitBytes)));
     }
   }
 

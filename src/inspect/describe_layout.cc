@@ -58,6 +58,7 @@ void DescribeHeader(std::string* text) {
   COMMY_FIELD(RegionHeader, commit_clock);
   COMMY_FIELD(RegionHeader, catalog_root);
   COMMY_FIELD(RegionHeader, next_namespace_id);
+  COMMY_FIELD(RegionHeader, path_quotas);
   COMMY_FIELD(RegionHeader, snapshots_held);
   COMMY_FIELD(RegionHeader, snapshots_ended);
   COMMY_FIELD(RegionHeader, snapshots_ready);
@@ -109,6 +110,7 @@ void DescribeRegion(std::string* text) {
 }
 
 void DescribeIndex(std::string* text) {
+  using index::CounterCell;
   using index::Directory;
   using index::IndexRoot;
   using index::ReshapeDescriptor;
@@ -151,6 +153,9 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(IndexRoot, marks);
   COMMY_FIELD(IndexRoot, due);
   COMMY_FIELD(IndexRoot, counters);
+  COMMY_WHOLE(CounterCell);
+  COMMY_FIELD(CounterCell, keys);
+  COMMY_FIELD(CounterCell, units);
   COMMY_WHOLE(Directory);
   COMMY_FIELD(Directory, depth);
   COMMY_WHOLE(Segment);
@@ -227,8 +232,8 @@ void DescribeTransactions(std::string* text) {
   COMMY_WHOLE(TransactionTotal);
   COMMY_FIELD(TransactionTotal, object);
   COMMY_FIELD(TransactionTotal, cell);
-  COMMY_FIELD(TransactionTotal, before);
-  COMMY_FIELD(TransactionTotal, after);
+  COMMY_FIELD(TransactionTotal, keys);
+  COMMY_FIELD(TransactionTotal, units);
   COMMY_WHOLE(TransactionPage);
   COMMY_FIELD(TransactionPage, next);
   COMMY_FIELD(TransactionPage, capacity);

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "engine/access.h"
 #include "engine/lifecycle.h"
+#include "engine/quotas.h"
 #include "inspect/snapshot_uses.h"
 
 namespace commy::inspect {
@@ -135,6 +136,8 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces,
                          engine::ListNamespaces(engine, ""));
   COMMY_ASSIGN_OR_RETURN(const SnapshotUses uses, UsesOfSnapshots(engine));
+  StoreStats stats;
+  COMMY_ASSIGN_OR_RETURN(stats.path_quotas, engine.quotas.List());
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine.session.ThisLane());
   const process::Pin pin(*lane);
   if (!pin.entered()) {
@@ -143,7 +146,6 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   const region::RegionHeader& header = engine.region.header();
   const region::Geometry& geometry = engine.region.geometry();
   const alloc::AllocatorStats blocks = engine.allocator.Stats();
-  StoreStats stats;
   stats.path = engine.path;
   stats.uuid = absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(header.uuid), sizeof(header.uuid)));
@@ -157,6 +159,7 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   stats.namespaces = namespaces.size();
   for (const NamespaceInfo& each : namespaces) {
     stats.keys += each.keys;
+    stats.bytes += each.bytes;
   }
   stats.commit_clock = header.commit_clock.load(std::memory_order_acquire);
   stats.epoch = header.epoch.load(std::memory_order_acquire);

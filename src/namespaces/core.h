@@ -9,6 +9,7 @@
 #include "index/tree/tree_shape.h"
 #include "namespaces/namespace_ref.h"
 #include "namespaces/publish.h"
+#include "namespaces/quota_gate.h"
 #include "process/session.h"
 #include "versions/chain.h"
 #include "versions/intents.h"
@@ -46,6 +47,7 @@ struct Core {
   const Publisher publisher;
   index::HashShape hash;
   index::TreeShape tree;
+  QuotaGate* quotas = nullptr;  // Null: there is nobody to ask, so no namespace has one.
 };
 
 }  // namespace commy::namespaces

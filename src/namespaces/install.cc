@@ -85,7 +85,8 @@ Result Writer::Install(Operation& op, const NamespaceRef& ns,
     intent.record->prev.store(at.head.offset, std::memory_order_relaxed);
     if (core_.publisher.Intent({&at, hash, intent.offset, intent.record, !tombstone})) {
       outcome->root_offset = at.root_offset;
-      outcome->delta = (tombstone ? 0 : 1) - (at.head.valid() && !at.head.tombstone() ? 1 : 0);
+      outcome->delta = {(tombstone ? 0 : 1) - (at.head.valid() && !at.head.tombstone() ? 1 : 0),
+                        versions::UnitsOf(intent) - versions::UnitsOf(at.head)};
       return Outcome::kDone;
     }
   }

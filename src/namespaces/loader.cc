@@ -20,9 +20,11 @@ Loader::Loader(Core& core, const Counters& counters, std::uint64_t order, std::u
 
 absl::Status Loader::Add(Operation& op, const RecordView& from) {
   const std::uint64_t align = versions::ValueAlignOf(from.flags);
-  const std::uint64_t bytes = versions::RecordBytes(from.key.size(), from.value.size(), align);
+  const bool expires = (from.flags & versions::kRecordExpires) != 0;
+  const std::uint64_t bytes =
+      versions::RecordBytes(from.key.size(), from.value.size(), align, expires);
   const std::uint64_t commit = from.record->commit.load(std::memory_order_relaxed);
-  const std::int64_t expiry_ns = from.record->expiry_ns;
+  const std::int64_t expiry_ns = from.expiry_ns();
   COMMY_DCHECK(!from.tombstone() && versions::IsCommitTime(commit));
   const std::uint32_t notes = op.notes_used();
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
@@ -32,15 +34,17 @@ absl::Status Loader::Add(Operation& op, const RecordView& from) {
     return core_.Damaged("a block", offset);
   }
   op.DropNotes(notes);
-  versions::WriteRecord(block, {.namespace_id = id_,
+  versions::WriteRecord(block, {.namespace_number = id_ & index::kNamespaceIdMask,
                                 .key = from.key,
                                 .value = from.value,
                                 .expiry_ns = expiry_ns,
-                                .align = align});
+                                .align = align,
+                                .expiry_word = expires});
   const RecordView made = versions::ViewRecord(core_.region, offset);
   COMMY_DCHECK(made.valid());
   made.record->commit.store(commit, std::memory_order_relaxed);
   ++keys_;
+  units_ += versions::UnitsOf(made);
   bytes_ += made.bytes();
   const std::uint64_t hash = core_.Hash(made.key);
   if (tree_.has_value()) {
@@ -71,10 +75,11 @@ absl::StatusOr<std::uint64_t> Loader::Finish(Operation& op, std::uint64_t commit
   root->directory.store(structure, std::memory_order_relaxed);
   root->due.store(tree_.has_value() ? tree_->due() : hash_->due(), std::memory_order_relaxed);
   if (keys_ != 0) {
-    COMMY_ASSIGN_OR_RETURN(base::Shared64* const cell,
+    COMMY_ASSIGN_OR_RETURN(index::CounterCell* const cell,
                            counters_.Cell(op, *root, alloc::Purpose::kOrdinary));
-    cell->store(index::PackCell(static_cast<std::int64_t>(keys_), op.seq()),
-                std::memory_order_relaxed);
+    cell->keys.store(index::PackCell(static_cast<std::int64_t>(keys_), op.seq()),
+                     std::memory_order_relaxed);
+    cell->units.store(index::PackCell(units_, op.seq()), std::memory_order_relaxed);
   }
   return offset;
 }

@@ -42,6 +42,7 @@ class Loader {
   std::optional<index::HashBuilder> hash_;
   std::optional<index::TreeBuilder> tree_;
   std::uint64_t keys_ = 0;
+  std::int64_t units_ = 0;  // See versions/units.h.
   std::uint64_t bytes_ = 0;
 };
 

@@ -53,16 +53,25 @@ Result Map::Scan(const NamespaceRef& ns, const versions::AsOf& as_of, bool rever
   return LeadsInACircle(core_.region, ns);
 }
 
-Result Map::Size(const NamespaceRef& ns, std::uint64_t* keys) const {
+Result Map::Count(const NamespaceRef& ns, index::Counts* counts) const {
   std::uint64_t offset = 0;
   IndexRoot* root = nullptr;
   COMMY_TRY(roots_.Current(ns, &offset, &root));
-  COMMY_ASSIGN_OR_RETURN(*keys, counters_.Sum(*root));
+  COMMY_ASSIGN_OR_RETURN(*counts, counters_.Sum(*root));
+  return Outcome::kDone;
+}
+
+Result Map::CountStamp(const NamespaceRef& ns, std::uint64_t* stamp) const {
+  std::uint64_t offset = 0;
+  IndexRoot* root = nullptr;
+  COMMY_TRY(roots_.Current(ns, &offset, &root));
+  COMMY_ASSIGN_OR_RETURN(*stamp, counters_.Stamp(*root));
+  *stamp ^= root->commit.load(std::memory_order_acquire);
   return Outcome::kDone;
 }
 
 absl::StatusOr<bool> Map::PlanTotal(process::Operation& op, const NamespaceRef& ns,
-                                    std::uint64_t root_offset, std::int64_t delta,
+                                    std::uint64_t root_offset, const index::Counts& delta,
                                     versions::TransactionTotal* total) const {
   COMMY_ASSIGN_OR_RETURN(IndexRoot * root, roots_.At(ns, root_offset));
   return counters_.PlanTotal(op, *root, delta, total);
@@ -71,7 +80,7 @@ absl::StatusOr<bool> Map::PlanTotal(process::Operation& op, const NamespaceRef& 
 absl::Status Map::ForEachEdge(const NamespaceRef& ns,
                               absl::FunctionRef<bool(const index::Edge&)> use,
                               absl::FunctionRef<void(const std::string& fault)> fault,
-                              std::uint64_t* keys) {
+                              index::Counts* counts) {
   types_.ForEachEdge(ns, use, fault);
   sums_.ForEachEdge(ns, use, fault);
   bool present = true;
@@ -80,7 +89,7 @@ absl::Status Map::ForEachEdge(const NamespaceRef& ns,
     use({BlockKind::kIndexRoot, word, offset});
     // A dropped one has no keys, and its structure goes as its memory is reclaimed.
     const bool whole = present && root.successor.load(std::memory_order_acquire) != index::kDropped;
-    COMMY_RETURN_IF_ERROR(core_.ShapeOf(ns).ForEachEdge(root, {whole, use, fault, keys}));
+    COMMY_RETURN_IF_ERROR(core_.ShapeOf(ns).ForEachEdge(root, {whole, use, fault, counts}));
     present = false;
     word = &root.prev;
     return true;

@@ -95,13 +95,24 @@ class Map {
                     index::ScanCursor* cursor,
                     absl::FunctionRef<bool(const versions::RecordView&)> use, bool* more);
 
-  base::Result Size(const NamespaceRef& ns, std::uint64_t* keys) const;
+  // The keys of the namespace, and their units.
+  base::Result Count(const NamespaceRef& ns, index::Counts* counts) const;
+  // A number that differs from an earlier one if the namespace has counted anything in between, or
+  // was cleared.
+  base::Result CountStamp(const NamespaceRef& ns, std::uint64_t* stamp) const;
 
   base::Result Write(process::Operation& op, const NamespaceRef& ns, const WriteOp& write,
                      WriteOutcome* outcome) const {
     COMMY_DCHECK(write.key.size() <= versions::kKeyBytesMax &&
                  write.value.size() <= versions::kValueBytesMax);
     return writer_.Write(op, ns, write, outcome);
+  }
+
+  // Before anything is written.
+  void UseQuotas(QuotaGate* quotas) { core_.quotas = quotas; }
+  // As QuotaGate::Admit.
+  base::Result Admit(absl::Span<const Growth> growths) const {
+    return core_.quotas == nullptr ? base::Result() : core_.quotas->Admit(growths);
   }
 
   // Builds an empty, unpublished root of a namespace that is being made.
@@ -113,17 +124,17 @@ class Map {
   [[nodiscard]] Loader NewLoader(std::uint64_t order, std::uint64_t namespace_id) {
     return {core_, counters_, order, namespace_id};
   }
-  // Announces by how much a transaction changes the number of keys in a root. False: the root was
-  // cleared, and its memory reclaimed.
+  // Announces by how much a transaction changes the counts of a root. False: the root was cleared,
+  // and its memory reclaimed.
   absl::StatusOr<bool> PlanTotal(process::Operation& op, const NamespaceRef& ns,
-                                 std::uint64_t root_offset, std::int64_t delta,
+                                 std::uint64_t root_offset, const index::Counts& delta,
                                  versions::TransactionTotal* total) const;
   // The one walk over all blocks of the namespace: every root, and Shape::ForEachEdge for each, and
   // what else the object names. A
   // root that is the namespace's present one is whole, unless it is being dropped.
   absl::Status ForEachEdge(const NamespaceRef& ns, absl::FunctionRef<bool(const index::Edge&)> use,
                            absl::FunctionRef<void(const std::string& fault)> fault,
-                           std::uint64_t* keys);
+                           index::Counts* counts);
 
   [[nodiscard]] std::uint64_t Hash(std::string_view key) const { return core_.Hash(key); }
   [[nodiscard]] const Roots& roots() const { return roots_; }

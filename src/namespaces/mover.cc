@@ -128,10 +128,11 @@ Result Mover::MoveRecord(Operation& op, const NamespaceRef& ns, Shared64& slot, 
 absl::StatusOr<std::uint64_t> Mover::Copy(Operation& op, const NamespaceRef& ns,
                                           const RecordView& record, MoveTally* tally) const {
   const std::uint64_t align = versions::ValueAlignOf(record.flags);
+  const bool expires = (record.flags & versions::kRecordExpires) != 0;
   const std::uint64_t bytes =
       align == versions::kValueAlign
           ? record.bytes()
-          : versions::RecordBytes(record.key.size(), record.value.size(), align);
+          : versions::RecordBytes(record.key.size(), record.value.size(), align, expires);
   if (align != versions::kValueAlign && !versions::VerifyRecord(record)) {
     ++tally->damaged;  // A new sum would hide it.
     return 0;
@@ -150,9 +151,14 @@ absl::StatusOr<std::uint64_t> Mover::Copy(Operation& op, const NamespaceRef& ns,
   if (align == versions::kValueAlign) {
     base::CopyIn(to, record.record, bytes);
   } else {  // Where the value begins depends on where the block does.
-    versions::WriteRecord(to, {ns.id, record.key, record.value, record.record->expiry_ns,
-                               static_cast<std::uint8_t>(record.flags & versions::kRecordTombstone),
-                               versions::kUndecided, align});
+    versions::WriteRecord(
+        to, {.namespace_number = ns.id & index::kNamespaceIdMask,
+             .key = record.key,
+             .value = record.value,
+             .expiry_ns = record.expiry_ns(),
+             .flags = static_cast<std::uint8_t>(record.flags & versions::kRecordTombstone),
+             .align = align,
+             .expiry_word = expires});
   }
   auto* const made = reinterpret_cast<versions::Record*>(to);
   made->prev.store(0, std::memory_order_relaxed);

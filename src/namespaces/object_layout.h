@@ -20,7 +20,7 @@ using base::Shared64;
 //   0x08       8  order          order of the keys: 1 hash, 2 ordered
 //   0x10       8  root           offset of the present IndexRoot
 //   0x18       8  default_ttl_ns
-//   0x20       8  quota_bytes    0: none
+//   0x20       8  quota_bytes    {by path:1, bytes:63}: see namespaces/quota_gate.h; 0: none
 //   0x28       8  change_word    {keys:1, sleepers:7, generation:55, awaited:1}: see
 //                                namespaces/notify.h
 //   0x30       8  type           offset of the TypeBlock; 0: keys and values are any bytes; 1: the

@@ -3,6 +3,7 @@
 #include "base/check.h"
 #include "base/hash.h"
 #include "namespaces/notify.h"
+#include "namespaces/quota_gate.h"
 #include "versions/transaction_layout.h"
 
 namespace commy::namespaces {
@@ -99,6 +100,21 @@ bool Publisher::Catalog(std::uint64_t old, std::uint64_t next) const {
 void Publisher::DefaultTtl(const NamespaceRef& ns, std::int64_t ttl_ns) const {
   COMMY_DCHECK(ttl_ns >= 0);
   ns.object->default_ttl_ns.store(static_cast<std::uint64_t>(ttl_ns), std::memory_order_seq_cst);
+}
+
+void Publisher::Quota(const NamespaceRef& ns, std::uint64_t bytes) const {
+  COMMY_DCHECK(bytes <= kQuotaBytesMax);
+  std::uint64_t seen = ns.object->quota_bytes.load(std::memory_order_relaxed);
+  while (!ns.object->quota_bytes.compare_exchange(seen, (seen & kQuotaByPath) | bytes,
+                                                  std::memory_order_seq_cst)) {
+  }
+}
+
+void Publisher::QuotaByPath(const NamespaceRef& ns) const {
+  std::uint64_t seen = ns.object->quota_bytes.load(std::memory_order_relaxed);
+  while ((seen & kQuotaByPath) == 0 && !ns.object->quota_bytes.compare_exchange(
+                                           seen, seen | kQuotaByPath, std::memory_order_seq_cst)) {
+  }
 }
 
 bool Publisher::Type(const NamespaceRef& ns, std::uint64_t old, std::uint64_t next) const {

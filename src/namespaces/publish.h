@@ -13,6 +13,7 @@
 //   drops          Dropped: after the mark
 //   the catalog    Catalog: the CAS of the header's catalog_root word (create, drop, rename)
 //   default TTL    DefaultTtl
+//   quotas         Quota, QuotaByPath
 //   the type       Type: the CAS of the object's type word
 //   of the dead    Recovered: for an operation that was killed somewhere around its publish
 #pragma once
@@ -68,6 +69,10 @@ class Publisher {
   // False: another change of the catalog was faster.
   [[nodiscard]] bool Catalog(std::uint64_t old, std::uint64_t next) const;
   void DefaultTtl(const NamespaceRef& ns, std::int64_t ttl_ns) const;
+  // The namespace's own; 0: none.
+  void Quota(const NamespaceRef& ns, std::uint64_t bytes) const;
+  // That one of a path may cover it.
+  void QuotaByPath(const NamespaceRef& ns) const;
   // False: another change of the type was faster.
   [[nodiscard]] bool Type(const NamespaceRef& ns, std::uint64_t old, std::uint64_t next) const;
   // Some key of the namespace may have come, or gone, unnoticed.

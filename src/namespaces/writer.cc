@@ -10,7 +10,6 @@ namespace {
 
 using base::Outcome;
 using base::Result;
-using base::Shared64;
 using index::Found;
 using index::Position;
 using process::BlockNote;
@@ -108,6 +107,13 @@ absl::Status Writer::PrepareDraft(Operation& op, const NamespaceRef& ns, std::st
                                 .align = align,
                                 .expiry_word = expiry_word});
   draft->record = reinterpret_cast<Record*>(block);
+  // Without padding it takes what it needs at most.
+  draft->units = tombstone ? 0
+                 : align == versions::kValueAlign
+                     ? versions::UnitsOfBytes(bytes)
+                     : versions::UnitsOf(versions::ViewRecord(core_.region, draft->offset));
+  COMMY_DCHECK(draft->units ==
+               versions::UnitsOf(versions::ViewRecord(core_.region, draft->offset)));
   draft->from = decision;
   draft->notes_end = op.notes_used();
   return absl::OkStatus();
@@ -169,17 +175,25 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
   COMMY_DCHECK(!at.head.valid() || versions::IsNoted(op, at.head.offset));  // O1
   draft->record->prev.store(at.head.offset, std::memory_order_relaxed);
   const bool is_put = decision.kind == Decision::Kind::kPut;
-  const int delta = (is_put ? 1 : 0) - (counted ? 1 : 0);
-  Shared64* cell = nullptr;
-  if (delta != 0) {  // write-3
-    COMMY_ASSIGN_OR_RETURN(
-        cell, counters_.Cell(op, *at.root,
-                             delta < 0 ? alloc::Purpose::kMakesRoom : alloc::Purpose::kOrdinary));
+  const index::Counts delta{(is_put ? 1 : 0) - (counted ? 1 : 0),
+                            draft->units - versions::UnitsOf(at.head)};
+  if (delta.units > 0 && HasQuota(*ns.object) && is_put && !decision.frees) [[unlikely]] {
+    const Growth growth{ns, delta.units};
+    COMMY_TRY(core_.quotas == nullptr ? Result() : core_.quotas->Admit({&growth, 1}));
+  }
+  index::CounterCell* cell = nullptr;
+  if (delta.keys != 0 || delta.units != 0) {  // write-3
+    cell = counters_.CellIfThere(op, *at.root);
+    if (cell == nullptr) [[unlikely]] {
+      COMMY_ASSIGN_OR_RETURN(cell,
+                             counters_.Cell(op, *at.root,
+                                            !is_put || decision.frees ? alloc::Purpose::kMakesRoom
+                                                                      : alloc::Purpose::kOrdinary));
+    }
     if (cell == nullptr) [[unlikely]] {
       return Outcome::kAgain;  // The root was cleared and its memory reclaimed meanwhile.
     }
-    op.Arm(delta, core_.region.OffsetOf(cell),
-           index::CellSeq(cell->load(std::memory_order_relaxed)));
+    counters_.Announce(op, *cell, delta);
   } else {
     op.Disarm();
   }
@@ -187,11 +201,7 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
     return Outcome::kAgain;
   }
   if (cell != nullptr) {
-    // D1: only the lane itself counts there.
-    COMMY_DCHECK(index::CellSeq(cell->load(std::memory_order_relaxed)) != op.seq());
-    cell->store(
-        index::PackCell(index::CellValue(cell->load(std::memory_order_relaxed)) + delta, op.seq()),
-        std::memory_order_release);
+    Counters::Count(op, *cell, delta);
   }
   outcome->changed = true;
   Finish(op, ns, hash, at, *draft, old_note);  // write-6

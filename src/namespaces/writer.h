@@ -2,14 +2,15 @@
 // records of a transaction, and finishing them afterwards.
 //
 // STEPS     write-1  find the key's slot, or make room for one; resolve what is there
-//           write-2  decide; write a record, noted, with what is there as its `prev`
-//           write-3  note what is there; arm the counter of the lane: the change of the number of
-//                    keys goes with the CAS
+//           write-2  decide; write a record, noted, with what is there as its `prev`. If it grows
+//                    a namespace with a quota: is there room?
+//           write-3  note what is there; arm the counters of the lane: the change of the numbers
+//                    of keys and units goes with the CAS (count-1 of process/op_word.h)
 //           write-4  publish: the CAS of the slot word. Lost: from write-1
 //           write-5  give it its time: CAS `commit` 0 -> clock + 1. Any process that meets an
 //                    undecided record does so, and the first one wins
-//           write-6  count; prune below; take a tombstone away that nothing is below; mark what is
-//                    left
+//           write-6  count (count-2, count-3); prune below; take a tombstone away that nothing is
+//                    below; mark what is left
 // WHY       A write takes effect at write-4, and a read when it loads the slot word; or, where that
 //           slot was frozen, just before its array was replaced, since nothing has changed in
 //           between. A writer that was stopped before write-5 delays no other process, and what was
@@ -17,8 +18,8 @@
 //           in its array's life, so what a walk has passed cannot become the key's place
 //           afterwards.
 // DEATH     before write-4: the record is in a note, and not reachable. After it: any process that
-//           meets it gives it its time. The recoverer counts, if the cell does not carry the
-//           operation's seq, and marks the slots for the sweep.
+//           meets it gives it its time. The recoverer counts, where the cell does not carry
+//           the operation's seq, and marks the slots for the sweep.
 // INTENTS   records of transactions, which count when their transaction does: versions/intents.h
 // TESTED    tests/model/version_model_test.cc, tests/model/recovery_model_test.cc, tests/crash/
 #pragma once
@@ -45,7 +46,7 @@ struct InstallOutcome {
   };
   Kind kind = Kind::kInstalled;
   std::uint64_t root_offset = 0;  // In which it is.
-  int delta = 0;                  // Of the number of keys, if it is committed.
+  index::Counts delta;            // Of the namespace, if it is committed.
   versions::Ahead ahead;          // Of kBehind.
 };
 
@@ -98,6 +99,7 @@ class Writer {
     std::uint64_t block_bytes = 0;
     bool reserved = false;               // Its key and value are in their places: see Reserve().
     versions::Record* record = nullptr;  // Null: it is not written yet.
+    std::int64_t units = 0;              // Of the record.
     Decision from;
     std::uint32_t notes_end = 0;
   };

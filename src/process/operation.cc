@@ -179,16 +179,17 @@ void Operation::KeepNotes() {
   lane_.notes_used_ = 0;
 }
 
-void Operation::Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq) {
-  if (seq_ == cell_seq) [[unlikely]] {
-    seq_ = ++lane_.next_seq_ & kOpSeqMask;
-  }
+void Operation::Arm(const Counting& change) {
+  while (seq_ == change.keys_seq || seq_ == change.units_seq) [[unlikely]] {
+      seq_ = ++lane_.next_seq_ & kOpSeqMask;
+    }
   COMMY_DCHECK(outermost_);
-  COMMY_DCHECK(delta == -1 || delta == 1);
+  COMMY_DCHECK(change.keys != 0 || change.units != 0);
   COMMY_DCHECK(lane_.notes_used_ != 0);  // O1: recovery judges an armed change by its note.
-  COMMY_DCHECK(seq_ != cell_seq);        // D1: else recovery would not count it.
-  lane_.words_.op_counter.store(cell_offset, std::memory_order_relaxed);
-  lane_.words_.op.store(PackOp({true, delta, kind_, seq_}), std::memory_order_release);
+  COMMY_DCHECK(seq_ != change.keys_seq && seq_ != change.units_seq);  // D1: or it was counted.
+  lane_.words_.op_counter.store(change.cell_offset, std::memory_order_relaxed);
+  lane_.words_.op.store(PackOp({true, change.keys, kind_, seq_, change.units}),  // count-1
+                        std::memory_order_release);
 }
 
 void Operation::Disarm() {

@@ -69,9 +69,17 @@ class Operation {
   // noted must not be used again before the note is gone.
   void KeepNotes();
 
-  // Announces the counter change that goes with the next CAS: of the cell at `cell_offset`, which
-  // carries `cell_seq` now. Makes the operation's own seq differ from that.
-  void Arm(int delta, std::uint64_t cell_offset, std::uint64_t cell_seq);
+  // The change of the counters that goes with the next CAS: of the cell at `cell_offset`, whose two
+  // words carry these seqs now.
+  struct Counting {
+    int keys = 0;  // -1, 0 or 1
+    std::int64_t units = 0;
+    std::uint64_t cell_offset = 0;
+    std::uint64_t keys_seq = 0;
+    std::uint64_t units_seq = 0;
+  };
+  // Announces it (count-1 of op_word.h). Makes the operation's own seq differ from the cell's.
+  void Arm(const Counting& change);
   void Disarm();
   [[nodiscard]] std::uint64_t seq() const { return seq_; }
 

@@ -80,6 +80,7 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 //   0x200      8  commit_clock           version time; from 1
 //   0x240      8  catalog_root           offset of the catalog's root block; 0: no namespace yet
 //   0x280      8  next_namespace_id      last number given out
+//   0x288      8  path_quotas            goes up when quotas of paths change; 0: there was none
 //   0x2c0      8  snapshots_held         {seq:63, some:1}; see versions/snapshots.h, so to 0x2d8
 //   0x2c8      8  snapshots_ended        goes up when one is released for which something was kept
 //   0x2d0      8  snapshots_ready        entries ever used are below this one; only grows
@@ -142,7 +143,8 @@ struct RegionHeader {
   Shared64 catalog_root;
   std::uint8_t reserved_5[0x38];
   Shared64 next_namespace_id;
-  std::uint8_t reserved_6[0x38];
+  Shared64 path_quotas;
+  std::uint8_t reserved_6[0x30];
   Shared64 snapshots_held;
   Shared64 snapshots_ended;
   Shared64 snapshots_ready;
@@ -273,6 +275,7 @@ static_assert(offsetof(RegionHeader, epoch) == 0x1c0);
 static_assert(offsetof(RegionHeader, commit_clock) == 0x200);
 static_assert(offsetof(RegionHeader, catalog_root) == 0x240);
 static_assert(offsetof(RegionHeader, next_namespace_id) == 0x280);
+static_assert(offsetof(RegionHeader, path_quotas) == 0x288);
 static_assert(offsetof(RegionHeader, snapshots_held) == 0x2c0);
 static_assert(offsetof(RegionHeader, snapshots_ready) == 0x2d0);
 static_assert(offsetof(RegionHeader, span_hint) == 0x300);

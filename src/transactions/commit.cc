@@ -84,6 +84,7 @@ Result Commit::Attempt(process::Lane& lane, std::uint64_t* time) {
   ahead_.reset();
   records_.clear();
   installed_ = 0;
+  growths_.clear();
   Result result = Build(op);
   if (result.done()) {
     result = InstallAll(op);
@@ -135,7 +136,7 @@ absl::Status Commit::BuildHead(Operation& op) {
   head->total_capacity = totals;
   auto* total = reinterpret_cast<TransactionTotal*>(head + 1);
   for (const auto& [id, writes] : writes_.all()) {
-    *total++ = {.object = writes.ns->key.object, .cell = 0, .before = 0, .after = 0};
+    *total++ = {.object = writes.ns->key.object, .cell = 0, .keys = {}, .units = {}};
   }
   head->age = terms_.age;
   head->lane = op.lane().index();
@@ -242,7 +243,7 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   const versions::Installing transaction{head_, &op.lane().words().progress, terms_.snapshot_time,
                                          terms_.deadline_ns};
   std::uint64_t root_offset = 0;
-  std::int64_t delta = 0;
+  index::Counts delta;
   for (std::size_t i = 0; i < writes.keys.size(); ++i) {
     const versions::RecordView intent = versions::ViewRecord(region_, records_[installed_]);
     InstallOutcome outcome;
@@ -265,7 +266,8 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
       return Met(Conflict::kInTheWay);  // The namespace was cleared, which aborts it anyway.
     }
     root_offset = outcome.root_offset;
-    delta += outcome.delta;
+    delta.keys += outcome.delta.keys;
+    delta.units += outcome.delta.units;
     if (installed_ % kDeadlineStride == 0) {
       COMMY_TRY(CheckDeadline());
     }
@@ -273,7 +275,7 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
   auto* const totals = reinterpret_cast<TransactionTotal*>(head_ + 1);
   const std::uint64_t count = head_->total_count.load(std::memory_order_relaxed);
   COMMY_DCHECK(count < head_->total_capacity);
-  if (delta != 0) {
+  if (delta.keys != 0 || delta.units != 0) {
     COMMY_ASSIGN_OR_RETURN(const bool planned,
                            engine_.map.PlanTotal(op, ns, root_offset, delta, &totals[count]));
     if (!planned) {
@@ -281,6 +283,9 @@ Result Commit::InstallIn(Operation& op, const NamespaceWrites& writes) {
     }
   }
   head_->total_count.store(count + 1, std::memory_order_release);
+  if (namespaces::HasQuota(*ns.object)) [[unlikely]] {
+    growths_.push_back({ns, delta.units});
+  }
   return Outcome::kDone;
 }
 
@@ -294,6 +299,9 @@ Result Commit::InstallAll(Operation& op) {
   }
   COMMY_DCHECK(installed_ == records_.size());
   COMMY_DCHECK(head_->total_count.load(std::memory_order_relaxed) == head_->total_capacity);
+  if (!growths_.empty() && !writes_.frees()) [[unlikely]] {
+    COMMY_TRY(engine_.map.Admit(growths_));
+  }
   return CheckDeadline();
 }
 

@@ -10,15 +10,15 @@
 //                  entered in the block's list. Then the list's sum, for `commy recover`
 //        commit-2  for each record, by namespace id and key: make the head final, a conflict if it
 //                  is newer than S; CAS slot: head -> intent. Write down the counter cells before
-//                  and after
+//                  and after. If it grows namespaces with a quota: is there room?
 //        commit-3  (serializable) what was replaced since the snapshot is kept from here; CAS
 //                  status active -> committing
 //        commit-4  t = ++clock; CAS committing -> t, or -> prepared(t), validate as of t, CAS -> t.
 //                  All of it is visible from here
-//        commit-5  (from whatever was reached) bring the numbers of keys in; release the snapshot;
-//                  stamp each record, and prune below it, or, if aborted, CAS slot: intent -> what
-//                  is below, and retire it; the sum to 0; retire the list; the note becomes kRaw;
-//                  retire the block
+//        commit-5  (from whatever was reached) bring the counts of keys and bytes in; release the
+//                  snapshot; stamp each record, and prune below it, or, if aborted, CAS slot:
+//                  intent -> what is below, and retire it; the sum to 0; retire the list; the note
+//                  becomes kRaw; retire the block
 // DEATH  in commit-1, commit-2: aborted, and what is listed is taken away. In commit-3, commit-4:
 //        any process that comes by gives a committing one its time; a prepared one is aborted. In
 //        commit-5: the recoverer goes on, by the list, and counts once.
@@ -100,6 +100,7 @@ class Commit {
   versions::ListSum list_sum_{0, 0};
   std::vector<std::uint64_t> records_;               // Offsets, in the order of the writes.
   std::size_t installed_ = 0;                        // Of them.
+  std::vector<namespaces::Growth> growths_;          // Of namespaces with a quota.
   const engine::NamespaceState* dropped_ = nullptr;  // After kDropped: the one dropped.
   Conflict conflict_ = Conflict::kInTheWay;
   std::optional<versions::Ahead> ahead_;

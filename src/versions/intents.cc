@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <thread>
+#include <utility>
 
 #include "base/check.h"
 #include "base/status.h"
@@ -329,9 +330,13 @@ void Intents::ApplyTotals(std::uint64_t head_offset) const {
   const std::uint64_t count =
       std::min((*head)->total_count.load(std::memory_order_acquire), (*head)->total_capacity);
   for (std::uint64_t i = 0; i < count; ++i) {
-    auto* const cell = totals[i].cell == 0 ? nullptr : region_.At<Shared64>(totals[i].cell);
-    if (cell != nullptr) {
-      cell->CompareAndSet(totals[i].before, totals[i].after, std::memory_order_seq_cst);
+    // Two words, each brought in by itself: keys and units.
+    for (const auto& [offset, change] : {std::pair(totals[i].cell, totals[i].keys),
+                                         std::pair(totals[i].cell + 8, totals[i].units)}) {
+      auto* const word = totals[i].cell == 0 ? nullptr : region_.At<Shared64>(offset);
+      if (word != nullptr) {
+        word->CompareAndSet(change.before, change.after, std::memory_order_seq_cst);
+      }
     }
   }
 }

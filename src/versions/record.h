@@ -171,6 +171,10 @@ struct RecordView {
   [[nodiscard]] std::uint64_t bytes() const {
     return PartsOf(flags, key.size(), value.size()).bytes;
   }
+  // What of that is there to align the value.
+  [[nodiscard]] std::uint64_t pad_bytes() const {
+    return ((flags >> kRecordPadShift) & 3U) * kValueAlign;
+  }
   // Those below require: valid().
   // Store time; 0: never.
   [[nodiscard]] std::int64_t expiry_ns() const {

@@ -49,7 +49,7 @@ constexpr std::uint64_t PreparedTime(std::uint64_t status) {
 //   0x28       8  age             the commit clock when it was begun for the first time
 //   0x30       4  lane            of its owner
 //   0x34       4  attempt         how often it was tried before
-//   0x38          totals, 32 bytes each, one for each namespace that is written in; then, at the
+//   0x38          totals, 48 bytes each, one for each namespace that is written in; then, at the
 //                 next multiple of 16, the first page
 //
 // `list_sum` and `magic` are for `commy recover`, which may find pages of different moments. A
@@ -82,20 +82,26 @@ constexpr bool IsOlder(const TransactionHead& one, const TransactionHead& other)
   return one.age != other.age ? one.age < other.age : one.lane < other.lane;
 }
 
-// A namespace that the transaction writes in, and by how much it changes the number of keys there:
-// the counter cell of its lane, before and after.
-//
-//   0x00   8  object  offset of the namespace object; there before the list is complete
-//   0x08   8  cell    offset; 0: the number does not change
-//   0x10   8  before
-//   0x18   8  after
-struct TransactionTotal {
-  std::uint64_t object;
-  std::uint64_t cell;
+// A word of a counter cell before the transaction and after it.
+struct TotalChange {
   std::uint64_t before;
   std::uint64_t after;
 };
-static_assert(sizeof(TransactionTotal) == 0x20);
+
+// A namespace that the transaction writes in, and by how much it changes the number of keys and
+// their units there: the counter cell of its lane, each of its words before and after.
+//
+//   0x00   8  object  offset of the namespace object; there before the list is complete
+//   0x08   8  cell    offset; 0: nothing changes
+//   0x10  16  keys    {before, after}
+//   0x20  16  units   {before, after}
+struct TransactionTotal {
+  std::uint64_t object;
+  std::uint64_t cell;
+  TotalChange keys;
+  TotalChange units;
+};
+static_assert(sizeof(TransactionTotal) == 0x30);
 
 // A page of the list.
 //

@@ -9,6 +9,7 @@
 #include "index/hash/hash_shape.h"
 #include "process/owner.h"
 #include "support/store_fixture.h"
+#include "versions/units.h"
 
 namespace commy::test {
 namespace {
@@ -137,8 +138,9 @@ TEST_F(HashNamespaceTest, DamageOfAnyPartIsDataLossOrIsFoundByCheckAndNeverACras
   EXPECT_TRUE(IsSound(store_));
 }
 
-TEST_F(HashNamespaceTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItIsRecovered) {
-  // By hand: a lane that published a record and died before it wrote its counter.
+TEST_F(HashNamespaceTest, TheArmedCountersOfADeadLaneAreCountedOnceWhereverItDied) {
+  // By hand: a lane that published a record and died before it wrote its counters, or between them,
+  // or behind them.
   ASSERT_TRUE(ns_.Put("a", "v").ok());
   region::Region& region = EngineOf(store_).region;
   const Shape shape = Look();
@@ -155,26 +157,37 @@ TEST_F(HashNamespaceTest, TheArmedCounterOfADeadLaneIsCountedOnceHoweverOftenItI
                   .ok());
   const std::uint64_t cells = shape.root->counters[0].load(std::memory_order_relaxed);
   ASSERT_NE(cells, 0U);
-  auto* const cell = region.At<base::Shared64>(cells);
-  const std::uint64_t counted = cell->load(std::memory_order_relaxed);
-  ASSERT_EQ(index::CellValue(counted), 1);
-  cell->store(index::PackCell(0, index::CellSeq(counted)), std::memory_order_relaxed);
-  ASSERT_EQ(*ns_.Size(), 0U);
-  region::LaneLayout& dead = region.lane(9);
-  const std::uint64_t seq = (index::CellSeq(counted) + 1) & process::kOpSeqMask;
-  // Slot 31 was never attached and its lock is free, so its participant counts as dead.
-  dead.owner.store(process::PackOwner(31, 5), std::memory_order_relaxed);
-  dead.op.store(process::PackOp({true, 1, process::OpKind::kWrite, seq}),
-                std::memory_order_relaxed);
-  dead.op_object.store(object, std::memory_order_relaxed);
-  dead.op_counter.store(cells, std::memory_order_relaxed);
-  dead.notes[0].store(process::BlockNote(region::BlockKind::kRecord, offset),
-                      std::memory_order_relaxed);
-  for (int again = 0; again < 3; ++again) {
-    ASSERT_TRUE(EngineOf(store_).session.RecoverDead().ok());
-    EXPECT_EQ(*ns_.Size(), 1U);
-    EXPECT_EQ(dead.owner.load(std::memory_order_relaxed), 0U);
-    EXPECT_EQ(*ns_.Get("a"), "v");
+  auto* const cell = region.At<index::CounterCell>(cells);
+  const std::uint64_t keys = cell->keys.load(std::memory_order_relaxed);
+  const std::uint64_t units = cell->units.load(std::memory_order_relaxed);
+  ASSERT_EQ(index::CellValue(keys), 1);
+  ASSERT_EQ(index::CellValue(units), versions::UnitsOf(versions::ViewRecord(region, offset)));
+  const std::uint64_t seq = (index::CellSeq(keys) + 1) & process::kOpSeqMask;
+  for (int done = 0; done < 3; ++done) {
+    cell->keys.store(done > 0 ? index::PackCell(1, seq) : index::PackCell(0, seq - 1),
+                     std::memory_order_relaxed);
+    cell->units.store(
+        done > 1 ? index::PackCell(index::CellValue(units), seq) : index::PackCell(0, seq - 1),
+        std::memory_order_relaxed);
+    EXPECT_EQ(done == 2, IsSound(store_)) << done;
+    region::LaneLayout& dead = region.lane(9);
+    // Slot 31 was never attached and its lock is free, so its participant counts as dead.
+    dead.op.store(process::PackOp({true, 1, process::OpKind::kWrite, seq, index::CellValue(units)}),
+                  std::memory_order_relaxed);
+    dead.op_object.store(object, std::memory_order_relaxed);
+    dead.op_counter.store(cells, std::memory_order_relaxed);
+    dead.notes[0].store(process::BlockNote(region::BlockKind::kRecord, offset),
+                        std::memory_order_relaxed);
+    dead.owner.store(process::PackOwner(31, 5), std::memory_order_relaxed);
+    for (int again = 0; again < 3; ++again) {
+      ASSERT_TRUE(EngineOf(store_).session.RecoverDead().ok());
+      EXPECT_EQ(*ns_.Size(), 1U) << done;
+      EXPECT_EQ(cell->units.load(std::memory_order_relaxed),
+                index::PackCell(index::CellValue(units), seq));
+      EXPECT_EQ(dead.owner.load(std::memory_order_relaxed), 0U);
+      EXPECT_EQ(*ns_.Get("a"), "v");
+      EXPECT_TRUE(IsSound(store_)) << done;
+    }
   }
 }
 

@@ -1,22 +1,25 @@
 // Notes, counters and recovery: a lane killed after any step, and its recoverer as well.
 //
 // WORDS    head: names a block; block: free | used | retired(tag), commit (0 undecided; stale in a
-//          free block); lane: pin, notes[2], op {armed, delta, seq}, cell {value, seq}
+//          free block); lane: pin, notes[2], op {armed, two deltas, seq}, cell {keys, seq}
+//          {units, seq}
 // STEPS    change  pin; op = {seq}   write-1 h = head; resolve h   write-2 note[0] = n; CAS n free
 //                  -> used, of the lane's own blocks; fill n: n.commit = 0   write-3 note[1] = h;
-//                  arm {seq, delta}   write-4 CAS head h -> n; lost: drop note[1], on with write-1
-//                  write-5 resolve n   write-6 cell = {value + delta, seq}; retire h
+//                  arm {seq, deltas}, if any is not 0   write-4 CAS head h -> n; lost: drop
+//                  note[1], on with write-1   write-5 resolve n   write-6 keys = {keys + delta,
+//                  seq}; units = {units + delta, seq}; retire h
 //                  then notes = 0, last to first; op = none; unpin
-//          recover recover-2 n = first note; if reachable: resolve n; if armed and n.commit != 0
-//                  and cell.seq != op.seq: cell = {value + delta, seq}; then each note that head
+//          recover recover-2 n = first note; if reachable: resolve n; if armed and n.commit != 0:
+//                  keys, then units, each if its seq is not that of op; then each note that head
 //                  does not name: CAS used -> retired   recover-3 disarm; notes = 0, first to last;
 //                  op = none   recover-4 pin = 0   recover-5 free the lane: its next owner goes on
 // HOLDS    I1 the block that head names is used   I2 no block is given out that a live, pinned
 //          process holds, and the publisher of a block owns it   I3 when all is quiet only the
 //          block named by head is used   I4 when all is quiet the cells add up to the present keys
+//          and to their units
 // One lane is killed once, its first recoverer may be killed as well; the other lane goes on. A
 // change is a put (delta 1 over a tombstone, else 0) or a delete, which leaves a tombstone (delta
-// -1).
+// -1). A record of lane 0 has one unit, one of lane 1 two, and a tombstone none.
 #include "model/lib/explorer.h"
 #include "model/lib/pins.h"
 #include "model/lib/steps.h"
@@ -46,6 +49,7 @@ enum Pc : U8 {
   kArmLate,
   kResolveNew,
   kCell,
+  kUnits,
   kRetireOld,
   kRetireDraft,
   kDropOld,
@@ -57,6 +61,7 @@ enum Pc : U8 {
   kRecResolve,
   kRecCount,
   kRecCell,
+  kRecUnits,
   kRecTest,
   kRecRetire,
   kRecDisarm,
@@ -74,6 +79,8 @@ struct Options {
   bool pin_first = false;
   bool no_reach_test = false;
   bool no_seq_check = false;
+  bool one_seq = false;            // The units are counted if the keys are.
+  bool overwrite_unarmed = false;  // Only a change of the number of keys is armed.
   bool armed_late = false;
   bool no_disarm = false;
   bool notes_after_unpin = false;
@@ -88,13 +95,14 @@ class RecoveryModel {
     U8 commit, tombstone;
   };
   struct Lane {
-    U8 pinned, note[2], armed, delta, seq, value, cell_seq;
+    U8 pinned, note[2], armed, delta, units_delta, seq, cell_seq, units_seq;
   };
   struct Actor {
     U8 pc, ops, deletes, held, draft, at;
   };
   struct State {
     U8 head, kills, dead;  // dead: lane 1's owner was killed, and the lane is not freed yet
+    U8 keys, units;        // The sums of the cells: what one holds only its writer reads.
     Record record[kBlocks];
     Lane lane[2];
     U8 pinned[kRecoverers];
@@ -109,7 +117,8 @@ class RecoveryModel {
       s.record[i] = {{Block::kFree, 0}, 1, 0};
     }
     s.record[1].block.state = Block::kUsed;
-    s.head = s.lane[0].value = 1;
+    s.head = s.keys = 1;
+    s.units = UnitsOf(s, 1);
     s.kills = 2;
     s.process[0].ops = s.process[kMortal].ops = 2;
     return s;
@@ -148,11 +157,17 @@ class RecoveryModel {
         return "I3: a block leaked";
       }
     }
-    const U8 sum = static_cast<U8>(s.lane[0].value + s.lane[1].value);
-    return sum != 1 - s.record[s.head].tombstone ? "I4: the cells do not add up" : nullptr;
+    if (s.keys != 1 - s.record[s.head].tombstone) {
+      return "I4: the cells do not add up to the keys";
+    }
+    return s.units != UnitsOf(s, s.head) ? "I4: the cells do not add up to the units" : nullptr;
   }
 
  private:
+  static U8 UnitsOf(const State& s, U8 i) {
+    return s.record[i].tombstone != 0 ? U8{0} : static_cast<U8>(Owns(0, i) ? 1 : 2);
+  }
+
   // Bits 0 and 1: the lanes; 2 and 3: the recoverers' own.
   static U8 PinnedMask(const State& s) {
     U8 mask = model::PinnedMask(s.lane);
@@ -183,6 +198,7 @@ class RecoveryModel {
     return wrong;
   }
 
+  static void Disarm(Lane& lane) { lane.armed = lane.delta = lane.units_delta = 0; }
   static bool Owns(int lane, U8 block) { return (block <= kLastBlockOfLane0) == (lane == 0); }
 
   template <typename Emit>
@@ -243,7 +259,7 @@ class RecoveryModel {
     while (IsLocal(me.pc) && move->wrong == nullptr) {
       const State now = t;
       Step(now, t, p, move);
-      t.lane[p].seq = t.lane[p].cell_seq = 0;
+      t.lane[p].seq = t.lane[p].cell_seq = t.lane[p].units_seq = 0;
     }
     move->what = what;
   }
@@ -258,6 +274,7 @@ class RecoveryModel {
       case kArm:
       case kArmLate:
       case kCell:
+      case kUnits:
       case kDropOld:
       case kDropNew:
       case kEnd:
@@ -285,7 +302,7 @@ class RecoveryModel {
     switch (me.pc) {
       case kBegin:
         move->what = "sets its op word";
-        lane.armed = lane.delta = 0;
+        Disarm(lane);
         ++lane.seq;
         me.pc = kLoad;
         return;
@@ -342,7 +359,8 @@ class RecoveryModel {
         move->what = "arms its op word (write-3)";
         const U8 delta = static_cast<U8>((1 - me.deletes) - (1 - s.record[me.held].tombstone));
         lane.delta = delta;
-        lane.armed = delta != 0 ? 1 : 0;
+        lane.units_delta = static_cast<U8>(UnitsOf(s, me.draft) - UnitsOf(s, me.held));
+        lane.armed = delta != 0 || (lane.units_delta != 0 && !options_.overwrite_unarmed) ? 1 : 0;
         me.pc = me.pc == kArm ? kSwap : kResolveNew;
         return;
       }
@@ -389,8 +407,14 @@ class RecoveryModel {
         return;
       case kCell:
         move->what = "writes its cell (write-6)";
-        lane.value = static_cast<U8>(lane.value + lane.delta);
+        t.keys = static_cast<U8>(t.keys + lane.delta);
         lane.cell_seq = lane.seq;
+        me.pc = kUnits;
+        return;
+      case kUnits:
+        move->what = "writes the units of its cell (write-6)";
+        t.units = static_cast<U8>(t.units + lane.units_delta);
+        lane.units_seq = lane.seq;
         me.pc = kRetireOld;
         return;
       case kRetireOld:
@@ -417,7 +441,7 @@ class RecoveryModel {
         return;
       case kEnd:
         move->what = "clears its op word";
-        lane.armed = lane.delta = 0;
+        Disarm(lane);
         me.pc = kUnpin;
         if (lane.pinned == 0) {
           me = Actor{kIdle, me.ops, 0, 0, 0, 0};
@@ -497,9 +521,19 @@ class RecoveryModel {
         return;
       case kRecCell:
         move->what = "counts it, if the cell does not carry its seq (recover-2)";
+        me.pc = kRecUnits;
         if (options_.no_seq_check || lane.cell_seq != lane.seq) {
-          lane.value = static_cast<U8>(lane.value + lane.delta);
+          t.keys = static_cast<U8>(t.keys + lane.delta);
           lane.cell_seq = lane.seq;
+        } else if (options_.one_seq) {
+          me.pc = kRecTest;
+        }
+        return;
+      case kRecUnits:
+        move->what = "counts its units, if those do not carry its seq (recover-2)";
+        if (options_.no_seq_check || options_.one_seq || lane.units_seq != lane.seq) {
+          t.units = static_cast<U8>(t.units + lane.units_delta);
+          lane.units_seq = lane.seq;
         }
         me.pc = kRecTest;
         return;
@@ -539,7 +573,7 @@ class RecoveryModel {
     switch (me.pc) {
       case kRecDisarm:
         move->what = "disarms the dead lane (recover-3)";
-        lane.armed = lane.delta = 0;
+        Disarm(lane);
         me.pc = kRecNote0;
         return;
       case kRecNote0:
@@ -554,7 +588,7 @@ class RecoveryModel {
         return;
       case kRecEnd:
         move->what = "clears the dead lane's op word (recover-3)";
-        lane.armed = lane.delta = 0;
+        Disarm(lane);
         me.pc = kRecUnpin;
         return;
       case kRecUnpin:
@@ -602,6 +636,15 @@ TEST(RecoveryModelTest, RetiringAReachableBlockIsCaught) {
 
 TEST(RecoveryModelTest, CountingAChangeTwiceIsCaught) {
   ExpectCaught(RecoveryModel({.no_seq_check = true}), "recovery, weakened: seq not compared");
+}
+
+TEST(RecoveryModelTest, CountingTheUnitsByTheSeqOfTheKeysIsCaught) {
+  ExpectCaught(RecoveryModel({.one_seq = true}), "recovery, weakened: one seq for both counts");
+}
+
+TEST(RecoveryModelTest, AnOverwriteWhoseChangeOfUnitsIsNotArmedIsCaught) {
+  ExpectCaught(RecoveryModel({.overwrite_unarmed = true}),
+               "recovery, weakened: only a change of the keys is armed");
 }
 
 TEST(RecoveryModelTest, ArmingTheOpWordAfterTheCasIsCaught) {

@@ -42,11 +42,16 @@ TEST(OpWordTest, PacksAndUnpacksEveryField) {
     for (const int delta : {-1, 0, 1}) {
       for (int kind = 0; kind <= 10; ++kind) {
         for (const std::uint64_t seq : {std::uint64_t{0}, std::uint64_t{1}, kOpSeqMask}) {
-          const OpWord back = UnpackOp(PackOp({armed, delta, static_cast<OpKind>(kind), seq}));
-          ASSERT_EQ(back.armed, armed);
-          ASSERT_EQ(back.delta, delta);
-          ASSERT_EQ(static_cast<int>(back.kind), kind);
-          ASSERT_EQ(back.seq, seq);
+          for (const std::int64_t units : {std::int64_t{0}, std::int64_t{1}, std::int64_t{-1},
+                                           std::int64_t{INT32_MAX}, std::int64_t{INT32_MIN}}) {
+            const OpWord back =
+                UnpackOp(PackOp({armed, delta, static_cast<OpKind>(kind), seq, units}));
+            ASSERT_EQ(back.armed, armed);
+            ASSERT_EQ(back.delta, delta);
+            ASSERT_EQ(static_cast<int>(back.kind), kind);
+            ASSERT_EQ(back.seq, seq);
+            ASSERT_EQ(back.units, units);
+          }
         }
       }
     }

@@ -60,6 +60,7 @@ class RecoverTest : public StoreFixture {
     report_ = *report;
     const Store store = MustOpen(saved, QuietOptions());
     EXPECT_TRUE(IsSound(store));
+    recovered_quotas_ = *store.PathQuotas();
     Content content = ContentOf(store);
     std::uint64_t keys = 0;
     for (const auto& [path, found] : content) {
@@ -90,6 +91,7 @@ class RecoverTest : public StoreFixture {
 
   std::string torn_ = temp_.File("torn");
   RecoverReport report_;
+  std::vector<PathQuota> recovered_quotas_;
   int recoveries_ = 0;
 };
 
@@ -208,6 +210,18 @@ TEST_F(RecoverTest, ANamespaceWhoseDropHasBegunIsLeftOut) {
   }
   EXPECT_EQ(Recovered(FileBytes(path_)), (Content{{"stays", {{"k", "v"}}}}));
   EXPECT_EQ(report_.fault_count, 0U);
+}
+
+TEST_F(RecoverTest, QuotasOfPathsAreKeptAndStopNoKeyThatIsThere) {
+  const Store store = MustOpen(QuietOptions());
+  ASSERT_TRUE(store.OpenNamespace("a/n")->Put("k", std::string(500, 'v')).ok());
+  ASSERT_TRUE(store.SetPathQuota("a", 100).ok());
+  EXPECT_EQ(Recovered(FileBytes(path_)), (Content{{"a/n", {{"k", std::string(500, 'v')}}}}));
+  EXPECT_EQ(report_.namespaces, 1U);
+  EXPECT_EQ(report_.keys, 1U);
+  ASSERT_EQ(recovered_quotas_.size(), 1U);
+  EXPECT_EQ(recovered_quotas_[0].path, "a");
+  EXPECT_EQ(recovered_quotas_[0].quota_bytes, 100U);
 }
 
 TEST_F(RecoverTest, RecoverKeepsExpiryTimesAndLeavesOutExpiredKeys) {

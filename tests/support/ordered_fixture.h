@@ -47,14 +47,14 @@ class OrderedFixture : public StoreFixture {
   static std::map<region::BlockKind, std::uint64_t> BlocksOf(Store& store) {
     std::map<region::BlockKind, std::uint64_t> blocks;
     const engine::Engine& impl = EngineOf(store);
-    std::uint64_t keys = 0;
+    index::Counts counts;
     const absl::Status walked = impl.map.ForEachEdge(
         RefOf(store),
         [&](const index::Edge& edge) {
           ++blocks[edge.kind];
           return true;
         },
-        [](const std::string& fault) { ADD_FAILURE() << fault; }, &keys);
+        [](const std::string& fault) { ADD_FAILURE() << fault; }, &counts);
     EXPECT_TRUE(walked.ok()) << walked;
     return blocks;
   }

@@ -131,16 +131,16 @@ class ShapeFixture : public VersionsFixture {
 
   // --- Edges -----------------------------------------------------------------------------------
 
-  std::vector<index::Edge> Edges(bool whole = true, std::uint64_t* keys = nullptr) {
+  std::vector<index::Edge> Edges(bool whole = true, index::Counts* counts = nullptr) {
     std::vector<index::Edge> edges;
     std::set<std::uint64_t> seen;
-    std::uint64_t counted = 0;
+    index::Counts counted;
     const auto use = [&](const index::Edge& edge) {
       edges.push_back(edge);
       return seen.insert(edge.offset).second;
     };
     const auto fault = [](const std::string& text) { ADD_FAILURE() << text; };
-    const index::EdgeWalk walk{whole, use, fault, keys == nullptr ? &counted : keys};
+    const index::EdgeWalk walk{whole, use, fault, counts == nullptr ? &counted : counts};
     const process::Pin pin(party_.lane());
     const absl::Status walked = shape_->ForEachEdge(root(), walk);
     EXPECT_TRUE(walked.ok()) << walked;
@@ -159,8 +159,8 @@ class ShapeFixture : public VersionsFixture {
                                   const std::set<std::uint64_t>& unreachable = {}) {
     std::set<std::uint64_t> expected = unreachable;
     expected.insert(root_offset_);
-    std::uint64_t keys = 0;
-    for (const index::Edge& edge : Edges(whole, &keys)) {
+    index::Counts counts;
+    for (const index::Edge& edge : Edges(whole, &counts)) {
       EXPECT_TRUE(expected.insert(edge.offset).second) << "named twice: " << edge.offset;
       const std::uint64_t word = edge.word->load(std::memory_order_relaxed);
       const bool names = edge.kind == BlockKind::kRecord
@@ -177,7 +177,7 @@ class ShapeFixture : public VersionsFixture {
     });
     EXPECT_EQ(used, expected);
     if (whole) {
-      EXPECT_EQ(keys, live_.size());
+      EXPECT_EQ(static_cast<std::size_t>(counts.keys), live_.size());
     }
   }
   bool IsReachable(BlockKind kind, std::uint64_t offset) {

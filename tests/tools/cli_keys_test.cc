@@ -18,9 +18,10 @@ namespace {
 using nlohmann::json;
 using CliKeysTest = CliFixture;
 
-constexpr std::array<const char*, 18> kCommands = {
-    "init",  "put",    "get", "del",   "add",  "scan",    "load",      "stat",    "ps",
-    "check", "layout", "top", "bench", "demo", "ns list", "ns create", "ns drop", "ns rename"};
+constexpr std::array<const char*, 19> kCommands = {
+    "init",    "put",       "get",     "del",       "add",     "scan",  "load",
+    "stat",    "ps",        "check",   "layout",    "top",     "bench", "demo",
+    "ns list", "ns create", "ns drop", "ns rename", "ns quota"};
 
 std::vector<std::string> Words(std::string_view text) {
   std::vector<std::string> words(1);
@@ -145,9 +146,11 @@ TEST_F(CliKeysTest, NamespacesAreListedCreatedRenamedAndDropped) {
   ASSERT_EQ(all.size(), 2U);
   EXPECT_EQ(all[0]["path"], "acme/config");
   EXPECT_EQ(all[0]["keys"], 1);
+  EXPECT_GT(all[0]["bytes"], 16);
+  EXPECT_EQ(all[1]["bytes"], 0);
   EXPECT_EQ(all[0]["order"], "hash");
   EXPECT_EQ(all[1]["path"], "other");
-  EXPECT_EQ(Done({"ns", "list", store_, "oth"}), "             0  hash     other\n");
+  EXPECT_EQ(Done({"ns", "list", store_, "oth"}), "             0     0 bytes  hash     other\n");
   EXPECT_EQ(Done({"ns", "list", store_, "none"}), "");
   EXPECT_EQ(Done({"ns", "list", store_, "--paths"}), "acme/config\nother\n");
   Done({"ns", "rename", store_, "acme/config", "acme/settings"});
@@ -193,11 +196,45 @@ TEST_F(CliKeysTest, InitSetsTheTimeouts) {
   EXPECT_EQ(stat["operation_timeout_ms"], 120'000);
 }
 
+TEST_F(CliKeysTest, QuotasAreSetShownAndNamedWhenTheyStopAWrite) {
+  Done({"ns", "create", store_, "acme/config", "--quota", "1KiB"});
+  Done({"put", store_, "acme/config", "k", std::string(300, 'v')});
+  Fails(3, {"put", store_, "acme/config", "l", std::string(1000, 'v')},
+        {store_, "\"acme/config\" has a quota of 1024 bytes"});
+  EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[0]["quota_bytes"], 1024);
+  EXPECT_NE(Done({"ns", "list", store_}).find("  of 1.00 KiB  acme/config"), std::string::npos)
+      << Done({"ns", "list", store_});
+  Done({"ns", "set", store_, "acme/config", "--quota", "0"});
+  Done({"put", store_, "acme/config", "l", std::string(1000, 'v')});
+  EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[0].count("quota_bytes"), 0U);
+
+  EXPECT_EQ(Done({"ns", "quota", store_}), "");
+  Done({"ns", "quota", store_, "acme", "2KiB"});
+  Fails(3, {"put", store_, "acme/other", "l", std::string(1000, 'v')},
+        {store_, "the path \"acme\" has a quota of 2048 bytes"});
+  const json quotas = json::parse(Done({"ns", "quota", store_, "--json"}));
+  ASSERT_EQ(quotas.size(), 1U);
+  EXPECT_EQ(quotas[0]["path"], "acme");
+  EXPECT_EQ(quotas[0]["quota_bytes"], 2048);
+  EXPECT_EQ(json::parse(Done({"stat", store_, "--json"}))["path_quotas"], quotas);
+  EXPECT_NE(Done({"ns", "quota", store_, "acme"}).find("of   2.00 KiB  acme\n"), std::string::npos)
+      << Done({"ns", "quota", store_, "acme"});
+  EXPECT_NE(Done({"stat", store_}).find(" of 2.00 KiB, under acme\n"), std::string::npos);
+  const std::string metrics = Done({"stat", store_, "--format", "openmetrics"});
+  EXPECT_NE(metrics.find("commy_path_quota_bytes{path=\"acme\"} 2048\n"), std::string::npos);
+  EXPECT_EQ(Done({"ns", "list", store_, "--paths"}), "acme/config\nacme/other\n");
+  Done({"ns", "quota", store_, "acme", "0"});
+  EXPECT_EQ(Done({"ns", "quota", store_}), "");
+  Done({"put", store_, "acme/other", "l", std::string(1000, 'v')});
+  Fails(2, {"ns", "quota", store_, "acme", "much"}, {"much"});
+}
+
 TEST_F(CliKeysTest, StatCountsKeysAndPsNamesParticipants) {
   const Namespace ns = MustOpen(store_, "a");
   ASSERT_TRUE(ns.Put("k", "v").ok());
   const json stat = json::parse(Done({"stat", store_, "--json"}));
   EXPECT_EQ(stat["keys"], 1);
+  EXPECT_GT(stat["bytes"], 16);
   EXPECT_EQ(stat["namespaces"], 1);
   EXPECT_EQ(stat["participants"], 2);
   EXPECT_NE(Done({"stat", store_}).find("keys               1\n"), std::string::npos);

@@ -508,14 +508,14 @@ TEST_F(CliSequencesTest, TheListOfNamespacesCountsElementsAndBytes) {
   MustOpen(store_, "plain").Put("k", "v").IgnoreError();
   const json list = json::parse(Done({"ns", "list", store_, "--json"}));
   EXPECT_EQ(list[0]["elements"], 2);
-  EXPECT_EQ(list[1]["bytes"], 3);
+  EXPECT_EQ(list[1]["text_bytes"], 3);
   EXPECT_EQ(list[1]["keys"], 1);
   EXPECT_EQ(list[2]["elements"], 20'000);
   EXPECT_GT(list[2]["keys"], 1) << "the records that it is made of";
-  EXPECT_EQ(list[3].count("elements") + list[3].count("bytes"), 0U);
+  EXPECT_EQ(list[3].count("elements") + list[3].count("text_bytes"), 0U);
   EXPECT_NE(Done({"ns", "list", store_}).find(" 20,000  hash "), std::string::npos);
   ASSERT_TRUE(MustOpen(store_, "log").Put("", "no root").ok());
-  EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[1].count("bytes"), 0U);
+  EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[1].count("text_bytes"), 0U);
 }
 
 // --- Other namespaces ---------------------------------------------------------------------------

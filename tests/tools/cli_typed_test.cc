@@ -242,13 +242,15 @@ TEST_F(CliTypedTest, KeyMustBeTheTypeThatTheNamespaceHas) {
 
 TEST_F(CliTypedTest, NsCreateMakesATypedNamespaceAndNsListShowsIt) {
   Done({"ns", "create", store_, "plain"});
-  EXPECT_EQ(Done({"ns", "list", store_}), "             0  hash     plain\n");
+  EXPECT_EQ(Done({"ns", "list", store_}), "             0     0 bytes  hash     plain\n");
   Done({"ns", "create", store_, "scores", "--ordered", "--type", "map<tuple<i64,string>,string>"});
   MakeScores();
-  EXPECT_EQ(Done({"ns", "list", store_}),
-            "             0  hash     -                              plain\n"
-            "             4  ordered  map<tuple<i64,string>,string>  scores\n");
   const json list = json::parse(Done({"ns", "list", store_, "--json"}));
+  const std::string bytes = list[1]["bytes"].dump();
+  EXPECT_EQ(Done({"ns", "list", store_}),
+            "             0     0 bytes  hash     -                              plain\n"
+            "             4   " +
+                bytes + " bytes  ordered  map<tuple<i64,string>,string>  scores\n");
   EXPECT_EQ(list[0].count("type"), 0U);
   EXPECT_EQ(list[1]["type"], "map<tuple<i64,string>,string>");
   Fails(3, {"ns", "create", store_, "scores", "--type", "map<i64,string>"},

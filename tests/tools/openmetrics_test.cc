@@ -125,6 +125,12 @@ TEST_F(OpenMetricsTest, MetricsAgreeWithTheOtherCommands) {
     keys[sample.labels["namespace"]] = sample.value;
   }
   EXPECT_EQ(keys, (std::map<std::string, double>{{"acme/a", 3}, {"b", 1}}));
+  double bytes = 0;
+  for (const Sample& sample : families["commy_namespace_bytes"]) {
+    EXPECT_GT(sample.value, 0);
+    bytes += sample.value;
+  }
+  EXPECT_EQ(families["commy_key_bytes"].at(0).value, bytes);
   double operations = 0;
   for (Sample& sample : families["commy_participant_operations"]) {
     if (sample.labels["name"] == "test") {

@@ -503,30 +503,36 @@ TEST_F(TransactionListTest, AListThatLeadsNowhereOrInACircleIsDataLoss) {
 
 TEST_F(TransactionListTest, TotalsAreBroughtIntoTheCountersOnce) {
   const std::uint64_t cells = party_.Allocate(BlockKind::kCounters, 64);
-  const auto cell = [&](std::uint64_t index) -> Shared64& {
+  const auto word = [&](std::uint64_t index) -> Shared64& {  // Keys, units, keys, ...
     return *region().At<Shared64>(cells + 8 * index);
   };
-  cell(0).store(7, std::memory_order_relaxed);
-  cell(1).store(9, std::memory_order_relaxed);  // Not what was there before: done already.
-  cell(2).store(5, std::memory_order_relaxed);
-  const std::uint64_t head = Make({.totals = {{kObject, cells, 7, 8},
-                                              {kObject, 0, 0, 1},
-                                              {kObject, cells + 8, 3, 4},
-                                              {kObject, cells + 16, 5, 6}}});
+  word(0).store(7, std::memory_order_relaxed);
+  word(1).store(70, std::memory_order_relaxed);
+  word(2).store(9, std::memory_order_relaxed);  // Not what was there before: done already.
+  word(3).store(30, std::memory_order_relaxed);
+  word(4).store(5, std::memory_order_relaxed);
+  word(5).store(50, std::memory_order_relaxed);
+  const std::uint64_t head = Make({.totals = {{kObject, cells, {7, 8}, {70, 80}},
+                                              {kObject, 0, {0, 1}, {0, 1}},
+                                              {kObject, cells + 16, {3, 4}, {30, 40}},
+                                              {kObject, cells + 32, {5, 6}, {50, 60}}}});
   Head(head).total_count.store(3, std::memory_order_relaxed);  // The last one is not known yet.
   for (int again = 0; again < 2; ++again) {
     party_.intents().ApplyTotals(head);
-    EXPECT_EQ(Word(cell(0)), 8U);
-    EXPECT_EQ(Word(cell(1)), 9U);
-    EXPECT_EQ(Word(cell(2)), 5U);
+    EXPECT_EQ(Word(word(0)), 8U);
+    EXPECT_EQ(Word(word(1)), 80U);
+    EXPECT_EQ(Word(word(2)), 9U);
+    EXPECT_EQ(Word(word(3)), 40U) << "the keys were counted before, the units were not";
+    EXPECT_EQ(Word(word(4)), 5U);
+    EXPECT_EQ(Word(word(5)), 50U);
   }
-  cell(0).store(9, std::memory_order_relaxed);  // The lane has counted on.
+  word(0).store(9, std::memory_order_relaxed);  // The lane has counted on.
   party_.intents().ApplyTotals(head);
-  EXPECT_EQ(Word(cell(0)), 9U);
+  EXPECT_EQ(Word(word(0)), 9U);
 }
 
 TEST_F(TransactionListTest, ATotalCountAboveItsCapacityReadsNoFurther) {
-  const std::uint64_t head = Make({.totals = {{kObject, 0, 0, 0}}});
+  const std::uint64_t head = Make({.totals = {{kObject, 0, {}, {}}}});
   Head(head).total_count.store(UINT64_MAX, std::memory_order_relaxed);
   party_.intents().ApplyTotals(head);
   EXPECT_TRUE(party_.intents().HeadAt(head).ok());

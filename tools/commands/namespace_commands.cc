@@ -1,8 +1,10 @@
-// ns list, ns create, ns set, ns drop, ns rename.
+// ns list, ns create, ns set, ns quota, ns drop, ns rename.
 
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,8 +42,32 @@ struct NamespaceArguments {
   std::string type;
   bool adopt = false;
   std::optional<absl::Duration> ttl;
+  std::optional<std::uint64_t> quota;
   LimitOptions limits;
 };
+
+struct QuotaArguments {
+  std::string store;
+  std::string path;
+  std::optional<std::uint64_t> quota;
+  bool json = false;
+};
+
+std::uint64_t ReadQuota(const std::string& name, const std::string& text) {
+  const absl::StatusOr<std::uint64_t> parsed = ParseSize(text);
+  if (!parsed.ok()) {
+    throw CLI::ValidationError(name, std::string(base::ToStd(parsed.status().message())));
+  }
+  return *parsed;
+}
+
+void AddQuota(CLI::App& command, std::optional<std::uint64_t>& quota) {
+  command
+      .add_option_function<std::string>(
+          "--quota", [&quota](const std::string& text) { quota = ReadQuota("--quota", text); },
+          "The most that its keys may take, as `ns list` counts them; 0: no limit")
+      ->type_name("SIZE");
+}
 
 std::string_view OrderName(Order order) {
   return order == Order::kOrdered ? "ordered" : "hash";
@@ -93,8 +119,12 @@ Json ToJson(const std::vector<NamespaceInfo>& namespaces,
       object["type"] = info.type;
     }
     object["keys"] = info.keys;
+    object["bytes"] = info.bytes;
     if (elements[i].has_value()) {
-      object[info.type == "string" ? "bytes" : "elements"] = *elements[i];
+      object[info.type == "string" ? "text_bytes" : "elements"] = *elements[i];
+    }
+    if (info.quota_bytes != 0) {
+      object["quota_bytes"] = info.quota_bytes;
     }
     if (info.default_ttl != absl::InfiniteDuration()) {
       object["default_ttl_ms"] = absl::ToInt64Milliseconds(info.default_ttl);
@@ -122,13 +152,22 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
   const bool any_ttl = std::any_of(
       namespaces->begin(), namespaces->end(),
       [](const NamespaceInfo& info) { return info.default_ttl != absl::InfiniteDuration(); });
+  const bool any_quota =
+      std::any_of(namespaces->begin(), namespaces->end(),
+                  [](const NamespaceInfo& info) { return info.quota_bytes != 0; });
   const std::size_t type_width = TypeWidth(*namespaces);
   for (std::size_t i = 0; i < namespaces->size(); ++i) {
     const NamespaceInfo& info = (*namespaces)[i];
     std::string line;
     if (!arguments.paths_only) {
-      line = absl::StrFormat("%14s  %-7s  ", ShowCount(elements[i].value_or(info.keys)),
+      line = absl::StrFormat("%14s  %10s  %-7s  ", ShowCount(elements[i].value_or(info.keys)),
+                             ShowSize(info.bytes),
                              base::ToAbsl(OrderName(info.order)));
+      if (any_quota) {
+        line += absl::StrFormat("%13s  ", info.quota_bytes == 0
+                                              ? "no quota"
+                                              : absl::StrCat("of ", ShowSize(info.quota_bytes)));
+      }
       if (any_ttl) {
         line += absl::StrFormat("%-12s  ", ShowTtl(info.default_ttl));
       }
@@ -243,6 +282,9 @@ absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*ou
     COMMY_RETURN_IF_ERROR(Explain(store, CheckTtl(ns, arguments)));
     COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
   }
+  if (arguments.quota.has_value()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, ns.SetQuota(*arguments.quota)));
+  }
   if (arguments.limits.Any()) {
     COMMY_RETURN_IF_ERROR(Explain(store, SetLimits(store, ns, arguments.limits)));
   }
@@ -252,17 +294,60 @@ absl::StatusOr<Exit> RunCreate(const NamespaceArguments& arguments, Output& /*ou
 absl::StatusOr<Exit> RunSet(const NamespaceArguments& arguments, Output& /*out*/) {
   COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kChange, "ns set"));
   COMMY_ASSIGN_OR_RETURN(const Namespace ns, OpenNamespace(store, arguments.path, Use::kChange));
-  if (!arguments.ttl.has_value() && !arguments.limits.Any()) {
+  if (!arguments.ttl.has_value() && !arguments.quota.has_value() && !arguments.limits.Any()) {
     return base::InvalidArgument(
-        "nothing to set; give --ttl, or of a deque --capacity, --max-deliveries or --dead-letters");
+        "nothing to set; give --ttl or --quota, or of a deque --capacity, --max-deliveries or "
+        "--dead-letters");
   }
   if (arguments.ttl.has_value()) {
     COMMY_RETURN_IF_ERROR(Explain(store, CheckTtl(ns, arguments)));
     COMMY_RETURN_IF_ERROR(Explain(store, ns.SetDefaultTtl(*arguments.ttl)));
   }
+  if (arguments.quota.has_value()) {
+    COMMY_RETURN_IF_ERROR(Explain(store, ns.SetQuota(*arguments.quota)));
+  }
   if (arguments.limits.Any()) {
     COMMY_RETURN_IF_ERROR(Explain(store, SetLimits(store, ns, arguments.limits)));
   }
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> ListQuotas(const QuotaArguments& arguments, Output& out) {
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kRead, "ns quota"));
+  const absl::StatusOr<std::vector<PathQuota>> quotas = store.PathQuotas();
+  if (!quotas.ok()) {
+    return Explain(store, quotas.status());
+  }
+  Json list = Json::array();
+  for (const PathQuota& quota : *quotas) {
+    if (!arguments.path.empty() && quota.path != arguments.path) {
+      continue;
+    }
+    if (arguments.json) {
+      Json object;
+      SetBytes("path", quota.path, object);
+      object["quota_bytes"] = quota.quota_bytes;
+      object["bytes"] = quota.bytes;
+      list.push_back(std::move(object));
+      continue;
+    }
+    std::string line =
+        absl::StrFormat("%10s of %10s  ", ShowSize(quota.bytes), ShowSize(quota.quota_bytes));
+    AppendTsvField(quota.path, line);
+    out.Line(line);
+  }
+  if (arguments.json) {
+    out.Report(list);
+  }
+  return Exit::kDone;
+}
+
+absl::StatusOr<Exit> RunQuota(const QuotaArguments& arguments, Output& out) {
+  if (!arguments.quota.has_value()) {
+    return ListQuotas(arguments, out);
+  }
+  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store, Use::kChange, "ns quota"));
+  COMMY_RETURN_IF_ERROR(Explain(store, store.SetPathQuota(arguments.path, *arguments.quota)));
   return Exit::kDone;
 }
 
@@ -352,6 +437,7 @@ void AddCreate(CLI::App& group, Action& action) {
                 "of it; while no other process writes there")
       ->needs(type);
   AddTtl(command, arguments->ttl, "Keys that are put without a time to live expire after this");
+  AddQuota(command, arguments->quota);
   AddLimitOptions(command, arguments->limits);
   SetExamples(command,
               {"commy ns create fleet.commy acme/config",
@@ -370,13 +456,37 @@ void AddSet(CLI::App& group, Action& action) {
   AddNamespace(command, arguments->path);
   AddTtl(command, arguments->ttl,
          "Keys that are put from now on without a time to live expire after this; inf: never");
+  AddQuota(command, arguments->quota);
   AddLimitOptions(command, arguments->limits);
   SetExamples(command, {"commy ns set fleet.commy acme/sessions --ttl 30m",
                         "commy ns set fleet.commy acme/sessions --ttl inf",
+                        "commy ns set fleet.commy acme/sessions --quota 10MiB",
                         "commy ns set fleet.commy acme/jobs --capacity 500",
                         "commy ns set fleet.commy acme/jobs --max-deliveries 3 --dead-letters "
                         "acme/failed"});
   SetAction(command, arguments, action, RunSet);
+}
+
+void AddPathQuota(CLI::App& group, Action& action) {
+  CLI::App& command = *group.add_subcommand(
+      "quota", "Limit what all namespaces under a path may take together, or show such limits");
+  auto arguments = std::make_shared<QuotaArguments>();
+  AddStore(command, arguments->store);
+  command
+      .add_option("PREFIX", arguments->path,
+                  "The path, of whole parts: acme is of acme, acme/config and acme/a/b, and not of "
+                  "acme2; none: show all")
+      ->type_name("");
+  command
+      .add_option_function<std::string>(
+          "SIZE",
+          [arguments](const std::string& text) { arguments->quota = ReadQuota("SIZE", text); },
+          "The most that their keys may take; 0: no limit any more; none: show it")
+      ->type_name("");
+  AddJson(command, arguments->json);
+  SetExamples(command, {"commy ns quota fleet.commy acme 1GiB", "commy ns quota fleet.commy acme 0",
+                        "commy ns quota fleet.commy"});
+  SetAction(command, arguments, action, RunQuota);
 }
 
 void AddDrop(CLI::App& group, Action& action) {
@@ -407,6 +517,7 @@ void AddNamespaceCommands(CLI::App& app, Action& action) {
   AddList(group, action);
   AddCreate(group, action);
   AddSet(group, action);
+  AddPathQuota(group, action);
   AddDrop(group, action);
   AddRename(group, action);
 }

@@ -117,6 +117,7 @@ Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
                {"free_bytes", stats.free_bytes},
                {"namespaces", stats.namespaces},
                {"keys", stats.keys},
+               {"bytes", stats.bytes},
                {"commit_clock", stats.commit_clock},
                {"epoch", stats.epoch},
                {"participants", stats.participants},
@@ -129,6 +130,14 @@ Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
                {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
                {"operation_timeout_ms", absl::ToInt64Milliseconds(stats.operation_timeout)},
                {"heartbeat_interval_ms", absl::ToInt64Milliseconds(stats.heartbeat_interval)}};
+  json["path_quotas"] = Json::array();
+  for (const PathQuota& quota : stats.path_quotas) {
+    Json object;
+    SetBytes("path", quota.path, object);
+    object["quota_bytes"] = quota.quota_bytes;
+    object["bytes"] = quota.bytes;
+    json["path_quotas"].push_back(std::move(object));
+  }
   if (memory.ok()) {
     json["resident_bytes"] = memory->resident_bytes;
     json["large_page_bytes"] = memory->large_page_bytes;
@@ -148,6 +157,7 @@ std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& me
       {"uuid", stats.uuid},
       {"format version", std::to_string(stats.format_version)},
       {"keys", ShowCount(stats.keys)},
+      {"bytes of keys", ShowSize(stats.bytes)},
       {"namespaces", ShowCount(stats.namespaces)},
       {"participants", ShowCount(stats.participants) + " (this one included)"},
       {"snapshots", stats.snapshots == 0
@@ -174,6 +184,12 @@ std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& me
   std::string text;
   for (const auto& [name, value] : rows) {
     absl::StrAppendFormat(&text, "%-18s %s\n", name, value);
+  }
+  for (const PathQuota& quota : stats.path_quotas) {
+    absl::StrAppendFormat(&text, "%-18s %s of %s, under ", "quota", ShowSize(quota.bytes),
+                          ShowSize(quota.quota_bytes));
+    AppendTsvField(quota.path, text);
+    text += '\n';
   }
   return text;
 }
@@ -311,6 +327,7 @@ Json ToJson(const CheckReport& report) {
   return Json{{"sound", report.sound()},
               {"namespaces", report.namespaces},
               {"keys", report.keys},
+              {"bytes", report.bytes},
               {"records", report.records},
               {"blocks_used", report.blocks_used},
               {"blocks_reachable", report.blocks_reachable},

@@ -22,7 +22,8 @@ bool HashShape::IsConsistentAround(const IndexRoot& root, std::uint64_t descript
   const absl::StatusOr<DirectoryRef> directory = DirectoryOf(root);
   const absl::StatusOr<ReshapeDescriptor> change = DescriptorAt(descriptor);
   if (!directory.ok() || directory->entries == nullptr || !change.ok() ||
-      change->kind == static_cast<std::uint64_t>(ReshapeKind::kDouble)) {
+      change->kind == static_cast<std::uint64_t>(ReshapeKind::kDouble) ||
+      change->kind == static_cast<std::uint64_t>(ReshapeKind::kMoveDirectory)) {
     return true;  // Reclaimed; or damaged, which is no mistake of ours; or of no segment.
   }
   const absl::StatusOr<Segment*> old = SegmentAt(change->old);
