@@ -237,7 +237,6 @@ class HoleModel {
 
   void Work(const State& s, State& t, int p, Move& move) const {
     Process& me = t.process[p];
-    Span& span = t.span[me.first];
     switch (me.pc) {
       case kPunchClaim:
         return ClaimRow(s, t, p, move);
@@ -276,6 +275,16 @@ class HoleModel {
                 me.failed != 0 && !options_.filled_anyway ? kHole : kFree);
         me.pc = kUnpin;
         return;
+      default:
+        return Use(s, t, p, move);
+    }
+  }
+
+  // The steps of a user, a reader, and those at the end.
+  void Use(const State& s, State& t, int p, Move& move) const {
+    Process& me = t.process[p];
+    Span& span = t.span[me.first];
+    switch (me.pc) {
       case kClaim:
         move.what = "CAS Free -> Claimed(me)";
         me.pc = CasWord(t, me.first, {kFree, 0}, kClaimed, p) ? kStore : kUnpin;

@@ -382,14 +382,11 @@ class MergeModel {
         }
         return;
       case kScan:
-        Scan(s, t, p, op, move);
-        return;
+        return Scan(s, t, p, op, move);
       case kSwap:
-        Swap(s, t, p, op, move);
-        return;
+        return Swap(s, t, p, op, move);
       case kPost:
-        Post(s, t, p, move);
-        return;
+        return Post(s, t, p, move);
       case kUnpin:
         ++me.op;
         me.pc = kIdle;

@@ -596,6 +596,15 @@ class MoveModel {
       case kPruned:
         move.what = "reads prev again";
         return Pruned(s, t, i, move);
+      default:
+        return RemoveStep(s, t, i, move);
+    }
+  }
+
+  // A tombstone with nothing below is taken away, or the key is marked.
+  void RemoveStep(const State& s, State& t, int i, Move& move) const {
+    Actor& me = t.actor[i];
+    switch (me.pc) {
       case kRemove:
         move.what = "CAS slot tombstone -> dead";
         me.note = me.mine;
