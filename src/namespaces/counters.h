@@ -56,7 +56,9 @@ class Counters {
   // count-2 and count-3, once it is published.
   static void Count(const process::Operation& op, index::CounterCell& cell,
                     const index::Counts& delta) {
-    CountIn(cell.keys, delta.keys, op.seq());    // count-2
+    if (delta.keys != 0) {
+      CountIn(cell.keys, delta.keys, op.seq());  // count-2
+    }
     CountIn(cell.units, delta.units, op.seq());  // count-3
   }
   // The same for a dead lane that has published what its op word announces. Any number of times.

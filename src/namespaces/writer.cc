@@ -177,7 +177,7 @@ Result Writer::TryWrite(Operation& op, const NamespaceRef& ns, const WriteOp& wr
   const bool is_put = decision.kind == Decision::Kind::kPut;
   const index::Counts delta{(is_put ? 1 : 0) - (counted ? 1 : 0),
                             draft->units - versions::UnitsOf(at.head)};
-  if (delta.units > 0 && HasQuota(*ns.object) && is_put && !decision.frees) [[unlikely]] {
+  if (HasQuota(*ns.object) && delta.units > 0 && is_put && !decision.frees) [[unlikely]] {
     const Growth growth{ns, delta.units};
     COMMY_TRY(core_.quotas == nullptr ? Result() : core_.quotas->Admit({&growth, 1}));
   }

@@ -8,7 +8,7 @@
 //
 // STEPS     count-1  take a seq that neither word carries; store the cell's offset, then {armed,
 //                    both deltas, seq}: before the CAS that publishes
-//           count-2  after it: keys = {keys + delta, seq}
+//           count-2  after it: keys = {keys + delta, seq}, unless its delta is 0
 //           count-3  units = {units + delta, seq}
 // DEATH     the recoverer does count-2 and count-3 if the operation was published, each if that
 //           word does not carry the seq, and by a CAS. So it does not matter behind which of the
