@@ -146,8 +146,10 @@ absl::StatusOr<std::optional<Item>> Copy::Describe(std::string_view path,
   if (summed.done()) {
     item.sum = sum;
   }
-  const base::Result counted = source_.map.Size(ns, &item.keys);
+  index::Counts counts;
+  const base::Result counted = source_.map.Count(ns, &counts);
   COMMY_RETURN_IF_ERROR(counted.status());
+  item.keys = static_cast<std::uint64_t>(std::max<std::int64_t>(counts.keys, 0));
   if (counted.is(base::Outcome::kDropped) || summed.is(base::Outcome::kDropped)) {
     return std::nullopt;
   }
@@ -182,6 +184,8 @@ void Copy::FillHeader(region::Region& region) const {
     target.store(word.load(std::memory_order_acquire), std::memory_order_relaxed);
   };
   to.next_namespace_id.store(last_namespace_id_, std::memory_order_relaxed);
+  to.path_quotas.store(source_.region.header().path_quotas.load(std::memory_order_seq_cst),
+                       std::memory_order_relaxed);
   // Store time goes on. (Read while others write, the words may contradict each other; then the
   // seal says so, as it does after a crash.)
   copy(from.clock_skew_ns, to.clock_skew_ns);
