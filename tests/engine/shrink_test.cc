@@ -75,7 +75,7 @@ TEST_P(ShrinkTest, AfterNineOfTenKeysAreDeletedTheDiskUseFollows) {
   // Disk blocks are given back by large pages of 2 MiB: a few are in use only in part, and in an
   // ordered namespace separators never move.
   EXPECT_LT(report.disk_bytes_after,
-            full / 10 + (std::uint64_t{GetParam() == Order::kHash ? 6 : 10} << 20));
+            full / 10 + (GetParam() == Order::kHash ? 6'000'000 : 10'000'000));
   EXPECT_TRUE(IsSound(store));
   for (int i = 0; i < kKeys; ++i) {
     const absl::StatusOr<std::string> value = ns.Get(KeyOf(i));

@@ -73,7 +73,7 @@ inline Picture PictureOf(Store& store) {
           [&](const versions::RecordView& record) {
             ns.records.push_back({std::string(record.key), std::string(record.value),
                                   record.record->commit.load(std::memory_order_relaxed),
-                                  record.record->expiry_ns, versions::ValueAlignOf(record.flags)});
+                                  record.expiry_ns(), versions::ValueAlignOf(record.flags)});
             EXPECT_EQ(reinterpret_cast<std::uintptr_t>(record.value.data()) %
                           versions::ValueAlignOf(record.flags),
                       0U);

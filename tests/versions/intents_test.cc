@@ -377,7 +377,7 @@ class ResolveWritersTest : public IntentsTest {
   // What becomes of a transaction that a lane has noted, when the namespace of kObject is cleared.
   std::uint64_t AfterClear(Made made, std::uint64_t object, std::uint64_t list_sum) {
     SetClock(kClock);
-    made.totals = {{0x1110, 0, 0, 0}, {object, 0, 0, 0}};
+    made.totals = {{0x1110, 0, {}, {}}, {object, 0, {}, {}}};
     Operation op(party_.lane(), OpKind::kTransaction, 0);
     const std::uint64_t head = Make(op, made);  // Its note is the lane's first.
     Head(head).list_sum.store(list_sum, std::memory_order_relaxed);
