@@ -128,7 +128,6 @@ OpenStore::OpenStore(std::shared_ptr<process::Session> session, std::string path
       engine_{path_, *session_, session_->region(), allocator_, map_, catalog_, maintenance_},
       maintenance_(engine_),
       shrinker_(engine_),
-      background_shrink_(options.background_shrink),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {}
 
 absl::Status OpenStore::Close() {
