@@ -304,12 +304,9 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   PassDueOn(old->due, low->due);
   PassDueOn(old->due, high->due);
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // reshape-4
-  if (directory.entries == nullptr) {
-    return absl::OkStatus();  // Long done: the whole root has been reclaimed since.
-  }
-  if (old->depth > directory.depth) {
-    return base::DataLoss(region_.path(), ": the segment at ", base::Hex(change.old),
-                          " is deeper than its directory");
+  if (directory.entries == nullptr || old->depth > directory.depth) {
+    // Long done: the whole root has been reclaimed since, or the directory has been halved.
+    return absl::OkStatus();
   }
   const std::uint64_t count = std::uint64_t{1} << (directory.depth - old->depth);
   const std::uint64_t first = DirectoryIndex(old->prefix, directory.depth) & ~(count - 1);

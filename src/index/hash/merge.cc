@@ -15,7 +15,9 @@
 //           which it includes. Scans skip what is below their cursor, and walks what an entry in
 //           front owns, as with a split.
 // DIRECTORY Another directory has the same entries, or half as many where all stand twice. No entry
-//           changes while the reshape is posted, as that takes a reshape, too.
+//           changes while the reshape is posted, as that takes a reshape, too. If they do not stand
+//           twice any more when it is posted, it is refused, by a word in the target: a helper that
+//           comes late may find that they do again.
 // TESTED    tests/model/merge_model_test.cc, tests/index/hash_shape_test.cc, tests/crash/
 #include <algorithm>
 #include <array>
@@ -188,8 +190,9 @@ absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& cha
     PassDueOn(olds[side]->due, targets[side]->due);
   }
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // reshape-4
-  if (directory.entries == nullptr) {
-    return absl::OkStatus();  // Long done: the whole root has been reclaimed since.
+  if (directory.entries == nullptr || change.depth > directory.depth) {
+    // Long done: the whole root has been reclaimed since, or the directory has been halved.
+    return absl::OkStatus();
   }
   COMMY_ASSIGN_OR_RETURN(const EntryRange range, RangeOf(directory, change));
   for (std::uint64_t i = 0; i < 2 * range.width; ++i) {
@@ -225,12 +228,16 @@ absl::Status HashShape::ApplyMoveDirectory(IndexRoot& root, const ReshapeDescrip
                           " is neither as large as the one at ", base::Hex(change.old),
                           " nor half of it");
   }
-  if (halves && !IsTwofold(old)) {
-    return absl::OkStatus();  // A segment was split before this was posted.
+  if (halves && !IsTwofold(old)) {  // A segment was split before this was posted.
+    next.entries[0].CompareAndSet(0, kEntryGone, std::memory_order_seq_cst);
+    return absl::OkStatus();
   }
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << next.depth); ++i) {
     const std::uint64_t entry = old.entries[halves ? 2 * i : i].load(std::memory_order_acquire);
     next.entries[i].CompareAndSet(0, entry, std::memory_order_seq_cst);  // reshape-3
+  }
+  if (next.entries[0].load(std::memory_order_seq_cst) == kEntryGone) {
+    return absl::OkStatus();  // Refused, long ago; or the whole root has been reclaimed since.
   }
   root.directory.CompareAndSet(change.old, change.target_0, std::memory_order_seq_cst);
   COMMY_DCHECK(root.directory.load(std::memory_order_relaxed) != change.old);  // C1
