@@ -1,8 +1,8 @@
 // Moving what a namespace is made of to other blocks, while others read and write it.
 //
 // STEPS     move-1  the mover meets a slot whose record shall move. It is left alone unless it is
-//                   the key's newest version, has its time, and has nothing below it (it is pruned
-//                   first; what a snapshot needs stays)
+//                   the key's newest version, has its time, is no tombstone, and has nothing below
+//                   it (it is pruned first; what a snapshot needs stays)
 //           move-2  a copy is made: noted, allocated, the bytes, and the time; `prev` is 0
 //           move-3  note the record; CAS the slot word: record -> copy. Lost: the copy is retired
 //           move-4  retire the record; drop the notes
@@ -15,6 +15,7 @@
 //           the slot has another word and move-3 fails, and when it was aborted and is gone the
 //           record is in its place again, unchanged.
 //           Versions are compared by their times, not by their places: transactions/read_set.cc.
+//           A tombstone is taken away by its writer, which knows it by its place, or by the sweep.
 // DEATH     before move-3: the copy is in a note, and not reachable. After it: the record is.
 // TESTED    tests/model/move_model_test.cc, tests/engine/shrink_test.cc, tests/crash/
 #pragma once
@@ -35,8 +36,8 @@ namespace commy::namespaces {
 struct MoveTally {
   std::uint64_t blocks = 0;  // That were moved,
   std::uint64_t bytes = 0;   // and their sizes.
-  // Records that stay: an older version of theirs is kept for a snapshot; a transaction is at them;
-  // their bytes do not agree with their checksum.
+  // Records that stay: an older version of theirs is kept for a snapshot; a transaction or a delete
+  // is at them; their bytes do not agree with their checksum.
   std::uint64_t kept_by_snapshots = 0;
   std::uint64_t busy = 0;
   std::uint64_t damaged = 0;
