@@ -48,13 +48,18 @@ absl::Status ReplayCounter(const Engine& engine, const region::LaneLayout& dead,
                          engine.map.writer().IsReachable(ns, BlockKind::kRecord, made.offset));
   if (reachable) {
     versions::ResolveCommit(engine.region, made.record->commit);
+  }
+  // With a time it was published, even if it was replaced, or moved, since.
+  const bool was_published =
+      made.record->commit.load(std::memory_order_acquire) != versions::kUndecided;
+  if (was_published) {
     // The versions that it left to prune are for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
     if (made.record->expiry_ns != 0) {
       (void)engine.map.expiry().Schedule(ns, made.key, made.record->expiry_ns);
     }
   }
-  if (!op.armed || made.record->commit.load(std::memory_order_acquire) == versions::kUndecided) {
+  if (!op.armed || !was_published) {
     return absl::OkStatus();
   }
   auto* const cell =
