@@ -148,7 +148,6 @@ OpenStore::OpenStore(std::shared_ptr<process::Session> session, std::string path
               map_,  catalog_,  maintenance_,       quotas_},
       maintenance_(engine_),
       shrinker_(engine_),
-      background_shrink_(options.background_shrink),
       quotas_(engine_),
       differences_(Differences(CreateOptionsOf(options), session_->region().geometry())) {
   map_.UseQuotas(&quotas_);

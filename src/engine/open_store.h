@@ -64,7 +64,6 @@ class OpenStore {
   const Engine engine_;
   Maintenance maintenance_;
   Shrinker shrinker_;
-  const bool background_shrink_;
   Quotas quotas_;
   const std::vector<std::string> differences_;
 };

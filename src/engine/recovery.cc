@@ -49,17 +49,19 @@ absl::Status ReplayCounters(const Engine& engine, const region::LaneLayout& dead
   if (reachable) {
     versions::ResolveCommit(engine.region, made.record->commit);
   }
-  // A record that has its time, and cannot be reached, may have been moved (namespaces/mover.h):
-  // what is to do for its key stays the same. Of another record, which had the block before, the
-  // advice is harmless.
-  if (versions::IsCommitTime(made.record->commit.load(std::memory_order_acquire))) {
+  // With a time it was published. If it cannot be reached any more, it was replaced, or moved
+  // (namespaces/mover.h): what is to do for its key stays the same. Of another record, which had
+  // the block before, the advice is harmless.
+  const bool was_published =
+      made.record->commit.load(std::memory_order_acquire) != versions::kUndecided;
+  if (was_published) {
     // The versions that it left to prune are for the sweep.
     (void)engine.map.sweeper().Mark(ns, made.key);  // Advice.
     if (made.expiry_ns() != 0) {
       (void)engine.map.expiry().Schedule(ns, made.key, made.expiry_ns());
     }
   }
-  if (!op.armed || made.record->commit.load(std::memory_order_acquire) == versions::kUndecided) {
+  if (!op.armed || !was_published) {
     return absl::OkStatus();
   }
   auto* const cell =

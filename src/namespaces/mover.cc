@@ -95,7 +95,8 @@ Result Mover::MoveRecord(Operation& op, const NamespaceRef& ns, Shared64& slot, 
     return core_.Damaged("a record", index::SlotOffset(word));
   }
   versions::ResolveCommit(core_.region, record.record->commit);  // move-1
-  if (record.record->commit.load(std::memory_order_acquire) > versions::kCommitTimeMax) {
+  if (record.record->commit.load(std::memory_order_acquire) > versions::kCommitTimeMax ||
+      record.tombstone()) {
     ++tally->busy;
     return Outcome::kDone;
   }

@@ -1,8 +1,8 @@
 // Moving what a namespace is made of to other blocks, while others read and write it.
 //
 // STEPS     move-1  the mover meets a slot whose record shall move. It is left alone unless it is
-//                   the key's newest version, has its time, and has nothing below it (it is pruned
-//                   first; what a snapshot needs stays)
+//                   the key's newest version, has its time, is no tombstone, and has nothing below
+//                   it (it is pruned first; what a snapshot needs stays)
 //           move-2  a copy is made: noted, allocated, the bytes, and the time; `prev` is 0
 //           move-3  note the record; CAS the slot word: record -> copy. Lost: the copy is retired
 //           move-4  retire the record; drop the notes
@@ -17,6 +17,7 @@
 //           Versions are compared by their times, not by their places: transactions/read_set.cc;
 //           RemoveTombstone() in writer.cc, whose tombstone may have been moved: then it marks the
 //           key. Likewise a recoverer, for a record with a time that cannot be reached any more.
+//           Tombstones are not moved: their writer, or the sweep, takes them away.
 // DEATH     before move-3: the copy is in a note, and not reachable. After it: the record is.
 // MODEL     tests/model/move_model_test.cc. Its weakened forms fail: a copy with the record's prev;
 //           moving an undecided record, or an intent; a new time; retiring before move-3; no note;
@@ -40,8 +41,8 @@ namespace commy::namespaces {
 struct MoveTally {
   std::uint64_t blocks = 0;  // That were moved,
   std::uint64_t bytes = 0;   // and their sizes.
-  // Records that stay: an older version of theirs is kept for a snapshot; a transaction is at them;
-  // their bytes do not agree with their checksum.
+  // Records that stay: an older version of theirs is kept for a snapshot; a transaction or a delete
+  // is at them; their bytes do not agree with their checksum.
   std::uint64_t kept_by_snapshots = 0;
   std::uint64_t busy = 0;
   std::uint64_t damaged = 0;

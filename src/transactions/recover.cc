@@ -22,7 +22,7 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
     return base::DataLoss(engine.path, ": a transaction names a record at ",
                           base::Hex(entry.record), ", where there is none");
   }
-  COMMY_RETURN_IF_ERROR(intents.Resolve(intent.record->commit).status());
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t commit, intents.Resolve(intent.record->commit));
   COMMY_ASSIGN_OR_RETURN(const engine::NamespaceRef ns, engine::NamespaceAt(engine, entry.object));
   const bool there = named && ns.id == index::NamespaceIdOf(intent.namespace_number());
   bool reachable = false;
@@ -30,7 +30,8 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
     COMMY_ASSIGN_OR_RETURN(reachable,
                            engine.map.writer().IsReachable(ns, BlockKind::kRecord, intent.offset));
   }
-  if (reachable) {
+  // A committed one was installed, even if it was replaced, or moved, since.
+  if (reachable || (there && commit != versions::kCommitAborted)) {
     // Pruning and removing the rest is for the sweep.
     (void)engine.map.sweeper().Mark(ns, intent.key);  // Dropped: there is nothing to sweep.
     engine.map.publisher().CommittedPut(ns, intent.key);
@@ -38,7 +39,8 @@ absl::Status RecoverIntent(const engine::Engine& engine, Operation& own,
     if (intent.expiry_ns() != 0) {
       (void)engine.map.expiry().Schedule(ns, intent.key, intent.expiry_ns());
     }
-  } else {
+  }
+  if (!reachable) {
     // Never installed, or taken away and perhaps not retired any more.
     engine.allocator.Retire(own, intent.offset);
   }

@@ -134,7 +134,7 @@ class Harness {
     row.name = operation.name;
     Prepared prepared;
     if (!operation.no_store) {
-      Preparer preparer(directory_.File("prepared"), seed_, operation.order);
+      Preparer preparer(directory_.File("prepared"), seed_, operation.order, operation.max_bytes);
       const std::string key = operation.prepare(preparer);
       prepared = preparer.Finish(key);
     }
@@ -170,7 +170,7 @@ class Harness {
       return {Prior()};
     }
     Case plan = Plan(operation, prepared, Prior());
-    plan.victim = {.steps = {operation.prior(prepared.key)}};
+    plan.victim = {.steps = {operation.prior(prepared.key)}, .inside = operation.prior_inside};
     plan.victim.fate.kinds = operation.prior_swaps ? hooks::kSwaps : hooks::kStores;
     const std::uint64_t points = Strike(plan).points;
     std::vector<Prior> all;
@@ -192,6 +192,7 @@ class Harness {
     for (std::size_t i = 0; i < places.size(); ++i) {
       Prior prior;
       prior.step = operation.prior(prepared.key);
+      prior.inside = operation.prior_inside;
       prior.fate.kinds = plan.victim.fate.kinds;
       prior.fate.action = operation.prior_fate;
       prior.fate.at = places[i];
@@ -235,8 +236,11 @@ class Harness {
     }
     for (const Action action : {Action::kKill, Action::kStop, Action::kStopThenKill}) {
       Case plan = Plan(operation, prepared, prior);
-      plan.victim.fate.kinds = hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
-                               (operation.calls && action == Action::kKill ? hooks::kCalls : 0U);
+      const bool swaps = action == Action::kStop && operation.stop_swaps;
+      plan.victim.fate.kinds =
+          swaps ? hooks::kSwaps
+                : hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
+                      (operation.calls && action == Action::kKill ? hooks::kCalls : 0U);
       if (action != Action::kKill && operation.no_store) {
         continue;
       }
@@ -245,6 +249,7 @@ class Harness {
       Tell(plan.label, counted, row);
       const std::uint64_t points = counted.points + 1;  // The end of the operation is one too.
       const std::uint64_t limit = Full()                    ? UINT64_MAX
+                                  : swaps                   ? kSwapsMax
                                   : action != Action::kKill ? StopLimit(operation)
                                                             : KillLimit(operation);
       const std::uint64_t tail = Full() ? 0 : operation.victim_tail;
@@ -276,6 +281,8 @@ class Harness {
       }
     }
   }
+
+  static constexpr std::uint64_t kSwapsMax = 700;  // Of an operation that is stopped at these.
 
   static std::uint64_t StopLimit(const Operation& operation) {
     return operation.prior_swaps ? 4 : operation.prior != nullptr ? 12 : 70;

@@ -21,6 +21,7 @@ struct Operation {
   MakeSteps steps;                                // Of the victim.
   MakeStep prior = nullptr;                       // Of an earlier victim.
   hooks::Action prior_fate = hooks::Action::kKill;
+  bool prior_inside = false;   // Its step needs the store from inside.
   bool attaches = false;       // The victim attaches as part of the operation.
   bool inside = false;         // Its steps need the store from inside.
   bool calls = false;          // Function entries are points too.
@@ -33,8 +34,10 @@ struct Operation {
   // The victim is stopped before each of its atomic operations, finds the changes of the survivor,
   // and is then killed at each store of its second attempt.
   bool again = false;
+  bool stop_swaps = false;  // It is stopped before each of its atomic operations, and there alone.
   std::uint64_t victim_tail = 0;  // Positive: just this many last points of the victim.
   Order order = Order::kHash;     // Of the namespace "a".
+  std::uint64_t max_bytes = 0;    // Of the store, if it is not the usual size.
   bool large = false;             // It repeats itself; only a full run takes every point.
 };
 
@@ -60,6 +63,7 @@ std::vector<Operation> WaitingOperations();
 std::vector<Operation> TypedOperations();
 std::vector<Operation> VectorOperations();
 std::vector<Operation> QueueOperations();
+std::vector<Operation> SpaceOperations();
 
 // --- Shared by them ----------------------------------------------------------------------------
 

@@ -5,12 +5,16 @@
 
 #include "base/check.h"
 #include "crash/inner_steps.h"
+#include "crash/space_steps.h"
 
 namespace commy::test {
 namespace {
 
 constexpr std::uint64_t kLeafKeys = 4;  // As CrashOptions() has it.
 constexpr std::uint64_t kChildren = 3;
+constexpr int kMany = 72;
+constexpr int kKept = 12;  // One in so many.
+constexpr std::size_t kRoomBytes = 80'000;
 
 // Puts the lower half of the segment's hashes first, and keeps the upper half small.
 std::string BeforeWideChange(Preparer& at, bool deletes) {
@@ -29,6 +33,24 @@ std::string BeforeWideChange(Preparer& at, bool deletes) {
     } else if (!shape.upper) {
       at.Do(Put(kA, key, "f"));
     }
+  }
+}
+
+// Most of many keys are deleted again.
+void ManyAndFew(Preparer& at, int many = kMany) {
+  // Its spans are then free, in front of the others: what is moved makes the file no larger.
+  at.Do(Put(kB, "room", std::string(kRoomBytes, 'r')));
+  for (int i = 0; i < many; ++i) {
+    at.Do(Put(kA, absl::StrCat("fill", i), Medium("f")));
+  }
+  for (int i = 0; i < many; ++i) {
+    if (i % kKept != 0) {
+      at.Do(Delete(kA, absl::StrCat("fill", i)));
+    }
+  }
+  at.Do(Delete(kB, "room"));
+  for (int i = 0; i < 6; ++i) {
+    at.Do(Beat());
   }
 }
 
@@ -170,6 +192,58 @@ std::string BeforeMerges(Preparer& at) {
 std::string FilledTree(Preparer& at) {
   (void)BeforeInnerSplit(at);
   at.DoInThread({Put(kA, "other thread", "t"), Delete(kA, "z1001"), Put(kA, "z1002", "zz")});
+  return "k";
+}
+
+std::string Medium(const std::string& value) {
+  std::string padded = value;
+  padded.resize(120, '.');
+  return padded;
+}
+
+std::string Sparse(Preparer& at) {
+  ManyAndFew(at);
+  COMMY_CHECK(at.ShapeFor("k").directory_depth >= 2);
+  return "k";
+}
+
+std::string SparseWide(Preparer& at) {
+  ManyAndFew(at, 2 * kMany);
+  COMMY_CHECK(at.ShapeFor("k").directory_depth >= 3);
+  at.Do(Compact());  // The directory is moved while its segments are still many.
+  return "k";
+}
+
+std::string SparseTree(Preparer& at) {
+  ManyAndFew(at);
+  COMMY_CHECK(at.LastLeaf().children.size() >= 2);
+  return "k";
+}
+
+std::string SparseLarge(Preparer& at) {
+  for (int i = 0; i < 3; ++i) {
+    at.Do(Put(kA, absl::StrCat("large", i), std::string(4500, 'L')));
+  }
+  for (int i = 0; i < 2; ++i) {
+    at.Do(Delete(kA, absl::StrCat("large", i)));
+  }
+  at.Do(PushEpochs());
+  return "large2";
+}
+
+std::string Holes(Preparer& at) {
+  Sparse(at);
+  at.Do(Compact());
+  at.Do(PushEpochs());
+  at.Do(PunchSpans());
+  return "k";
+}
+
+std::string FullWithLeftSpans(Preparer& at) {
+  ManyAndFew(at);
+  at.FillStore();
+  at.Do(LeaveSpans());
+  at.Do(PushEpochs());
   return "k";
 }
 

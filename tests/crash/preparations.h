@@ -39,6 +39,20 @@ std::string BeforeInnerSplit(Preparer& at);
 std::string BeforeMerges(Preparer& at);
 std::string FilledTree(Preparer& at);
 
+// Few are left of many keys "fill0", ...: sparse spans, and a sparse hash index or tree.
+std::string Sparse(Preparer& at);
+std::string SparseTree(Preparer& at);
+// Neighbours have been merged: segments that merge next have two directory entries each.
+std::string SparseWide(Preparer& at);
+// Large values, of which the last one is left: the returned key's.
+std::string SparseLarge(Preparer& at);
+// After a Sparse() all that is free is holes.
+std::string Holes(Preparer& at);
+// A full store. The spans of the size of Medium() values have room, but were left.
+std::string FullWithLeftSpans(Preparer& at);
+// A value of a size that no other step puts.
+std::string Medium(const std::string& value);
+
 // Records of expired keys among others.
 std::string SomeExpired(Preparer& at);
 // A waiter has died asleep, which looks the same to a writer as one that sleeps.

@@ -29,11 +29,13 @@ class SeededPlatform final : public platform::LinuxPlatform {
 
 }  // namespace
 
-Preparer::Preparer(std::string path, std::uint64_t seed, Order order)
+Preparer::Preparer(std::string path, std::uint64_t seed, Order order, std::uint64_t max_bytes)
     : path_(std::move(path)), actor_(path_) {
   (void)unlink(path_.c_str());
   SeededPlatform platform(seed);
-  COMMY_CHECK(api::Open(platform, path_, CrashOptions()).ok());
+  Options options = CrashOptions();
+  options.max_size = max_bytes == 0 ? options.max_size : max_bytes;
+  COMMY_CHECK(api::Open(platform, path_, options).ok());
   Attach();
   Do(CreateNs("a", order));
   Do(CreateNs("b"));
@@ -47,6 +49,16 @@ Preparer::Preparer(std::string path, std::uint64_t seed, Order order)
 void Preparer::Do(const Step& step) {
   const std::string result = step.real(actor_);
   COMMY_CHECK(result == step.ideal(model_));
+}
+
+void Preparer::FillStore() {
+  for (int i = 0;; ++i) {
+    const Step put = Put(kB, absl::StrCat("full", i), Padded("full"));
+    if (put.real(actor_) != "ok") {
+      return;
+    }
+    (void)put.ideal(model_);
+  }
 }
 
 void Preparer::DoInThread(const std::vector<Step>& steps) {

@@ -45,10 +45,13 @@ class Preparer {
     std::uint64_t free = 0;               // Words of its append area.
   };
 
-  // The random numbers of the store come from `seed`. `order` is that of "a".
-  Preparer(std::string path, std::uint64_t seed, Order order);
+  // The random numbers of the store come from `seed`. `order` is that of "a". `max_bytes`: of the
+  // store; 0: the usual size.
+  Preparer(std::string path, std::uint64_t seed, Order order, std::uint64_t max_bytes = 0);
 
   void Do(const Step& step);
+  // Puts keys of "b" until the store is full.
+  void FillStore();
   // By another thread, and so with another lane.
   void DoInThread(const std::vector<Step>& steps);
   // Puts keys until an absent one has the wanted shape; returns that one. `deletes`: half of the

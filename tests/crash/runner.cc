@@ -110,7 +110,9 @@ class CaseRunner {
       }
     }
     if (plan_.prior.step.has_value()) {
-      prior_.Fork(path_, model, {.steps = {*plan_.prior.step}, .fate = plan_.prior.fate});
+      prior_.Fork(
+          path_, model,
+          {.steps = {*plan_.prior.step}, .inside = plan_.prior.inside, .fate = plan_.prior.fate});
       if (std::string wrong = prior_.Wait(true); !wrong.empty()) {
         return "prior: " + wrong;
       }

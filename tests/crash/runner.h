@@ -27,6 +27,7 @@ namespace commy::test {
 struct Prior {
   std::optional<Step> step;
   Fate fate;
+  bool inside = false;             // The step needs the store from inside.
   After after = After::kIsKilled;  // If it is stopped.
 };
 

@@ -148,7 +148,8 @@ class HashShape final : public Shape {
   absl::StatusOr<bool> IsSegmentReachable(const IndexRoot& root, std::uint64_t offset) const;
   // Whether an entry names it, or the merge that is posted does: see RETIRE in merge.cc.
   absl::StatusOr<bool> IsSegmentNeeded(const IndexRoot& root, std::uint64_t offset) const;
-  std::uint64_t FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index) const;
+  std::uint64_t FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index,
+                                   std::uint64_t depth) const;
   // The segment at a directory entry, if that is the first that names it. Null: nothing more to do
   // there.
   Segment* SegmentToWalk(const IndexRoot& root, const DirectoryRef& directory, std::uint64_t index,

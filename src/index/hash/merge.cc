@@ -20,7 +20,9 @@
 //           which it includes. Scans skip what is below their cursor, and walks what an entry in
 //           front owns, as with a split.
 // DIRECTORY Another directory has the same entries, or half as many where all stand twice. No entry
-//           changes while the reshape is posted, as that takes a reshape, too. A helper that comes
+//           changes while the reshape is posted, as that takes a reshape, too. If they do not stand
+//           twice any more when it is posted, it is refused, by a word in the target: a helper that
+//           comes late may find that they do again. A helper that comes
 //           late to its reshape-4 may find a directory that the segments are too deep for: then
 //           it has nothing to do.
 // MODEL     tests/model/merge_model_test.cc. Its weakened forms fail: an upper one that is not
@@ -237,12 +239,16 @@ absl::Status HashShape::ApplyMoveDirectory(IndexRoot& root, const ReshapeDescrip
                           " is neither as large as the one at ", base::Hex(change.old),
                           " nor half of it");
   }
-  if (halves && !IsTwofold(old)) {
-    return absl::OkStatus();  // A segment was split before this was posted.
+  if (halves && !IsTwofold(old)) {  // A segment was split before this was posted.
+    next.entries[0].CompareAndSet(0, kEntryGone, std::memory_order_seq_cst);
+    return absl::OkStatus();
   }
   for (std::uint64_t i = 0; i < (std::uint64_t{1} << next.depth); ++i) {
     const std::uint64_t entry = old.entries[halves ? 2 * i : i].load(std::memory_order_acquire);
     next.entries[i].CompareAndSet(0, entry, std::memory_order_seq_cst);  // reshape-3
+  }
+  if (next.entries[0].load(std::memory_order_seq_cst) == kEntryGone) {
+    return absl::OkStatus();  // Refused, long ago; or the whole root has been reclaimed since.
   }
   root.directory.CompareAndSet(change.old, change.target_0, std::memory_order_seq_cst);
   COMMY_DCHECK(root.directory.load(std::memory_order_relaxed) != change.old);  // C1

@@ -127,9 +127,10 @@ absl::StatusOr<bool> HashShape::IsStructureReachable(const IndexRoot& root, Bloc
 // first. Before it may stand the segment that a half-done split or rebuild has put into its place.
 // That one has the records of all entries of its own range, including those that are not replaced
 // yet. An entry that a drop has reclaimed owns no records, so any of them that the segment still
-// holds are its own.
-std::uint64_t HashShape::FirstEntryOfItsOwn(const DirectoryRef& directory,
-                                            std::uint64_t index) const {
+// holds are its own. The segment of a half-done merge stands at the first of the entries of both:
+// behind it may stand what is left of the lower one, and then the upper one.
+std::uint64_t HashShape::FirstEntryOfItsOwn(const DirectoryRef& directory, std::uint64_t index,
+                                            std::uint64_t depth) const {
   if (index == 0) {
     return 0;
   }
@@ -142,7 +143,19 @@ std::uint64_t HashShape::FirstEntryOfItsOwn(const DirectoryRef& directory,
     return index;  // That is a fault of the entry before.
   }
   const std::uint64_t width = std::uint64_t{1} << (directory.depth - (*before)->depth);
-  return ((index - 1) | (width - 1)) + 1;
+  const std::uint64_t own = ((index - 1) | (width - 1)) + 1;
+  if (depth == 0) {
+    return own;
+  }
+  const std::uint64_t both_width = std::uint64_t{1} << (directory.depth - depth + 1);
+  const std::uint64_t first_offset =
+      directory.entries[index & ~(both_width - 1)].load(std::memory_order_acquire);
+  if (first_offset == kEntryGone) {
+    return own;
+  }
+  const absl::StatusOr<Segment*> first = SegmentAt(first_offset);
+  return first.ok() && (*first)->depth + 1 == depth ? std::max(own, (index | (both_width - 1)) + 1)
+                                                    : own;
 }
 
 absl::Status HashShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) const {
@@ -160,7 +173,7 @@ absl::Status HashShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) con
     const std::uint64_t depth = segment->depth;
     const std::uint64_t prefix = segment->prefix;
     const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
-    const std::uint64_t from = FirstEntryOfItsOwn(directory, i);
+    const std::uint64_t from = FirstEntryOfItsOwn(directory, i, depth);
     for (std::uint64_t k = 0; k < slots.count; ++k) {
       const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
       if (SlotPrefixOf(word) >> (kHashPrefixBits - directory.depth) < from) {

@@ -31,6 +31,7 @@ std::vector<Operation> AllOperations() {
   Append(&all, TransactionOperations(Order::kOrdered));
   Append(&all, ExpiryOperations(Order::kOrdered));
   Append(&all, QueueOperations());
+  Append(&all, SpaceOperations());
   return all;
 }
 

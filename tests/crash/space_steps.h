@@ -1,0 +1,20 @@
+// Steps of the kill and stop harness that give space back. A model sees nothing of them.
+#pragma once
+
+#include "crash/steps.h"
+
+namespace commy::test {
+
+// Store::ShrinkToUsage().
+Step Shrink();
+// One round of it, from inside: leaves the sparse spans, moves what lies in them, frees them, takes
+// back those that did not become empty, and punches most of what is free. It moves the epoch on as
+// far as it goes, and waits for no other participant. `runs`: it also moves every large block.
+Step Compact(bool runs = false);
+
+// Parts of that.
+Step LeaveSpans();  // Every span of small blocks.
+Step FreeSpans();   // Those that were left: given up, or taken back.
+Step PunchSpans();  // All that are free.
+
+}  // namespace commy::test
