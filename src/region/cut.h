@@ -10,7 +10,7 @@
 // DEATH     before cut-4 nothing has changed. After it the file is longer than it has to be,
 //           which the next growth, or the next cut, finds. Words behind the end may say hole;
 //           hole_spans says so, too, and a growth that comes to them has them filled.
-// OPENERS   wait for the byte for some time: a cut takes about a millisecond.
+// OPENERS   wait for the byte for 20 ms: a cut takes about a millisecond.
 // TESTED    tests/region/cut_test.cc, tests/multiprocess/shrink_process_test.cc
 #pragma once
 

@@ -22,7 +22,7 @@ using platform::Descriptor;
 constexpr std::uint32_t kFirstLanes = 16;
 constexpr int kReopenLimit = 100;
 constexpr int kDanglingAttempts = 5;
-constexpr int kAttachAttempts = 2000;
+constexpr int kAttachAttempts = 20;
 constexpr std::chrono::milliseconds kAttachPause(1);
 
 absl::Status NotAStore(const platform::FileFacts& facts) {

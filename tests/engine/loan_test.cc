@@ -197,7 +197,8 @@ TEST_F(LoanTest, ALoanGoesToAnotherThread) {
     dropped.reset();
   }).join();
   EXPECT_EQ(*ns.Get("k"), "abc");
-  EXPECT_EQ(BlocksUsed(store), before);
+  EXPECT_EQ(BlocksUsed(store),
+            before + 1);  // The other thread's lane counts in a block of its own.
 }
 
 TEST_F(LoanTest, ManyLoansLiveAtOnceUntilTheLanesAreTaken) {

@@ -58,7 +58,7 @@ def test_commands_are_completed():
         expect_equal(sorted(offered), sorted(re.findall(r"^  (\S+)", listing, re.MULTILINE)),
                      "commands")
         bash.expect("lay", "layout")
-        bash.expect("ns ", "create", "drop", "list", "rename", "set")
+        bash.expect("ns ", "create", "drop", "list", "quota", "rename", "set")
         bash.expect("nothing-of-that-name ")
 
 

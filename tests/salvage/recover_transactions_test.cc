@@ -24,6 +24,7 @@
 #include "support/transaction_fixture.h"
 #include "transactions/commit.h"
 #include "versions/record.h"
+#include "versions/transaction_layout.h"
 
 namespace commy::test {
 namespace {
@@ -314,7 +315,8 @@ TEST_P(RecoverTransactionsTest, RecoverReportsATransactionWithALostBlockAsTorn) 
   std::uint64_t commit = 0;
   std::memcpy(&commit, image.data() + IntentsIn(image).front(), sizeof commit);
   const std::size_t block = versions::TransactionOffset(commit);
-  for (const std::size_t word : {8, 16, 24, 128}) {  // In the block, and in its list.
+  const std::size_t entry = versions::FirstPageStart(2) + sizeof(versions::TransactionPage);
+  for (const std::size_t word : {std::size_t{8}, std::size_t{16}, std::size_t{24}, entry}) {
     SCOPED_TRACE(word);
     std::string damaged = image;
     damaged[block + word] ^= 1;

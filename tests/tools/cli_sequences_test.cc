@@ -513,7 +513,7 @@ TEST_F(CliSequencesTest, TheListOfNamespacesCountsElementsAndBytes) {
   EXPECT_EQ(list[2]["elements"], 20'000);
   EXPECT_GT(list[2]["keys"], 1) << "the records that it is made of";
   EXPECT_EQ(list[3].count("elements") + list[3].count("text_bytes"), 0U);
-  EXPECT_NE(Done({"ns", "list", store_}).find(" 20,000  hash "), std::string::npos);
+  EXPECT_NE(Done({"ns", "list", store_}).find(" 20,000  "), std::string::npos);
   ASSERT_TRUE(MustOpen(store_, "log").Put("", "no root").ok());
   EXPECT_EQ(json::parse(Done({"ns", "list", store_, "--json"}))[1].count("text_bytes"), 0U);
 }
