@@ -95,7 +95,7 @@ absl::Status TakeLife(const Json& object, Record& record) {
     return absl::OkStatus();
   }
   if (record.ttl != absl::InfiniteDuration()) {
-    return InvalidArgument("has both \"ttl_ms\" and \"expires\"");
+    return InvalidArgument(R"(has both "ttl_ms" and "expires")");
   }
   const absl::StatusOr<Scalar> time = ScalarFromJson(TimeType(), *expires);
   if (!time.ok()) {

@@ -110,7 +110,7 @@ absl::Status TakeType(std::string_view name, const Json& json, JsonlHeader& head
 absl::Status TakeOrder(const Json& object, JsonlHeader& header) {
   const auto order = object.find(kOrder);
   if (order == object.end()) {
-    return InvalidArgument("needs \"", base::ToAbsl(kOrder), "\", \"hash\" or \"ordered\"");
+    return InvalidArgument("needs \"", base::ToAbsl(kOrder), R"(", "hash" or "ordered")");
   }
   header.ordered = *order == "ordered";
   return header.ordered || *order == "hash" ? absl::OkStatus()

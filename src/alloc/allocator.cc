@@ -177,6 +177,24 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, bool lowest,
   return false;
 }
 
+bool Allocator::SpareTheEnd(Operation& op, const Wanted& wanted, std::uint64_t span,
+                            std::uint64_t seen_count, bool* taken) {
+  if (span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce) != 0) {
+    return true;
+  }
+  if (!room_.IsReserve(span, seen_count)) {
+    return false;
+  }
+  *taken = TakeFromOthers(op, wanted, kSpansAtOnce) == TakeOver::kAtOnce;
+  if (!*taken) {
+    room_.ReserveReached(seen_count);
+    // Retired spans that were passed by as too young may be old enough by now.
+    (void)op.session().PushEpoch();
+    region_.header().span_hint.store(0, std::memory_order_relaxed);
+  }
+  return true;
+}
+
 absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t size_class,
                                                    std::uint64_t spare, bool* look_again) {
   COMMY_DCHECK(op.entered());
@@ -189,20 +207,10 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
     const std::uint64_t seen_count = region_.span_count();
     std::uint64_t span = 0;
     if (FindFreeSpan(op, spare, packing, &span)) {
-      // What is free at the end of the file is the last to be used.
-      if (!packing && span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce) != 0) {
-        continue;
-      }
-      if (!packing && room_.IsReserve(span, seen_count)) {
-        const TakeOver taken = TakeFromOthers(op, wanted, kSpansAtOnce);
-        if (taken == TakeOver::kAtOnce) {
-          *look_again = true;
+      if (!packing && SpareTheEnd(op, wanted, span, seen_count, look_again)) {
+        if (*look_again) {
           return base::ResourceExhausted("look again");
         }
-        room_.ReserveReached(seen_count);
-        // Retired spans that were passed by as too young may be old enough by now.
-        (void)op.session().PushEpoch();
-        region_.header().span_hint.store(0, std::memory_order_relaxed);
         continue;
       }
       // Pairs with the CAS that set it free: what was stored in the span is over.

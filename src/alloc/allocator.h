@@ -235,6 +235,10 @@ class Allocator {
   // whose blocks can be used (`*look_again`).
   absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, std::uint32_t size_class,
                                           std::uint64_t spare, bool* look_again);
+  // What is free at the end of the file is the last to be used: whether to look for another span
+  // first. `*taken`: one of another lane was taken over.
+  bool SpareTheEnd(process::Operation& op, const Wanted& wanted, std::uint64_t span,
+                   std::uint64_t seen_count, bool* taken);
   // `lowest`: looks from the start of the file.
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, bool lowest, std::uint64_t* found);
   // Turns a retired span or run at `span` into free ones if it is old enough.

@@ -145,7 +145,7 @@ void Shrinker::Background() {
   }
 }
 
-bool Shrinker::TakeTurn() {
+bool Shrinker::TakeTurn() const {
   base::Shared64& shrinker = engine_.region.header().shrinker;
   std::uint64_t seen = shrinker.load(std::memory_order_acquire);
   const std::uint64_t own = engine_.session.owner_word();

@@ -86,7 +86,7 @@ class Shrinker {
   // Free spans among these; 0 if any of them is in use.
   [[nodiscard]] std::uint64_t FreeIfUnused(std::uint64_t begin, std::uint64_t end) const;
   // Whether this process is the one that shrinks in the background.
-  bool TakeTurn() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  [[nodiscard]] bool TakeTurn() const;
   void Tell(ShrinkReport* report) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   [[nodiscard]] std::vector<std::string> Holders() const;
   // `use` in operations of the calling thread's lane, for spans [begin, end), some at a time.

@@ -78,7 +78,7 @@ Result Mover::MoveSlots(Operation& op, const NamespaceRef& ns, const SlotArray& 
       ++tally->busy;  // Its array is being replaced.
       continue;
     }
-    const Result moved = MoveRecord(op, ns, slots.words[i], word, place, times, tally);
+    Result moved = MoveRecord(op, ns, slots.words[i], word, place, times, tally);
     if (!moved.done()) {
       return moved;
     }
@@ -138,8 +138,7 @@ absl::StatusOr<std::uint64_t> Mover::Copy(Operation& op, const NamespaceRef& ns,
     ++tally->damaged;  // A new sum would hide it.
     return 0;
   }
-  const absl::StatusOr<std::uint64_t> block =
-      core_.allocator.Allocate(op, BlockKind::kRecord, bytes);
+  absl::StatusOr<std::uint64_t> block = core_.allocator.Allocate(op, BlockKind::kRecord, bytes);
   if (absl::IsResourceExhausted(block.status())) {
     tally->no_room = true;
     return 0;

@@ -161,8 +161,7 @@ absl::StatusOr<Exit> RunList(const ListArguments& arguments, Output& out) {
     std::string line;
     if (!arguments.paths_only) {
       line = absl::StrFormat("%14s  %10s  %-7s  ", ShowCount(elements[i].value_or(info.keys)),
-                             ShowSize(info.bytes),
-                             base::ToAbsl(OrderName(info.order)));
+                             ShowSize(info.bytes), base::ToAbsl(OrderName(info.order)));
       if (any_quota) {
         line += absl::StrFormat("%13s  ", info.quota_bytes == 0
                                               ? "no quota"
@@ -462,8 +461,7 @@ void AddSet(CLI::App& group, Action& action) {
                         "commy ns set fleet.commy acme/sessions --ttl inf",
                         "commy ns set fleet.commy acme/sessions --quota 10MiB",
                         "commy ns set fleet.commy acme/jobs --capacity 500",
-                        "commy ns set fleet.commy acme/jobs --max-deliveries 3 --dead-letters "
-                        "acme/failed"});
+                        "commy ns set fleet.commy jobs --max-deliveries 3 --dead-letters failed"});
   SetAction(command, arguments, action, RunSet);
 }
 

@@ -21,7 +21,6 @@ namespace commy::tools {
 namespace {
 
 using base::InvalidArgument;
-using types::ContainerKind;
 using types::Kind;
 using types::Type;
 
