@@ -24,7 +24,6 @@ using process::OpKind;
 
 constexpr double kFill = 0.8;
 constexpr std::uint64_t kFreeSpans = 2;  // That are not punched.
-constexpr std::uint64_t kPunchAtOnce = 4;
 
 void MoveEpochs(const Engine& store) {
   for (int i = 0; i < 4; ++i) {
@@ -110,10 +109,13 @@ absl::Status Free(const Engine& store) {
 
 absl::Status Punch(const Engine& store, std::uint64_t keep) {
   return ForEachSpan(store, [&](Operation& op, std::uint64_t span) {
-    if (store.region.span_word(span).load(std::memory_order_relaxed) == 0 && keep > 0) {
+    if (store.region.span_word(span).load(std::memory_order_relaxed) != 0) {
+      return;
+    }
+    if (keep > 0) {
       --keep;
     } else {
-      (void)store.allocator.Punch(op, span, kPunchAtOnce);
+      (void)store.allocator.Punch(op, span, store.allocator.HoleUnitSpans());
     }
   });
 }
