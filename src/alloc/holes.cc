@@ -129,7 +129,8 @@ std::uint64_t Allocator::Fill(Operation& op, std::uint64_t span) {
 }
 
 std::uint64_t Allocator::FillHoles(Operation& op, std::uint64_t limit) {
-  if (region_.header().hole_spans.load(std::memory_order_relaxed) == 0) {
+  const std::uint64_t counted = region_.header().hole_spans.load(std::memory_order_relaxed);
+  if (counted == 0) {
     return 0;
   }
   std::uint64_t filled = 0;
@@ -147,8 +148,8 @@ std::uint64_t Allocator::FillHoles(Operation& op, std::uint64_t limit) {
     }
   }
   if (!any) {
-    // A process was killed between a change and its count.
-    region_.header().hole_spans.store(0, std::memory_order_relaxed);
+    // A process was killed between a change and its count. (Another lane may make holes now.)
+    region_.header().hole_spans.CompareAndSet(counted, 0, std::memory_order_acq_rel);
   }
   return filled;
 }

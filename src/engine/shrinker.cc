@@ -66,6 +66,7 @@ void Shrinker::Begin(const ShrinkAims& aims) {
   place_ = 0;
   round_ = 0;
   tally_ = {};
+  closed_units_.clear();
   stuck_bytes_ = 0;
   stuck_blocks_ = 0;
 }
@@ -90,8 +91,12 @@ absl::StatusOr<ShrinkReport> Shrinker::Run(const ShrinkOptions& options) {
   while (phase_ != Phase::kIdle) {
     const std::int64_t now = engine_.session.platform().MonotonicNs();
     const std::uint64_t moved = tally_.bytes - moved_before;
-    COMMY_RETURN_IF_ERROR(Step(now + std::min(kStepNs, limit_ns),
-                               options.bytes_limit - std::min(moved, options.bytes_limit)));
+    const absl::Status done = Step(now + std::min(kStepNs, limit_ns),
+                                   options.bytes_limit - std::min(moved, options.bytes_limit));
+    if (!done.ok()) {
+      phase_ = Phase::kIdle;  // The next one begins anew, and finds the spans that were left.
+      return done;
+    }
     if (options.progress && !options.progress({tally_.bytes - moved_before, round_})) {
       break;
     }
@@ -295,6 +300,7 @@ absl::Status Shrinker::CloseFree() {
     if (!plan_.IsClosed(first)) {
       continue;
     }
+    closed_units_.insert(first / unit);
     COMMY_RETURN_IF_ERROR(ForSpans(
         first, std::min(first + unit, plan_.span_count()),
         [&](Operation& op, std::uint64_t span) { engine_.allocator.CloseFree(op, span); }));
@@ -430,9 +436,11 @@ absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
     COMMY_RETURN_IF_ERROR(ForSpans(place_, place_ + 1, [&](Operation& op, std::uint64_t) {
       for (; place_ < end; place_ += unit) {
         // The free spans that stay are the lowest.
+        const std::uint64_t free = FreeIfUnused(place_, std::min(place_ + unit, count));
         if (kept_free_ < aims_.keep_free) {
-          kept_free_ += FreeIfUnused(place_, std::min(place_ + unit, count));
-        } else {
+          kept_free_ += free;
+        } else if (free != 0 || !aims_.background || closed_units_.contains(place_ / unit)) {
+          // (In the background what has long been given back is passed by.)
           (void)engine_.allocator.Punch(op, place_, std::min(unit, count - place_));
         }
       }

@@ -24,6 +24,7 @@
 #include <cstdint>
 #include <mutex>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -111,7 +112,8 @@ class Shrinker {
   std::uint64_t move_limit_ ABSL_GUARDED_BY(mutex_) = 0;
   std::uint64_t kept_free_ ABSL_GUARDED_BY(mutex_) = 0;
   StuckSpans stuck_ ABSL_GUARDED_BY(mutex_);
-  std::int64_t next_look_ns_ ABSL_GUARDED_BY(mutex_) = 0;  // Of the background.
+  std::unordered_set<std::uint64_t> closed_units_ ABSL_GUARDED_BY(mutex_);  // In any round.
+  std::int64_t next_look_ns_ ABSL_GUARDED_BY(mutex_) = 0;                   // Of the background.
   std::uint64_t seen_clock_ ABSL_GUARDED_BY(mutex_) = 0;
 };
 

@@ -11,7 +11,9 @@
 //           which the next growth, or the next cut, finds. Words behind the end may say hole;
 //           hole_spans says so, too, and a growth that comes to them has them filled.
 // OPENERS   wait for the byte for 20 ms: a cut takes about a millisecond.
-// TESTED    tests/region/cut_test.cc, tests/multiprocess/shrink_process_test.cc
+//           A process that is stopped between cut-1 and cut-6 keeps openers out until it goes on or
+//           ends. The byte is taken only where there is something to cut.
+// TESTED    tests/engine/shrink_test.cc
 #pragma once
 
 #include "platform/platform.h"
