@@ -16,6 +16,11 @@ using process::Note;
 using process::Operation;
 using region::BlockKind;
 
+// Of a living lane, a span with one block in this many free is taken before the file grows; and so
+// many for each one that it grows by.
+constexpr std::uint32_t kSparseShare = 4;
+constexpr int kSparseAtOnce = 4;
+
 }  // namespace
 
 Allocator::Allocator(process::Session& session)
@@ -37,7 +42,17 @@ absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, BlockKind kind,
   COMMY_DCHECK(op.entered());
   COMMY_DCHECK(size_bytes != 0);
   if (size_bytes <= classes_.small_bytes_max()) [[likely]] {
-    return SpansOf(op.lane()).Allocate(op, classes_.ClassFor(size_bytes), kind, purpose);
+    LaneSpans& spans = SpansOf(op.lane());
+    const std::uint32_t size_class = classes_.ClassFor(size_bytes);
+    if (region::Stays(kind)) {
+      absl::StatusOr<std::uint64_t> offset =
+          spans.Allocate(op, classes_.ForThoseThatStay(size_class), kind, Purpose::kOrdinary);
+      if (!absl::IsResourceExhausted(offset.status())) {
+        return offset;
+      }
+      // Among those that move it costs space once these have moved: better than not at all.
+    }
+    return spans.Allocate(op, size_class, kind, purpose);
   }
   return AllocateRun(op, kind, size_bytes, purpose);
 }
@@ -177,6 +192,19 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, bool lowest,
   return false;
 }
 
+// Lanes that only read and delete by now keep spans with ever fewer blocks in use, while others make
+// the file grow. What is taken from a living one can be used when the epoch has moved.
+bool Allocator::TakeSparse(Operation& op, Wanted wanted) {
+  wanted.share = kSparseShare;
+  wanted.of_the_living = true;
+  wanted.spares_left = true;
+  TakeOver taken = TakeOver::kLater;
+  for (int i = 0; i < kSparseAtOnce && taken == TakeOver::kLater; ++i) {
+    taken = TakeFromOthers(op, wanted, kSpansAtOnce);
+  }
+  return taken == TakeOver::kAtOnce;
+}
+
 bool Allocator::SpareTheEnd(Operation& op, const Wanted& wanted, std::uint64_t span,
                             std::uint64_t seen_count, bool* taken) {
   if (span >= room_.ReserveStart(seen_count) && FillHoles(op, kHolesAtOnce) != 0) {
@@ -203,10 +231,18 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
   const Wanted wanted{.class_min = size_class, .class_max = size_class};
   const bool packing = SpansOf(op.lane()).packing();
+  const bool stays = classes_.Stays(size_class);
+  std::uint64_t span = 0;
+  if (stays && ClaimSetAside(claimed, &span)) {
+    return span;
+  }
   while (true) {
     const std::uint64_t seen_count = region_.span_count();
-    std::uint64_t span = 0;
-    if (FindFreeSpan(op, spare, packing, &span)) {
+    if (FindFreeSpan(op, spare, packing || stays, &span)) {
+      if (!packing && !stays && TakeSparse(op, wanted)) {
+        *look_again = true;
+        return base::ResourceExhausted("look again");
+      }
       if (!packing && SpareTheEnd(op, wanted, span, seen_count, look_again)) {
         if (*look_again) {
           return base::ResourceExhausted("look again");
@@ -215,7 +251,9 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
       }
       // Pairs with the CAS that set it free: what was stored in the span is over.
       if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
-        if (!packing) {
+        if (stays) {
+          SetAside(span, seen_count);
+        } else if (!packing) {
           region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
         }
         room_.Taken(span + 1, seen_count);
@@ -236,7 +274,10 @@ absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t 
     // A dead participant's pin may be all that holds back the reuse of retired blocks.
     (void)op.session().PushEpoch();
     const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, spare);
-    COMMY_RETURN_IF_ERROR(room_.Grow(seen_count, spare + 1 - at_end));
+    absl::Status grown = room_.Grow(seen_count, spare + 1 - at_end);
+    if (!grown.ok() && !(absl::IsResourceExhausted(grown) && GiveSetAsideBack())) {
+      return grown;
+    }
   }
 }
 
@@ -317,6 +358,7 @@ AllocatorStats Allocator::Stats() const {
   for (std::uint64_t span = 0; span < stats.spans_total; ++span) {
     switch (Unpack(region_.span_word(span).load(std::memory_order_relaxed)).kind) {
       case SpanKind::kFree:
+      case SpanKind::kSetAside:
       case SpanKind::kSpanRetired:
         ++stats.spans_free;
         stats.bytes_free += region_.geometry().span_bytes;

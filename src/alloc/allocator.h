@@ -53,6 +53,7 @@ struct SpanUse {
   std::uint32_t blocks = 0;  // 0: it is not one of small blocks.
   std::uint32_t block_bytes = 0;
   std::uint32_t used = 0;
+  bool stays = false;  // It is one of blocks that stay where they are.
 };
 
 struct AllocatorStats {
@@ -84,7 +85,8 @@ class Allocator {
   explicit Allocator(process::Session& session);
 
   // Returns the offset of at least `size_bytes` bytes of unspecified content, aligned to 16 (from
-  // 1 KiB on: 64). The operation's notes name the block as a `kind` until the operation ends.
+  // 1 KiB on: 64). The operation's notes name the block as a `kind` until the operation ends. Kinds
+  // that stay where they are (region::Stays) get spans of their own, if there are any.
   //
   // Requires: 0 < size_bytes <= kBlockBytesMax; `op` is the lane's outermost operation.
   // ResourceExhausted: no room in the file, and it cannot grow; nothing has changed then.
@@ -117,6 +119,7 @@ class Allocator {
     std::uint32_t class_max = 0;
     std::uint32_t share = 8;     // One block in `share`.
     bool of_the_living = false;  // Also those of lanes that have an owner.
+    bool spares_left = false;    // But not those that a shrink empties.
   };
   // The result, the best last.
   enum class TakeOver : std::uint8_t {
@@ -235,10 +238,18 @@ class Allocator {
   // whose blocks can be used (`*look_again`).
   absl::StatusOr<std::uint64_t> ClaimSpan(process::Operation& op, std::uint32_t size_class,
                                           std::uint64_t spare, bool* look_again);
+  // Spans of living lanes that are sparse. True: the lane has one whose blocks can be used at once.
+  bool TakeSparse(process::Operation& op, Wanted wanted);
   // What is free at the end of the file is the last to be used: whether to look for another span
   // first. `*taken`: one of another lane was taken over.
   bool SpareTheEnd(process::Operation& op, const Wanted& wanted, std::uint64_t span,
                    std::uint64_t seen_count, bool* taken);
+  // set_aside.cc: claims a span that was set aside. False: there is none.
+  bool ClaimSetAside(std::uint64_t claimed_word, std::uint64_t* found);
+  // Sets free spans behind this one aside.
+  void SetAside(std::uint64_t span, std::uint64_t seen_count);
+  // Makes all of them free. Whether there were any.
+  bool GiveSetAsideBack();
   // `lowest`: looks from the start of the file.
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, bool lowest, std::uint64_t* found);
   // Turns a retired span or run at `span` into free ones if it is old enough.

@@ -75,6 +75,7 @@ class SpanChecker {
       case SpanKind::kFree:
       case SpanKind::kSpanRetired:
       case SpanKind::kHole:
+      case SpanKind::kSetAside:
         return;
       case SpanKind::kClaimed:
       case SpanKind::kHoleChanging:

@@ -54,7 +54,8 @@ void Allocator::CountHoles(std::int64_t change) {
 bool Allocator::CloseFree([[maybe_unused]] Operation& op, std::uint64_t span) {
   COMMY_DCHECK(op.entered());
   // hole-1 to hole-3 at once, without giving anything back: a hole may have blocks.
-  if (!region_.span_word(span).CompareAndSet(0, kHoleWord, std::memory_order_seq_cst)) {
+  if (!region_.span_word(span).CompareAndSet(0, kHoleWord, std::memory_order_seq_cst) &&
+      !region_.span_word(span).CompareAndSet(kSetAsideWord, kHoleWord, std::memory_order_seq_cst)) {
     return false;
   }
   CountHoles(1);

@@ -79,7 +79,8 @@ absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,
                                                              Purpose purpose) {
   // A replacement stays, so it takes no block of another size, which only a delete or a clear does.
   const bool stays = purpose == Purpose::kReplaces;
-  const std::size_t end_class = stays ? size_class + std::size_t{1} : by_class_.size();
+  COMMY_DCHECK(!allocator_.classes().Stays(size_class));
+  const std::size_t end_class = stays ? size_class + std::size_t{1} : by_class_.size() / 2;
   for (std::uint32_t larger = size_class; larger < end_class; ++larger) {
     Spans& spans = by_class_[larger];
     do {

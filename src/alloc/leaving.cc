@@ -50,6 +50,7 @@ SpanUse Allocator::UseOf(std::uint64_t span) const {
   }
   use.blocks = sizes.block_count;
   use.block_bytes = sizes.block_bytes;
+  use.stays = classes_.Stays(use.word.size_class);
   const auto* const words = reinterpret_cast<const base::Shared64*>(states);
   for (std::uint32_t word = 0; word < (sizes.block_count + 7) / 8; ++word) {
     const std::uint64_t eight = words[word].load(std::memory_order_relaxed);

@@ -98,8 +98,8 @@ Allocator::TakeOver Allocator::TakeSpan(Operation& op, const Wanted& wanted, std
     if (Release(op, span)) {
       return TakeOver::kEmptied;
     }
-    const bool wants = wanted.of_the_living && word.size_class >= wanted.class_min &&
-                       word.size_class <= wanted.class_max;
+    const bool wants = wanted.of_the_living && !wanted.spares_left &&
+                       word.size_class >= wanted.class_min && word.size_class <= wanted.class_max;
     return wants && TakeBack(op, span) ? TakeOver::kAtOnce : TakeOver::kNothing;
   }
   if (word.kind != SpanKind::kSmall || word.size_class >= classes_.count() || word.number != 0 ||

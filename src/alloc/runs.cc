@@ -16,7 +16,7 @@ using region::BlockKind;
 // When this many retired spans wait for the epoch, it is moved on for them.
 constexpr std::uint64_t kWaitingSpans = 16;
 // After a walk over all spans in vain, one part in this many of the file is taken from its end.
-constexpr std::uint64_t kCreditPart = 64;
+constexpr std::uint64_t kCreditPart = 512;
 
 // Spans that are free when the epoch has moved.
 std::uint64_t WaitingIn(const SpanWord& word) {
@@ -64,6 +64,7 @@ absl::StatusOr<std::uint64_t> Allocator::AllocateRun(Operation& op, BlockKind ki
       // epochs that this operation's own pin holds back: the caller's next try finds them.)
       TakeFromOthers(op, Wanted{}, region_.span_count());
       SpansOf(op.lane()).ReleaseAllEmpty();
+      (void)GiveSetAsideBack();
       (void)op.session().PushEpoch();
       continue;
     }

@@ -65,6 +65,8 @@ SizeClasses::SizeClasses(std::uint64_t span_bytes) {
   for (const std::uint32_t size : sizes) {
     classes_.push_back(Make(span_bytes, size));
   }
+  const std::vector<SizeClass> once = classes_;
+  classes_.insert(classes_.end(), once.begin(), once.end());
   COMMY_CHECK(classes_.size() < 256);
   COMMY_DCHECK_EXPENSIVE(std::is_sorted(sizes.begin(), sizes.end(), std::less_equal<>()) ||
                          sizes.size() < 2);

@@ -3,6 +3,10 @@
 // Steps of 16 bytes to 256, then of about 12 %, and last the sizes of which 8, 7, … 2 fit into a
 // span. From 1 KiB on, sizes are multiples of 64, and so are the places of such blocks, so that
 // structures made of cache lines are aligned. Larger blocks take whole spans.
+//
+// Each size is there twice. The second half of the classes is for blocks that stay where they are
+// for good (see Stays()): they get spans of their own, since a span with one of them can never be
+// emptied by moving what is in it.
 #pragma once
 
 #include <cstdint>
@@ -25,13 +29,22 @@ class SizeClasses {
   explicit SizeClasses(std::uint64_t span_bytes);
 
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(classes_.size()); }
+  // Whether a class is one of blocks that stay.
+  [[nodiscard]] bool Stays(std::uint32_t index) const { return index >= count() / 2; }
+  // The class of the same size for blocks that stay, and for those that do not.
+  [[nodiscard]] std::uint32_t ForThoseThatStay(std::uint32_t index) const {
+    return Stays(index) ? index : index + count() / 2;
+  }
+  [[nodiscard]] std::uint32_t ForThoseThatMove(std::uint32_t index) const {
+    return Stays(index) ? index - count() / 2 : index;
+  }
   [[nodiscard]] const SizeClass& at(std::uint32_t index) const {
     COMMY_DCHECK(index < classes_.size());
     return classes_[index];
   }
   // Largest size that has a class.
   [[nodiscard]] std::uint64_t small_bytes_max() const { return classes_.back().block_bytes; }
-  // Requires: 0 < size_bytes <= small_bytes_max().
+  // Of blocks that move. Requires: 0 < size_bytes <= small_bytes_max().
   [[nodiscard]] std::uint32_t ClassFor(std::uint64_t size_bytes) const {
     COMMY_DCHECK(size_bytes != 0 && size_bytes <= small_bytes_max());
     const std::uint32_t found = by_size_[(size_bytes + 15) / 16];

@@ -15,6 +15,7 @@
 //   kLeaving   class, lane, tag   was kSmall: no block of it is handed out any more; see leaving.cc
 //   kHole                      its disk blocks were given back; see holes.cc
 //   kHoleChanging   lane       a lane gives them back, or reserves them again
+//   kSetAside                  free, for blocks that stay where they are; see set_aside.cc
 //
 // WRITTEN  Every change is one CAS. A dead lane's kSmall spans stay spans of that lane.
 //   kFree -> kClaimed -> kSmall          by the lane; a dead lane's kClaimed goes back to kFree
@@ -23,6 +24,7 @@
 //   kSmall, claimed by another lane, which empties it: see other_lanes.cc
 //   kSmall -> kLeaving -> kSpanRetired, or kSmall of any lane: see leaving.cc
 //   kFree -> kHoleChanging -> kHole -> kHoleChanging -> kFree: see holes.cc
+//   kFree -> kSetAside -> kClaimed -> kSmall, or kSetAside -> kFree, by any lane: see set_aside.cc
 //   runs, claim (run-1, run-2): the bodies ascending, kFree -> kRunBody; the head last,
 //         kFree -> kRunHead
 //         retire (run-4): kRunHead -> kRunRetired
@@ -71,6 +73,7 @@ enum class SpanKind : std::uint8_t {
   kLeaving = 7,
   kHole = 8,
   kHoleChanging = 9,
+  kSetAside = 10,
 };
 
 struct SpanWord {
@@ -95,10 +98,12 @@ constexpr SpanWord Unpack(std::uint64_t word) {
 }
 
 inline constexpr std::uint64_t kHoleWord = Pack({SpanKind::kHole, 0, 0, 0});
+inline constexpr std::uint64_t kSetAsideWord = Pack({SpanKind::kSetAside, 0, 0, 0});
 
 static_assert(region::IsHoleWord(kHoleWord) &&
               region::IsHoleWord(Pack({SpanKind::kHoleChanging, 0, 0, 0})) &&
-              !region::IsHoleWord(Pack({SpanKind::kLeaving, 0, 0, 0})));
+              !region::IsHoleWord(Pack({SpanKind::kLeaving, 0, 0, 0})) &&
+              !region::IsHoleWord(kSetAsideWord));
 
 // Whether it has a header, states and blocks of one size class.
 constexpr bool HasBlocks(const SpanWord& word) {

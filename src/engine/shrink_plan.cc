@@ -44,12 +44,14 @@ void ShrinkPlan::Add(std::uint64_t span, const alloc::SpanUse& use) {
     at.used = use.used;
     at.blocks = use.blocks;
     at.block_bytes = use.block_bytes;
+    at.stays |= use.stays;
   } else if (use.word.kind == alloc::SpanKind::kRunHead) {
     at.used = use.word.number;
     for (std::uint64_t i = span; i < span + use.word.number && i < spans_.size(); ++i) {
       spans_[i].kind = Kind::kRun;
     }
-  } else if (use.word.kind == alloc::SpanKind::kFree) {
+  } else if (use.word.kind == alloc::SpanKind::kFree ||
+             use.word.kind == alloc::SpanKind::kSetAside) {
     at.kind = Kind::kFree;
     ++free_;
   } else if (use.word.kind == alloc::SpanKind::kHole) {

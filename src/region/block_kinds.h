@@ -34,4 +34,23 @@ enum class BlockKind : std::uint8_t {
   kEmptying = 34,  // A span of another lane that is being emptied, as a run of one.
 };
 
+// Whether blocks of a kind stay where they are for as long as they are used, also when space is
+// given back: others keep their places.
+constexpr bool Stays(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::kIndexRoot:
+    case BlockKind::kNamespace:
+    case BlockKind::kCounters:
+    case BlockKind::kCatalogRoot:
+    case BlockKind::kCatalogNode:
+    case BlockKind::kSeparator:
+    case BlockKind::kType:
+    case BlockKind::kSumRoot:
+    case BlockKind::kSums:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace commy::region

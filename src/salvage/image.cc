@@ -85,6 +85,7 @@ std::uint64_t Image::VisitSpan(std::uint64_t span, std::uint64_t span_count,
     case SpanKind::kRunBody:
     case SpanKind::kHole:
     case SpanKind::kHoleChanging:
+    case SpanKind::kSetAside:
       visit(whole);
       return 1;
     case SpanKind::kSmall:
