@@ -436,7 +436,7 @@ class Drawing {
     return 1 + static_cast<int>((std::max(Kinds().size(), owners_.size() + 1) + 1) / 2);
   }
   void Legend(int x, int y, const std::vector<Entry>& entries) {
-    const std::size_t lines = (entries.size() + 1) / 2;
+    const std::size_t lines = std::max<std::size_t>(1, (entries.size() + 1) / 2);
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const int at_x = x + (i < lines ? 0 : kPanel / 2 + 10);
       const int at_y = y + static_cast<int>(i % lines) * kLine;
