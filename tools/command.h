@@ -77,6 +77,7 @@ void SetExamples(CLI::App& command, std::initializer_list<std::string_view> line
 
 // commands/*.cc, top/, bench/ and demo/
 void AddStoreCommands(CLI::App& app, Action& action);      // init, stat, ps, check, layout
+void AddStatCommand(CLI::App& app, Action& action);        // The same of stat alone.
 void AddKeyCommands(CLI::App& app, Action& action);        // put, get, del, add
 void AddNamespaceCommands(CLI::App& app, Action& action);  // ns list|create|drop|rename
 void AddElementCommands(CLI::App& app, Action& action);    // push, pop, len

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 
+#include "space_parts.h"
 #include "table.h"
 #include "utf8.h"
 
@@ -92,6 +93,11 @@ void WriteStore(const StoreStats& stats, Writer& out) {
   out.Gauge("commy_retired_bytes", "bytes", "Blocks that were replaced and may still be read.",
             stats.retired_bytes);
   out.Gauge("commy_free_bytes", "bytes", "Free inside the file.", stats.free_bytes);
+  out.Family("commy_space_bytes", "gauge", "bytes",
+             "Where the bytes of the file are; the parts add up to commy_file_bytes.");
+  for (const SpacePart& part : SpaceParts(stats.space)) {
+    out.Sample({{"part", std::string(part.key)}}, std::to_string(part.bytes));
+  }
   out.Gauge("commy_max_bytes", "bytes", "The file never grows past this.", stats.max_size_bytes);
   out.Gauge("commy_keys", "", "Keys in all namespaces.", stats.keys);
   out.Gauge("commy_key_bytes", "bytes", "What the keys in all namespaces take, without the index.",

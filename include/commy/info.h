@@ -69,6 +69,48 @@ struct ParticipantInfo {
   std::uint64_t snapshot_kept_bytes = 0;
 };
 
+// The spans that are cut into blocks of one size.
+struct ClassSpace {
+  std::uint64_t block_bytes = 0;
+  std::uint64_t spans = 0;
+  std::uint64_t blocks = 0;      // That there is room for in these spans. Of them
+  std::uint64_t used = 0;        // are in use, and
+  std::uint64_t retired = 0;     // were replaced or deleted, reusable by now or not.
+  std::uint64_t free_bytes = 0;  // Of the rest.
+};
+
+// Where the bytes of a file are: each of them is in one part, so the parts add up to file_bytes,
+// also while others write. Each part counts bytes of the file; a sparse one takes less on disk.
+struct SpaceUse {
+  std::uint64_t header_bytes = 0;
+  // Participants, lanes, snapshots, a word for each span that there may be. Sparse.
+  std::uint64_t table_bytes = 0;
+  std::uint64_t live_bytes = 0;        // Blocks in use, with their rounding.
+  std::uint64_t reusable_bytes = 0;    // Replaced or deleted, and nobody can still see it.
+  std::uint64_t waiting_bytes = 0;     // Likewise, but a reader may still see it; see held_by.
+  std::uint64_t fragmented_bytes = 0;  // Free blocks in spans that serve one size of blocks.
+  std::uint64_t overhead_bytes = 0;  // Of these spans: heads, a state a block, the rest at the end.
+  std::uint64_t free_bytes = 0;      // Free spans, but those that are counted next.
+  std::uint64_t reserve_bytes = 0;   // Free spans at the end of the file, kept ahead of need.
+  std::uint64_t hole_bytes = 0;      // Free spans that were given back: they take no disk blocks.
+  std::uint64_t end_bytes = 0;       // Reserved behind the last span: the next growth uses it.
+
+  std::uint64_t large_bytes = 0;  // Of live_bytes: blocks of whole spans.
+  // Of the rest of live_bytes, of fragmented_bytes and of overhead_bytes: each block size that has
+  // spans, in ascending order.
+  std::vector<ClassSpace> classes;
+  // If waiting_bytes or snapshot_kept_bytes are not 0, the participants that hold something back,
+  // as sentences: "process 4711 (indexer) has been in a read or an operation for 3s". Empty while
+  // bytes wait: the epoch moves, and they come free within a moment.
+  std::vector<std::string> held_by;
+
+  // All parts.
+  [[nodiscard]] std::uint64_t sum() const {
+    return header_bytes + table_bytes + live_bytes + reusable_bytes + waiting_bytes +
+           fragmented_bytes + overhead_bytes + free_bytes + reserve_bytes + hole_bytes + end_bytes;
+  }
+};
+
 struct StoreStats {
   std::string path;
   std::string uuid;  // 32 hexadecimal digits.
@@ -78,7 +120,8 @@ struct StoreStats {
   std::uint64_t disk_bytes = 0;     // Blocks taken on disk.
   std::uint64_t used_bytes = 0;     // Blocks in use, with their rounding.
   std::uint64_t retired_bytes = 0;  // Replaced; reused once no reader can still see them.
-  std::uint64_t free_bytes = 0;     // Inside the file, for reuse.
+  std::uint64_t free_bytes = 0;     // Inside the file, for reuse; without holes.
+  SpaceUse space;                   // All of file_bytes, part by part.
   std::uint64_t namespaces = 0;
   std::uint64_t keys = 0;   // Of all namespaces; see NamespaceInfo::keys.
   std::uint64_t bytes = 0;  // Likewise; see NamespaceInfo::bytes.

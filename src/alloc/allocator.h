@@ -24,6 +24,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
@@ -54,6 +55,33 @@ struct SpanUse {
   std::uint32_t block_bytes = 0;
   std::uint32_t used = 0;
   bool stays = false;  // It is one of blocks that stay where they are.
+};
+
+// Where the bytes of a span are, by one look at its word and at each state: the parts add up to a
+// span.
+struct SpanSpace {
+  enum class Kind : std::uint8_t {
+    kFree,     // Also one that a lane sets up, or that belongs to a run that comes or goes.
+    kReserve,  // Free, and kept ahead at the end of the file.
+    kHole,
+    kRetired,  // A span or a run that the epoch keeps from reuse; or a run that may be reused.
+    kRun,
+    kSmall,
+    kLeaving,
+  };
+  Kind kind = Kind::kFree;
+  std::uint32_t block_bytes = 0;  // Of small blocks; this and what follows is 0 for other spans.
+  std::uint32_t blocks = 0;
+  std::uint32_t used_blocks = 0;
+  std::uint32_t retired_blocks = 0;
+  std::uint64_t run_head = 0;  // Of a run: its first span.
+
+  std::uint64_t live_bytes = 0;
+  std::uint64_t reusable_bytes = 0;
+  std::uint64_t waiting_bytes = 0;
+  std::uint64_t fragmented_bytes = 0;  // Free blocks.
+  std::uint64_t overhead_bytes = 0;
+  std::uint64_t unused_bytes = 0;  // Of a span that is free, the reserve, or a hole.
 };
 
 struct AllocatorStats {
@@ -178,6 +206,10 @@ class Allocator {
 
   // Walks every block of every span. Linear; exact only while no thread writes.
   void ForEachBlock(const std::function<void(const BlockInfo&)>& visit) const;
+  // Looks at every span, from the first one on; returns how many there are. Linear. Others may
+  // write: each span is told as it was at one look. Requires: the caller is pinned.
+  std::uint64_t ForEachSpan(
+      absl::FunctionRef<void(std::uint64_t span, const SpanSpace& space)> visit) const;
   // Reports every span that contradicts itself, or that neither a run nor the lane that it names
   // accounts for. Linear; while others write, only a fault that is found twice counts.
   [[nodiscard]] std::vector<std::string> SpanFaults() const;
@@ -286,6 +318,8 @@ class Allocator {
     return region_.header().epoch.load(std::memory_order_seq_cst);
   }
   bool Locate(std::uint64_t offset_bytes, Place* place) const;
+  [[nodiscard]] SpanSpace LookAtBlocks(std::uint64_t span, const SpanWord& word,
+                                       std::uint64_t epoch) const;
 
   process::Session& session_;
   region::Region& region_;

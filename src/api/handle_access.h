@@ -16,6 +16,9 @@ struct HandleAccess {
   static const std::shared_ptr<const engine::NamespaceState>& StateOf(const Namespace& ns) {
     return ns.state_;
   }
+  static const std::shared_ptr<engine::OpenStore>& StateOf(const Store& store) {
+    return store.state_;
+  }
   static Store StoreOf(const Namespace& ns) { return Store(ns.state_->store); }
   // Null: the transaction was moved from.
   static transactions::TransactionState* StateOf(Transaction& transaction) {

@@ -2,11 +2,10 @@
 
 #include <algorithm>
 
-#include "absl/strings/str_cat.h"
-
 #include "base/check.h"
 #include "base/status.h"
 #include "engine/access.h"
+#include "engine/holders.h"
 #include "engine/lifecycle.h"
 #include "engine/maintenance.h"
 #include "process/holders.h"
@@ -80,7 +79,7 @@ absl::StatusOr<ShrinkReport> Shrinker::Run(const ShrinkOptions& options) {
   const std::lock_guard<std::mutex> lock(mutex_);
   ShrinkReport report;
   COMMY_ASSIGN_OR_RETURN(report.disk_bytes_before, engine_.region.DiskBytes());
-  report.file_bytes_before = engine_.region.header().size_bytes.load(std::memory_order_acquire);
+  COMMY_ASSIGN_OR_RETURN(report.file_bytes_before, engine_.region.FileBytes());
   if (phase_ == Phase::kIdle || aims_.background) {
     Begin({.fill = options.fill, .move_end = options.move_end});
   }
@@ -109,6 +108,7 @@ absl::StatusOr<ShrinkReport> Shrinker::Run(const ShrinkOptions& options) {
   report.moved_blocks = tally_.blocks - blocks_before;
   Tell(&report);
   COMMY_ASSIGN_OR_RETURN(report.disk_bytes_after, engine_.region.DiskBytes());
+  COMMY_ASSIGN_OR_RETURN(report.file_bytes_after, engine_.region.FileBytes());
   return report;
 }
 
@@ -481,7 +481,6 @@ std::uint64_t Shrinker::FreeIfUnused(std::uint64_t begin, std::uint64_t end) con
 
 void Shrinker::Tell(ShrinkReport* report) const {
   report->done = phase_ == Phase::kIdle;
-  report->file_bytes_after = engine_.region.header().size_bytes.load(std::memory_order_acquire);
   report->stuck_bytes = stuck_bytes_;
   report->stuck_for_snapshots = std::min(tally_.kept_by_snapshots, stuck_blocks_);
   report->stuck_busy = std::min(tally_.busy, stuck_blocks_ - report->stuck_for_snapshots);
@@ -496,7 +495,7 @@ void Shrinker::Tell(ShrinkReport* report) const {
   }
   report->waiting_bytes = engine_.allocator.Stats().bytes_waiting;
   if (report->waiting_bytes != 0 || report->stuck_for_snapshots != 0) {
-    report->held_by = Holders();
+    report->held_by = Holders(engine_, OwnPins::kLeftOut);
   }
   const std::uint64_t count = engine_.region.span_count();
   std::uint64_t unused = 0;
@@ -509,26 +508,6 @@ void Shrinker::Tell(ShrinkReport* report) const {
     ++unused;
   }
   report->end_bytes = unused << engine_.region.geometry().span_shift;
-}
-
-std::vector<std::string> Shrinker::Holders() const {
-  std::vector<std::string> holders;
-  const std::vector<versions::SnapshotInfo> held = versions::ListSnapshots(engine_.region);
-  for (const process::ParticipantInfo& each : engine_.session.Participants()) {
-    const std::string name = absl::StrCat("process ", each.pid, " (", each.name, ")");
-    if (each.pinned_for_ns > kPinNs * 100 && each.owner != engine_.session.owner_word()) {
-      holders.push_back(
-          absl::StrCat(name, " has been in a read or an operation for ",
-                       absl::FormatDuration(absl::Trunc(absl::Nanoseconds(each.pinned_for_ns),
-                                                        absl::Milliseconds(1)))));
-    }
-    const auto count = std::count_if(held.begin(), held.end(),
-                                     [&](const auto& one) { return one.owner == each.owner; });
-    if (count != 0) {
-      holders.push_back(absl::StrCat(name, " holds ", count, " snapshots"));
-    }
-  }
-  return holders;
 }
 
 }  // namespace commy::engine

@@ -23,7 +23,6 @@
 
 #include <cstdint>
 #include <mutex>
-#include <string>
 #include <unordered_set>
 #include <vector>
 
@@ -89,7 +88,6 @@ class Shrinker {
   // Whether this process is the one that shrinks in the background.
   [[nodiscard]] bool TakeTurn() const;
   void Tell(ShrinkReport* report) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  [[nodiscard]] std::vector<std::string> Holders() const;
   // `use` in operations of the calling thread's lane, for spans [begin, end), some at a time.
   absl::Status ForSpans(std::uint64_t begin, std::uint64_t end,
                         absl::FunctionRef<void(process::Operation&, std::uint64_t span)> use) const;

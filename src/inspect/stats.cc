@@ -1,6 +1,7 @@
 #include "inspect/stats.h"
 
 #include <algorithm>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -8,12 +9,15 @@
 
 #include "base/status.h"
 #include "engine/access.h"
+#include "engine/holders.h"
 #include "engine/lifecycle.h"
 #include "engine/quotas.h"
 #include "inspect/snapshot_uses.h"
 
 namespace commy::inspect {
 namespace {
+
+using Kind = alloc::SpanSpace::Kind;
 
 std::string_view Describe(process::OpKind kind) {
   switch (kind) {
@@ -131,11 +135,49 @@ absl::StatusOr<std::vector<ParticipantInfo>> ParticipantsOf(platform::Platform& 
   return all;
 }
 
+absl::StatusOr<SpaceUse> UseOfSpace(const engine::Engine& engine) {
+  const region::Geometry& geometry = engine.region.geometry();
+  SpaceUse use;
+  use.header_bytes = region::kHeaderBytes;
+  use.table_bytes = geometry.data_offset - use.header_bytes;
+  std::map<std::uint64_t, ClassSpace> classes;
+  const std::uint64_t spans =
+      engine.allocator.ForEachSpan([&](std::uint64_t, const alloc::SpanSpace& span) {
+        use.live_bytes += span.live_bytes;
+        use.reusable_bytes += span.reusable_bytes;
+        use.waiting_bytes += span.waiting_bytes;
+        use.fragmented_bytes += span.fragmented_bytes;
+        use.overhead_bytes += span.overhead_bytes;
+        (span.kind == Kind::kHole      ? use.hole_bytes
+         : span.kind == Kind::kReserve ? use.reserve_bytes
+                                       : use.free_bytes) += span.unused_bytes;
+        use.large_bytes += span.kind == Kind::kRun ? span.live_bytes : 0;
+        if (span.blocks != 0) {
+          ClassSpace& sizes = classes[span.block_bytes];
+          ++sizes.spans;
+          sizes.blocks += span.blocks;
+          sizes.used += span.used_blocks;
+          sizes.retired += span.retired_blocks;
+          sizes.free_bytes += span.fragmented_bytes;
+        }
+      });
+  for (auto& [block_bytes, sizes] : classes) {
+    sizes.block_bytes = block_bytes;
+    use.classes.push_back(sizes);
+  }
+  // After the spans: the file gets no shorter while it is open.
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t file_bytes, engine.region.FileBytes());
+  const std::uint64_t spans_end = engine.region.SpanOffset(spans);
+  use.end_bytes = std::max(file_bytes, spans_end) - spans_end;
+  return use;
+}
+
 absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   const engine::Engine& engine = store.engine();
   COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces,
                          engine::ListNamespaces(engine, ""));
   COMMY_ASSIGN_OR_RETURN(const SnapshotUses uses, UsesOfSnapshots(engine));
+  std::vector<std::string> holders = engine::Holders(engine, engine::OwnPins::kCount);
   StoreStats stats;
   COMMY_ASSIGN_OR_RETURN(stats.path_quotas, engine.quotas.List());
   COMMY_ASSIGN_OR_RETURN(process::Lane * lane, engine.session.ThisLane());
@@ -145,17 +187,21 @@ absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store) {
   }
   const region::RegionHeader& header = engine.region.header();
   const region::Geometry& geometry = engine.region.geometry();
-  const alloc::AllocatorStats blocks = engine.allocator.Stats();
   stats.path = engine.path;
   stats.uuid = absl::BytesToHexString(
       absl::string_view(reinterpret_cast<const char*>(header.uuid), sizeof(header.uuid)));
   stats.format_version = region::kFormatVersion;
   stats.max_size_bytes = geometry.max_size_bytes;
-  stats.file_bytes = header.size_bytes.load(std::memory_order_acquire);
+  COMMY_ASSIGN_OR_RETURN(stats.space, UseOfSpace(engine));
+  stats.file_bytes = stats.space.sum();
   COMMY_ASSIGN_OR_RETURN(stats.disk_bytes, engine.region.DiskBytes());
-  stats.used_bytes = blocks.bytes_used;
-  stats.retired_bytes = blocks.bytes_retired;
-  stats.free_bytes = blocks.bytes_free;
+  stats.used_bytes = stats.space.live_bytes;
+  stats.retired_bytes = stats.space.reusable_bytes + stats.space.waiting_bytes;
+  stats.free_bytes =
+      stats.space.fragmented_bytes + stats.space.free_bytes + stats.space.reserve_bytes;
+  if (stats.space.waiting_bytes != 0 || uses.all.kept_bytes != 0) {
+    stats.space.held_by = std::move(holders);
+  }
   stats.namespaces = namespaces.size();
   for (const NamespaceInfo& each : namespaces) {
     stats.keys += each.keys;

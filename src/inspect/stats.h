@@ -17,6 +17,8 @@
 namespace commy::inspect {
 
 absl::StatusOr<StoreStats> Stats(const engine::OpenStore& store);
+// Where the bytes of the file are, without `held_by`. Requires: the calling thread is pinned.
+absl::StatusOr<SpaceUse> UseOfSpace(const engine::Engine& engine);
 absl::StatusOr<MemoryInfo> Memory(const engine::Engine& engine);
 absl::StatusOr<std::vector<ParticipantInfo>> Participants(const engine::Engine& engine);
 // Without a free snapshot entry or lane: nothing about snapshots, and no bytes.

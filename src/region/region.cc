@@ -346,4 +346,9 @@ absl::StatusOr<std::uint64_t> Region::DiskBytes() const {
   return facts.disk_bytes;
 }
 
+absl::StatusOr<std::uint64_t> Region::FileBytes() const {
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform_.Describe(fd_.fd()));
+  return facts.size_bytes;
+}
+
 }  // namespace commy::region

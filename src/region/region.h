@@ -229,6 +229,8 @@ class Region {
   [[nodiscard]] absl::StatusOr<bool> IsAtItsPath() const;
   // Blocks that the file takes on disk.
   absl::StatusOr<std::uint64_t> DiskBytes() const;
+  // Its length, which may be larger than its header says; see Grow.
+  absl::StatusOr<std::uint64_t> FileBytes() const;
 
  private:
   Region(platform::Platform& platform, std::string path)

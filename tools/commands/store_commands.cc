@@ -1,7 +1,6 @@
-// init, stat, ps, check, layout: the store as a whole.
+// init, ps, check, layout: the store as a whole. stat is in stat_command.cc.
 
 #include <algorithm>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -16,7 +15,6 @@
 #include "base/status.h"
 #include "command.h"
 #include "jsonl.h"
-#include "openmetrics.h"
 #include "table.h"
 #include "tsv.h"
 #include "units.h"
@@ -27,13 +25,6 @@ namespace {
 struct StoreArguments {
   std::string store;
   bool json = false;
-};
-
-enum class StatFormat { kText, kJson, kOpenMetrics };
-
-struct StatArguments {
-  StoreArguments store;
-  StatFormat format = StatFormat::kText;
 };
 
 struct InitArguments {
@@ -101,138 +92,6 @@ void AddInit(CLI::App& app, Action& action) {
   SetExamples(command, {"commy init fleet.commy", "commy init small.commy --max-size 512MiB",
                         "commy init busy.commy --participants 1000 --threads 16000"});
   SetAction(command, arguments, action, RunInit);
-}
-
-// --- stat ----------------------------------------------------------------------------------------
-
-Json ToJson(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
-  Json json = {{"path", stats.path},
-               {"uuid", stats.uuid},
-               {"format_version", stats.format_version},
-               {"max_size_bytes", stats.max_size_bytes},
-               {"file_bytes", stats.file_bytes},
-               {"disk_bytes", stats.disk_bytes},
-               {"used_bytes", stats.used_bytes},
-               {"retired_bytes", stats.retired_bytes},
-               {"free_bytes", stats.free_bytes},
-               {"namespaces", stats.namespaces},
-               {"keys", stats.keys},
-               {"bytes", stats.bytes},
-               {"commit_clock", stats.commit_clock},
-               {"epoch", stats.epoch},
-               {"participants", stats.participants},
-               {"participants_max", stats.participants_max},
-               {"threads_max", stats.threads_max},
-               {"snapshots", stats.snapshots},
-               {"snapshots_max", stats.snapshots_max},
-               {"oldest_snapshot_age_ms", absl::ToInt64Milliseconds(stats.oldest_snapshot_age)},
-               {"snapshot_kept_bytes", stats.snapshot_kept_bytes},
-               {"stale_after_ms", absl::ToInt64Milliseconds(stats.stale_after)},
-               {"operation_timeout_ms", absl::ToInt64Milliseconds(stats.operation_timeout)},
-               {"heartbeat_interval_ms", absl::ToInt64Milliseconds(stats.heartbeat_interval)}};
-  json["path_quotas"] = Json::array();
-  for (const PathQuota& quota : stats.path_quotas) {
-    Json object;
-    SetBytes("path", quota.path, object);
-    object["quota_bytes"] = quota.quota_bytes;
-    object["bytes"] = quota.bytes;
-    json["path_quotas"].push_back(std::move(object));
-  }
-  if (memory.ok()) {
-    json["resident_bytes"] = memory->resident_bytes;
-    json["large_page_bytes"] = memory->large_page_bytes;
-  }
-  return json;
-}
-
-std::string ShowMemory(const absl::StatusOr<MemoryInfo>& memory) {
-  return memory.ok() ? absl::StrCat(ShowSize(memory->resident_bytes), ", of it in large pages ",
-                                    ShowSize(memory->large_page_bytes))
-                     : "not known";
-}
-
-std::string ToText(const StoreStats& stats, const absl::StatusOr<MemoryInfo>& memory) {
-  const std::vector<std::pair<std::string, std::string>> rows = {
-      {"store", stats.path},
-      {"uuid", stats.uuid},
-      {"format version", std::to_string(stats.format_version)},
-      {"keys", ShowCount(stats.keys)},
-      {"bytes of keys", ShowSize(stats.bytes)},
-      {"namespaces", ShowCount(stats.namespaces)},
-      {"participants", ShowCount(stats.participants) + " (this one included)"},
-      {"snapshots", stats.snapshots == 0
-                        ? "0"
-                        : absl::StrCat(ShowCount(stats.snapshots), ", the oldest of ",
-                                       ShowDuration(stats.oldest_snapshot_age), " ago, keep ",
-                                       ShowSize(stats.snapshot_kept_bytes))},
-      {"file", ShowSize(stats.file_bytes)},
-      {"on disk", ShowSize(stats.disk_bytes)},
-      {"  in use", ShowSize(stats.used_bytes)},
-      {"  retired", ShowSize(stats.retired_bytes)},
-      {"  free", ShowSize(stats.free_bytes)},
-      {"in memory", ShowMemory(memory)},
-      {"may grow to", ShowSize(stats.max_size_bytes)},
-      {"commits", ShowCount(stats.commit_clock)},
-      {"epoch", ShowCount(stats.epoch)},
-      {"participants max", ShowCount(stats.participants_max)},
-      {"threads max", ShowCount(stats.threads_max)},
-      {"snapshots max", ShowCount(stats.snapshots_max)},
-      {"heartbeat", absl::FormatDuration(stats.heartbeat_interval)},
-      {"stale after", absl::FormatDuration(stats.stale_after)},
-      {"operation timeout", absl::FormatDuration(stats.operation_timeout)},
-  };
-  std::string text;
-  for (const auto& [name, value] : rows) {
-    absl::StrAppendFormat(&text, "%-18s %s\n", name, value);
-  }
-  for (const PathQuota& quota : stats.path_quotas) {
-    absl::StrAppendFormat(&text, "%-18s %s of %s, under ", "quota", ShowSize(quota.bytes),
-                          ShowSize(quota.quota_bytes));
-    AppendTsvField(quota.path, text);
-    text += '\n';
-  }
-  return text;
-}
-
-absl::StatusOr<Exit> RunStat(const StatArguments& arguments, Output& out) {
-  COMMY_ASSIGN_OR_RETURN(const Store store, OpenStore(arguments.store.store, Use::kRead, "stat"));
-  const absl::StatusOr<StoreStats> stats = store.Stats();
-  if (!stats.ok()) {
-    return Explain(store, stats.status());
-  }
-  const absl::StatusOr<MemoryInfo> memory = store.Memory();
-  if (arguments.format == StatFormat::kOpenMetrics) {
-    COMMY_ASSIGN_OR_RETURN(const std::vector<ParticipantInfo> participants, store.Participants());
-    COMMY_ASSIGN_OR_RETURN(const std::vector<NamespaceInfo> namespaces, store.ListNamespaces());
-    out.Write(ToOpenMetrics(*stats, memory, participants, namespaces));
-  } else if (arguments.store.json || arguments.format == StatFormat::kJson) {
-    out.Report(ToJson(*stats, memory));
-  } else {
-    out.Write(ToText(*stats, memory));
-  }
-  return Exit::kDone;
-}
-
-void AddStat(CLI::App& app, Action& action) {
-  CLI::App& command = *app.add_subcommand("stat", "Show sizes and counts");
-  auto arguments = std::make_shared<StatArguments>();
-  AddStore(command, arguments->store.store);
-  const std::map<std::string, StatFormat> formats = {{"text", StatFormat::kText},
-                                                     {"json", StatFormat::kJson},
-                                                     {"openmetrics", StatFormat::kOpenMetrics}};
-  CLI::Option* const format =
-      command
-          .add_option(
-              "--format", arguments->format,
-              "text (unless given), json, or openmetrics: for Prometheus, with the figures of "
-              "each participant and namespace")
-          ->transform(CLI::CheckedTransformer(formats).description(""))
-          ->type_name("text|json|openmetrics");
-  command.add_flag("--json", arguments->store.json, "The same as --format json")->excludes(format);
-  SetExamples(command, {"commy stat fleet.commy", "commy stat fleet.commy --json",
-                        "commy stat fleet.commy --format openmetrics > "
-                        "/var/lib/node_exporter/fleet.prom"});
-  SetAction(command, arguments, action, RunStat);
 }
 
 // --- ps ------------------------------------------------------------------------------------------
@@ -427,7 +286,7 @@ void AddLayout(CLI::App& app, Action& action) {
 
 void AddStoreCommands(CLI::App& app, Action& action) {
   AddInit(app, action);
-  AddStat(app, action);
+  AddStatCommand(app, action);
   AddPs(app, action);
   AddCheck(app, action);
   AddLayout(app, action);
