@@ -297,8 +297,9 @@ class Allocator {
   std::uint64_t Fill(process::Operation& op, std::uint64_t span);
   // The lowest holes. Returns how many were filled.
   std::uint64_t FillHoles(process::Operation& op, std::uint64_t limit);
-  // The holes of the first row of so many free spans and holes. Whether there is one now.
-  bool FillForRun(process::Operation& op, std::uint64_t count);
+  // The holes of the first row of `count` free spans and holes, and as many others as it takes for
+  // `spare` spans to stay free beside it. False: there was nothing to fill, or the disk is full.
+  bool FillForRun(process::Operation& op, std::uint64_t count, std::uint64_t spare);
   void CountHoles(std::int64_t change);
 
   // Spans of other lanes, one by one.

@@ -162,33 +162,37 @@ void Allocator::MakeFree(Operation& op, std::uint64_t spans) {
   }
 }
 
-bool Allocator::FillForRun(Operation& op, std::uint64_t count) {
+bool Allocator::FillForRun(Operation& op, std::uint64_t count, std::uint64_t spare) {
   if (region_.header().hole_spans.load(std::memory_order_relaxed) == 0) {
     return false;
   }
   const std::uint64_t total = region_.span_count();
   std::uint64_t length = 0;
-  bool hole = false;
+  std::uint64_t holes = 0;
   for (std::uint64_t span = 0; span < total; ++span) {
     const std::uint64_t word = region_.span_word(span).load(std::memory_order_relaxed);
     if (word != 0 && word != kHoleWord) {
       length = 0;
-      hole = false;
+      holes = 0;
       continue;
     }
-    hole |= word == kHoleWord;
+    holes += word == kHoleWord ? 1 : 0;
     if (++length < count) {
       continue;
     }
-    if (!hole) {
-      return false;  // Another lane has filled them, or given them back: look again.
-    }
+    std::uint64_t filled = 0;
     for (std::uint64_t each = span + 1 - count; each <= span; ++each) {
-      if (region_.span_word(each).load(std::memory_order_relaxed) == kHoleWord && !Fill(op, each)) {
-        return false;
+      if (region_.span_word(each).load(std::memory_order_relaxed) == kHoleWord) {
+        const std::uint64_t some = Fill(op, each);
+        if (some == 0) {
+          return false;
+        }
+        filled += some;
       }
     }
-    return true;
+    // A row that is free is there already, or was filled by another lane: spare ones are lacking.
+    const std::uint64_t wanted = holes + spare;
+    return (filled < wanted ? FillHoles(op, wanted - filled) : 0) + filled != 0;
   }
   return false;
 }

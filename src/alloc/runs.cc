@@ -100,7 +100,7 @@ std::uint64_t Allocator::FindRun(Operation& op, BlockKind kind, std::uint64_t co
       return offset;
     }
   } while (waiting >= std::max(count, kWaitingSpans) && op.session().PushEpoch());
-  if (!SpansOf(op.lane()).packing() && FillForRun(op, count)) {
+  if (!SpansOf(op.lane()).packing() && FillForRun(op, count, spare)) {
     const std::uint64_t offset = TryClaimRun(op, kind, {count, spare, 0, total, 0}, &waiting);
     if (offset != 0) {
       return offset;

@@ -166,6 +166,29 @@ TEST_F(FullStoreTest, TheLastNumberOfANamespaceIsUsableAndThenThereAreNoMore) {
   EXPECT_TRUE(IsSound(store));
 }
 
+// Spans are kept free for deletes, and they lie in a row: a large value would fit there.
+TEST_F(FullStoreTest, LargeValuesGoIntoTheHolesOfAStoreAtItsMaxSize) {
+  for (const std::size_t bytes : {std::size_t{3000}, std::size_t{12'000}, std::size_t{50'000}}) {
+    SCOPED_TRACE(bytes);
+    path_ = temp_.File("of" + std::to_string(bytes));
+    Options options = QuietOptions();
+    options.max_size = std::uint64_t{2} << 20;
+    const Store store = MustOpen(options);
+    const Namespace ns = MustOpenNamespace(store, "n");
+    absl::Status refused;
+    const auto before = Fill(ns, "before", bytes, &refused);
+    for (const auto& [key, value] : before) {
+      ASSERT_TRUE(ns.Delete(key).ok());
+    }
+    ASSERT_TRUE(store.ShrinkToUsage().ok());
+    const auto after = Fill(ns, "after", bytes, &refused);
+    EXPECT_TRUE(Says(refused, Code::kResourceExhausted, "max_size"));
+    EXPECT_GE(after.size() + 4, before.size());
+    ExpectAll(ns, after);
+    EXPECT_TRUE(IsSound(store));
+  }
+}
+
 TEST_F(FullStoreTest, EndlessOverwritesInAHalfFullStoreNeverFillIt) {
   Store store = MustOpen(SizeLimited());
   const Namespace ns = MustOpenNamespace(store, "n");

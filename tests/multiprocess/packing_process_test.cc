@@ -13,6 +13,7 @@
 #include "support/process_crew.h"
 #include "support/seed.h"
 #include "support/store_fixture.h"
+#include "support/traced_child.h"
 #include "support/wait_for.h"
 
 namespace commy::test {
@@ -26,6 +27,7 @@ constexpr int kBackups = 12;
 constexpr int kOpeners = 2;
 constexpr int kFixed = 400;  // Keys that are always there.
 constexpr int kKills = 60;
+constexpr int kExchangePoints = 120;  // System calls of a compaction's end, each counted twice.
 
 struct Journal {
   // What each writer has committed, and when.
@@ -46,6 +48,40 @@ class PackingProcessTest : public StoreFixture {
     }
     std::sort(names.begin(), names.end());
     return names;
+  }
+  // Keys, and holes where others were.
+  void MakeFixed() {
+    const Store store = MustOpen(QuietOptions());
+    for (const char* const name : {"hash", "ordered"}) {
+      const Namespace ns =
+          *store.OpenNamespace(name, {.order = name[0] == 'o' ? Order::kOrdered : Order::kHash});
+      for (int i = 0; i < 2 * kFixed; ++i) {
+        ASSERT_TRUE(ns.Put(std::to_string(i), std::string(50, 'v')).ok());
+      }
+      for (int i = kFixed; i < 2 * kFixed; ++i) {
+        ASSERT_TRUE(*ns.Delete(std::to_string(i)));
+      }
+    }
+  }
+  // Removes what a kill in the moment of the exchange may leave; returns how many files.
+  int RemoveLitter() {
+    int count = 0;
+    for (const std::string& name : Names()) {
+      EXPECT_TRUE(name == "store" || name.starts_with(".commy-")) << name;
+      if (name != "store") {
+        std::filesystem::remove(temp_.File(name));
+        ++count;
+      }
+    }
+    return count;
+  }
+  Picture PictureNow() {
+    Store store = MustOpen(QuietOptions());
+    EXPECT_TRUE(IsSound(store));
+    return PictureOf(store);
+  }
+  [[nodiscard]] std::uint64_t Inode() const {
+    return platform::Platform::Real().DescribePath(path_)->identity.inode;
   }
 };
 
@@ -255,16 +291,7 @@ int OpenAgainAndAgain(const std::string& path, int index, ChildSide& parent, Ope
 
 TEST_F(PackingProcessTest, KilledAnywhereACompactionLeavesAWholeStoreAndLosesNoWrite) {
   std::mt19937_64 random(Seed());
-  {
-    const Store store = MustOpen(QuietOptions());
-    for (const char* const name : {"hash", "ordered"}) {
-      const Namespace ns =
-          *store.OpenNamespace(name, {.order = name[0] == 'o' ? Order::kOrdered : Order::kHash});
-      for (int i = 0; i < kFixed; ++i) {
-        ASSERT_TRUE(ns.Put(std::to_string(i), std::string(50, 'v')).ok());
-      }
-    }
-  }
+  MakeFixed();
   std::uint64_t calls = 0;
   {
     DeadlyPlatform platform(0);
@@ -310,8 +337,142 @@ TEST_F(PackingProcessTest, KilledAnywhereACompactionLeavesAWholeStoreAndLosesNoW
   EXPECT_GT(renamed, 0);
   EXPECT_LT(renamed, kKills);
   EXPECT_GT(openers->opens[0].load() + openers->opens[1].load(), 50U);
-  for (const std::string& name : Names()) {
-    EXPECT_TRUE(name == "store" || name.starts_with(".commy-")) << name;
+  RemoveLitter();
+}
+
+// 0: it is compacted.
+int CompactIt(const std::string& path) {
+  return packing::Compact(platform::Platform::Real(), path, {}).ok() ? 0 : 1;
+}
+
+TEST_F(PackingProcessTest, KilledBetweenAnyTwoOfItsSystemCallsACompactionLeavesOneWholeFile) {
+  MakeFixed();
+  const Picture before = PictureNow();
+  // The first one has more to do than all others, which find a dense store.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_TRUE(packing::Compact(platform::Platform::Real(), path_, {}).ok());
+  }
+  int points = 0;
+  {
+    TracedChild child([&] { return CompactIt(path_); });
+    if (!child.traced()) {
+      GTEST_SKIP() << "SKIPPED: " << child.error();
+    }
+    while (child.Next()) {
+      ++points;
+    }
+    ASSERT_EQ(child.code(), 0);
+  }
+  int killed = 0;
+  int renamed = 0;
+  int litter = 0;
+  // Every point of the exchange and of what comes after it, and every second of the copy.
+  for (int point = 1; point <= points; point += point < points - kExchangePoints ? 2 : 1) {
+    SCOPED_TRACE(point);
+    const std::uint64_t inode = Inode();
+    TracedChild child([&] { return CompactIt(path_); });
+    for (int at = 0; at < point && child.Next(); ++at) {
+    }
+    killed += child.ended() ? 0 : 1;
+    child.Kill();
+    const bool is_new = Inode() != inode;
+    renamed += is_new ? 1 : 0;
+    EXPECT_EQ(PictureNow(), before);
+    // An opener takes the mark back, and nothing else is there, but in the exchange.
+    const int left = RemoveLitter();
+    litter += left;
+    EXPECT_LE(left, is_new ? 0 : 1);
+    if (killed % 8 == 0) {
+      EXPECT_EQ(CompactIt(path_), 0);
+      EXPECT_EQ(RemoveLitter(), 0);
+      EXPECT_EQ(PictureNow(), before);
+    }
+  }
+  std::printf("killed at %d of %d points; %d had renamed, %d left a file\n", killed, points,
+              renamed, litter);
+  EXPECT_GE(killed, 200);
+  EXPECT_GT(renamed, 0);
+  EXPECT_LT(renamed, killed);
+  EXPECT_GT(litter, 0);
+  EXPECT_LE(litter, 8);
+}
+
+TEST_F(PackingProcessTest, BesideACompactionThatIsStoppedOpenersAreRefusedOrGetAWholeStore) {
+  MakeFixed();
+  const Picture before = PictureNow();
+  int points = 0;
+  {
+    TracedChild child([&] { return CompactIt(path_); });
+    if (!child.traced()) {
+      GTEST_SKIP() << "SKIPPED: " << child.error();
+    }
+    while (child.Next()) {
+      ++points;
+    }
+    ASSERT_EQ(child.code(), 0);
+  }
+  int refused = 0;
+  int opened = 0;
+  for (int round = 0; round < 4; ++round) {
+    TracedChild child([&] { return CompactIt(path_); });
+    for (int at = 1; child.Next(); ++at) {
+      if (at % (at < points - kExchangePoints ? 16 : 4) != round) {
+        continue;
+      }
+      absl::StatusOr<Store> store = Store::Open(path_, QuietOptions());
+      if (store.ok()) {
+        EXPECT_EQ(PictureOf(*store), before);
+        ++opened;
+      } else {
+        EXPECT_TRUE(Says(store.status(), absl::StatusCode::kFailedPrecondition, "exclusive use"))
+            << at;
+        ++refused;
+      }
+    }
+    // It may have found the store in use by this process, and then has done nothing.
+    RemoveLitter();
+    EXPECT_EQ(PictureNow(), before);
+  }
+  std::printf("%d points; %d were refused, %d opened it\n", points, refused, opened);
+  EXPECT_GT(refused, 20);
+  EXPECT_GT(opened, 5);
+}
+
+TEST_F(PackingProcessTest, ACompactionThatIsStoppedKeepsOpenersOutUntilItGoesOnOrIsKilled) {
+  MakeFixed();
+  const Picture before = PictureNow();
+  for (const bool kill : {true, false}) {
+    const std::uint64_t inode = Inode();
+    ChildProcess child([&](ChildSide& parent) {
+      bool told = false;
+      packing::CompactOptions options;
+      options.copy.progress = [&](std::uint64_t, std::uint64_t) {
+        if (!std::exchange(told, true)) {
+          parent.Send("copying");
+          parent.Receive();
+        }
+        return true;
+      };
+      return packing::Compact(platform::Platform::Real(), path_, options).ok() ? 0 : 1;
+    });
+    ASSERT_EQ(child.Receive(), "copying");
+    ASSERT_TRUE(child.Stop());
+    for (int i = 0; i < 3; ++i) {
+      EXPECT_TRUE(Says(Store::Open(path_, QuietOptions()).status(),
+                       absl::StatusCode::kFailedPrecondition, "exclusive use"));
+    }
+    EXPECT_TRUE(Says(packing::Compact(platform::Platform::Real(), path_, {}).status(),
+                     absl::StatusCode::kFailedPrecondition, "exclusive use"));
+    if (kill) {
+      EXPECT_TRUE(child.KillAndWait());
+    } else {
+      ASSERT_TRUE(child.Continue());
+      child.Send("go on");
+      EXPECT_TRUE(child.Succeeded());
+    }
+    EXPECT_EQ(Inode() == inode, kill);
+    EXPECT_EQ(PictureNow(), before);
+    EXPECT_EQ(Names(), std::vector<std::string>{"store"});
   }
 }
 

@@ -21,6 +21,13 @@ class SmallDisk {
   [[nodiscard]] const std::string& error() const { return error_; }
   [[nodiscard]] std::string File(const std::string& name) const { return dir_.File(name); }
 
+  // Bytes that are free on it.
+  [[nodiscard]] std::uint64_t FreeBytes() const;
+  // Has a file beside the others take all space, but for `left_bytes` (whole pages).
+  void Fill(std::uint64_t left_bytes = 0) const;
+  // Removes that file.
+  void Unfill() const;
+
  private:
   TempDir dir_;
   bool mounted_ = false;
