@@ -6,7 +6,9 @@
 #   --before=PROGRAM              and beside another build's build-release/bench/compare/commy_compare
 #   --steady                      instead: a minute of overwriting for each of five stores, by one
 #                                 writer and by two; 12 minutes, build-release/steady.json
-#   --docs                        both; puts tables and pictures into docs/performance.md
+#   --space                       instead: what it takes on disk after most was deleted, and after
+#                                 giving it back; 5 minutes, build-release/space.json
+#   --docs                        all three; puts tables and pictures into docs/performance.md
 #   --only=NAME,NAME              only these stores, by the names of --list
 # ./dev bench NAME... [-- ARG...] benchmarks of our own, by name; ARGs go to each
 # ./dev bench --own [-- ARG...]   all of them
@@ -18,6 +20,7 @@ compare=''
 own=''
 docs=''
 steady=''
+space=''
 list=''
 while [ $# -gt 0 ]; do
   case $1 in
@@ -25,6 +28,7 @@ while [ $# -gt 0 ]; do
     --own) own=1 ;;
     --docs) docs=1 ;;
     --steady) steady=1 ;;
+    --space) space=1 ;;
     --list) list=1 ;;
     --quick | --no-sync | --only=* | --before=*) compare="$compare $1" ;;
     -*) die "bench: unknown argument '$1'" ;;
@@ -55,7 +59,7 @@ if [ -n "$list" ]; then
   echo 'Own:'
   own_benchmarks | sed 's|.*/|  |'
 elif [ -n "$own$names" ]; then
-  [ -z "$compare$docs$steady" ] || die "bench: --quick, --only, --steady and --docs are for the comparison"
+  [ -z "$compare$docs$steady$space" ] || die "bench: --quick, --only, --steady, --space and --docs are for the comparison"
   enter bench
   build build-release
   for program in $(own_benchmarks); do
@@ -69,13 +73,17 @@ else
   build build-release bench/compare/commy_compare
   say "comparing"
   results=''
-  if [ -z "$steady" ]; then
+  if [ -z "$steady$space" ]; then
     results=build-release/compare.json
     build-release/bench/compare/commy_compare $compare --json=build-release/compare.json
   fi
   if [ -n "$steady$docs" ]; then
     results="$results build-release/steady.json"
     build-release/bench/compare/commy_compare --steady $compare --json=build-release/steady.json
+  fi
+  if [ -n "$space$docs" ]; then
+    results="$results build-release/space.json"
+    build-release/bench/compare/commy_compare --space $compare --json=build-release/space.json
   fi
   python3 bench/compare/report.py $results
   [ -z "$docs" ] || python3 bench/compare/report.py $results --docs docs

@@ -9,7 +9,8 @@ cat <<'TEXT'
   crash [ARGS]       kill and stop every operation at every access to memory (clang)
   sanitize [KIND]    tests under the sanitizers: address (with undefined) and thread
   bench [--quick]    Commy beside its peers, 15 minutes; --quick: 2; --steady: a minute of overwriting
-                     for each, 12; --docs: both, into docs/performance.md
+                     for each, 12; --space: giving space back, 5; --docs: all, into
+                     docs/performance.md
   bench NAME...      only these benchmarks of ours; --own: all; --list: names; `-- ARGS` to each
   torture [ROUNDS]   the random suites again and again, with fresh seeds
   docs               check the links between the documents

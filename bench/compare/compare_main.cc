@@ -2,7 +2,8 @@
 // machine, in one run; and what is the state of each store after a writer was killed?
 //
 //   commy_compare [--quick | --smoke] [--keys=N] [--rounds=N] [--row-ms=N] [--only=NAME,NAME]
-//                 [--no-sync] [--steady[=SECONDS]] [--before=PROGRAM] [--json=FILE] [--list]
+//                 [--no-sync] [--steady[=SECONDS]] [--space] [--before=PROGRAM] [--json=FILE]
+//                 [--list]
 //
 // Fixed     keys of 16 bytes, values of 100 bytes, one operation a commit; nothing is flushed to
 //           disk for a commit, and an acknowledged change survives the death of the process, in
@@ -16,6 +17,8 @@
 // Watch     a worker that is silent for a minute is killed, and the row says `hangs`.
 // --steady  instead of all that: overwriting for 60 seconds, by one writer and by two, while the
 //           kernel writes back at its own pace; and the memory and the disk that this takes.
+// --space   instead: 2 million keys of 10 bytes, of which nine of ten are deleted; bytes on disk,
+//           also after each way that the engine has to give space back, and the seconds of that.
 // --before  another build of this program, whose Commy takes part as `Commy (before)`.
 // Not here  durability against power loss, latencies, larger keys and values, more than two
 //           workers.
@@ -52,6 +55,7 @@ struct Flags {
   std::string json = "compare.json";
   bool list = false;
   bool steady = false;
+  bool space = false;
   std::string before;
 };
 
@@ -60,9 +64,11 @@ constexpr std::string_view kBefore = " (before)";
 const std::vector<std::string> kSteadyEngines = {"Commy", "Commy (before)", "Boost.Interprocess",
                                                  "TDB",   "LMDB",           "tkrzw"};
 
+constexpr std::chrono::minutes kSpaceHang{5};
+
 constexpr std::string_view kUsage =
     "commy_compare [--quick | --smoke] [--keys=N] [--rounds=N] [--row-ms=N] [--only=NAME,NAME] "
-    "[--no-sync] [--steady[=SECONDS]] [--before=PROGRAM] [--json=FILE] [--list]";
+    "[--no-sync] [--steady[=SECONDS]] [--space] [--before=PROGRAM] [--json=FILE] [--list]";
 
 std::uint64_t Number(std::string_view text) {
   std::uint64_t number = 0;
@@ -75,6 +81,7 @@ std::uint64_t Number(std::string_view text) {
 
 void Quick(Scale& scale) {
   scale.keys = 100'000;
+  scale.space_keys = 200'000;
   scale.rounds = 2;
   scale.row = std::chrono::milliseconds(100);
   scale.kills = 5;
@@ -83,6 +90,7 @@ void Quick(Scale& scale) {
 
 void Smoke(Scale& scale) {
   scale.keys = 2'000;
+  scale.space_keys = 2'000;
   scale.rounds = 1;
   scale.row = std::chrono::milliseconds(8);
   scale.kills = 1;
@@ -103,6 +111,7 @@ Flags Parse(int argc, char** argv) {
       Smoke(flags.scale);
     } else if (name == "--keys") {
       flags.scale.keys = std::max<std::uint64_t>(Number(value), 100);
+      flags.scale.space_keys = flags.scale.keys;
     } else if (name == "--rounds") {
       flags.scale.rounds = Number(value);
     } else if (name == "--row-ms") {
@@ -118,6 +127,10 @@ Flags Parse(int argc, char** argv) {
       flags.scale.rounds = 1;
       flags.scale.row = std::chrono::seconds(value.empty() ? 60 : Number(value));
       flags.scale.hang += flags.scale.row;
+    } else if (name == "--space") {
+      flags.space = true;
+      flags.scale.rounds = 1;
+      flags.scale.hang = kSpaceHang;  // A load and a compaction say nothing for a while.
     } else if (name == "--before") {
       flags.before = std::string(value);
     } else if (name == "--list") {
@@ -198,6 +211,11 @@ int Main(int argc, char** argv) {
     if (flags.steady) {
       RunAll<EngineInfo>(engines, flags, round,
                          [&](const EngineInfo& info) { contest.RunSteady(info); });
+      continue;
+    }
+    if (flags.space) {
+      RunAll<EngineInfo>(engines, flags, round,
+                         [&](const EngineInfo& info) { contest.RunSpace(info); });
       continue;
     }
     RunAll<EngineInfo>(engines, flags, round, [&](const EngineInfo& info) { contest.Run(info); });

@@ -267,6 +267,16 @@ void Contest::RunSteady(const EngineInfo& engine) {
   }
 }
 
+void Contest::RunSpace(const EngineInfo& engine) {
+  if (!engine.has_file || engine.fixed_sizes) {
+    return;
+  }
+  const bench::ScratchDir scratch;
+  const Job job = MakeJob(engine, Subfolder(scratch, "store"), scale_.space_keys);
+  const std::unique_ptr<Child> keeper = Keep(engine, job);
+  RunStep(job, "space");
+}
+
 void Contest::Run(const HeapInfo& heap) {
   const bench::ScratchDir scratch;
   Job first{"heap", heap.name, scratch.File(""), scale_.keys, "-", 0, "", heap.name};

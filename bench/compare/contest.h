@@ -25,6 +25,8 @@ class Contest {
   void Run(const HeapInfo& heap);
   // One writer and two, each overwriting for the time of a row.
   void RunSteady(const EngineInfo& engine);
+  // Loads, deletes, and gives space back.
+  void RunSpace(const EngineInfo& engine);
 
  private:
   // The arguments of one worker, or of two.

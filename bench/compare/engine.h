@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -72,6 +73,13 @@ class Engine {
   virtual void Settle() {}
   // Makes the file small. False: the engine cannot.
   virtual bool Compact() { return false; }
+  // Whether others may read and write the store while Compact() runs.
+  [[nodiscard]] virtual bool CompactsWhileInUse() const { return false; }
+  // Gives space back while others read and write the store. False: the engine cannot, or Compact()
+  // is how it does that.
+  virtual bool Shrink() { return false; }
+  // What it takes in memory instead of on disk. nullopt: it keeps its data in files.
+  virtual std::optional<std::uint64_t> MemoryBytes() { return std::nullopt; }
 };
 
 // How several workers use one store.
@@ -93,6 +101,8 @@ struct EngineInfo {
   bool has_file = true;  // False: a bound, in the memory of one process.
   // Whether its engines have batches, transactions or snapshots.
   bool has_many = false;
+  // Keys of 16 bytes and values of 100 bytes only.
+  bool fixed_sizes = false;
   // The program that has this engine; empty: this one.
   std::string program;
   // Whether a process must keep the store open for its content to stay.

@@ -109,6 +109,7 @@ class BerkeleyDb : public Engine {
     Settle();
     return true;
   }
+  [[nodiscard]] bool CompactsWhileInUse() const override { return true; }
 
  private:
   DB* OpenTable(const char* name) {

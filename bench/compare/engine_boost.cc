@@ -122,6 +122,7 @@ EngineInfo BoostEngine() {
   EngineInfo info;
   info.name = "Boost.Interprocess";
   info.version = BOOST_LIB_VERSION;
+  info.fixed_sizes = true;
   info.setting =
       "`boost::unordered_map` of fixed-size keys and values, its buckets reserved, in a "
       "`managed_mapped_file`, behind an `interprocess_sharable_mutex`; counter: an integer behind "

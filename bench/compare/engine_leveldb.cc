@@ -96,6 +96,7 @@ class Leveldb : public Engine {
     db_->CompactRange(nullptr, nullptr);
     return true;
   }
+  [[nodiscard]] bool CompactsWhileInUse() const override { return true; }
 
  private:
   Answer ReadAs(const leveldb::ReadOptions& options, std::string_view key, Use use) {

@@ -1,12 +1,16 @@
 // Redis: a server of its own, over a unix socket.
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
 #include <hiredis/hiredis.h>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <thread>
 
 #include <sys/prctl.h>
@@ -92,6 +96,22 @@ class Redis : public Engine {
       info.assign(reply->str, reply->len);
     }
     return true;
+  }
+  // Has the allocator return pages that it does not use.
+  bool Shrink() override {
+    (void)Call("MEMORY PURGE");
+    return true;
+  }
+  std::optional<std::uint64_t> MemoryBytes() override {
+    constexpr std::string_view kField = "used_memory_rss:";
+    const Reply reply = Call("INFO memory");
+    std::string_view info(reply->str, reply->len);
+    info.remove_prefix(std::min(info.find(kField) + kField.size(), info.size()));
+    std::uint64_t bytes = 0;
+    if (std::from_chars(info.data(), info.data() + info.size(), bytes).ec != std::errc()) {
+      bench::Die("INFO memory", "does not tell used_memory_rss");
+    }
+    return bytes;
   }
 
  private:

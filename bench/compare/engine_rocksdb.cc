@@ -98,6 +98,7 @@ class Rocksdb : public Engine {
     Must("compact", db_->CompactRange(rocksdb::CompactRangeOptions(), nullptr, nullptr));
     return true;
   }
+  [[nodiscard]] bool CompactsWhileInUse() const override { return true; }
 
  private:
   Answer ReadAs(const rocksdb::ReadOptions& options, std::string_view key, Use use) {

@@ -67,7 +67,13 @@ SIZES = [
     ("bytes_thinned", "bytes a key left, nine of ten deleted"),
     ("bytes_compacted", "bytes a key left, compacted"), ("open_get", "open and first get, ms"),
 ]
-LESS_IS_BETTER = {row for row, _ in SIZES + STEADY_SPACE}
+SPACE = [
+    ("space_loaded", "bytes a key, loaded"),
+    ("space_thinned", "bytes a key left, nine of ten deleted"),
+    ("space_shrunk", "given back while in use"), ("space_compacted", "compacted"),
+    ("space_shrink_s", "giving back while in use, s"), ("space_compact_s", "compaction, s"),
+]
+LESS_IS_BETTER = {row for row, _ in SIZES + STEADY_SPACE + SPACE}
 
 
 class Report:
@@ -186,6 +192,12 @@ def steady_table(report):
     return rate_table(report, STEADY + STEADY_SPACE, infos)
 
 
+def space_table(report):
+    infos = [info for info in report.everyone("engines")
+             if report.median(info["name"], "space_loaded")]
+    return rate_table(report, SPACE, infos) if infos else ""
+
+
 def before_tables(report):
     """Ours beside another build of it."""
     parts = []
@@ -260,6 +272,11 @@ def tables(report, pictures):
            "at the end, and the files on disk.\n",
            steady_table(report)] if steady_table(report) else []),
         "### Space and opening\n", rate_table(report, SIZES, infos),
+        *([f"### Giving space back\n\n{data['space_keys']:,} keys of 10 bytes, values of 100 "
+           "bytes, put in random order; then nine of ten are deleted at random. Bytes on disk of "
+           "all files (Redis: resident in memory) a key that is there. Where compaction works "
+           "while others use the store, it stands in both places.\n", space_table(report)]
+          if space_table(report) else []),
         "### Allocators\n\nThousands of pairs of allocation and free a second, 16 to 1024 bytes, "
         "1024 blocks in use by each process.\n",
         rate_table(report, BLOCKS, heaps), picture("blocks", "Allocations a second"),
@@ -296,13 +313,20 @@ def smoke(program):
     with tempfile.TemporaryDirectory() as scratch:
         file = pathlib.Path(scratch) / "smoke.json"
         subprocess.run([program, "--smoke", f"--json={file}"], check=True)
-        report = Report(json.loads(file.read_text()))
+        data = json.loads(file.read_text())
+        subprocess.run([program, "--smoke", "--space", f"--json={file}"], check=True)
+        space = json.loads(file.read_text())
+        for part in ("samples", "faults"):
+            data[part] += space[part]
+        report = Report(data)
         wrong = [f"{engine}, {row}: {what}" for (engine, row), what in report.faults.items()]
         wrong += [f"{OURS} has no row {row}"
                   for row, _ in POINTS + PAIRS + MANY + BLOCKS + SIZES[:2]
                   if not report.median(OURS, row)]
         wrong += [f"{OURS_ORDERED} has no row {row}" for row, _ in ORDERED + MANY
                   if not report.median(OURS_ORDERED, row)]
+        wrong += [f"{ours} has no row {row}" for ours in (OURS, OURS_ORDERED) for row, _ in SPACE
+                  if not report.median(ours, row)]
         for ours in (OURS, OURS_ORDERED):
             if kill_outcome(report, ours)[2] != "goes on, nothing lost or torn":
                 wrong.append(f"{ours}: {kill_outcome(report, ours)}")

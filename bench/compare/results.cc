@@ -96,8 +96,8 @@ void Results::Write(const std::string& path, const Scale& scale,
   file << "{\n  \"processor\": " << Quoted(Processor())
        << ",\n  \"processors\": " << std::thread::hardware_concurrency()
        << ",\n  \"kernel\": " << Quoted(Kernel()) << ",\n  \"compiler\": " << Quoted(__VERSION__)
-       << ",\n  \"keys\": " << scale.keys << ",\n  \"rounds\": " << scale.rounds
-       << ",\n  \"row_ms\": " << scale.row.count()
+       << ",\n  \"keys\": " << scale.keys << ",\n  \"space_keys\": " << scale.space_keys
+       << ",\n  \"rounds\": " << scale.rounds << ",\n  \"row_ms\": " << scale.row.count()
        << ",\n  \"sync\": " << (scale.sync ? "true" : "false")
        << ",\n  \"engines\": " << Join(named) << ",\n  \"heaps\": " << Join(heaps)
        << ",\n  \"samples\": " << Join(samples) << ",\n  \"faults\": " << Join(faults) << "\n}\n";

@@ -10,6 +10,7 @@ using Clock = std::chrono::steady_clock;
 
 struct Scale {
   std::uint64_t keys = 1'000'000;
+  std::uint64_t space_keys = 2'000'000;
   std::uint64_t rounds = 3;
   std::chrono::milliseconds row{500};      // How long an operation is repeated.
   std::chrono::milliseconds hang{60'000};  // A worker that is silent for longer hangs.

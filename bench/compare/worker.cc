@@ -113,6 +113,7 @@ const std::map<std::string, EngineStep, std::less<>>& EngineSteps() {
       {"write", [](const EngineInfo& i, const Order& o) { WorkStep(i, o, Role::kWriter); }},
       {"count", [](const EngineInfo& i, const Order& o) { WorkStep(i, o, Role::kCounter); }},
       {"thin", [](const EngineInfo& i, const Order& o) { Thin(*Open(i, o), o.place, o.scale); }},
+      {"space", [](const EngineInfo& i, const Order& o) { MeasureSpace(*Open(i, o), o.place); }},
       {"prepare", [](const EngineInfo& i, const Order& o) { PrepareKill(*Open(i, o), o.log); }},
       {"victim", [](const EngineInfo& i, const Order& o) { WriteUntilKilled(*Open(i, o), o.log); }},
       {"check", [](const EngineInfo& i, const Order& o) { CheckAfterKill(*Open(i, o), o.log); }},

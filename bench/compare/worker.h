@@ -42,6 +42,10 @@ void Fill(Engine& engine, const Scale& scale);
 void UseMany(Engine& engine, const Scale& scale);
 // Deletes nine keys of ten, and compacts: rows delete, bytes_thinned, bytes_compacted.
 void Thin(Engine& engine, const Place& place, const Scale& scale);
+// Keys of 10 bytes, of which nine of ten are deleted; then the engine's ways to give space back:
+// rows space_loaded, space_thinned, and as far as it has them space_shrunk, space_compacted (bytes
+// a key that is there), space_shrink_s, space_compact_s (seconds).
+void MeasureSpace(Engine& engine, const Place& place);
 
 // Roles of one of two workers on one store.
 enum class Role : std::uint8_t { kReader, kWriter, kCounter };
