@@ -46,7 +46,7 @@ absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, BlockKind kind,
     const std::uint32_t size_class = classes_.ClassFor(size_bytes);
     if (region::Stays(kind)) {
       absl::StatusOr<std::uint64_t> offset =
-          spans.Allocate(op, classes_.ForThoseThatStay(size_class), kind, Purpose::kOrdinary);
+          spans.AllocateStaying(op, classes_.ForThoseThatStay(size_class), kind);
       if (!absl::IsResourceExhausted(offset.status())) {
         return offset;
       }

@@ -23,6 +23,9 @@ constexpr std::uint32_t kShareWorthwhile = 8;
 // tombstones, and those of the blocks of an index and the catalog.
 constexpr std::uint64_t kReserveBlockForDeletes = 512;
 constexpr std::uint64_t kReserveBlockForClears = 5120;
+// The first span of blocks that stay has room for all kinds of them: for index roots.
+constexpr std::uint64_t kFirstStayingBytes = 1088;
+constexpr std::uint32_t kMuchLarger = 32;
 
 }  // namespace
 
@@ -70,6 +73,37 @@ absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t s
       return status;
     }
   }
+}
+
+std::uint32_t LaneSpans::RoomyClassFrom(std::uint32_t size_class) {
+  const SizeClasses& classes = allocator_.classes();
+  if (!by_class_[size_class].all.empty()) {
+    return size_class;
+  }
+  const auto is_roomy = [&](std::uint32_t larger) {
+    Spans& spans = by_class_[larger];
+    const SizeClass& sizes = classes.at(larger);
+    // Half of it is not for the smallest, which may be many.
+    const bool much_larger = classes.at(size_class).block_bytes * kMuchLarger < sizes.block_bytes;
+    const std::size_t room = sizes.block_count / (much_larger ? 2 : kMuchLarger) + std::size_t{1};
+    return spans.free.size() >= room ||
+           (spans.free.empty() && !spans.all.empty() && FindSpan(larger, spans, 1, room));
+  };
+  bool none = true;
+  for (std::uint32_t each = classes.ForThoseThatStay(0); each < classes.count(); ++each) {
+    if (each > size_class && is_roomy(each)) {
+      return each;
+    }
+    none &= by_class_[each].all.empty();
+  }
+  const std::uint64_t first = std::min(kFirstStayingBytes, classes.small_bytes_max());
+  return none ? std::max(size_class, classes.ForThoseThatStay(classes.ClassFor(first)))
+              : size_class;
+}
+
+absl::StatusOr<std::uint64_t> LaneSpans::AllocateStaying(Operation& op, std::uint32_t size_class,
+                                                         region::BlockKind kind) {
+  return Allocate(op, RoomyClassFrom(size_class), kind, Purpose::kOrdinary);
 }
 
 absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,

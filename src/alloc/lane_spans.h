@@ -26,6 +26,10 @@ class LaneSpans final : public process::LaneExtension {
   // A block of the class, now used, noted as `kind`. ResourceExhausted: no room.
   absl::StatusOr<std::uint64_t> Allocate(process::Operation& op, std::uint32_t size_class,
                                          region::BlockKind kind, Purpose purpose);
+  // Likewise of a class of blocks that stay. The first ones of a size take blocks of a larger one:
+  // there are few of most sizes, and each would have a span for itself.
+  absl::StatusOr<std::uint64_t> AllocateStaying(process::Operation& op, std::uint32_t size_class,
+                                                region::BlockKind kind);
   // Gives every empty span of the lane back. Whether there was one.
   bool ReleaseAllEmpty();
   // The lane has one span more.
@@ -47,6 +51,8 @@ class LaneSpans final : public process::LaneExtension {
     std::vector<std::uint16_t> free;  // Its blocks that could be taken, the next one last.
   };
 
+  // A larger class of blocks that stay, of whose current span much is free; or the same class.
+  std::uint32_t RoomyClassFrom(std::uint32_t size_class);
   // Takes the next block of the current span; 0: it has none left.
   std::uint64_t TakeBlock(process::Operation& op, std::uint32_t size_class, Spans& spans,
                           std::uint32_t note_place, region::BlockKind kind);

@@ -158,6 +158,7 @@ void DescribeIndex(std::string* text) {
   COMMY_FIELD(CounterCell, units);
   COMMY_WHOLE(Directory);
   COMMY_FIELD(Directory, depth);
+  COMMY_FIELD(Directory, bucket_count);
   COMMY_WHOLE(Segment);
   COMMY_FIELD(Segment, depth);
   COMMY_FIELD(Segment, prefix);

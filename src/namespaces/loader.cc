@@ -9,12 +9,13 @@ using process::Operation;
 using region::BlockKind;
 using versions::RecordView;
 
-Loader::Loader(Core& core, const Counters& counters, std::uint64_t order, std::uint64_t id)
+Loader::Loader(Core& core, const Counters& counters, std::uint64_t order, std::uint64_t id,
+               std::uint64_t keys)
     : core_(core), counters_(counters), id_(id) {
   if (order == kOrderOrdered) {
     tree_.emplace(core.tree);
   } else {
-    hash_.emplace(core.hash);
+    hash_.emplace(core.hash, keys);
   }
 }
 

@@ -21,8 +21,9 @@ namespace commy::namespaces {
 
 class Loader {
  public:
-  // `order` as in a namespace object, `id` with its tag.
-  Loader(Core& core, const Counters& counters, std::uint64_t order, std::uint64_t id);
+  // `order` as in a namespace object, `id` with its tag. About so many keys will come.
+  Loader(Core& core, const Counters& counters, std::uint64_t order, std::uint64_t id,
+         std::uint64_t keys);
 
   // Copies a record: key and value, commit time, expiry, the alignment of the value. The records
   // come in the order of a scan, each key once. ResourceExhausted: no room in the file.

@@ -121,8 +121,9 @@ class Map {
     return core_.ShapeFor(order).BuildRoot(op, namespace_id, 0, alloc::Purpose::kOrdinary);
   }
   // Fills a namespace that has no name yet, in a store without other participants.
-  [[nodiscard]] Loader NewLoader(std::uint64_t order, std::uint64_t namespace_id) {
-    return {core_, counters_, order, namespace_id};
+  [[nodiscard]] Loader NewLoader(std::uint64_t order, std::uint64_t namespace_id,
+                                 std::uint64_t keys) {
+    return {core_, counters_, order, namespace_id, keys};
   }
   // Announces by how much a transaction changes the counts of a root. False: the root was cleared,
   // and its memory reclaimed.

@@ -270,7 +270,7 @@ absl::Status Copy::CopyStep(const Item& item, namespaces::Loader& loader, index:
 }
 
 absl::Status Copy::CopyNamespace(const Item& item, Pace& pace) {
-  namespaces::Loader loader = target_->engine().map.NewLoader(item.order, item.key.id);
+  namespaces::Loader loader = target_->engine().map.NewLoader(item.order, item.key.id, item.keys);
   index::ScanCursor cursor;
   bool dropped = false;
   for (bool more = true; more && !dropped;) {

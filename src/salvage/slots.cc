@@ -30,7 +30,6 @@ bool ForEachSegment(const Image& image, std::uint64_t directory_offset, UseSlots
   if (entries == nullptr) {
     return false;
   }
-  const std::uint64_t buckets = image.geometry()->segment_buckets;
   absl::flat_hash_set<std::uint64_t> seen;
   bool whole = true;
   for (std::uint64_t i = 0; i < count; ++i) {
@@ -39,9 +38,10 @@ bool ForEachSegment(const Image& image, std::uint64_t directory_offset, UseSlots
     if (!seen.insert(offset).second) {
       continue;
     }
-    const auto* const segment = reinterpret_cast<const Segment*>(
-        image.At(offset, sizeof(Segment) + buckets * index::kBucketBytes, alignof(Segment)));
-    if (offset == 0 || segment == nullptr || segment->bucket_count != buckets) {
+    const auto* const segment = image.At<Segment>(offset);
+    const std::uint64_t buckets = segment == nullptr ? 0 : segment->bucket_count;
+    if (offset == 0 || buckets == 0 || buckets > image.geometry()->segment_buckets ||
+        image.At(offset, index::SegmentBytes(buckets), alignof(Segment)) == nullptr) {
       whole = false;
       continue;
     }

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <array>
 #include <bit>
+#include <cmath>
+#include <limits>
 
+#include "base/bytes.h"
 #include "base/check.h"
 #include "base/status.h"
 
@@ -15,7 +18,56 @@ constexpr std::uint64_t LastOf(std::uint64_t from, std::uint64_t depth) {
   return depth == 0 ? UINT64_MAX : from + ((std::uint64_t{1} << (64U - depth)) - 1);
 }
 
+// Of fewer keys an index is small, whatever it is made of.
+constexpr std::uint64_t kManyKeys = 2000;
+// Smaller segments are filled more evenly, but an index of them is split more often when it grows.
+constexpr std::uint64_t kBucketsPart = 3;
+
+// The share of buckets that get more keys than they have slots, of this many keys on average, which
+// are spread at random (a Poisson distribution).
+double ShareOfOverfull(double keys) {
+  double term = std::exp(-keys);
+  double sum = term;
+  for (std::uint64_t i = 1; i <= kSlotsPerBucket; ++i) {
+    term *= keys / static_cast<double>(i);
+    sum += term;
+  }
+  return std::max(0.0, 1 - sum);
+}
+
 }  // namespace
+
+HashBuilder::HashBuilder(HashShape& shape, std::uint64_t keys)
+    : shape_(shape), bucket_count_(BucketsFor(keys)) {}
+
+double HashBuilder::BytesOfSegment(std::uint64_t buckets) const {
+  const alloc::SizeClasses& classes = shape_.allocator_.classes();
+  const std::uint64_t bytes = SegmentBytes(buckets);
+  return static_cast<double>(
+      bytes > classes.small_bytes_max() ? bytes : classes.at(classes.ClassFor(bytes)).block_bytes);
+}
+
+std::uint64_t HashBuilder::BucketsFor(std::uint64_t keys) const {
+  const std::uint64_t most = shape_.bucket_count_;
+  std::uint64_t best = most;
+  double least = std::numeric_limits<double>::max();
+  for (std::uint64_t depth = 1; keys >= kManyKeys && (keys >> depth) != 0; ++depth) {
+    const auto segments = static_cast<double>(std::uint64_t{1} << depth);
+    for (std::uint64_t buckets = base::RoundUp(most, kBucketsPart) / kBucketsPart; buckets <= most;
+         ++buckets) {
+      const double each = static_cast<double>(keys) / segments / static_cast<double>(buckets);
+      // A segment with a bucket that is too full becomes two.
+      const double fits = std::pow(1 - ShareOfOverfull(each), static_cast<double>(buckets));
+      const double bytes = segments * (2 - fits) * BytesOfSegment(buckets);
+      // (With more keys they would become four.)
+      if (each < kSlotsPerBucket && bytes < least) {
+        least = bytes;
+        best = buckets;
+      }
+    }
+  }
+  return best;
+}
 
 absl::Status HashBuilder::PassTo(process::Operation& op, std::uint64_t hash) {
   if (hash == 0) {
@@ -35,13 +87,13 @@ std::size_t HashBuilder::CountOf(std::uint64_t depth) const {
 }
 
 bool HashBuilder::FitsASegment(std::size_t count) const {
-  if (count > shape_.SlotCount()) {
+  if (count > bucket_count_ * kSlotsPerBucket) {
     return false;
   }
   std::array<std::uint8_t, 256> used{};
   return std::all_of(pending_.begin(), pending_.begin() + static_cast<std::ptrdiff_t>(count),
                      [&](const Pending& each) {
-                       const std::uint64_t bucket = BucketIndex(each.hash, shape_.bucket_count_);
+                       const std::uint64_t bucket = BucketIndex(each.hash, bucket_count_);
                        return ++used.at(bucket) <= kSlotsPerBucket;
                      });
 }
@@ -74,14 +126,15 @@ absl::Status HashBuilder::Make(process::Operation& op, std::uint64_t last) {
 absl::Status HashBuilder::MakeSegment(process::Operation& op, std::uint64_t depth,
                                       std::size_t count) {
   const std::uint32_t notes = op.notes_used();
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset, shape_.BuildSegment(op, depth, from_));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         shape_.BuildSegment(op, bucket_count_, depth, from_));
   COMMY_ASSIGN_OR_RETURN(Segment * segment, shape_.SegmentAt(offset));
   op.DropNotes(notes);
   std::array<std::uint8_t, 256> used{};
   std::uint64_t due = 0;
   for (std::size_t i = 0; i < count; ++i) {
     const Pending& each = pending_[i];
-    const std::uint64_t bucket = BucketIndex(each.hash, shape_.bucket_count_);
+    const std::uint64_t bucket = BucketIndex(each.hash, bucket_count_);
     COMMY_DCHECK(used.at(bucket) < kSlotsPerBucket);
     shape_.Bucket(*segment, bucket)[used.at(bucket)++].store(
         PackSlot(each.hash, each.record_offset), std::memory_order_relaxed);
@@ -106,7 +159,8 @@ absl::StatusOr<std::uint64_t> HashBuilder::Finish(process::Operation& op) {
   for (const Built& each : built_) {
     depth = std::max(depth, each.depth);
   }
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset, shape_.BuildDirectory(op, depth));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         shape_.BuildDirectory(op, bucket_count_, depth));
   COMMY_ASSIGN_OR_RETURN(const HashShape::DirectoryRef directory, shape_.DirectoryAt(offset));
   for (const Built& each : built_) {
     const std::uint64_t first = DirectoryIndex(each.prefix, depth);

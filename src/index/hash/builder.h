@@ -16,10 +16,12 @@
 namespace commy::index {
 
 // Each segment is as shallow as its keys allow: it is made when all that belong there have come, so
-// none is made to be split. Keeps the slots of a few segments in memory.
+// none is made to be split. And segments are of the size with which they are full. Keeps the slots
+// of a few segments in memory.
 class HashBuilder {
  public:
-  explicit HashBuilder(HashShape& shape) : shape_(shape) {}
+  // About so many keys will come.
+  HashBuilder(HashShape& shape, std::uint64_t keys);
 
   // A key's record, which expires then (0: never). The hashes come in the order of a scan: none is
   // below what PassTo() has said.
@@ -55,7 +57,12 @@ class HashBuilder {
   [[nodiscard]] bool FitsASegment(std::size_t count) const;
   absl::Status MakeSegment(process::Operation& op, std::uint64_t depth, std::size_t count);
 
+  // The number of buckets a segment with which so many keys take the least room.
+  [[nodiscard]] std::uint64_t BucketsFor(std::uint64_t keys) const;
+  [[nodiscard]] double BytesOfSegment(std::uint64_t buckets) const;
+
   HashShape& shape_;
+  const std::uint64_t bucket_count_;
   std::vector<Pending> pending_;  // Not in a segment yet.
   std::vector<Built> built_;
   std::uint64_t from_ = 0;    // Where the next segment begins.

@@ -22,11 +22,12 @@ bool IsOfDirectory(const ReshapeDescriptor& change) {
 
 }  // namespace
 
-absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64_t depth,
-                                                      std::uint64_t prefix,
+absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64_t bucket_count,
+                                                      std::uint64_t depth, std::uint64_t prefix,
                                                       alloc::Purpose purpose) {
   COMMY_DCHECK(depth <= kDepthMax);
-  const std::uint64_t bytes = SegmentBytes(bucket_count_);
+  COMMY_DCHECK(bucket_count != 0 && bucket_count <= bucket_count_);
+  const std::uint64_t bytes = SegmentBytes(bucket_count);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, BlockKind::kSegment, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Segment));
@@ -38,11 +39,12 @@ absl::StatusOr<std::uint64_t> HashShape::BuildSegment(Operation& op, std::uint64
   auto* const segment = reinterpret_cast<Segment*>(block);
   segment->depth = depth;
   segment->prefix = prefix;
-  segment->bucket_count = bucket_count_;
+  segment->bucket_count = bucket_count;
   return offset;
 }
 
-absl::StatusOr<std::uint64_t> HashShape::BuildDirectory(Operation& op, std::uint64_t depth,
+absl::StatusOr<std::uint64_t> HashShape::BuildDirectory(Operation& op, std::uint64_t bucket_count,
+                                                        std::uint64_t depth,
                                                         alloc::Purpose purpose) {
   COMMY_DCHECK(depth <= kDepthMax);
   const std::uint64_t bytes = DirectoryBytes(depth);
@@ -53,13 +55,17 @@ absl::StatusOr<std::uint64_t> HashShape::BuildDirectory(Operation& op, std::uint
     return base::DataLoss(region_.path(), ": no block at ", base::Hex(offset));
   }
   base::ZeroIn(block, bytes);
-  reinterpret_cast<Directory*>(block)->depth = depth;
+  auto* const directory = reinterpret_cast<Directory*>(block);
+  directory->depth = depth;
+  directory->bucket_count = bucket_count;
   return offset;
 }
 
 absl::StatusOr<std::uint64_t> HashShape::BuildEmpty(Operation& op, alloc::Purpose purpose) {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory, BuildDirectory(op, 0, purpose));
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment, BuildSegment(op, 0, 0, purpose));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t directory,
+                         BuildDirectory(op, bucket_count_, 0, purpose));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t segment,
+                         BuildSegment(op, bucket_count_, 0, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef entries, DirectoryAt(directory));
   entries.entries[0].store(segment, std::memory_order_relaxed);
   return directory;
@@ -69,7 +75,7 @@ absl::Status HashShape::MakeRoom(Operation& op, const Position& at, std::string_
                                  std::uint64_t hash) {
   COMMY_DCHECK(at.slot == nullptr);
   COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(at.place_offset));
-  const Shared64* const slots = Bucket(*segment, BucketIndex(hash, bucket_count_));
+  const Shared64* const slots = Bucket(*segment, BucketIndex(hash, segment->bucket_count));
   std::uint64_t closed = 0;
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_relaxed);
@@ -104,28 +110,31 @@ absl::Status HashShape::BuildTargets(Operation& op, const Segment* old, ReshapeD
   switch (static_cast<ReshapeKind>(change->kind)) {
     case ReshapeKind::kDouble: {
       COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
-      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildDirectory(op, directory.depth + 1));
+      COMMY_ASSIGN_OR_RETURN(change->target_0,
+                             BuildDirectory(op, directory.bucket_count, directory.depth + 1));
       return absl::OkStatus();
     }
     case ReshapeKind::kRebuild: {
-      COMMY_ASSIGN_OR_RETURN(change->target_0,
-                             BuildSegment(op, old->depth, old->prefix, alloc::Purpose::kReplaces));
+      COMMY_ASSIGN_OR_RETURN(
+          change->target_0,
+          BuildSegment(op, old->bucket_count, old->depth, old->prefix, alloc::Purpose::kReplaces));
       return absl::OkStatus();
     }
     case ReshapeKind::kSplit: {
       const std::uint64_t high_bit = std::uint64_t{1} << (63U - old->depth);
-      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, old->depth + 1, old->prefix));
-      COMMY_ASSIGN_OR_RETURN(change->target_1,
-                             BuildSegment(op, old->depth + 1, old->prefix | high_bit));
+      COMMY_ASSIGN_OR_RETURN(change->target_0,
+                             BuildSegment(op, old->bucket_count, old->depth + 1, old->prefix));
+      COMMY_ASSIGN_OR_RETURN(change->target_1, BuildSegment(op, old->bucket_count, old->depth + 1,
+                                                            old->prefix | high_bit));
       return absl::OkStatus();
     }
     case ReshapeKind::kMerge:
-      return BuildMergeTargets(op, change);
+      return BuildMergeTargets(op, old->bucket_count, change);
     case ReshapeKind::kMoveDirectory: {
       COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryAt(change->old));
       const bool halves = directory.depth > 0 && IsTwofold(directory);
-      COMMY_ASSIGN_OR_RETURN(change->target_0,
-                             BuildDirectory(op, directory.depth - (halves ? 1 : 0)));
+      COMMY_ASSIGN_OR_RETURN(change->target_0, BuildDirectory(op, directory.bucket_count,
+                                                              directory.depth - (halves ? 1 : 0)));
       return absl::OkStatus();
     }
   }
@@ -276,11 +285,14 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   if (split) {
     COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
   }
+  if (low->bucket_count != old->bucket_count || high->bucket_count != old->bucket_count) {
+    return Damaged("a segment", change.target_0);
+  }
   Shared64* const slots = Bucket(*old, 0);
-  for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // reshape-2
+  for (std::uint64_t i = 0; i < old->bucket_count * kSlotsPerBucket; ++i) {  // reshape-2
     slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
   }
-  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // reshape-3
+  for (std::uint64_t bucket = 0; bucket < old->bucket_count; ++bucket) {  // reshape-3
     std::uint64_t used[2] = {0, 0};
     for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
       COMMY_DCHECK(

@@ -21,7 +21,8 @@ absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryAt(std::uint64_t off
   }
   found.offset = offset;
   found.depth = directory->depth;
-  if (found.depth > kDepthMax ||
+  found.bucket_count = directory->bucket_count;
+  if (found.depth > kDepthMax || found.bucket_count == 0 || found.bucket_count > bucket_count_ ||
       region_.At(offset, DirectoryBytes(found.depth), alignof(Directory)) == nullptr) [[unlikely]] {
     return Damaged("a directory", offset);
   }
@@ -38,9 +39,10 @@ absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryOf(const IndexRoot& 
 }
 
 absl::StatusOr<Segment*> HashShape::SegmentAt(std::uint64_t offset) const {
-  auto* const segment =
-      reinterpret_cast<Segment*>(region_.At(offset, SegmentBytes(bucket_count_), alignof(Segment)));
-  if (segment == nullptr || segment->bucket_count != bucket_count_ || segment->depth > kDepthMax)
+  auto* const segment = region_.At<Segment>(offset);
+  if (segment == nullptr || segment->depth > kDepthMax || segment->bucket_count == 0 ||
+      segment->bucket_count > bucket_count_ ||
+      region_.At(offset, SegmentBytes(segment->bucket_count), alignof(Segment)) == nullptr)
       [[unlikely]] {
     return Damaged("a segment", offset);
   }
@@ -60,7 +62,8 @@ absl::StatusOr<HashShape::SegmentRef> HashShape::FindSegment(const IndexRoot& ro
                                 ? nullptr
                                 : reinterpret_cast<const Shared64*>(region_.At(
                                       directory_offset, DirectoryBytes(depth), alignof(Directory)));
-  if (words == nullptr) [[unlikely]] {
+  found.bucket_count = directory == nullptr ? 0 : directory->bucket_count;
+  if (words == nullptr || found.bucket_count - 1 >= bucket_count_) [[unlikely]] {
     return Damaged("a directory", directory_offset);
   }
   found.offset = words[sizeof(Directory) / sizeof(Shared64) + DirectoryIndex(hash, depth)].load(
@@ -70,21 +73,21 @@ absl::StatusOr<HashShape::SegmentRef> HashShape::FindSegment(const IndexRoot& ro
   }
   // Only its bounds: its header lies on another cache line than the bucket that is wanted.
   found.segment = reinterpret_cast<Segment*>(
-      region_.At(found.offset, SegmentBytes(bucket_count_), alignof(Segment)));
+      region_.At(found.offset, SegmentBytes(found.bucket_count), alignof(Segment)));
   if (found.segment == nullptr) [[unlikely]] {
     return Damaged("a segment", found.offset);
   }
   return found;
 }
 
-Shared64* HashShape::Bucket(Segment& segment, std::uint64_t index) const {
-  COMMY_DCHECK(index < bucket_count_);
+Shared64* HashShape::Bucket(Segment& segment, std::uint64_t index) {
   return reinterpret_cast<Shared64*>(reinterpret_cast<std::byte*>(&segment) + sizeof(Segment) +
                                      index * kBucketBytes);
 }
 
-SlotArray HashShape::Slots(std::uint64_t offset, Segment& segment) const {
-  return {offset, Bucket(segment, 0), SlotCount(), &segment.mark, &segment.due};
+SlotArray HashShape::Slots(std::uint64_t offset, Segment& segment) {
+  return {offset, Bucket(segment, 0), segment.bucket_count * kSlotsPerBucket, &segment.mark,
+          &segment.due};
 }
 
 absl::StatusOr<Found> HashShape::FindPlace(std::string_view key, std::uint64_t hash,
@@ -94,7 +97,7 @@ absl::StatusOr<Found> HashShape::FindPlace(std::string_view key, std::uint64_t h
     return Found::kGone;
   }
   at->place_offset = found.offset;
-  Shared64* const slots = Bucket(*found.segment, BucketIndex(hash, bucket_count_));
+  Shared64* const slots = Bucket(*found.segment, BucketIndex(hash, found.bucket_count));
   __builtin_prefetch(slots + kSlotsPerBucket / 2, 1);  // A bucket lies on two cache lines.
   return WalkSlots(slots, kSlotsPerBucket, key, hash, at);
 }
@@ -138,7 +141,7 @@ absl::StatusOr<Found> HashShape::FindNewest(const IndexRoot& root, std::string_v
   if (at.segment == nullptr) [[unlikely]] {
     return Found::kGone;
   }
-  const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, bucket_count_));
+  const Shared64* const slots = Bucket(*at.segment, BucketIndex(hash, at.bucket_count));
   __builtin_prefetch(slots + kSlotsPerBucket / 2);  // A bucket lies on two cache lines.
   return ReadSlots(region_, slots, kSlotsPerBucket, key, hash, found);
 }
@@ -185,7 +188,7 @@ const Shared64* HashShape::PeekBucket(const IndexRoot& root, std::uint64_t hash)
   if (!at.ok() || at->segment == nullptr) {
     return nullptr;
   }
-  return Bucket(*at->segment, BucketIndex(hash, bucket_count_));
+  return Bucket(*at->segment, BucketIndex(hash, at->bucket_count));
 }
 
 void HashShape::PrefetchSlots(const IndexRoot& root, std::uint64_t hash) const {
@@ -222,7 +225,7 @@ base::Result HashShape::Scan(const IndexRoot& root, const versions::AsOf& as_of,
     return base::Outcome::kAgain;
   }
   bool wants_more = true;
-  for (std::uint64_t bucket = 0; bucket < bucket_count_ && wants_more; ++bucket) {
+  for (std::uint64_t bucket = 0; bucket < at.bucket_count && wants_more; ++bucket) {
     const base::Result scanned = ScanBucket(Bucket(*at.segment, bucket), as_of, cursor->hash, use);
     wants_more = !scanned.is(base::Outcome::kAbsent);
     if (wants_more) {

@@ -3,6 +3,8 @@
 // A directory of segments, by the top bits of a key's hash; a segment of buckets; a bucket of 16
 // slots. What a slot is, and how the shape changes, is in slots.h and shape.h.
 //
+// BUCKETS   All segments of a directory have as many, so a place in one is found without its header.
+//           A directory that was filled at once (builder.h) may have fewer than the store's.
 // SLOTS     A bucket's slots are claimed strictly in order: an inserter walks from the first one
 //           and CASes the first empty one; an inserter that loses the CAS reads the same slot
 //           again. So two inserters of one key cannot both succeed. A closed slot is never used
@@ -58,10 +60,12 @@ class HashShape final : public Shape {
   struct SegmentRef {
     std::uint64_t offset = 0;
     Segment* segment = nullptr;
+    std::uint64_t bucket_count = 0;
   };
   struct DirectoryRef {
     std::uint64_t offset = 0;
     std::uint64_t depth = 0;
+    std::uint64_t bucket_count = 0;
     Shared64* entries = nullptr;
   };
 
@@ -94,9 +98,8 @@ class HashShape final : public Shape {
   absl::StatusOr<SegmentRef> FindSegment(const IndexRoot& root, std::uint64_t hash) const;
   // Null: the bucket cannot be found without a closer look.
   [[nodiscard]] const Shared64* PeekBucket(const IndexRoot& root, std::uint64_t hash) const;
-  [[nodiscard]] Shared64* Bucket(Segment& segment, std::uint64_t index) const;
-  [[nodiscard]] SlotArray Slots(std::uint64_t offset, Segment& segment) const;
-  [[nodiscard]] std::uint64_t SlotCount() const { return bucket_count_ * kSlotsPerBucket; }
+  static Shared64* Bucket(Segment& segment, std::uint64_t index);
+  static SlotArray Slots(std::uint64_t offset, Segment& segment);
 
   base::Result ScanBucket(const Shared64* slots, const versions::AsOf& as_of, std::uint64_t cursor,
                           absl::FunctionRef<bool(const versions::RecordView&)> use) const;
@@ -111,10 +114,11 @@ class HashShape final : public Shape {
                                                 alloc::Purpose purpose);
   absl::Status RetireAfterReshape(process::Operation& op, const IndexRoot& root,
                                   const ReshapeDescriptor& change, std::uint64_t descriptor_offset);
-  absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t depth,
-                                             std::uint64_t prefix,
+  absl::StatusOr<std::uint64_t> BuildSegment(process::Operation& op, std::uint64_t bucket_count,
+                                             std::uint64_t depth, std::uint64_t prefix,
                                              alloc::Purpose purpose = alloc::Purpose::kOrdinary);
-  absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t depth,
+  absl::StatusOr<std::uint64_t> BuildDirectory(process::Operation& op, std::uint64_t bucket_count,
+                                               std::uint64_t depth,
                                                alloc::Purpose purpose = alloc::Purpose::kOrdinary);
   absl::StatusOr<ReshapeDescriptor> DescriptorAt(std::uint64_t offset) const;
   absl::Status ApplySegment(IndexRoot& root, const ReshapeDescriptor& change);
@@ -129,16 +133,17 @@ class HashShape final : public Shape {
   };
   // Merges the segment with the one beside it if both are sparse. Whether it has.
   absl::StatusOr<bool> MergeAround(process::Operation& op, IndexRoot& root, std::uint64_t array);
-  absl::Status BuildMergeTargets(process::Operation& op, ReshapeDescriptor* change);
+  absl::Status BuildMergeTargets(process::Operation& op, std::uint64_t bucket_count,
+                                 ReshapeDescriptor* change);
   absl::StatusOr<EntryRange> RangeOf(const DirectoryRef& directory,
                                      const ReshapeDescriptor& change) const;
   absl::StatusOr<bool> IsMergeInPlace(const IndexRoot& root, const ReshapeDescriptor& change) const;
   absl::Status ApplyMerge(IndexRoot& root, const ReshapeDescriptor& change);
   absl::Status ApplyMoveDirectory(IndexRoot& root, const ReshapeDescriptor& change);
   // Slots that name a record, frozen or not.
-  [[nodiscard]] std::uint64_t LiveInBucket(Segment& segment, std::uint64_t bucket) const;
+  static std::uint64_t LiveInBucket(Segment& segment, std::uint64_t bucket);
   // Copies the bucket of a frozen segment behind the `*used` slots that are filled.
-  void CopyBucket(Segment& from, Segment& to, std::uint64_t bucket, std::uint64_t* used) const;
+  static void CopyBucket(Segment& from, Segment& to, std::uint64_t bucket, std::uint64_t* used);
   // Whether every two entries that halving makes one are the same.
   static bool IsTwofold(const DirectoryRef& directory);
 
@@ -155,6 +160,7 @@ class HashShape final : public Shape {
   Segment* SegmentToWalk(const IndexRoot& root, const DirectoryRef& directory, std::uint64_t index,
                          const EdgeWalk& walk) const;
 
+  // Of the segments of a new directory, and the most that there can be.
   const std::uint64_t bucket_count_;
   std::uint64_t depth_max_ = kDepthMax;
 };

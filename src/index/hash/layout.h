@@ -8,17 +8,19 @@
 
 namespace commy::index {
 
-//   0x00   8  depth     the directory has 2^depth entries, by the top bits of the hash
-//   0x40      entries   offsets of segments; an entry never goes back to 0
+//   0x00   8  depth         the directory has 2^depth entries, by the top bits of the hash
+//   0x08   8  bucket_count  of each of its segments: at most the store's
+//   0x40      entries       offsets of segments; an entry never goes back to 0
 struct Directory {
   std::uint64_t depth;
-  std::uint8_t reserved_0[0x38];
+  std::uint64_t bucket_count;
+  std::uint8_t reserved_0[0x30];
 };
 static_assert(sizeof(Directory) == 0x40);
 
 //   0x00   8  depth         how many top bits of the hash all its keys share
 //   0x08   8  prefix        these bits, at the top
-//   0x10   8  bucket_count
+//   0x10   8  bucket_count  as in the directory
 //   0x18   8  mark          0, or there are versions or tombstones to sweep: see kSweepNeeded
 //   0x20   8  due           when something in it expires: see kDueClaim
 //   0x40      buckets of 16 slots

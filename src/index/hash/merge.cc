@@ -56,7 +56,7 @@ bool IsLiveSlot(std::uint64_t word) {
 
 }  // namespace
 
-std::uint64_t HashShape::LiveInBucket(Segment& segment, std::uint64_t bucket) const {
+std::uint64_t HashShape::LiveInBucket(Segment& segment, std::uint64_t bucket) {
   const Shared64* const slots = Bucket(segment, bucket);
   return static_cast<std::uint64_t>(std::count_if(
       slots, slots + kSlotsPerBucket,
@@ -97,14 +97,16 @@ absl::StatusOr<bool> HashShape::MergeAround(Operation& op, IndexRoot& root, std:
     return false;
   }
   COMMY_ASSIGN_OR_RETURN(Segment * other, SegmentAt(buddy));
-  if (other->depth != depth || other->prefix != (segment->prefix ^ bit)) {
+  const std::uint64_t buckets = segment->bucket_count;
+  if (other->depth != depth || other->bucket_count != buckets ||
+      other->prefix != (segment->prefix ^ bit)) {
     return false;
   }
   std::uint64_t live = 0;
-  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {
+  for (std::uint64_t bucket = 0; bucket < buckets; ++bucket) {
     const std::uint64_t both = LiveInBucket(*segment, bucket) + LiveInBucket(*other, bucket);
     live += both;
-    if (both > kMergedBucketMax || live > bucket_count_ * kMergedKeysABucket) {
+    if (both > kMergedBucketMax || live > buckets * kMergedKeysABucket) {
       return false;
     }
   }
@@ -119,12 +121,16 @@ absl::StatusOr<bool> HashShape::MergeAround(Operation& op, IndexRoot& root, std:
   return true;
 }
 
-absl::Status HashShape::BuildMergeTargets(Operation& op, ReshapeDescriptor* change) {
+absl::Status HashShape::BuildMergeTargets(Operation& op, std::uint64_t bucket_count,
+                                          ReshapeDescriptor* change) {
   COMMY_DCHECK(change->depth > 0);
   const std::uint64_t bit = std::uint64_t{1} << (64U - change->depth);
-  COMMY_ASSIGN_OR_RETURN(change->target_0, BuildSegment(op, change->depth - 1, change->prefix));
-  COMMY_ASSIGN_OR_RETURN(change->target_1, BuildSegment(op, change->depth, change->prefix));
-  COMMY_ASSIGN_OR_RETURN(change->target_2, BuildSegment(op, change->depth, change->prefix | bit));
+  COMMY_ASSIGN_OR_RETURN(change->target_0,
+                         BuildSegment(op, bucket_count, change->depth - 1, change->prefix));
+  COMMY_ASSIGN_OR_RETURN(change->target_1,
+                         BuildSegment(op, bucket_count, change->depth, change->prefix));
+  COMMY_ASSIGN_OR_RETURN(change->target_2,
+                         BuildSegment(op, bucket_count, change->depth, change->prefix | bit));
   return absl::OkStatus();
 }
 
@@ -154,8 +160,7 @@ absl::StatusOr<bool> HashShape::IsMergeInPlace(const IndexRoot& root,
          (first == change.old || first == change.target_0 || first == change.target_1);
 }
 
-void HashShape::CopyBucket(Segment& from, Segment& to, std::uint64_t bucket,
-                           std::uint64_t* used) const {
+void HashShape::CopyBucket(Segment& from, Segment& to, std::uint64_t bucket, std::uint64_t* used) {
   const Shared64* const slots = Bucket(from, bucket);
   for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {
     const std::uint64_t word = slots[i].load(std::memory_order_acquire);
@@ -176,19 +181,25 @@ absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& cha
   COMMY_ASSIGN_OR_RETURN(Segment * both, SegmentAt(change.target_0));
   COMMY_ASSIGN_OR_RETURN(Segment * low_alone, SegmentAt(change.target_1));
   COMMY_ASSIGN_OR_RETURN(Segment * high_alone, SegmentAt(change.target_2));
+  const std::uint64_t buckets = low->bucket_count;
+  for (const Segment* const each : {high, both, low_alone, high_alone}) {
+    if (each->bucket_count != buckets) {
+      return Damaged("a segment", region_.OffsetOf(each));
+    }
+  }
   for (Segment* const old : {low, high}) {
     Shared64* const slots = Bucket(*old, 0);
-    for (std::uint64_t i = 0; i < SlotCount(); ++i) {  // reshape-2
+    for (std::uint64_t i = 0; i < buckets * kSlotsPerBucket; ++i) {  // reshape-2
       slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
     }
   }
   bool fits = true;
-  for (std::uint64_t bucket = 0; bucket < bucket_count_ && fits; ++bucket) {
+  for (std::uint64_t bucket = 0; bucket < buckets && fits; ++bucket) {
     fits = LiveInBucket(*low, bucket) + LiveInBucket(*high, bucket) <= kSlotsPerBucket;
   }
   Segment* const targets[] = {fits ? both : low_alone, fits ? both : high_alone};
   Segment* const olds[] = {low, high};
-  for (std::uint64_t bucket = 0; bucket < bucket_count_; ++bucket) {  // reshape-3
+  for (std::uint64_t bucket = 0; bucket < buckets; ++bucket) {  // reshape-3
     std::uint64_t used = 0;
     CopyBucket(*low, *targets[0], bucket, &used);
     used = fits ? used : 0;

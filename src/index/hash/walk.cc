@@ -101,8 +101,9 @@ Segment* HashShape::SegmentToWalk(const IndexRoot& root, const DirectoryRef& dir
     return nullptr;
   }
   const std::uint64_t depth = (*segment)->depth;
-  if (depth > directory.depth || DirectoryIndex((*segment)->prefix, depth) !=
-                                     (depth == 0 ? 0 : index >> (directory.depth - depth))) {
+  if (depth > directory.depth || (*segment)->bucket_count != directory.bucket_count ||
+      DirectoryIndex((*segment)->prefix, depth) !=
+          (depth == 0 ? 0 : index >> (directory.depth - depth))) {
     walk.fault(absl::StrCat("namespace ", root.namespace_id & kNamespaceIdMask, ": the segment at ",
                             base::Hex(offset), " does not belong at directory entry ", index));
     return nullptr;

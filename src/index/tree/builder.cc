@@ -1,12 +1,17 @@
 #include "index/tree/builder.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.h"
 #include "base/status.h"
 
 namespace commy::index {
 namespace {
+
+// New keys go to the append area, and a leaf is rebuilt, or split, when it is full. Leaves that are
+// built at once have one part in this many of the usual room for them.
+constexpr std::uint32_t kAppendPart = 4;
 
 void Lower(std::uint64_t& due, std::uint64_t other) {
   if (other != 0 && (due == 0 || other < due)) {
@@ -16,11 +21,30 @@ void Lower(std::uint64_t& due, std::uint64_t other) {
 
 }  // namespace
 
+TreeBuilder::TreeBuilder(TreeShape& shape) : shape_(shape) {
+  const TreeLimits& limits = shape.limits_;
+  append_ = std::max(1U, limits.leaf_append / kAppendPart);
+  const alloc::SizeClasses& classes = shape.allocator_.classes();
+  double least = std::numeric_limits<double>::max();
+  // At most what a merge makes.
+  const std::uint64_t most = 2 * (std::uint64_t{limits.leaf_keys} + limits.leaf_append) - append_;
+  for (std::uint64_t keys = limits.leaf_keys; keys <= most; ++keys) {
+    const std::uint64_t bytes = LeafBytes(keys, append_);
+    const std::uint64_t block =
+        bytes > classes.small_bytes_max() ? bytes : classes.at(classes.ClassFor(bytes)).block_bytes;
+    const double each = static_cast<double>(block) / static_cast<double>(keys);
+    if (each < least) {
+      least = each;
+      keys_a_leaf_ = keys;
+    }
+  }
+}
+
 absl::Status TreeBuilder::Add(process::Operation& op, std::string_view key,
                               std::uint64_t record_offset, std::uint64_t hash,
                               std::int64_t expiry_ns) {
   COMMY_DCHECK(keys_.empty() || keys_.back().key < key);
-  if (keys_.size() >= shape_.limits_.leaf_keys) {
+  if (keys_.size() >= keys_a_leaf_) {
     const std::string_view below = keys_.back().key;
     COMMY_RETURN_IF_ERROR(MakeLeaf(op));
     const std::uint32_t notes = op.notes_used();
@@ -35,8 +59,9 @@ absl::Status TreeBuilder::Add(process::Operation& op, std::string_view key,
 
 absl::Status TreeBuilder::MakeLeaf(process::Operation& op) {
   const std::uint32_t notes = op.notes_used();
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
-                         shape_.BuildLeaf(op, keys_.size(), low_, alloc::Purpose::kOrdinary));
+  COMMY_ASSIGN_OR_RETURN(
+      const std::uint64_t offset,
+      shape_.BuildLeaf(op, keys_.size(), append_, low_, alloc::Purpose::kOrdinary));
   op.DropNotes(notes);
   COMMY_RETURN_IF_ERROR(shape_.FillLeaf(offset, keys_.data(), keys_.size()));
   COMMY_ASSIGN_OR_RETURN(Leaf * leaf, shape_.LeafAt(offset));

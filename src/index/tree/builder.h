@@ -16,10 +16,11 @@
 
 namespace commy::index {
 
-// The base of each leaf is full, and each inner node nearly so. Keeps two words a node in memory.
+// Leaves are as large as a split leaves them or larger, so that their blocks are full, with a little
+// room for new keys. Each inner node is nearly full. Keeps two words a node in memory.
 class TreeBuilder {
  public:
-  explicit TreeBuilder(TreeShape& shape) : shape_(shape) {}
+  explicit TreeBuilder(TreeShape& shape);
 
   // A key above all earlier ones, and its record, which expires then (0: never). `key` must lie in
   // the record. ResourceExhausted: no room in the file.
@@ -43,6 +44,8 @@ class TreeBuilder {
                                               const std::vector<Node>& below);
 
   TreeShape& shape_;
+  std::uint64_t keys_a_leaf_ = 0;
+  std::uint32_t append_ = 0;
   TreeShape::LeafKeys keys_;    // Of the leaf that is to be made.
   std::uint64_t leaf_due_ = 0;  // Of these.
   std::uint64_t low_ = 0;       // The separator before them.

@@ -34,9 +34,9 @@ std::uint64_t Kind(TreeReshapeKind kind) {
 // ----------------------------------------------------------
 
 absl::StatusOr<std::uint64_t> TreeShape::BuildLeaf(Operation& op, std::uint64_t capacity,
-                                                   std::uint64_t low,
+                                                   std::uint32_t append, std::uint64_t low,
                                                    alloc::Purpose purpose) const {
-  const std::uint64_t bytes = LeafBytes(capacity, limits_.leaf_append);
+  const std::uint64_t bytes = LeafBytes(capacity, append);
   COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
                          allocator_.Allocate(op, BlockKind::kLeaf, bytes, purpose));
   std::byte* const block = region_.At(offset, bytes, alignof(Leaf));
@@ -47,12 +47,13 @@ absl::StatusOr<std::uint64_t> TreeShape::BuildLeaf(Operation& op, std::uint64_t 
   base::ZeroIn(block, bytes);
   auto* const leaf = reinterpret_cast<Leaf*>(block);
   leaf->head = {0, static_cast<std::uint32_t>(capacity), low};
-  leaf->append = limits_.leaf_append;
+  leaf->append = append;
   return offset;
 }
 
 absl::StatusOr<std::uint64_t> TreeShape::BuildEmpty(Operation& op, alloc::Purpose purpose) {
-  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset, BuildLeaf(op, 0, 0, purpose));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t offset,
+                         BuildLeaf(op, 0, limits_.leaf_append, 0, purpose));
   COMMY_ASSIGN_OR_RETURN(Leaf * leaf, LeafAt(offset));
   leaf->count.store(1, std::memory_order_relaxed);
   return offset;
@@ -124,11 +125,12 @@ absl::Status TreeShape::BuildLeafTargets(Operation& op, Plan* plan) const {
   const bool divides = change.kind == Kind(TreeReshapeKind::kSplit) ||
                        change.kind == Kind(TreeReshapeKind::kNewRoot);
   constexpr auto kPurpose = alloc::Purpose::kOrdinary;
-  COMMY_ASSIGN_OR_RETURN(change.target_0, BuildLeaf(op, plan->capacity_0, change.fence, kPurpose));
+  COMMY_ASSIGN_OR_RETURN(change.target_0, BuildLeaf(op, plan->capacity_0, limits_.leaf_append,
+                                                    change.fence, kPurpose));
   if (divides) {
     COMMY_ASSIGN_OR_RETURN(change.separator, BuildSeparator(op, plan->separator));
-    COMMY_ASSIGN_OR_RETURN(change.target_1,
-                           BuildLeaf(op, plan->capacity_1, change.separator, kPurpose));
+    COMMY_ASSIGN_OR_RETURN(change.target_1, BuildLeaf(op, plan->capacity_1, limits_.leaf_append,
+                                                      change.separator, kPurpose));
   }
   return absl::OkStatus();
 }
@@ -286,12 +288,14 @@ absl::Status TreeShape::MakeRoom(Operation& op, const Position& at, std::string_
 
 absl::StatusOr<bool> TreeShape::PlanLeafMerge(const Path& path, const LeafRef& at,
                                               Plan* plan) const {
-  if (path.empty() || LiveSlots(Slots(at)) > limits_.leaf_keys / kSparseLeaf) {
+  const std::uint64_t most = plan->packs ? limits_.leaf_keys : limits_.leaf_keys / kMergedFill;
+  if (path.empty() || (!plan->packs && LiveSlots(Slots(at)) > limits_.leaf_keys / kSparseLeaf)) {
     return false;
   }
   const Step& above = path.back();
   for (const std::uint64_t index : {above.index, above.index - 1}) {
-    if (index + 1 >= above.node->head.capacity || index > above.index) {
+    if (index + 1 >= above.node->head.capacity || index > above.index ||
+        (plan->packs && index == above.index)) {
       continue;
     }
     const std::uint64_t left_offset = Children(*above.node)[index].load(std::memory_order_acquire);
@@ -308,8 +312,7 @@ absl::StatusOr<bool> TreeShape::PlanLeafMerge(const Path& path, const LeafRef& a
     const std::uint64_t in_right = LiveSlots(Slots({right_offset, right}));
     const std::uint64_t live = in_left + in_right;
     const std::uint64_t room = 2 * (std::uint64_t{limits_.leaf_keys} + limits_.leaf_append);
-    if (free + live > room ||
-        (in_left != 0 && in_right != 0 && live > limits_.leaf_keys / kMergedFill)) {
+    if (free + live > room || (in_left != 0 && in_right != 0 && live > most)) {
       continue;
     }
     TreeReshape& change = plan->change;

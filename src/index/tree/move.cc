@@ -1,5 +1,6 @@
 // Moving the blocks of an ordered index: a rebuild of a leaf, or of an inner node, puts a copy into
-// its place. Separators stay where they are: all nodes beside them name them.
+// its place. Separators stay where they are: all nodes beside them name them. Leaves that have become
+// sparse are merged.
 #include "base/check.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"
@@ -15,6 +16,13 @@ absl::Status TreeShape::MoveStructure(Operation& op, IndexRoot& root, std::uint6
   COMMY_ASSIGN_OR_RETURN(const LeafRef at, DescendToFence(root, leaf->head.low, &path));
   if (at.leaf == nullptr || at.offset != array) {
     return absl::OkStatus();  // Replaced, or reclaimed.
+  }
+  // With the one before, whose records the walk has moved, as it has those of this one.
+  Plan merge;
+  merge.packs = true;
+  COMMY_ASSIGN_OR_RETURN(const bool sparse, PlanLeafMerge(path, at, &merge));
+  if (sparse) {
+    return PostOrHelp(op, root, merge);  // The inner node above is replaced with it.
   }
   if (moves(array)) {
     // In this order: a word that is taken in between counts in both.

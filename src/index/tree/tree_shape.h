@@ -98,6 +98,8 @@ class TreeShape final : public Shape {
   struct Plan {
     TreeReshape change{};
     bool leaves = true;  // Leaves are replaced, not inner nodes.
+    // A merge of leaves: with the one before, if both fit into one. Else with any if both are sparse.
+    bool packs = false;
     std::uint64_t capacity_0 = 0;
     std::uint64_t capacity_1 = 0;
     std::string separator;       // Of a split of a leaf.
@@ -198,7 +200,8 @@ class TreeShape final : public Shape {
   // --- Changes: the poster (change.cc) --------------------------------------------------------
 
   absl::StatusOr<std::uint64_t> BuildLeaf(process::Operation& op, std::uint64_t capacity,
-                                          std::uint64_t low, alloc::Purpose purpose) const;
+                                          std::uint32_t append, std::uint64_t low,
+                                          alloc::Purpose purpose) const;
   // Posts the change, or helps with what is posted already.
   absl::Status PostOrHelp(process::Operation& op, IndexRoot& root, Plan& plan);
   absl::StatusOr<std::uint64_t> BuildInner(process::Operation& op, std::uint32_t level,
