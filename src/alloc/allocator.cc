@@ -52,7 +52,13 @@ absl::StatusOr<std::uint64_t> Allocator::Allocate(Operation& op, BlockKind kind,
       }
       // Among those that move it costs space once these have moved: better than not at all.
     }
-    return spans.Allocate(op, size_class, kind, purpose);
+    absl::StatusOr<std::uint64_t> offset = spans.Allocate(op, size_class, kind, purpose);
+    if (absl::IsResourceExhausted(offset.status()) && region::IsOfIndex(kind) && !spans.packing()) {
+      // In a full store keys are deleted, and put, only if nodes can be made.
+      const std::uint64_t larger = spans.AllocateLarger(op, size_class, kind);
+      return larger == 0 ? offset : absl::StatusOr<std::uint64_t>(larger);
+    }
+    return offset;
   }
   return AllocateRun(op, kind, size_bytes, purpose);
 }

@@ -75,7 +75,7 @@ absl::StatusOr<std::uint64_t> LaneSpans::Allocate(Operation& op, std::uint32_t s
   }
 }
 
-std::uint32_t LaneSpans::RoomyClassFrom(std::uint32_t size_class) {
+std::uint32_t LaneSpans::RoomyClassFrom(Operation& op, std::uint32_t size_class) {
   const SizeClasses& classes = allocator_.classes();
   if (!by_class_[size_class].all.empty()) {
     return size_class;
@@ -96,14 +96,39 @@ std::uint32_t LaneSpans::RoomyClassFrom(std::uint32_t size_class) {
     }
     none &= by_class_[each].all.empty();
   }
+  std::uint64_t span = 0;
+  if (!none || !allocator_.FindFreeSpan(op, Allocator::kReserveSpans, /*lowest=*/true, &span)) {
+    return size_class;
+  }
   const std::uint64_t first = std::min(kFirstStayingBytes, classes.small_bytes_max());
-  return none ? std::max(size_class, classes.ForThoseThatStay(classes.ClassFor(first)))
-              : size_class;
+  return std::max(size_class, classes.ForThoseThatStay(classes.ClassFor(first)));
 }
 
 absl::StatusOr<std::uint64_t> LaneSpans::AllocateStaying(Operation& op, std::uint32_t size_class,
                                                          region::BlockKind kind) {
-  return Allocate(op, RoomyClassFrom(size_class), kind, Purpose::kOrdinary);
+  return Allocate(op, RoomyClassFrom(op, size_class), kind, Purpose::kOrdinary);
+}
+
+std::uint64_t LaneSpans::AllocateLarger(Operation& op, std::uint32_t size_class,
+                                        region::BlockKind kind) {
+  COMMY_DCHECK(!allocator_.classes().Stays(size_class));
+  const std::uint32_t end_class = allocator_.classes().ForThoseThatStay(0);
+  const std::uint32_t place = op.AddNote(0);
+  const Allocator::Wanted idle{
+      .class_min = size_class, .class_max = end_class - 1, .share = UINT32_MAX};
+  do {
+    for (std::uint32_t larger = size_class; larger < end_class; ++larger) {
+      Spans& spans = by_class_[larger];
+      do {
+        if (const std::uint64_t offset = TakeBlock(op, larger, spans, place, kind); offset != 0) {
+          return offset;
+        }
+      } while (FindSpan(larger, spans, spans.all.size(), 1));
+    }
+  } while (allocator_.TakeFromOthers(op, idle, op.region().span_count()) ==
+           Allocator::TakeOver::kAtOnce);
+  op.DropNotes(place);
+  return 0;
 }
 
 absl::StatusOr<std::uint64_t> LaneSpans::AllocateFromReserve(Operation& op,

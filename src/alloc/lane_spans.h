@@ -30,6 +30,10 @@ class LaneSpans final : public process::LaneExtension {
   // there are few of most sizes, and each would have a span for itself.
   absl::StatusOr<std::uint64_t> AllocateStaying(process::Operation& op, std::uint32_t size_class,
                                                 region::BlockKind kind);
+  // A block of any larger class, where there is no other: of this lane, or of one that no thread has.
+  // 0: none.
+  std::uint64_t AllocateLarger(process::Operation& op, std::uint32_t size_class,
+                               region::BlockKind kind);
   // Gives every empty span of the lane back. Whether there was one.
   bool ReleaseAllEmpty();
   // The lane has one span more.
@@ -52,7 +56,7 @@ class LaneSpans final : public process::LaneExtension {
   };
 
   // A larger class of blocks that stay, of whose current span much is free; or the same class.
-  std::uint32_t RoomyClassFrom(std::uint32_t size_class);
+  std::uint32_t RoomyClassFrom(process::Operation& op, std::uint32_t size_class);
   // Takes the next block of the current span; 0: it has none left.
   std::uint64_t TakeBlock(process::Operation& op, std::uint32_t size_class, Spans& spans,
                           std::uint32_t note_place, region::BlockKind kind);

@@ -53,4 +53,19 @@ constexpr bool Stays(BlockKind kind) {
   }
 }
 
+// Whether blocks of a kind are what an index is made of, besides its records. Their sizes vary.
+constexpr bool IsOfIndex(BlockKind kind) {
+  switch (kind) {
+    case BlockKind::kSegment:
+    case BlockKind::kDirectory:
+    case BlockKind::kDescriptor:
+    case BlockKind::kLeaf:
+    case BlockKind::kInner:
+    case BlockKind::kSeparator:
+      return true;
+    default:
+      return false;
+  }
+}
+
 }  // namespace commy::region

@@ -447,6 +447,10 @@ TEST_F(TakenSpanTest, NoBlockOfATakenSpanIsUsedWhileALateOwnerMayStillUseIt) {
 
 TEST_F(TakenSpanTest, TheFormerOwnerOfATakenSpanAllocatesNoBlockOfIt) {
   ASSERT_EQ(word().lane, thief_lane_);
+  // While a thread has the thief's lane: else the span would be taken back at once.
+  std::uint32_t lane = 0;
+  const test::LivingThread thief([&] { lane = party_.lane().index(); });
+  ASSERT_EQ(lane, thief_lane_);
   PassEpochs();
   for (int i = 0; i < 3; ++i) {
     EXPECT_NE((MustAllocate(kBytes) - region().geometry().data_offset) / 4096, span_);

@@ -162,6 +162,7 @@ class Harness {
                    .attaches = operation.attaches,
                    .inside = operation.inside,
                    .waits = operation.waits};
+    plan.alone = operation.alone;
     return plan;
   }
 
@@ -241,7 +242,7 @@ class Harness {
           swaps ? hooks::kSwaps
                 : hooks::kStores | (action == Action::kStop ? hooks::kLoads : 0U) |
                       (operation.calls && action == Action::kKill ? hooks::kCalls : 0U);
-      if (action != Action::kKill && operation.no_store) {
+      if (action != Action::kKill && (operation.no_store || operation.alone)) {
         continue;
       }
       plan.label = absl::StrCat(operation.name, ":count:0:0:", prior.fate.at);

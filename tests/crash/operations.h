@@ -26,6 +26,7 @@ struct Operation {
   bool inside = false;         // Its steps need the store from inside.
   bool calls = false;          // Function entries are points too.
   bool no_store = false;       // The victim makes the store.
+  bool alone = false;          // No other participant is attached; so the victim is only killed.
   MakeSteps beside = nullptr;  // Of the survivor, in place of the general scripts.
   bool waits = false;          // The victim is attached before the earlier one ends.
   // The earlier victim ends at one of its last points, and at each of these.

@@ -53,7 +53,8 @@ class CaseRunner {
     if (std::string wrong = PlaceImage(); !wrong.empty()) {
       return wrong;
     }
-    if (std::string wrong = exists_ ? AttachSurvivor() : ""; !wrong.empty()) {
+    const bool late = !exists_ || plan_.alone;
+    if (std::string wrong = late ? "" : AttachSurvivor(); !wrong.empty()) {
       return wrong;
     }
     if (std::string wrong = RunVictims(); !wrong.empty()) {
@@ -61,7 +62,7 @@ class CaseRunner {
     }
     verdict->struck = victim_.killed() || victim_.stopped();
     verdict->points = victim_.points();
-    if (std::string wrong = exists_ ? "" : AttachSurvivor(); !wrong.empty()) {
+    if (std::string wrong = late ? AttachSurvivor() : ""; !wrong.empty()) {
       return wrong;
     }
     if (std::string wrong = CheckStruck(); !wrong.empty()) {

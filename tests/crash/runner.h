@@ -39,6 +39,7 @@ struct Case {
   std::vector<Step> survivor;  // While the victim is stopped, or dead and not yet recovered.
   bool recover_first = false;  // The survivor's steps come after the recovery and a check.
   bool reopen = false;         // The survivor recovers by closing and opening.
+  bool alone = false;          // The survivor attaches after the victim was killed.
 };
 
 struct Verdict {

@@ -3,11 +3,14 @@
 #include <cstdint>
 #include <vector>
 
+#include <unistd.h>
+
 #include "absl/functional/function_ref.h"
 
 #include "alloc/allocator.h"
 #include "alloc/span_word.h"
 #include "base/status.h"
+#include "commy/compact.h"
 #include "engine/access.h"
 #include "namespaces/mover.h"
 
@@ -124,6 +127,35 @@ absl::Status Punch(const Engine& store, std::uint64_t keep) {
 
 Step Shrink() {
   return Unseen("shrink", [](Actor& actor) { return actor.store().ShrinkToUsage().status(); });
+}
+
+Step Backup() {
+  return Unseen("backup", [](Actor& actor) {
+    const std::string copy = actor.path() + ".copy";
+    (void)unlink(copy.c_str());
+    return actor.store().Backup(copy).status();
+  });
+}
+
+Step LookAtBackup() {
+  return Unseen("look at the backup", [](Actor& actor) -> absl::Status {
+    Options options = CrashOptions();
+    options.create_if_missing = false;
+    const absl::StatusOr<Store> copy = Store::Open(actor.path() + ".copy", options);
+    if (!copy.ok()) {
+      return absl::IsNotFound(copy.status()) ? absl::OkStatus() : copy.status();
+    }
+    COMMY_ASSIGN_OR_RETURN(const CheckReport report, copy->Check());
+    COMMY_ASSIGN_OR_RETURN(const Namespace a,
+                           copy->OpenNamespace("a", {.create_if_missing = false}));
+    return report.sound() && report.keys != 0 ? a.Size().status()
+                                              : absl::DataLossError("the backup is not whole");
+  });
+}
+
+Step CompactFile() {
+  return Unseen("compact the file",
+                [](Actor& actor) { return commy::Compact(actor.path()).status(); });
 }
 
 Step Compact(bool runs) {

@@ -19,7 +19,7 @@ namespace {
 
 constexpr double kDiskPerLive = 1.5;
 // Tables, room ahead of use, and for each size of blocks a span that is not full; of each thread.
-constexpr double kFixedBytes = 8 << 20;
+constexpr double kFixedBytes = 16 << 20;
 constexpr double kFixedBytesOfEight = 24 << 20;
 constexpr double kDriftMost = 1.05;
 constexpr std::uint32_t kSizeMost = 64U << 10U;

@@ -133,6 +133,8 @@ class HashShapeTest : public test::ShapeFixture {
       const std::uint64_t depth = region().At<Directory>(old)->depth + 1;
       change.target_0 = party_.Allocate(BlockKind::kDirectory, DirectoryBytes(depth));
       region().At<Directory>(change.target_0)->depth = depth;
+      region().At<Directory>(change.target_0)->bucket_count =
+          region().At<Directory>(old)->bucket_count;
     } else if (kind == ReshapeKind::kRebuild) {
       change.target_0 = MakeSegment(segment->depth, segment->prefix);
     } else {

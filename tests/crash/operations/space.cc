@@ -160,6 +160,45 @@ Operation StoppedBeside(std::string name, std::string (*prepare)(Preparer&), Mak
   return row;
 }
 
+// A value that is larger than what there is.
+Operation PutThatGrows() {
+  Operation row{"put that grows", Plain,
+                Once([](Key key) { return Put(kA, key, std::string(200'000, 'g')); })};
+  row.calls = true;
+  return row;
+}
+
+// The last participant to close a store whose end is free cuts it.
+Operation CutAtClose() {
+  Operation row{"cut at close", Plain, [](Key) {
+                  return std::vector<Step>{Put(kA, "long", std::string(200'000, 'l')),
+                                           Delete(kA, "long"), Shrink(), Detach()};
+                }};
+  row.calls = true;
+  row.alone = true;
+  row.victim_tail = 300;
+  return row;
+}
+
+Operation BackUp() {
+  Operation row{"backup", Plain, Once([](Key) { return Backup(); })};
+  row.calls = true;
+  row.large = true;
+  row.beside = [](Key key) {
+    return std::vector<Step>{LookAtBackup(), Put(kA, key, Medium("beside")), Content(false)};
+  };
+  return row;
+}
+
+Operation CompactTheFile() {
+  Operation row{"compact the file", Plain, Once([](Key) { return CompactFile(); })};
+  row.attaches = true;
+  row.calls = true;
+  row.alone = true;
+  row.large = true;
+  return row;
+}
+
 std::vector<Operation> Compactions(Order order) {
   const auto prepare = order == Order::kHash ? Sparse : SparseTree;
   Operation alone = Row("compact", prepare, Once(CompactIt), order);
@@ -187,6 +226,10 @@ std::vector<Operation> SpaceOperations() {
       Large(Row("compact with snapshot", Sparse, CompactWithSnapshot)),
       Large(Row("shrink", Sparse, Once([](Key) { return Shrink(); }))),
       HolesBesidePuts(),
+      PutThatGrows(),
+      CutAtClose(),
+      BackUp(),
+      CompactTheFile(),
       {.name = "put into holes",
        .prepare = Holes,
        .steps =
