@@ -10,8 +10,8 @@ namespace commy::engine {
 namespace {
 
 // A little more than what is in use stays open: others go on writing.
-constexpr std::uint64_t kRoomPart = 32;
-constexpr std::uint64_t kRoomSpans = 8;
+constexpr std::uint64_t kRoomPart = 64;
+constexpr std::uint64_t kRoomSpans = 2;
 // A unit of which at most this part stays in use is closed.
 constexpr std::uint64_t kClosePart = 4;
 constexpr std::size_t kClasses = 256;
@@ -241,7 +241,7 @@ bool ShrinkPlan::Choose(const ShrinkAims& aims, const StuckSpans& stuck) {
       static_cast<double>(gain) >= aims.gain_part * static_cast<double>(on_disk);
   if (worthwhile) {
     CloseUnits(aims, needed);
-  } else if (aims.background) {
+  } else if (aims.only_worthwhile) {
     std::fill(moves_.begin(), moves_.end(), false);
     leaving_.clear();
     for (std::uint64_t i = 0; i < spans_.size(); ++i) {

@@ -19,6 +19,7 @@ struct ShrinkAims {
   // left when the sparse spans are empty.
   bool move_end = true;
   bool background = false;
+  bool only_worthwhile = false;  // Else sparse spans are emptied for the least gain.
   // The least that must be gained: so much of what the file takes on disk, and in spans.
   double gain_part = 0;
   std::uint64_t gain_spans = 1;

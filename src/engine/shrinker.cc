@@ -27,6 +27,9 @@ constexpr std::int64_t kPinNs = 1'000'000;
 constexpr std::int64_t kStepNs = 5'000'000;
 constexpr std::uint64_t kRounds = 40;
 constexpr std::uint64_t kMovesMax = 2;
+// From the survey to the punch, as long as there is so much to gain.
+constexpr int kPasses = 4;
+constexpr double kPassGain = 0.06;
 // Attempts to move the epoch on, of some milliseconds each, before what waits for it is given up.
 constexpr int kSettlings = 8;
 // Pieces of sweeping before it begins all the same: others may leave more all the time.
@@ -64,6 +67,7 @@ void Shrinker::Begin(const ShrinkAims& aims) {
   aims_ = aims;
   place_ = 0;
   round_ = 0;
+  passes_ = 0;
   tally_ = {};
   closed_units_.clear();
   stuck_bytes_ = 0;
@@ -133,6 +137,7 @@ void Shrinker::Background() {
     Begin({.fill = kBackgroundFill,
            .move_end = false,
            .background = true,
+           .only_worthwhile = true,
            .gain_part = kBackgroundGain,
            .gain_spans = kBackgroundGainSpans,
            .keep_free = std::max<std::uint64_t>(kBackgroundGainSpans / 2, spans / 8)});
@@ -449,7 +454,12 @@ absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
       return absl::OkStatus();
     }
   }
-  phase_ = Phase::kIdle;
+  // What others wrote meanwhile may leave much to gain.
+  const bool again = !aims_.background && ++passes_ < kPasses && tally_.bytes <= move_limit_;
+  aims_.only_worthwhile = true;
+  aims_.gain_part = kPassGain;
+  phase_ = again ? Phase::kSurvey : Phase::kIdle;
+  place_ = 0;
   return absl::OkStatus();
 }
 

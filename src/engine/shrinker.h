@@ -10,7 +10,8 @@
 //   settle    moves the epoch on, and frees the spans that became empty; then the next round, as
 //             long as the last one has freed some
 //   reopen    takes back the spans that did not become empty
-//   punch     gives the disk blocks of free spans back, but for a few (alloc/holes.cc)
+//   punch     gives the disk blocks of free spans back, but for a few (alloc/holes.cc); then the next
+//             survey, if there is much to gain still
 //
 // What is in the file is whole after each step, so a shrink may end anywhere, be it by a limit or
 // by a kill: spans that were left are found by the next survey, or by an allocation that needs
@@ -99,6 +100,7 @@ class Shrinker {
   ShrinkPlan plan_ ABSL_GUARDED_BY(mutex_);
   std::uint64_t place_ ABSL_GUARDED_BY(mutex_) = 0;  // The span at which a step goes on.
   std::uint64_t round_ ABSL_GUARDED_BY(mutex_) = 0;
+  int passes_ ABSL_GUARDED_BY(mutex_) = 0;
   std::vector<NamespaceKey> namespaces_ ABSL_GUARDED_BY(mutex_);  // That are still to be walked.
   index::SlotPlace slots_place_ ABSL_GUARDED_BY(mutex_);          // In the last of them.
   bool moving_again_ ABSL_GUARDED_BY(mutex_) = false;  // After a settling for want of room.
