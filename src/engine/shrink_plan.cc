@@ -9,9 +9,6 @@
 namespace commy::engine {
 namespace {
 
-// A little more than what is in use stays open: others go on writing.
-constexpr std::uint64_t kRoomPart = 64;
-constexpr std::uint64_t kRoomSpans = 2;
 // A unit of which at most this part stays in use is closed.
 constexpr std::uint64_t kClosePart = 4;
 constexpr std::size_t kClasses = 256;
@@ -125,8 +122,7 @@ ShrinkPlan::UnitSum ShrinkPlan::SumOf(std::uint64_t first) const {
 }
 
 void ShrinkPlan::CloseUnits(const ShrinkAims& aims, std::uint64_t needed) {
-  const std::uint64_t room =
-      needed + needed / kRoomPart + aims.keep_free + (unit_ > 1 ? kRoomSpans : 0);
+  const std::uint64_t room = needed + aims.keep_free;
   std::uint64_t open = 0;
   for (std::uint64_t first = 0; first < spans_.size(); first += unit_) {
     const UnitSum sum = SumOf(first);
