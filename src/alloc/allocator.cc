@@ -20,6 +20,8 @@ using region::BlockKind;
 // many for each one that it grows by.
 constexpr std::uint32_t kSparseShare = 4;
 constexpr int kSparseAtOnce = 4;
+// The spans that are looked at for one.
+constexpr std::uint64_t kSparseLook = 64;
 
 }  // namespace
 
@@ -206,7 +208,7 @@ bool Allocator::TakeSparse(Operation& op, Wanted wanted) {
   wanted.spares_left = true;
   TakeOver taken = TakeOver::kLater;
   for (int i = 0; i < kSparseAtOnce && taken == TakeOver::kLater; ++i) {
-    taken = TakeFromOthers(op, wanted, kSpansAtOnce);
+    taken = TakeFromOthers(op, wanted, kSparseLook);
   }
   return taken == TakeOver::kAtOnce;
 }

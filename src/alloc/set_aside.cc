@@ -22,9 +22,7 @@
 namespace commy::alloc {
 namespace {
 
-// So much is set aside at once, but not more than a large page: of the spans that are used like
-// this, and of the file.
-constexpr std::uint64_t kStayingPart = 2;
+// At most so much of the file is set aside at once, and as many as are used like this.
 constexpr std::uint64_t kFilePart = 64;
 
 }  // namespace
@@ -50,9 +48,8 @@ void Allocator::SetAside(std::uint64_t span, std::uint64_t seen_count) {
     const SpanWord word = Unpack(region_.span_word(each).load(std::memory_order_relaxed));
     staying += word.kind == SpanKind::kSmall && classes_.Stays(word.size_class) ? 1 : 0;
   }
-  const std::uint64_t end =
-      std::min({(span / unit + 1) * unit, room_.ReserveStart(seen_count),
-                span + 1 + std::min(staying / kStayingPart, seen_count / kFilePart)});
+  const std::uint64_t end = std::min(
+      {(span / unit + 1) * unit, seen_count, span + 1 + std::min(staying, seen_count / kFilePart)});
   for (std::uint64_t next = span + 1; next < end; ++next) {
     region_.span_word(next).CompareAndSet(0, kSetAsideWord, std::memory_order_seq_cst);  // aside-1
   }

@@ -29,15 +29,20 @@ using process::Pin;
 using process::Session;
 using region::BlockKind;
 
+region::RegionOptions SmallRegion() {
+  region::RegionOptions options;
+  options.create.max_size_bytes = std::uint64_t{4} << 20;
+  options.create.span_bytes = 4096;
+  options.create.chunk_bytes = 16384;
+  options.create.participant_count = 8;
+  options.create.thread_count = 56;
+  return options;
+}
+
 // A session without the upper floors.
 struct Party {
-  explicit Party(const std::string& path) {
-    region::RegionOptions options;
-    options.create.max_size_bytes = std::uint64_t{4} << 20;
-    options.create.span_bytes = 4096;
-    options.create.chunk_bytes = 16384;
-    options.create.participant_count = 8;
-    options.create.thread_count = 56;
+  explicit Party(const std::string& path) : Party(path, SmallRegion()) {}
+  Party(const std::string& path, const region::RegionOptions& options) {
     auto region = region::Region::Open(platform::Platform::Real(), path, options);
     EXPECT_TRUE(region.ok()) << region.status();
     process::SessionOptions quiet;
@@ -104,6 +109,50 @@ TEST_F(AllocatorTest, BlocksOfEverySizeAreDisjointAlignedAndLargeEnough) {
     end = stop;
   }
   EXPECT_EQ(party_.allocator->Stats().blocks_used, blocks.size());
+}
+
+// Each that lies alone would keep a large page in use for good.
+TEST_F(AllocatorTest, BlocksThatStayLieInFewLargePages) {
+  region::RegionOptions options;
+  options.create.max_size_bytes = std::uint64_t{64} << 20;
+  options.create.span_bytes = 4096;
+  options.create.chunk_bytes = std::uint64_t{2} << 20;
+  options.create.participant_count = 8;
+  options.create.thread_count = 56;
+  Party party(temp_.File("large"), options);
+  const std::uint64_t data = party.session->region().geometry().data_offset;
+  std::set<std::uint64_t> pages;
+  std::set<std::uint64_t> pages_that_stay;
+  for (int i = 0; i < 40'000; ++i) {
+    Operation op(party.lane(), OpKind::kAllocate, 0);
+    const bool stays = i % 8 == 0;
+    const auto made = party.allocator->Allocate(
+        op, stays ? BlockKind::kSeparator : BlockKind::kRecord, stays ? 40 : 1000);
+    ASSERT_TRUE(made.ok()) << made.status();
+    (stays ? pages_that_stay : pages).insert((*made - data) >> 21U);
+  }
+  EXPECT_GE(pages.size(), 16U);
+  EXPECT_LE(pages_that_stay.size(), pages.size() / 2);
+  EXPECT_TRUE(party.allocator->CheckSpans().ok());
+}
+
+TEST_F(AllocatorTest, ASpanThatIsSetAsideIsUsedWhenTheStoreIsFull) {
+  region::Region& region = party_.session->region();
+  {
+    Operation op(party_.lane(), OpKind::kAllocate, 0);
+    party_.allocator->MakeFree(op, 8);
+  }
+  region.span_word(2).store(kSetAsideWord, std::memory_order_relaxed);
+  bool used = false;
+  for (;;) {
+    Operation op(party_.lane(), OpKind::kAllocate, 0);
+    const auto made = party_.allocator->Allocate(op, BlockKind::kRecord, 1900);
+    if (!made.ok()) {
+      break;
+    }
+    used |= (*made - region.geometry().data_offset) / 4096 == 2;
+  }
+  EXPECT_TRUE(used);
 }
 
 TEST_F(AllocatorTest, RetiringABlockTwiceIsHarmless) {

@@ -86,6 +86,32 @@ TEST_P(ShrinkTest, AfterNineOfTenKeysAreDeletedTheDiskUseFollows) {
   }
 }
 
+TEST_P(ShrinkTest, LeavesOfWhichLittleIsLeftAreMerged) {
+  Store store = MustOpen(UsualSpans());
+  if (GetParam() == Order::kHash) {
+    GTEST_SKIP() << "a hash namespace has no leaves";
+  }
+  const Namespace ns = MustOpenOrdered(store, "a", Order::kOrdered);
+  constexpr int kKeys = 50'000;
+  std::mt19937_64 random(Seed());
+  for (int i = 0; i < kKeys; ++i) {
+    ASSERT_TRUE(ns.Put(KeyOf(i), ValueOf(i, 8)).ok());
+  }
+  for (int i = 0; i < kKeys; ++i) {
+    if (random() % 3 != 0) {
+      ASSERT_TRUE(ns.Delete(KeyOf(i)).ok());
+    }
+  }
+  const auto bytes_a_key = [&] {
+    return static_cast<double>(store.Stats()->used_bytes - store.Stats()->bytes) /
+           static_cast<double>(*ns.Size());
+  };
+  const double before = bytes_a_key();  // Of the index.
+  MustShrink(store);
+  std::printf("%.1f bytes a key before, %.1f after\n", before, bytes_a_key());
+  EXPECT_LT(bytes_a_key(), before * 0.75);
+}
+
 TEST_P(ShrinkTest, ASecondShrinkFindsNothingToDo) {
   Store store = MustOpen(UsualSpans());
   const Namespace ns = MustOpenOrdered(store, "a", GetParam());

@@ -100,6 +100,72 @@ TEST_F(CompactTest, TheStoreIsTheSameAndSmaller) {
   EXPECT_EQ(Names(), std::vector<std::string>{"store"});
 }
 
+TEST_F(CompactTest, KeysAndValuesTakeHalfAsMuchAgainInACompactedStore) {
+  Options options;
+  options.testing.background = false;
+  quiet_reopen_ = options;
+  constexpr std::uint64_t kKeys = 200'000;
+  for (const Order order : {Order::kHash, Order::kOrdered}) {
+    const std::string path = temp_.File(order == Order::kHash ? "hash" : "ordered");
+    {
+      const Store store = MustOpen(path, options);
+      const Namespace ns = *store.OpenNamespace("a", {.order = order});
+      for (std::uint64_t i = 0; i < kKeys; ++i) {
+        ASSERT_TRUE(
+            ns.Put(absl::StrCat(absl::Dec(i, absl::kZeroPad10)), std::string(100, 'v')).ok());
+      }
+    }
+    const absl::StatusOr<CompactReport> report = Compact(path);
+    ASSERT_TRUE(report.ok()) << report.status();
+    EXPECT_LE(report->bytes_after, kKeys * 110 * 151 / 100) << path;
+    const Store store = MustOpen(path, options);
+    EXPECT_TRUE(IsSound(store));
+  }
+  expect_store_ = false;
+}
+
+// Segments are smaller than in other stores then, and leaves larger.
+TEST_F(CompactTest, NamespacesOfACompactedStoreGrowAndShrinkOn) {
+  Options options;
+  options.testing.background = false;
+  quiet_reopen_ = options;
+  constexpr int kKeys = 8000;
+  const auto each = [](const Store& store, auto use) {
+    for (const Order order : {Order::kHash, Order::kOrdered}) {
+      const std::string name = order == Order::kHash ? "hash" : "ordered";
+      use(*store.OpenNamespace(name, {.order = order}));
+    }
+  };
+  each(MustOpen(options), [](const Namespace& ns) {
+    for (int i = 0; i < kKeys; ++i) {
+      ASSERT_TRUE(ns.Put(absl::StrCat(i), std::string(100, 'v')).ok());
+    }
+  });
+  ASSERT_TRUE(Compact(path_).ok());
+  const Store store = MustOpen(options);
+  each(store, [](const Namespace& ns) {
+    for (int i = kKeys; i < 4 * kKeys; ++i) {
+      ASSERT_TRUE(ns.Put(absl::StrCat(i), std::string(100, 'w')).ok());
+    }
+  });
+  EXPECT_TRUE(IsSound(store));
+  each(store, [](const Namespace& ns) {
+    for (int i = 0; i < 4 * kKeys; ++i) {
+      ASSERT_EQ(*ns.Get(absl::StrCat(i)), std::string(100, i < kKeys ? 'v' : 'w')) << i;
+      if (i % 10 != 0) {
+        ASSERT_TRUE(*ns.Delete(absl::StrCat(i)));
+      }
+    }
+  });
+  ASSERT_TRUE(store.ShrinkToUsage().ok());
+  EXPECT_TRUE(IsSound(store));
+  each(store, [](const Namespace& ns) {
+    for (int i = 0; i < 4 * kKeys; ++i) {
+      ASSERT_EQ(ns.Get(absl::StrCat(i)).ok(), i % 10 == 0) << i;
+    }
+  });
+}
+
 TEST_F(CompactTest, ACompactedStoreCanBeWrittenAndCompactedAgain) {
   Make();
   ASSERT_TRUE(Compact(path_).ok());
