@@ -200,8 +200,8 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, bool lowest,
   return false;
 }
 
-// Lanes that only read and delete by now keep spans with ever fewer blocks in use, while others make
-// the file grow. What is taken from a living one can be used when the epoch has moved.
+// Lanes that only read and delete by now keep spans with ever fewer blocks in use, while others
+// make the file grow. What is taken from a living one can be used when the epoch has moved.
 bool Allocator::TakeSparse(Operation& op, Wanted wanted) {
   wanted.share = kSparseShare;
   wanted.of_the_living = true;

@@ -30,8 +30,8 @@ class LaneSpans final : public process::LaneExtension {
   // there are few of most sizes, and each would have a span for itself.
   absl::StatusOr<std::uint64_t> AllocateStaying(process::Operation& op, std::uint32_t size_class,
                                                 region::BlockKind kind);
-  // A block of any larger class, where there is no other: of this lane, or of one that no thread has.
-  // 0: none.
+  // A block of any larger class, where there is no other: of this lane, or of one that no thread
+  // has. 0: none.
   std::uint64_t AllocateLarger(process::Operation& op, std::uint32_t size_class,
                                region::BlockKind kind);
   // Gives every empty span of the lane back. Whether there was one.

@@ -10,8 +10,8 @@
 //   settle    moves the epoch on, and frees the spans that became empty; then the next round, as
 //             long as the last one has freed some
 //   reopen    takes back the spans that did not become empty
-//   punch     gives the disk blocks of free spans back, but for a few (alloc/holes.cc); then the next
-//             survey, if there is much to gain still
+//   punch     gives the disk blocks of free spans back, but for a few (alloc/holes.cc); then the
+//             next survey, if there is much to gain still
 //
 // What is in the file is whole after each step, so a shrink may end anywhere, be it by a limit or
 // by a kill: spans that were left are found by the next survey, or by an allocation that needs

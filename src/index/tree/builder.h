@@ -16,8 +16,8 @@
 
 namespace commy::index {
 
-// Leaves are as large as a split leaves them or larger, so that their blocks are full, with a little
-// room for new keys. Each inner node is nearly full. Keeps two words a node in memory.
+// Leaves are as large as a split leaves them or larger, so that their blocks are full, with a
+// little room for new keys. Each inner node is nearly full. Keeps two words a node in memory.
 class TreeBuilder {
  public:
   explicit TreeBuilder(TreeShape& shape);

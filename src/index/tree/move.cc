@@ -1,6 +1,6 @@
 // Moving the blocks of an ordered index: a rebuild of a leaf, or of an inner node, puts a copy into
-// its place. Separators stay where they are: all nodes beside them name them. Leaves that have become
-// sparse are merged.
+// its place. Separators stay where they are: all nodes beside them name them. Leaves that have
+// become sparse are merged.
 #include "base/check.h"
 #include "base/status.h"
 #include "index/tree/tree_shape.h"

@@ -98,7 +98,8 @@ class TreeShape final : public Shape {
   struct Plan {
     TreeReshape change{};
     bool leaves = true;  // Leaves are replaced, not inner nodes.
-    // A merge of leaves: with the one before, if both fit into one. Else with any if both are sparse.
+    // A merge of leaves: with the one before, if both fit into one. Else with any, if both are
+    // sparse.
     bool packs = false;
     std::uint64_t capacity_0 = 0;
     std::uint64_t capacity_1 = 0;
