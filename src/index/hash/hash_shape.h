@@ -4,7 +4,7 @@
 // slots. What a slot is, and how the shape changes, is in slots.h and shape.h.
 //
 // BUCKETS   All segments of a directory have as many, so a place in one is found without its
-//           header. In one that was filled at once (builder.h) they may have fewer than the store's.
+//           header. In one that was filled at once (builder.h) they may be fewer than the store's.
 // SLOTS     A bucket's slots are claimed strictly in order: an inserter walks from the first one
 //           and CASes the first empty one; an inserter that loses the CAS reads the same slot
 //           again. So two inserters of one key cannot both succeed. A closed slot is never used
