@@ -16,8 +16,9 @@ using process::Note;
 using process::Operation;
 using region::BlockKind;
 
-// Of a living lane, a span with one block in this many free is taken before the file grows; and so
-// many for each one that it grows by.
+// Of a living lane, a span with one block in this many free is taken before another one is used;
+// and so many for each, if the epoch has moved since by this.
+constexpr std::uint64_t kTakeEpochs = 2;
 constexpr std::uint32_t kSparseShare = 4;
 constexpr int kSparseAtOnce = 4;
 // The spans that are looked at for one.
@@ -202,13 +203,24 @@ bool Allocator::FindFreeSpan(Operation& op, std::uint64_t spare, bool lowest,
 
 // Lanes that only read and delete by now keep spans with ever fewer blocks in use, while others
 // make the file grow. What is taken from a living one can be used when the epoch has moved.
+//
+// Not again before it has: else, while a stopped process holds it back, each new span would keep
+// the free blocks of others from use; and lanes would take each other's newest spans by turns.
 bool Allocator::TakeSparse(Operation& op, Wanted wanted) {
+  LaneSpans& spans = SpansOf(op.lane());
+  const std::uint64_t epoch = EpochNow();
+  if (epoch < spans.took_in_epoch() + kTakeEpochs) {
+    return false;
+  }
   wanted.share = kSparseShare;
   wanted.of_the_living = true;
   wanted.spares_left = true;
   TakeOver taken = TakeOver::kLater;
   for (int i = 0; i < kSparseAtOnce && taken == TakeOver::kLater; ++i) {
     taken = TakeFromOthers(op, wanted, kSparseLook);
+    if (taken == TakeOver::kLater) {
+      spans.set_took_in_epoch(epoch);
+    }
   }
   return taken == TakeOver::kAtOnce;
 }

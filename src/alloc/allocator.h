@@ -192,6 +192,8 @@ class Allocator {
   // Turns the retired spans and runs among `limit` spans from `first` on into free ones, if they
   // are old enough.
   void ReclaimSpans(process::Operation& op, std::uint64_t first, std::uint64_t limit);
+  // Makes all spans free that were set aside (set_aside.cc). Whether there were any.
+  bool GiveSetAsideBack();
   // Makes a free span a hole that still has its blocks: it is used when there is nothing else.
   bool CloseFree(process::Operation& op, std::uint64_t span);
   // hole-1 to hole-3, for `count` spans from `first` on, if all are free or holes. Returns how many
@@ -280,8 +282,6 @@ class Allocator {
   bool ClaimSetAside(std::uint64_t claimed_word, std::uint64_t* found);
   // Sets free spans behind this one aside.
   void SetAside(std::uint64_t span, std::uint64_t seen_count);
-  // Makes all of them free. Whether there were any.
-  bool GiveSetAsideBack();
   // `lowest`: looks from the start of the file.
   bool FindFreeSpan(process::Operation& op, std::uint64_t spare, bool lowest, std::uint64_t* found);
   // Turns a retired span or run at `span` into free ones if it is old enough.

@@ -46,6 +46,9 @@ class LaneSpans final : public process::LaneExtension {
   [[nodiscard]] bool packing() const { return packing_; }
   // Reads the lane's spans from the file.
   void Reload();
+  // The epoch in which the lane last took spans of living lanes: see Allocator::TakeSparse().
+  [[nodiscard]] std::uint64_t took_in_epoch() const { return took_in_epoch_; }
+  void set_took_in_epoch(std::uint64_t epoch) { took_in_epoch_ = epoch; }
 
  private:
   struct Spans {
@@ -101,6 +104,7 @@ class LaneSpans final : public process::LaneExtension {
   bool gave_spans_back_ = false;      // Since the epoch was last moved on for that.
   std::uint32_t walks_in_vain_ = 0;
   bool packing_ = false;
+  std::uint64_t took_in_epoch_ = 0;
 };
 
 }  // namespace commy::alloc

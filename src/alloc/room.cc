@@ -46,7 +46,7 @@ std::uint64_t Room::FreeAtTheEnd(std::uint64_t span_count, std::uint64_t limit) 
   while (free < limit && free < span_count) {
     const SpanKind kind =
         Unpack(region_.span_word(span_count - 1 - free).load(std::memory_order_seq_cst)).kind;
-    if (kind != SpanKind::kFree && kind != SpanKind::kSpanRetired) {
+    if (kind != SpanKind::kFree && kind != SpanKind::kSpanRetired && kind != SpanKind::kSetAside) {
       break;
     }
     ++free;

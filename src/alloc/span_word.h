@@ -103,7 +103,9 @@ inline constexpr std::uint64_t kSetAsideWord = Pack({SpanKind::kSetAside, 0, 0, 
 static_assert(region::IsHoleWord(kHoleWord) &&
               region::IsHoleWord(Pack({SpanKind::kHoleChanging, 0, 0, 0})) &&
               !region::IsHoleWord(Pack({SpanKind::kLeaving, 0, 0, 0})) &&
-              !region::IsHoleWord(kSetAsideWord));
+              !region::IsHoleWord(kSetAsideWord) && region::IsUnusedWord(kSetAsideWord) &&
+              region::IsUnusedWord(kHoleWord) &&
+              !region::IsUnusedWord(Pack({SpanKind::kLeaving, 0, 0, 0})));
 
 // Whether it has a header, states and blocks of one size class.
 constexpr bool HasBlocks(const SpanWord& word) {

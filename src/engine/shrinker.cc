@@ -68,6 +68,7 @@ void Shrinker::Begin(const ShrinkAims& aims) {
   place_ = 0;
   round_ = 0;
   passes_ = 0;
+  moved_before_ = 0;
   tally_ = {};
   closed_units_.clear();
   stuck_bytes_ = 0;
@@ -280,6 +281,7 @@ absl::Status Shrinker::Leave() {
 }
 
 absl::Status Shrinker::MakeRoom() {
+  (void)engine_.allocator.GiveSetAsideBack();
   // What is free in units that would be closed; else the file may have to grow a little.
   const std::uint64_t wanted =
       kSpareSpans +
@@ -434,6 +436,7 @@ absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
   const std::uint64_t count = engine_.region.span_count();
   const std::uint64_t unit = engine_.allocator.HoleUnitSpans();
   if (place_ == 0) {
+    (void)engine_.allocator.GiveSetAsideBack();
     kept_free_ = FreeInUsedUnits(count, unit);
   }
   while (place_ < count) {
@@ -455,7 +458,9 @@ absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
     }
   }
   // What others wrote meanwhile may leave much to gain.
-  const bool again = !aims_.background && ++passes_ < kPasses && tally_.bytes <= move_limit_;
+  const bool again = !aims_.background && ++passes_ < kPasses && tally_.bytes <= move_limit_ &&
+                     tally_.bytes != moved_before_;
+  moved_before_ = tally_.bytes;
   aims_.only_worthwhile = true;
   aims_.gain_part = kPassGain;
   phase_ = again ? Phase::kSurvey : Phase::kIdle;
@@ -512,7 +517,7 @@ void Shrinker::Tell(ShrinkReport* report) const {
   while (unused < count) {
     const std::uint64_t word =
         engine_.region.span_word(count - 1 - unused).load(std::memory_order_relaxed);
-    if (word != 0 && !region::IsHoleWord(word)) {
+    if (!region::IsUnusedWord(word)) {
       break;
     }
     ++unused;

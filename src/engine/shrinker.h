@@ -101,6 +101,7 @@ class Shrinker {
   std::uint64_t place_ ABSL_GUARDED_BY(mutex_) = 0;  // The span at which a step goes on.
   std::uint64_t round_ ABSL_GUARDED_BY(mutex_) = 0;
   int passes_ ABSL_GUARDED_BY(mutex_) = 0;
+  std::uint64_t moved_before_ ABSL_GUARDED_BY(mutex_) = 0;        // Bytes, in the passes before.
   std::vector<NamespaceKey> namespaces_ ABSL_GUARDED_BY(mutex_);  // That are still to be walked.
   index::SlotPlace slots_place_ ABSL_GUARDED_BY(mutex_);          // In the last of them.
   bool moving_again_ ABSL_GUARDED_BY(mutex_) = false;  // After a settling for want of room.

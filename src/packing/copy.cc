@@ -228,6 +228,7 @@ absl::Status Copy::FinishTarget() {
   header.commit_clock.store(
       std::max(report_.commit_time, header.commit_clock.load(std::memory_order_relaxed)),
       std::memory_order_relaxed);
+  (void)target_->engine().allocator.GiveSetAsideBack();
   std::uint64_t spans = region.span_count();
   while (spans > 0 && region.span_word(spans - 1).load(std::memory_order_relaxed) == 0) {
     --spans;

@@ -59,8 +59,7 @@ class Cut {
 
  private:
   [[nodiscard]] bool IsUnused(std::uint64_t span) const {
-    const std::uint64_t word = words_[span].load(std::memory_order_acquire);
-    return word == 0 || IsHoleWord(word);
+    return IsUnusedWord(words_[span].load(std::memory_order_acquire));
   }
 
   platform::Platform& platform_;

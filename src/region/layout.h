@@ -102,6 +102,10 @@ inline constexpr std::uint64_t kSlotLockBase = (std::uint64_t{1} << 61) + 0x1000
 constexpr bool IsHoleWord(std::uint64_t span_word) {
   return (span_word >> 60U) == 8 || (span_word >> 60U) == 9;
 }
+// Likewise: a free span, with disk blocks or without.
+constexpr bool IsUnusedWord(std::uint64_t span_word) {
+  return span_word == 0 || IsHoleWord(span_word) || (span_word >> 60U) == 10;
+}
 
 struct RegionHeader {
   std::uint64_t magic;

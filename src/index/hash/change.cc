@@ -178,6 +178,7 @@ absl::Status HashShape::Post(Operation& op, IndexRoot& root, ReshapeDescriptor c
   Segment* segment = nullptr;
   if (!of_directory) {
     COMMY_ASSIGN_OR_RETURN(segment, SegmentAt(change.old));
+    COMMY_RETURN_IF_ERROR(CheckBuckets(root, *segment));
   }
   const std::uint32_t first_note =
       op.AddNote(BlockNote(of_directory ? BlockKind::kDirectory : BlockKind::kSegment, change.old));
@@ -285,6 +286,7 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   if (split) {
     COMMY_ASSIGN_OR_RETURN(high, SegmentAt(change.target_1));
   }
+  COMMY_RETURN_IF_ERROR(CheckBuckets(root, *old));
   if (low->bucket_count != old->bucket_count || high->bucket_count != old->bucket_count) {
     return Damaged("a segment", change.target_0);
   }

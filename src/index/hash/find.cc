@@ -38,10 +38,12 @@ absl::StatusOr<HashShape::DirectoryRef> HashShape::DirectoryOf(const IndexRoot& 
   return DirectoryAt(offset);
 }
 
-absl::StatusOr<Segment*> HashShape::SegmentAt(std::uint64_t offset) const {
+absl::StatusOr<Segment*> HashShape::SegmentAt(std::uint64_t offset,
+                                              std::uint64_t bucket_count) const {
   auto* const segment = region_.At<Segment>(offset);
   if (segment == nullptr || segment->depth > kDepthMax || segment->bucket_count == 0 ||
       segment->bucket_count > bucket_count_ ||
+      (bucket_count != 0 && segment->bucket_count != bucket_count) ||
       region_.At(offset, SegmentBytes(segment->bucket_count), alignof(Segment)) == nullptr)
       [[unlikely]] {
     return Damaged("a segment", offset);
@@ -85,9 +87,15 @@ Shared64* HashShape::Bucket(Segment& segment, std::uint64_t index) {
                                      index * kBucketBytes);
 }
 
-SlotArray HashShape::Slots(std::uint64_t offset, Segment& segment) {
-  return {offset, Bucket(segment, 0), segment.bucket_count * kSlotsPerBucket, &segment.mark,
-          &segment.due};
+absl::Status HashShape::CheckBuckets(const IndexRoot& root, Segment& segment) const {
+  COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));
+  return directory.entries == nullptr || directory.bucket_count == segment.bucket_count
+             ? absl::OkStatus()
+             : Damaged("a segment", region_.OffsetOf(&segment));
+}
+
+SlotArray HashShape::Slots(std::uint64_t offset, Segment& segment, std::uint64_t bucket_count) {
+  return {offset, Bucket(segment, 0), bucket_count * kSlotsPerBucket, &segment.mark, &segment.due};
 }
 
 absl::StatusOr<Found> HashShape::FindPlace(std::string_view key, std::uint64_t hash,
@@ -105,7 +113,8 @@ absl::StatusOr<Found> HashShape::FindPlace(std::string_view key, std::uint64_t h
 absl::StatusOr<SlotArray> HashShape::SlotsOf(const IndexRoot& root, std::string_view /*key*/,
                                              std::uint64_t hash) const {
   COMMY_ASSIGN_OR_RETURN(const SegmentRef found, FindSegment(root, hash));
-  return found.segment == nullptr ? SlotArray() : Slots(found.offset, *found.segment);
+  return found.segment == nullptr ? SlotArray()
+                                  : Slots(found.offset, *found.segment, found.bucket_count);
 }
 
 absl::StatusOr<bool> HashShape::ForEachSlotsFrom(
@@ -123,8 +132,8 @@ absl::StatusOr<bool> HashShape::ForEachSlotsFrom(
       continue;
     }
     last = offset;
-    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
-    COMMY_ASSIGN_OR_RETURN(const bool more, use(Slots(offset, *segment)));
+    COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset, directory.bucket_count));
+    COMMY_ASSIGN_OR_RETURN(const bool more, use(Slots(offset, *segment, directory.bucket_count)));
     if (!more) {
       // In a directory of one entry there is no place but the first.
       place->hash = i == first ? place->hash : i << (64U - directory.depth);

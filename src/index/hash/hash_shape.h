@@ -93,13 +93,16 @@ class HashShape final : public Shape {
 
   absl::StatusOr<DirectoryRef> DirectoryOf(const IndexRoot& root) const;
   absl::StatusOr<DirectoryRef> DirectoryAt(std::uint64_t offset) const;
-  absl::StatusOr<Segment*> SegmentAt(std::uint64_t offset) const;
+  // With this number of buckets, or 0: with any that there can be.
+  absl::StatusOr<Segment*> SegmentAt(std::uint64_t offset, std::uint64_t bucket_count = 0) const;
+  // Whether it is as the root's directory says, if there still is one.
+  absl::Status CheckBuckets(const IndexRoot& root, Segment& segment) const;
   // Null segment: the root's structure is being reclaimed; look at the namespace again.
   absl::StatusOr<SegmentRef> FindSegment(const IndexRoot& root, std::uint64_t hash) const;
   // Null: the bucket cannot be found without a closer look.
   [[nodiscard]] const Shared64* PeekBucket(const IndexRoot& root, std::uint64_t hash) const;
   static Shared64* Bucket(Segment& segment, std::uint64_t index);
-  static SlotArray Slots(std::uint64_t offset, Segment& segment);
+  static SlotArray Slots(std::uint64_t offset, Segment& segment, std::uint64_t bucket_count);
 
   base::Result ScanBucket(const Shared64* slots, const versions::AsOf& as_of, std::uint64_t cursor,
                           absl::FunctionRef<bool(const versions::RecordView&)> use) const;

@@ -65,8 +65,11 @@ std::uint64_t HashShape::LiveInBucket(Segment& segment, std::uint64_t bucket) {
 
 absl::Status HashShape::MoveStructure(Operation& op, IndexRoot& root, std::uint64_t array,
                                       absl::FunctionRef<bool(std::uint64_t)> moves) {
-  COMMY_ASSIGN_OR_RETURN(const bool merged, MergeAround(op, root, array));
-  if (!merged && moves(array)) {
+  const absl::StatusOr<bool> merged = MergeAround(op, root, array);
+  if (!merged.ok() && !absl::IsResourceExhausted(merged.status())) {
+    return merged.status();
+  }
+  if (!merged.value_or(false) && moves(array)) {
     Position at;
     at.root = &root;
     at.place_offset = array;
@@ -182,6 +185,7 @@ absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& cha
   COMMY_ASSIGN_OR_RETURN(Segment * low_alone, SegmentAt(change.target_1));
   COMMY_ASSIGN_OR_RETURN(Segment * high_alone, SegmentAt(change.target_2));
   const std::uint64_t buckets = low->bucket_count;
+  COMMY_RETURN_IF_ERROR(CheckBuckets(root, *low));
   for (const Segment* const each : {high, both, low_alone, high_alone}) {
     if (each->bucket_count != buckets) {
       return Damaged("a segment", region_.OffsetOf(each));

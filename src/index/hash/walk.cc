@@ -173,7 +173,7 @@ absl::Status HashShape::WalkStructure(IndexRoot& root, const EdgeWalk& walk) con
     walk.use({BlockKind::kSegment, &directory.entries[i], region_.OffsetOf(segment)});
     const std::uint64_t depth = segment->depth;
     const std::uint64_t prefix = segment->prefix;
-    const SlotArray slots = Slots(region_.OffsetOf(segment), *segment);
+    const SlotArray slots = Slots(region_.OffsetOf(segment), *segment, directory.bucket_count);
     const std::uint64_t from = FirstEntryOfItsOwn(directory, i, depth);
     for (std::uint64_t k = 0; k < slots.count; ++k) {
       const std::uint64_t word = slots.words[k].load(std::memory_order_acquire);
@@ -194,9 +194,9 @@ absl::Status HashShape::ReclaimSegment(Operation& op, const DirectoryRef& direct
   if (offset <= kEntryGone) {
     return absl::OkStatus();
   }
-  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset));
+  COMMY_ASSIGN_OR_RETURN(Segment * segment, SegmentAt(offset, directory.bucket_count));
   const std::uint32_t place = op.AddNote(BlockNote(BlockKind::kSegment, offset));
-  COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots(offset, *segment)));
+  COMMY_RETURN_IF_ERROR(ReclaimSlots(op, Slots(offset, *segment, directory.bucket_count)));
   // Every entry that may name it, not only those that are left: then none does.
   if (segment->depth > directory.depth) {
     return base::DataLoss(region_.path(), ": the segment at ", base::Hex(offset),

@@ -22,7 +22,11 @@ absl::Status TreeShape::MoveStructure(Operation& op, IndexRoot& root, std::uint6
   merge.packs = true;
   COMMY_ASSIGN_OR_RETURN(const bool sparse, PlanLeafMerge(path, at, &merge));
   if (sparse) {
-    return PostOrHelp(op, root, merge);  // The inner node above is replaced with it.
+    // The inner node above is replaced with it.
+    const absl::Status merged = PostOrHelp(op, root, merge);
+    if (!absl::IsResourceExhausted(merged)) {
+      return merged;
+    }
   }
   if (moves(array)) {
     // In this order: a word that is taken in between counts in both.
