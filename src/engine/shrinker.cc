@@ -261,6 +261,15 @@ absl::Status Shrinker::ListNamespaces() {
 }
 
 absl::Status Shrinker::Leave() {
+  // While a stopped process holds the epoch back, what is moved would wait beside its copies: the
+  // file would only grow.
+  if (!engine_.session.MoveEpochs()) {
+    if (++settlings_ >= kSettlings) {
+      settlings_ = 0;
+      phase_ = Phase::kReopen;
+    }
+    return absl::OkStatus();
+  }
   if (round_++ == 0) {
     // Others may undo what a round does: an end comes, whatever they do.
     move_limit_ = kMovesMax * plan_.used_spans() * engine_.region.geometry().span_bytes;

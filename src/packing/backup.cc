@@ -41,10 +41,19 @@ absl::Status MustNotExist(Platform& platform, const std::string& path) {
   return absl::IsNotFound(facts.status()) ? absl::OkStatus() : facts.status();
 }
 
+absl::Status MustBeAnother(Platform& platform, const std::string& path, const std::string& store) {
+  const absl::StatusOr<platform::FileFacts> facts = platform.DescribePath(path);
+  const absl::StatusOr<platform::FileFacts> own = platform.DescribePath(store);
+  return facts.ok() && own.ok() && facts->identity == own->identity
+             ? base::InvalidArgument(path, " is the store itself; choose another destination")
+             : absl::OkStatus();
+}
+
 absl::StatusOr<PackReport> Backup(const engine::Engine& source, const std::string& destination,
                                   const BackupOptions& options) {
   Platform& platform = source.session.platform();
   Descriptor old;
+  COMMY_RETURN_IF_ERROR(MustBeAnother(platform, destination, source.path));
   if (options.overwrite) {
     COMMY_ASSIGN_OR_RETURN(old, HoldForReplacing(platform, destination));
   } else {

@@ -33,5 +33,8 @@ absl::StatusOr<PackReport> Backup(const engine::Engine& source, const std::strin
 
 // AlreadyExists, if there is a file at the path.
 absl::Status MustNotExist(platform::Platform& platform, const std::string& path);
+// InvalidArgument, if the store is the file at the path.
+absl::Status MustBeAnother(platform::Platform& platform, const std::string& path,
+                           const std::string& store);
 
 }  // namespace commy::packing

@@ -79,6 +79,9 @@ class Compaction {
 
   absl::StatusOr<PackReport> Run() {
     const bool in_place = options_.destination.empty();
+    if (!in_place) {
+      COMMY_RETURN_IF_ERROR(MustBeAnother(platform_, options_.destination, path_));
+    }
     COMMY_RETURN_IF_ERROR(in_place ? MustHaveOneName(path_)
                                    : MustNotExist(platform_, options_.destination));
     COMMY_RETURN_IF_ERROR(OpenSource());

@@ -1,4 +1,5 @@
 // Shrinking a store: what is there stays, the space comes back, and others go on meanwhile.
+#include <future>
 #include <map>
 #include <random>
 #include <string>
@@ -110,6 +111,39 @@ TEST_P(ShrinkTest, LeavesOfWhichLittleIsLeftAreMerged) {
   MustShrink(store);
   std::printf("%.1f bytes a key before, %.1f after\n", before, bytes_a_key());
   EXPECT_LT(bytes_a_key(), before * 0.75);
+}
+
+TEST_P(ShrinkTest, WhileAReaderHoldsMemoryBackTheFileDoesNotGrow) {
+  Store store = MustOpen(UsualSpans());
+  const Namespace ns = MustOpenOrdered(store, "a", GetParam());
+  for (int i = 0; i < 20'000; ++i) {
+    ASSERT_TRUE(ns.Put(KeyOf(i), ValueOf(i, 100)).ok());
+  }
+  std::promise<void> reads;
+  std::promise<void> end;
+  std::thread reader([&] {
+    EXPECT_TRUE(ns.ReadWith(KeyOf(0), [&](std::string_view /*value*/) {
+                    reads.set_value();
+                    end.get_future().wait();
+                  }).ok());
+  });
+  reads.get_future().wait();
+  for (int i = 0; i < 20'000; ++i) {
+    if (i % 10 != 0) {
+      ASSERT_TRUE(ns.Delete(KeyOf(i)).ok());
+    }
+  }
+  const std::uint64_t before = store.Stats()->disk_bytes;
+  for (int i = 0; i < 3; ++i) {
+    const ShrinkReport report = MustShrink(store);
+    EXPECT_TRUE(report.done);
+    EXPECT_LE(report.disk_bytes_after, before);
+    EXPECT_GT(report.waiting_bytes, 1'000'000);
+  }
+  end.set_value();
+  reader.join();
+  EXPECT_LT(MustShrink(store).disk_bytes_after, before);
+  EXPECT_TRUE(IsSound(store));
 }
 
 TEST_P(ShrinkTest, ASecondShrinkFindsNothingToDo) {

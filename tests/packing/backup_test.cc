@@ -375,8 +375,8 @@ TEST_F(BackupTest, AStoreInUseIsNotOverwritten) {
   const Store other = MustOpen(copy_, QuietOptions());
   EXPECT_TRUE(Says(store.Backup(copy_, {.overwrite = true}).status(), Code::kFailedPrecondition,
                    "has open"));
-  EXPECT_TRUE(Says(store.Backup(path_, {.overwrite = true}).status(), Code::kFailedPrecondition,
-                   "has open"));
+  EXPECT_TRUE(Says(store.Backup(path_, {.overwrite = true}).status(), Code::kInvalidArgument,
+                   "is the store itself"));
 }
 
 TEST_F(BackupTest, OfOneThatIsStoppedNothingIsLeft) {

@@ -258,7 +258,8 @@ TEST_F(CompactTest, WithADestinationTheStoreStaysAsItIs) {
   EXPECT_EQ(PictureAt(path_), before);
   EXPECT_EQ(PictureAt(made), before);
   EXPECT_TRUE(Says(Compact(path_, {.destination = made}).status(), Code::kAlreadyExists, made));
-  EXPECT_TRUE(Says(Compact(path_, {.destination = path_}).status(), Code::kAlreadyExists, path_));
+  EXPECT_TRUE(Says(Compact(path_, {.destination = path_}).status(), Code::kInvalidArgument,
+                   "is the store itself"));
 }
 
 TEST_F(CompactTest, AStoreInUseIsRefusedWithTheNamesOfItsUsers) {

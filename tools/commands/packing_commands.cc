@@ -177,6 +177,10 @@ void AddCompact(CLI::App& app, Action& action) {
   command
       .add_option("DEST", arguments->destination,
                   "A new store file; STORE stays as it is (unless given: it is replaced)")
+      ->check([](const std::string& path) {
+        return path.empty() ? std::string("it is empty; leave it out to replace STORE")
+                            : std::string();
+      })
       ->type_name("");
   Options& given = arguments->given;
   AddSize(command, "--max-size", given.max_size, "The file never grows past this, up to 1TiB");
