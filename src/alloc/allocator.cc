@@ -243,6 +243,7 @@ bool Allocator::SpareTheEnd(Operation& op, const Wanted& wanted, std::uint64_t s
   return true;
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity)
 absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t size_class,
                                                    std::uint64_t spare, bool* look_again) {
   COMMY_DCHECK(op.entered());

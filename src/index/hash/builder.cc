@@ -136,7 +136,7 @@ absl::Status HashBuilder::MakeSegment(process::Operation& op, std::uint64_t dept
     const Pending& each = pending_[i];
     const std::uint64_t bucket = BucketIndex(each.hash, bucket_count_);
     COMMY_DCHECK(used.at(bucket) < kSlotsPerBucket);
-    shape_.Bucket(*segment, bucket)[used.at(bucket)++].store(
+    HashShape::Bucket(*segment, bucket)[used.at(bucket)++].store(
         PackSlot(each.hash, each.record_offset), std::memory_order_relaxed);
     if (each.due != 0 && (due == 0 || each.due < due)) {
       due = each.due;

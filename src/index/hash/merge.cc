@@ -178,6 +178,7 @@ void HashShape::CopyBucket(Segment& from, Segment& to, std::uint64_t bucket, std
   }
 }
 
+// NOLINTNEXTLINE(readability-function-cognitive-complexity)
 absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& change) {
   COMMY_ASSIGN_OR_RETURN(Segment * low, SegmentAt(change.old));
   COMMY_ASSIGN_OR_RETURN(Segment * high, SegmentAt(change.old_1));

@@ -23,7 +23,7 @@ absl::Status TreeShape::MoveStructure(Operation& op, IndexRoot& root, std::uint6
   COMMY_ASSIGN_OR_RETURN(const bool sparse, PlanLeafMerge(path, at, &merge));
   if (sparse) {
     // The inner node above is replaced with it.
-    const absl::Status merged = PostOrHelp(op, root, merge);
+    absl::Status merged = PostOrHelp(op, root, merge);
     if (!absl::IsResourceExhausted(merged)) {
       return merged;
     }
