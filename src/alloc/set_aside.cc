@@ -8,7 +8,8 @@
 // WORDS   the span's word: 0 (free) | kSetAside | kClaimed(lane)
 // STEPS   aside-1  any lane that has claimed a span before: CAS the words behind it, 0 -> kSetAside
 //         aside-2  any lane that needs one for blocks that stay: CAS kSetAside -> kClaimed(me)
-//         aside-3  any lane that finds the store full: CAS kSetAside -> 0
+//         aside-3  any lane that finds the store full, a shrink, or a copy that is complete: CAS
+//                  kSetAside -> 0
 //         aside-4  or a shrink that closes the unit: CAS kSetAside -> kHole (CloseFree)
 //
 // WHY     A span that is set aside is free: it has no reader, no owner and its disk blocks. Its

@@ -31,12 +31,9 @@ class SizeClasses {
   [[nodiscard]] std::uint32_t count() const { return static_cast<std::uint32_t>(classes_.size()); }
   // Whether a class is one of blocks that stay.
   [[nodiscard]] bool Stays(std::uint32_t index) const { return index >= count() / 2; }
-  // The class of the same size for blocks that stay, and for those that do not.
+  // The class of the same size for blocks that stay.
   [[nodiscard]] std::uint32_t ForThoseThatStay(std::uint32_t index) const {
     return Stays(index) ? index : index + count() / 2;
-  }
-  [[nodiscard]] std::uint32_t ForThoseThatMove(std::uint32_t index) const {
-    return Stays(index) ? index - count() / 2 : index;
   }
   [[nodiscard]] const SizeClass& at(std::uint32_t index) const {
     COMMY_DCHECK(index < classes_.size());

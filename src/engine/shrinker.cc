@@ -466,7 +466,7 @@ absl::Status Shrinker::Punch(std::int64_t deadline_ns) {
       return absl::OkStatus();
     }
   }
-  // What others wrote meanwhile may leave much to gain.
+  // Writes of others meanwhile may leave much to gain.
   const bool again = !aims_.background && ++passes_ < kPasses && tally_.bytes <= move_limit_ &&
                      tally_.bytes != moved_before_;
   moved_before_ = tally_.bytes;
