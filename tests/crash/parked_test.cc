@@ -200,6 +200,10 @@ class LatePostTest : public ParkedAtAMarkTest {
     const engine::NamespaceRef ns_ref = RefOf(impl, "n");
     const engine::NamespaceRef its_ref = RefOf(help, "n");
     process::Session& session = impl.session;
+    // With spans of its own for segments, the poster takes none of those that have free blocks.
+    std::thread([&] { EXPECT_TRUE(MustOpenNamespace(poster, "its").Put("k", "v").ok()); }).join();
+    // A segment that stays, so that the span of the old one is not given back when it is empty.
+    EXPECT_TRUE(MustOpenNamespace(store, "stays").Put("k", "v").ok());
     EXPECT_TRUE(ns.Put("key", "value").ok());
     // An allocation returns to a span only if several of its blocks are free.
     for (int rebuild = 0; rebuild < 8; ++rebuild) {
