@@ -243,63 +243,71 @@ bool Allocator::SpareTheEnd(Operation& op, const Wanted& wanted, std::uint64_t s
   return true;
 }
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity)
+bool Allocator::LooksElsewhere(Operation& op, const Wanted& wanted, std::uint64_t span,
+                               std::uint64_t seen_count, bool* taken) {
+  if (SpansOf(op.lane()).packing()) {
+    return false;
+  }
+  *taken = !classes_.Stays(wanted.class_min) && TakeSparse(op, wanted);
+  return *taken || SpareTheEnd(op, wanted, span, seen_count, taken);
+}
+
+bool Allocator::ClaimFound(const Operation& op, std::uint32_t size_class, std::uint64_t span,
+                           std::uint64_t seen_count) {
+  // Pairs with the CAS that set it free: what was stored in the span is over.
+  if (!region_.span_word(span).CompareAndSet(0, ClaimedBy(op.lane().index()),
+                                             std::memory_order_seq_cst)) {
+    return false;
+  }
+  if (classes_.Stays(size_class)) {
+    SetAside(span, seen_count);
+  } else if (!SpansOf(op.lane()).packing()) {
+    region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
+  }
+  room_.Taken(span + 1, seen_count);
+  return true;
+}
+
+absl::Status Allocator::FindRoom(Operation& op, const Wanted& wanted, std::uint64_t seen_count,
+                                 std::uint64_t spare, bool* taken) {
+  if (SpansOf(op.lane()).packing()) {
+    return base::ResourceExhausted(region_.path(), ": no span is free to move blocks to");
+  }
+  if (FillHoles(op, spare + 1) != 0) {
+    return absl::OkStatus();
+  }
+  *taken = TakeFromOthers(op, wanted, kSpansAtOnce) == TakeOver::kAtOnce;
+  if (*taken) {
+    return absl::OkStatus();
+  }
+  // A dead participant's pin may be all that holds back the reuse of retired blocks.
+  (void)op.session().PushEpoch();
+  const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, spare);
+  absl::Status grown = room_.Grow(seen_count, spare + 1 - at_end);
+  return absl::IsResourceExhausted(grown) && GiveSetAsideBack() ? absl::OkStatus() : grown;
+}
+
 absl::StatusOr<std::uint64_t> Allocator::ClaimSpan(Operation& op, std::uint32_t size_class,
                                                    std::uint64_t spare, bool* look_again) {
   COMMY_DCHECK(op.entered());
-  COMMY_DCHECK(op.lane().index() <= UINT16_MAX);
-  const std::uint64_t claimed =
-      Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(op.lane().index()), 0});
   const Wanted wanted{.class_min = size_class, .class_max = size_class};
-  const bool packing = SpansOf(op.lane()).packing();
   const bool stays = classes_.Stays(size_class);
+  const bool lowest = stays || SpansOf(op.lane()).packing();
+  *look_again = false;
   std::uint64_t span = 0;
-  if (stays && ClaimSetAside(claimed, &span)) {
+  if (stays && ClaimSetAside(ClaimedBy(op.lane().index()), &span)) {
     return span;
   }
-  while (true) {
+  while (!*look_again) {
     const std::uint64_t seen_count = region_.span_count();
-    if (FindFreeSpan(op, spare, packing || stays, &span)) {
-      if (!packing && !stays && TakeSparse(op, wanted)) {
-        *look_again = true;
-        return base::ResourceExhausted("look again");
-      }
-      if (!packing && SpareTheEnd(op, wanted, span, seen_count, look_again)) {
-        if (*look_again) {
-          return base::ResourceExhausted("look again");
-        }
-        continue;
-      }
-      // Pairs with the CAS that set it free: what was stored in the span is over.
-      if (region_.span_word(span).CompareAndSet(0, claimed, std::memory_order_seq_cst)) {
-        if (stays) {
-          SetAside(span, seen_count);
-        } else if (!packing) {
-          region_.header().span_hint.store(span + 1, std::memory_order_relaxed);
-        }
-        room_.Taken(span + 1, seen_count);
-        return span;
-      }
-      continue;
-    }
-    if (packing) {
-      return base::ResourceExhausted(region_.path(), ": no span is free to move blocks to");
-    }
-    if (FillHoles(op, spare + 1) != 0) {
-      continue;
-    }
-    if (TakeFromOthers(op, wanted, kSpansAtOnce) == TakeOver::kAtOnce) {
-      *look_again = true;
-      return base::ResourceExhausted("look again");
-    }
-    // A dead participant's pin may be all that holds back the reuse of retired blocks.
-    (void)op.session().PushEpoch();
-    const std::uint64_t at_end = room_.FreeAtTheEnd(seen_count, spare);
-    absl::Status grown = room_.Grow(seen_count, spare + 1 - at_end);
-    if (!grown.ok() && !(absl::IsResourceExhausted(grown) && GiveSetAsideBack())) {
-      return grown;
+    if (!FindFreeSpan(op, spare, lowest, &span)) {
+      COMMY_RETURN_IF_ERROR(FindRoom(op, wanted, seen_count, spare, look_again));
+    } else if (!LooksElsewhere(op, wanted, span, seen_count, look_again) &&
+               ClaimFound(op, size_class, span, seen_count)) {
+      return span;
     }
   }
+  return base::ResourceExhausted("look again");
 }
 
 // --- Recovery and background ---------------------------------------------------------------------
@@ -331,7 +339,7 @@ absl::Status Allocator::RecoverLane(Operation& own, region::LaneLayout& dead) {
       }
     }
   }
-  const std::uint64_t claimed = Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(lane), 0});
+  const std::uint64_t claimed = ClaimedBy(lane);
   const std::uint64_t changing =
       Pack({SpanKind::kHoleChanging, 0, static_cast<std::uint16_t>(lane), 0});
   const std::uint64_t count = region_.span_count();

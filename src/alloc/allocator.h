@@ -278,6 +278,15 @@ class Allocator {
   // first. `*taken`: one of another lane was taken over.
   bool SpareTheEnd(process::Operation& op, const Wanted& wanted, std::uint64_t span,
                    std::uint64_t seen_count, bool* taken);
+  // The same of any free span: whether those that are sparse, or others, are to be used first.
+  bool LooksElsewhere(process::Operation& op, const Wanted& wanted, std::uint64_t span,
+                      std::uint64_t seen_count, bool* taken);
+  // False: another process was first.
+  bool ClaimFound(const process::Operation& op, std::uint32_t size_class, std::uint64_t span,
+                  std::uint64_t seen_count);
+  // Where no span is free: from holes, other lanes (`*taken`), or by growth.
+  absl::Status FindRoom(process::Operation& op, const Wanted& wanted, std::uint64_t seen_count,
+                        std::uint64_t spare, bool* taken);
   // set_aside.cc: claims a span that was set aside. False: there is none.
   bool ClaimSetAside(std::uint64_t claimed_word, std::uint64_t* found);
   // Sets free spans behind this one aside.

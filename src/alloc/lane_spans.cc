@@ -383,7 +383,7 @@ absl::Status LaneSpans::AddSpan(Operation& op, std::uint32_t size_class, std::ui
     return base::DataLoss(region.path(), ": span ", span, " lies past the end of the file");
   }
   const auto lane = static_cast<std::uint16_t>(lane_.index());
-  const std::uint64_t claimed = Pack({SpanKind::kClaimed, 0, lane, 0});
+  const std::uint64_t claimed = ClaimedBy(lane);
   if (absl::Status opened = allocator_.room_.Open(span); !opened.ok()) {
     region.span_word(span).CompareAndSet(claimed, 0, std::memory_order_seq_cst);
     allocator_.LowerHint(span);

@@ -278,6 +278,13 @@ absl::Status HashShape::Apply(IndexRoot& root, std::uint64_t descriptor) {
                         " has the unknown kind ", change.kind);
 }
 
+void HashShape::FreezeSlots(Segment& old) {
+  Shared64* const slots = Bucket(old, 0);
+  for (std::uint64_t i = 0; i < old.bucket_count * kSlotsPerBucket; ++i) {
+    slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
+  }
+}
+
 absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& change) {
   const bool split = change.kind == static_cast<std::uint64_t>(ReshapeKind::kSplit);
   COMMY_ASSIGN_OR_RETURN(Segment * old, SegmentAt(change.old));
@@ -290,10 +297,8 @@ absl::Status HashShape::ApplySegment(IndexRoot& root, const ReshapeDescriptor& c
   if (low->bucket_count != old->bucket_count || high->bucket_count != old->bucket_count) {
     return Damaged("a segment", change.target_0);
   }
-  Shared64* const slots = Bucket(*old, 0);
-  for (std::uint64_t i = 0; i < old->bucket_count * kSlotsPerBucket; ++i) {  // reshape-2
-    slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
-  }
+  FreezeSlots(*old);  // reshape-2
+  const Shared64* const slots = Bucket(*old, 0);
   for (std::uint64_t bucket = 0; bucket < old->bucket_count; ++bucket) {  // reshape-3
     std::uint64_t used[2] = {0, 0};
     for (std::uint64_t i = 0; i < kSlotsPerBucket; ++i) {

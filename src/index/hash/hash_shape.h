@@ -16,6 +16,7 @@
 //           keys can take the places of deleted ones though no span is empty.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string_view>
 
@@ -124,6 +125,8 @@ class HashShape final : public Shape {
                                                std::uint64_t depth,
                                                alloc::Purpose purpose = alloc::Purpose::kOrdinary);
   absl::StatusOr<ReshapeDescriptor> DescriptorAt(std::uint64_t offset) const;
+  // reshape-2
+  static void FreezeSlots(Segment& old);
   absl::Status ApplySegment(IndexRoot& root, const ReshapeDescriptor& change);
   absl::Status ApplyDoubling(IndexRoot& root, const ReshapeDescriptor& change);
 
@@ -134,6 +137,12 @@ class HashShape final : public Shape {
     std::uint64_t first = 0;
     std::uint64_t width = 0;
   };
+  // What a merge works on, the lower one first.
+  struct MergeParts {
+    std::array<Segment*, 2> olds;
+    Segment* both = nullptr;
+    std::array<Segment*, 2> alone;  // The targets, if both have no room in one.
+  };
   // Merges the segment with the one beside it if both are sparse. Whether it has.
   absl::StatusOr<bool> MergeAround(process::Operation& op, IndexRoot& root, std::uint64_t array);
   absl::Status BuildMergeTargets(process::Operation& op, std::uint64_t bucket_count,
@@ -141,7 +150,11 @@ class HashShape final : public Shape {
   absl::StatusOr<EntryRange> RangeOf(const DirectoryRef& directory,
                                      const ReshapeDescriptor& change) const;
   absl::StatusOr<bool> IsMergeInPlace(const IndexRoot& root, const ReshapeDescriptor& change) const;
+  absl::StatusOr<MergeParts> PartsOf(const IndexRoot& root, const ReshapeDescriptor& change) const;
   absl::Status ApplyMerge(IndexRoot& root, const ReshapeDescriptor& change);
+  // The two halves of reshape-3 and reshape-4 of a merge, given whether both fit into one segment.
+  static void FillMerged(const MergeParts& parts, bool fits);
+  absl::Status PutMergedInPlace(const IndexRoot& root, const ReshapeDescriptor& change, bool fits);
   absl::Status ApplyMoveDirectory(IndexRoot& root, const ReshapeDescriptor& change);
   // Slots that name a record, frozen or not.
   static std::uint64_t LiveInBucket(Segment& segment, std::uint64_t bucket);

@@ -178,44 +178,51 @@ void HashShape::CopyBucket(Segment& from, Segment& to, std::uint64_t bucket, std
   }
 }
 
-// NOLINTNEXTLINE(readability-function-cognitive-complexity)
+absl::StatusOr<HashShape::MergeParts> HashShape::PartsOf(const IndexRoot& root,
+                                                         const ReshapeDescriptor& change) const {
+  MergeParts parts;
+  COMMY_ASSIGN_OR_RETURN(parts.olds[0], SegmentAt(change.old));
+  COMMY_RETURN_IF_ERROR(CheckBuckets(root, *parts.olds[0]));
+  const std::uint64_t buckets = parts.olds[0]->bucket_count;
+  COMMY_ASSIGN_OR_RETURN(parts.olds[1], SegmentAt(change.old_1, buckets));
+  COMMY_ASSIGN_OR_RETURN(parts.both, SegmentAt(change.target_0, buckets));
+  COMMY_ASSIGN_OR_RETURN(parts.alone[0], SegmentAt(change.target_1, buckets));
+  COMMY_ASSIGN_OR_RETURN(parts.alone[1], SegmentAt(change.target_2, buckets));
+  return parts;
+}
+
 absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& change) {
-  COMMY_ASSIGN_OR_RETURN(Segment * low, SegmentAt(change.old));
-  COMMY_ASSIGN_OR_RETURN(Segment * high, SegmentAt(change.old_1));
-  COMMY_ASSIGN_OR_RETURN(Segment * both, SegmentAt(change.target_0));
-  COMMY_ASSIGN_OR_RETURN(Segment * low_alone, SegmentAt(change.target_1));
-  COMMY_ASSIGN_OR_RETURN(Segment * high_alone, SegmentAt(change.target_2));
-  const std::uint64_t buckets = low->bucket_count;
-  COMMY_RETURN_IF_ERROR(CheckBuckets(root, *low));
-  for (const Segment* const each : {high, both, low_alone, high_alone}) {
-    if (each->bucket_count != buckets) {
-      return Damaged("a segment", region_.OffsetOf(each));
-    }
-  }
-  for (Segment* const old : {low, high}) {
-    Shared64* const slots = Bucket(*old, 0);
-    for (std::uint64_t i = 0; i < buckets * kSlotsPerBucket; ++i) {  // reshape-2
-      slots[i].fetch_or(kSlotFrozen, std::memory_order_seq_cst);
-    }
-  }
+  COMMY_ASSIGN_OR_RETURN(const MergeParts parts, PartsOf(root, change));
+  FreezeSlots(*parts.olds[0]);  // reshape-2
+  FreezeSlots(*parts.olds[1]);
   bool fits = true;
-  for (std::uint64_t bucket = 0; bucket < buckets && fits; ++bucket) {
-    fits = LiveInBucket(*low, bucket) + LiveInBucket(*high, bucket) <= kSlotsPerBucket;
+  for (std::uint64_t bucket = 0; bucket < parts.both->bucket_count && fits; ++bucket) {
+    fits = LiveInBucket(*parts.olds[0], bucket) + LiveInBucket(*parts.olds[1], bucket) <=
+           kSlotsPerBucket;
   }
-  Segment* const targets[] = {fits ? both : low_alone, fits ? both : high_alone};
-  Segment* const olds[] = {low, high};
-  for (std::uint64_t bucket = 0; bucket < buckets; ++bucket) {  // reshape-3
+  FillMerged(parts, fits);
+  return PutMergedInPlace(root, change, fits);
+}
+
+void HashShape::FillMerged(const MergeParts& parts, bool fits) {
+  for (std::uint64_t bucket = 0; bucket < parts.both->bucket_count; ++bucket) {  // reshape-3
     std::uint64_t used = 0;
-    CopyBucket(*low, *targets[0], bucket, &used);
+    CopyBucket(*parts.olds[0], fits ? *parts.both : *parts.alone[0], bucket, &used);
     used = fits ? used : 0;
-    CopyBucket(*high, *targets[1], bucket, &used);
+    CopyBucket(*parts.olds[1], fits ? *parts.both : *parts.alone[1], bucket, &used);
   }
-  for (int side = 0; side < 2; ++side) {
-    if (const std::uint64_t mark = olds[side]->mark.load(std::memory_order_seq_cst); mark != 0) {
-      SetMark(targets[side]->mark, mark);
+  for (std::size_t side = 0; side < parts.olds.size(); ++side) {
+    const Segment& old = *parts.olds[side];
+    Segment& target = fits ? *parts.both : *parts.alone[side];
+    if (const std::uint64_t mark = old.mark.load(std::memory_order_seq_cst); mark != 0) {
+      SetMark(target.mark, mark);
     }
-    PassDueOn(olds[side]->due, targets[side]->due);
+    PassDueOn(old.due, target.due);
   }
+}
+
+absl::Status HashShape::PutMergedInPlace(const IndexRoot& root, const ReshapeDescriptor& change,
+                                         bool fits) {
   COMMY_ASSIGN_OR_RETURN(const DirectoryRef directory, DirectoryOf(root));  // reshape-4
   if (directory.entries == nullptr || change.depth > directory.depth) {
     // Long done: the whole root has been reclaimed since, or the directory was halved.
@@ -223,14 +230,13 @@ absl::Status HashShape::ApplyMerge(IndexRoot& root, const ReshapeDescriptor& cha
   }
   COMMY_ASSIGN_OR_RETURN(const EntryRange range, RangeOf(directory, change));
   for (std::uint64_t i = 0; i < 2 * range.width; ++i) {
-    const int side = i < range.width ? 0 : 1;
-    const std::uint64_t old = side == 0 ? change.old : change.old_1;
-    const std::uint64_t target = fits        ? change.target_0
-                                 : side == 0 ? change.target_1
-                                             : change.target_2;
-    directory.entries[range.first + i].CompareAndSet(old, target, std::memory_order_seq_cst);
+    const bool lower = i < range.width;
+    const std::uint64_t old = lower ? change.old : change.old_1;
+    const std::uint64_t alone = lower ? change.target_1 : change.target_2;
+    Shared64& entry = directory.entries[range.first + i];
+    entry.CompareAndSet(old, fits ? change.target_0 : alone, std::memory_order_seq_cst);
     // C1: an offset that was replaced does not come back under this pin.
-    COMMY_DCHECK(directory.entries[range.first + i].load(std::memory_order_relaxed) != old);
+    COMMY_DCHECK(entry.load(std::memory_order_relaxed) != old);
   }
   return absl::OkStatus();
 }
