@@ -7,8 +7,8 @@
 namespace commy {
 
 struct BackupOptions {
-  // If there is a file at the destination, put the backup in its place, at one moment. Never a
-  // store that some process has open.
+  // If there is a store at the destination, or an empty file, put the backup in its place, at one
+  // moment. Never another file, or a store that some process has open.
   bool overwrite = false;
   // At most so many bytes of keys and values are copied in a second, and they are written to disk
   // on the way; 0: no limit.

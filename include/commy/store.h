@@ -195,8 +195,8 @@ class COMMY_EXPORT Store {
   // begins, and lacks a namespace that is dropped before it is done.
   //
   // Errors: AlreadyExists: there is a file at `destination`, see BackupOptions::overwrite.
-  // FailedPrecondition: that file is a store in use. ResourceExhausted: no space, or no free
-  // snapshot. Cancelled: `progress` returned false.
+  // FailedPrecondition: that file is a store in use, or no store. ResourceExhausted: no space, or
+  // no free snapshot. Cancelled: `progress` returned false.
   // Cost: reads every key; keeps old versions of what others change meanwhile.
   absl::StatusOr<BackupReport> Backup(const std::string& destination,
                                       const BackupOptions& options = BackupOptions()) const;

@@ -28,6 +28,13 @@ absl::StatusOr<Descriptor> HoldForReplacing(Platform& platform, const std::strin
         path,
         ": is a store that a process has open; only a file that is not in use is overwritten");
   }
+  COMMY_ASSIGN_OR_RETURN(const platform::FileFacts facts, platform.Describe(old->fd()));
+  std::uint64_t magic = 0;
+  COMMY_RETURN_IF_ERROR(platform.ReadAt(old->fd(), &magic, sizeof(magic), 0).status());
+  if (magic != region::kMagic && facts.size_bytes != 0) {
+    return base::FailedPrecondition(path,
+                                    " is no store; remove it first, or choose another destination");
+  }
   return old;
 }
 

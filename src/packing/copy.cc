@@ -11,6 +11,7 @@
 #include "engine/access.h"
 #include "engine/lifecycle.h"
 #include "engine/open_store.h"
+#include "engine/quotas.h"
 #include "packing/pace.h"
 #include "process/owner.h"
 #include "process/participants.h"
@@ -289,8 +290,10 @@ absl::Status Copy::CopyNamespace(const Item& item, Pace& pace) {
     // What was copied of it goes by the way on which all of a namespace goes.
     return engine::DropNamespace(target_->engine(), item.path);
   }
-  ++report_.namespaces;
-  report_.keys += loader.keys();
+  if (!engine::IsHiddenPath(item.path)) {
+    ++report_.namespaces;
+    report_.keys += loader.keys();
+  }
   return absl::OkStatus();
 }
 

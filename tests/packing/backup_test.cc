@@ -357,13 +357,27 @@ TEST_F(BackupTest, ANamespaceThatIsDroppedMeanwhileIsNotInIt) {
   EXPECT_EQ(*MustOpenNamespace(copy, "kept").Get("k"), "v");
 }
 
-TEST_F(BackupTest, AFileThatIsThereIsLeftAloneUnlessItMayBeOverwritten) {
+TEST_F(BackupTest, AFileThatIsNoStoreIsNotOverwritten) {
+  const Store store = MustOpen(QuietOptions());
+  for (const std::string& precious : {std::string("p"), std::string(10'000, 'p')}) {
+    WriteFileBytes(copy_, precious);
+    EXPECT_TRUE(Says(store.Backup(copy_).status(), Code::kAlreadyExists, copy_));
+    EXPECT_TRUE(Says(store.Backup(copy_, {.overwrite = true}).status(), Code::kFailedPrecondition,
+                     "is no store"));
+    EXPECT_EQ(FileBytes(copy_), precious);
+  }
+  WriteFileBytes(copy_, "");
+  MustBackup(store, {.overwrite = true});
+}
+
+TEST_F(BackupTest, AStoreThatIsThereIsLeftAloneUnlessItMayBeOverwritten) {
   const Store store = MustOpen(QuietOptions());
   Put(MustOpenNamespace(store, "ns"), "k", "v");
-  WriteFileBytes(copy_, "precious");
+  (void)MustOpenNamespace(MustOpen(copy_, QuietOptions()), "precious");
   std::filesystem::permissions(copy_, std::filesystem::perms(0640));
+  const std::string before = FileBytes(copy_);
   EXPECT_TRUE(Says(store.Backup(copy_).status(), Code::kAlreadyExists, copy_));
-  EXPECT_EQ(FileBytes(copy_), "precious");
+  EXPECT_TRUE(FileBytes(copy_) == before);
   MustBackup(store, {.overwrite = true});
   EXPECT_EQ(static_cast<unsigned>(std::filesystem::status(copy_).permissions()), 0640U);
   EXPECT_EQ(*MustOpenNamespace(MustOpen(copy_, QuietOptions()), "ns").Get("k"), "v");

@@ -17,6 +17,7 @@ class CliPackingTest : public CliFixture {
       Done({"put", store_, "ns", key, std::string("value of ") + key});
     }
     Done({"del", store_, "ns", "two"});
+    Done({"ns", "quota", store_, "acme", "1MiB"});  // It is kept in keys of its own.
   }
   void ExpectContent(const std::string& path) const {
     EXPECT_EQ(Done({"get", path, "ns", "one"}), "value of one");
@@ -50,10 +51,12 @@ TEST_F(CliPackingTest, BackupReportsInJson) {
 }
 
 TEST_F(CliPackingTest, BackupReplacesAFileOnlyWhenToldTo) {
-  std::ofstream(copy_) << "mine";
+  Done({"put", copy_, "mine", "k", "v"});
   Fails(3, {"backup", store_, copy_}, {copy_, "exists", "--overwrite"});
   Done({"backup", store_, copy_, "--overwrite"});
   ExpectContent(copy_);
+  std::ofstream(copy_, std::ios::trunc) << "a letter";
+  Fails(3, {"backup", store_, copy_, "--overwrite"}, {copy_, "is no store"});
 }
 
 TEST_F(CliPackingTest, BackupFailsWithALineThatNamesTheRemedy) {
