@@ -148,9 +148,9 @@ absl::Status MakeHeader(const CreateOptions& options, RegionHeader& header) {
   const Places at = Place(header);
   if (at.data + 2 * header.chunk_bytes > header.max_size_bytes) {
     return base::InvalidArgument(
-        "max_size is ", header.max_size_bytes, " bytes; with ", header.participant_count,
-        " participants, ", ThreadsOf(header.lane_count), " threads and ", header.snapshot_count,
-        " snapshots it must be at least ", at.data + 2 * header.chunk_bytes);
+        "a max_size of ", header.max_size_bytes, " bytes is too small: with ",
+        header.participant_count, " participants, ", ThreadsOf(header.lane_count), " threads and ",
+        header.snapshot_count, " snapshots it must be at least ", at.data + 2 * header.chunk_bytes);
   }
   header.participants_offset = at.participants;
   header.lanes_offset = at.lanes;

@@ -194,7 +194,8 @@ TEST_F(OpenFaultsTest, OptionsOutOfRangeAreNamedAndMakeNoFile) {
   const std::vector<std::pair<std::function<void(Options&)>, std::string>> bad = {
       {[](Options& options) { options.max_size = 0; }, "max_size"},
       {[](Options& options) { options.max_size = std::uint64_t{1} << 41; }, "max_size"},
-      {[](Options& options) { options.max_size = 8192; }, "max_size"},
+      {[](Options& options) { options.max_size = 8192; },
+       "a max_size of 8192 bytes is too small: with 32 participants"},
       {[](Options& options) { options.stale_after = absl::Microseconds(1); }, "stale_after"},
       {[](Options& options) { options.stale_after = absl::Hours(25); }, "stale_after"},
       {[](Options& options) { options.stale_after = absl::Seconds(-1); }, "stale_after"},
