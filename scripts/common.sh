@@ -110,6 +110,8 @@ show_progress() {
 # The compiler's cache keeps objects that use a precompiled header only if it need not look for
 # macros that were defined before it, and for __TIME__ inside it. There are none.
 export CCACHE_SLOPPINESS="${CCACHE_SLOPPINESS:+$CCACHE_SLOPPINESS,}pch_defines,time_macros"
+# g++ takes a header for another one if its comments differ from those of the precompiled header.
+export CCACHE_COMMENTS=1
 
 # build DIR [target...]: shows how far it is if there is a terminal; else only what went wrong.
 build() {
