@@ -16,6 +16,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "CLI/CLI.hpp"
 #include "absl/status/status.h"
@@ -71,6 +72,26 @@ void AddTtl(CLI::App& command, std::optional<absl::Duration>& ttl, const std::st
 // Above zero and at most `most`, which the error then names; infinite: no limit.
 void AddDuration(CLI::App& command, const std::string& name, absl::Duration& duration,
                  const std::string& about, absl::Duration most = absl::InfiniteDuration());
+// One of these words; `value` is an enumeration, or an optional one.
+template <typename Value, typename Choice>
+CLI::Option& AddChoice(CLI::App& command, const std::string& name, Value& value,
+                       std::vector<std::pair<std::string, Choice>> choices,
+                       const std::string& about) {
+  std::string words;
+  for (const auto& [word, choice] : choices) {
+    words += (words.empty() ? "" : "|") + word;
+  }
+  const auto parse = [name, &value, choices = std::move(choices), words](const std::string& text) {
+    for (const auto& [word, choice] : choices) {
+      if (word == text) {
+        value = choice;
+        return;
+      }
+    }
+    throw CLI::ValidationError(name, "\"" + text + "\" is none of " + words);
+  };
+  return *command.add_option_function<std::string>(name, parse, about)->type_name(words);
+}
 
 // "Examples:" and these lines, below the command's help.
 void SetExamples(CLI::App& command, std::initializer_list<std::string_view> lines);

@@ -26,14 +26,20 @@ constexpr std::string_view kCapacity = "capacity";
 constexpr std::string_view kMaxDeliveries = "max_deliveries";
 constexpr std::string_view kDeadLetters = "dead_letters";
 constexpr std::string_view kDeadLettersBase64 = "dead_letters_base64";
+constexpr std::string_view kQuota = "quota_bytes";
+constexpr std::string_view kPathQuota = "path_quota";
+constexpr std::string_view kPathQuotaBase64 = "path_quota_base64";
 constexpr std::string_view kEnd = "end_of_dump";
 // Of a former version.
 constexpr std::string_view kFormerType = "namespace_type";
 constexpr std::string_view kFormerOrdered = "ordered";
 
-constexpr std::array<std::string_view, 12> kMembers = {
-    kPath,       kPathBase64, kOrder,    kType,          kRawBytes,    kDefaultTtl,
-    kValueAlign, kClockAhead, kCapacity, kMaxDeliveries, kDeadLetters, kDeadLettersBase64};
+constexpr std::array<std::string_view, 13> kMembers = {
+    kPath,        kPathBase64,        kOrder,      kType,     kRawBytes,
+    kDefaultTtl,  kValueAlign,        kClockAhead, kCapacity, kMaxDeliveries,
+    kDeadLetters, kDeadLettersBase64, kQuota};
+constexpr std::array<std::string_view, 3> kPathQuotaMembers = {kPathQuota, kPathQuotaBase64,
+                                                               kQuota};
 constexpr std::array<std::string_view, 5> kFormerMembers = {kFormerType, kFormerOrdered, kCapacity,
                                                             kMaxDeliveries, kDeadLetters};
 
@@ -70,6 +76,13 @@ absl::StatusOr<std::int64_t> TakeDuration(std::string_view name, const Json& jso
     return InvalidArgument("\"", base::ToAbsl(name), "\": ", scalar.status().message());
   }
   return static_cast<std::int64_t>(scalar->bits);
+}
+
+absl::StatusOr<std::uint64_t> TakeQuota(const Json& json) {
+  if (!json.is_number_unsigned() || json == 0U || json.get<std::uint64_t>() > INT64_MAX) {
+    return Unexpected(kQuota, "a number of bytes from 1 to 2^63 - 1", json);
+  }
+  return json.get<std::uint64_t>();
 }
 
 // The limits of a deque. Requires: the type was taken.
@@ -139,6 +152,9 @@ absl::Status TakeSettings(const Json& object, JsonlHeader& header) {
   if (const auto ahead = object.find(kClockAhead); ahead != object.end()) {
     COMMY_ASSIGN_OR_RETURN(header.clock_ahead_ns, TakeDuration(kClockAhead, *ahead));
   }
+  if (const auto quota = object.find(kQuota); quota != object.end()) {
+    COMMY_ASSIGN_OR_RETURN(header.quota_bytes, TakeQuota(*quota));
+  }
   return absl::OkStatus();
 }
 
@@ -194,6 +210,17 @@ void AppendJsonlHeader(const JsonlHeader& header, std::string& out) {
   if (header.dead_letters.has_value()) {
     SetBytes(kDeadLetters, *header.dead_letters, object);
   }
+  if (header.quota_bytes != 0) {
+    object[kQuota] = header.quota_bytes;
+  }
+  out += object.dump();
+  out += '\n';
+}
+
+void AppendJsonlPathQuota(const JsonlPathQuota& quota, std::string& out) {
+  Json object = Json::object();
+  SetBytes(kPathQuota, quota.path, object);
+  object[kQuota] = quota.quota_bytes;
   out += object.dump();
   out += '\n';
 }
@@ -228,6 +255,26 @@ absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view lin
   COMMY_RETURN_IF_ERROR(TakeSettings(object, header));
   COMMY_RETURN_IF_ERROR(TakeLimits(object, header));
   return header;
+}
+
+absl::StatusOr<std::optional<JsonlPathQuota>> ParseJsonlPathQuota(std::string_view line) {
+  if (!MayHaveMember(line, kPathQuota)) {
+    return std::nullopt;
+  }
+  const Json object = ParseObject(line);
+  if (!object.is_object() || !(object.contains(kPathQuota) || object.contains(kPathQuotaBase64))) {
+    return std::nullopt;
+  }
+  COMMY_RETURN_IF_ERROR(ParseJson(line).status());  // No member twice.
+  COMMY_RETURN_IF_ERROR(CheckMembers(object, kPathQuotaMembers));
+  JsonlPathQuota quota;
+  COMMY_ASSIGN_OR_RETURN(quota.path, TakeBytes(object, std::string(kPathQuota)));
+  const auto bytes = object.find(kQuota);
+  if (bytes == object.end()) {
+    return InvalidArgument("needs \"", base::ToAbsl(kQuota), "\"");
+  }
+  COMMY_ASSIGN_OR_RETURN(quota.quota_bytes, TakeQuota(*bytes));
+  return quota;
 }
 
 bool IsJsonlEnd(std::string_view line) {

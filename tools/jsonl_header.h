@@ -1,14 +1,16 @@
 // The lines of a dump in jsonl that are no records: what the namespace of the records behind them
-// is, and the end.
+// is, the quotas of paths, and the end.
 //
 //   {"namespace":"acme/config","order":"hash","default_ttl":"30m"}
 //   {"key":"greeting","value":"hello"}
 //   {"namespace":"work/jobs","order":"hash","type":"deque<string>","capacity":100}
 //   {"value":"resize"}
+//   {"path_quota":"acme","quota_bytes":1073741824}
 //   {"end_of_dump":true}
 //
-// No record has a member namespace (or namespace_base64) or end_of_dump. A file may have several
-// dumps, one behind the other. A header of a former version has no path, and such a file no end:
+// No record has a member namespace, path_quota (or these with _base64) or end_of_dump. A file may
+// have several dumps, one behind the other. A header of a former version has no path, and such a
+// file no end:
 //
 //   {"namespace_type":"map<i64,string>","ordered":true}
 #pragma once
@@ -37,15 +39,21 @@ struct JsonlHeader {
   std::optional<std::uint64_t> capacity = std::nullopt;
   std::optional<std::uint32_t> max_deliveries = std::nullopt;
   std::optional<std::string> dead_letters = std::nullopt;
+  std::uint64_t quota_bytes = 0;  // 0: none.
+};
+struct JsonlPathQuota {
+  std::string path;
+  std::uint64_t quota_bytes = 0;
 };
 
 // Requires: header.path.
 void AppendJsonlHeader(const JsonlHeader& header, std::string& out);
+void AppendJsonlPathQuota(const JsonlPathQuota& quota, std::string& out);
 void AppendJsonlEnd(std::string& out);
 
-// nullopt: the line is not a header, but a record, an end or a fault. InvalidArgument describes
-// what is wrong with a header.
+// nullopt: the line is another one, or a fault. InvalidArgument describes what is wrong with it.
 absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view line);
+absl::StatusOr<std::optional<JsonlPathQuota>> ParseJsonlPathQuota(std::string_view line);
 bool IsJsonlEnd(std::string_view line);
 
 }  // namespace commy::tools

@@ -105,6 +105,7 @@ class CliDumpAllTest : public CliFixture {
     ASSERT_TRUE(sessions.Put("without", "end").ok());
     ASSERT_TRUE(sessions.SetDefaultTtl(absl::Minutes(30) + absl::Nanoseconds(7)).ok());
     ASSERT_TRUE(sessions.Put("with", "one").ok());
+    ASSERT_TRUE(sessions.SetQuota(1).ok());  // Below what is in it.
 
     const auto scores =
         Make<SharedBTreeMap<std::tuple<std::int64_t, std::string>, std::string>>("scores");
@@ -140,6 +141,8 @@ class CliDumpAllTest : public CliFixture {
     const Store store = MustOpenStore(store_);
     ASSERT_TRUE(Semaphore::Open(store, "permits", 3).ok());
     ASSERT_TRUE(Latch::Open(store, "start", 2).ok());
+    ASSERT_TRUE(store.SetPathQuota("acme", 1).ok());
+    ASSERT_TRUE(store.SetPathQuota("no \xff", std::uint64_t{1} << 62U).ok());
   }
 
   void CheckSound(const std::string& store) const {
@@ -180,6 +183,7 @@ TEST_F(CliDumpAllTest, AStoreOfAllKindsIsMadeAgainOfItsDump) {
     EXPECT_EQ((*first)[i].order, (*second)[i].order) << (*first)[i].path;
     EXPECT_EQ((*first)[i].type, (*second)[i].type) << (*first)[i].path;
     EXPECT_EQ((*first)[i].default_ttl, (*second)[i].default_ttl) << (*first)[i].path;
+    EXPECT_EQ((*first)[i].quota_bytes, (*second)[i].quota_bytes) << (*first)[i].path;
   }
   for (const std::string path : {"plain", "acme/ordered", "sessions", "scores", "frames", "names",
                                  "box", "hits", "permits", "start"}) {
@@ -239,6 +243,38 @@ TEST_F(CliDumpAllTest, TheLinesAreThoseOfTheManual) {
 {"key":"greeting","value":"hello"}
 {"end_of_dump":true}
 )");
+}
+
+TEST_F(CliDumpAllTest, QuotasRoundTripAndHoldInTheCopy) {
+  Done({"ns", "create", store_, "acme/a", "--quota", "1KiB"});
+  Done({"put", store_, "acme/a", "k", "v"});
+  Done({"ns", "quota", store_, "acme", "2KiB"});
+  const std::string dump = DumpAll(store_);
+  EXPECT_EQ(dump,
+            R"({"namespace":"acme/a","order":"hash","quota_bytes":1024}
+{"key":"k","value":"v"}
+{"path_quota":"acme","quota_bytes":2048}
+{"end_of_dump":true}
+)");
+  LoadAll(copy_, dump);
+  EXPECT_EQ(DumpAll(copy_), dump);
+  Fails(3, {"put", copy_, "acme/a", "large", std::string(1'100, 'x')}, {"quota", "acme/a"});
+  const ProgramEnd alone =
+      RunCommy({"load", copy_, "b", "-", "--format", "jsonl"}, {.input = dump});
+  EXPECT_EQ(alone.code, 0);
+  EXPECT_NE(alone.err.find("1 quotas of paths were left out"), std::string::npos) << alone.err;
+  LoadAll(copy_, dump + dump);
+  LoadFails(dump.substr(0, dump.find("{\"end_of")), {"cut short"});
+}
+
+TEST_F(CliDumpAllTest, AQuotaThatIsNoneIsNamedWithItsLine) {
+  const std::string path = R"({"path_quota":"acme",)";
+  LoadFails(path + "\"quota_bytes\":0}\n", {"line 1", "\"quota_bytes\": expected"});
+  LoadFails(path + "\"quota_bytes\":\"1MiB\"}\n", {"line 1", "\"quota_bytes\": expected"});
+  LoadFails(path + "\"quota_bytes\":9223372036854775808}\n", {"line 1", "2^63 - 1"});
+  LoadFails(R"({"path_quota":"acme"})", {"line 1", "needs \"quota_bytes\""});
+  LoadFails(path + "\"quota_bytes\":1,\"x\":2}\n", {"line 1", "unknown member \"x\""});
+  LoadFails("{\"path_quota\":\"/a\",\"quota_bytes\":1}\n", {"line 1", "\"/a\""});
 }
 
 TEST_F(CliDumpAllTest, AStoreWithoutNamespacesRoundTrips) {

@@ -40,7 +40,9 @@ TEST_F(CliFaultsTest, WrongUsageHasExitStatus2) {
   Fails(2, {"add", store_, "ns", "key", "one"}, {"DELTA"});
   Fails(2, {"add", store_, "ns", "key", "9223372036854775808"}, {"DELTA"});
   Fails(2, {"scan", store_, "ns", "--limit", "-1"}, {"--limit"});
-  Fails(2, {"scan", store_, "ns", "--format", "xml"}, {"--format", "xml"});
+  Fails(2, {"scan", store_, "ns", "--format", "xml"},
+        {"--format: \"xml\" is none of tsv|jsonl|raw"});
+  Fails(2, {"shrink", store_, "--fill", "101"}, {"--fill: \"101\" is not from 0 to 100"});
   Fails(2, {"scan", store_, "ns", "--format", "tsv", "--json"}, {"--json"});
   Fails(2, {"load", store_, "ns", "--format", "raw"}, {"--format", "raw"});
   Fails(2, {"ns"}, {"commy ns --help"});

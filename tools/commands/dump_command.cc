@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -147,6 +146,7 @@ bool HasJsonlHeader(const DumpArguments& arguments) {
 absl::StatusOr<JsonlHeader> HeaderOf(const Namespace& ns, const std::string& type, bool raw_bytes) {
   COMMY_ASSIGN_OR_RETURN(const absl::Duration default_ttl, ns.DefaultTtl());
   COMMY_ASSIGN_OR_RETURN(const api::StoreTime time, api::ReadStoreTime(ns));
+  COMMY_ASSIGN_OR_RETURN(const std::uint64_t quota, ns.Quota());
   JsonlHeader header{.path = ns.path(),
                      .type = type,
                      .ordered = ns.order() == Order::kOrdered,
@@ -156,6 +156,7 @@ absl::StatusOr<JsonlHeader> HeaderOf(const Namespace& ns, const std::string& typ
   }
   header.value_align = api::ValueAlignOf(ns);
   header.clock_ahead_ns = time.ahead_ns;
+  header.quota_bytes = quota;
   return header;
 }
 
@@ -353,6 +354,15 @@ absl::StatusOr<std::vector<std::string>> PathsOf(const Store& store,
   return paths;
 }
 
+absl::Status DumpPathQuotas(const Store& store, Output& out) {
+  const absl::StatusOr<std::vector<PathQuota>> quotas = store.PathQuotas();
+  COMMY_RETURN_IF_ERROR(Explain(store, quotas.status()));
+  for (const PathQuota& quota : *quotas) {
+    AppendJsonlPathQuota({quota.path, quota.quota_bytes}, out.buffer());
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckUsage(DumpArguments& arguments) {
   if (arguments.all) {
     // Without a namespace the word after the store is the file.
@@ -409,6 +419,7 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
     COMMY_RETURN_IF_ERROR(dumped);
   }
   if (HasJsonlHeader(arguments)) {
+    COMMY_RETURN_IF_ERROR(arguments.all ? DumpPathQuotas(store, out) : absl::OkStatus());
     AppendJsonlEnd(out.buffer());
   }
   if (file.has_value()) {
@@ -419,27 +430,18 @@ absl::StatusOr<Exit> RunDump(const DumpArguments& given, Output& standard) {
 }
 
 void AddFormat(CLI::App& command, DumpArguments& arguments) {
-  const std::map<std::string, Format> formats = {
-      {"dump", Format::kDump}, {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}};
-  command
-      .add_option(
-          "--format", arguments.format,
-          "dump (unless given): for mdb_load and db_load, bytes as they are, without times to live "
-          "and, of namespaces without a type, their order; tsv: keys and values as scan prints "
-          "them, and nothing else; jsonl: all that makes the namespace again, before its records "
-          "a line with order, type and default time to live, and with each record exactly when it "
-          "expires")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
-      ->type_name("dump|tsv|jsonl");
-  const std::map<std::string, Reader> readers = {{"lmdb", Reader::kLmdb},
-                                                 {"bdb", Reader::kBerkeleyDb}};
-  command
-      .add_option(
-          "--for", arguments.reader,
-          "lmdb (unless given): states how large a map mdb_load needs, and warns of keys that "
-          "LMDB cannot take; bdb: for db_load, which refuses a dump with that statement")
-      ->transform(CLI::CheckedTransformer(readers).description(""))
-      ->type_name("lmdb|bdb");
+  AddChoice<Format, Format>(
+      command, "--format", arguments.format,
+      {{"dump", Format::kDump}, {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}},
+      "dump (unless given): for mdb_load and db_load, bytes as they are, without times to live "
+      "and, of namespaces without a type, their order; tsv: keys and values as scan prints "
+      "them, and nothing else; jsonl: all that makes the namespace again, before its records "
+      "a line with order, type, default time to live and quota, and with each record exactly "
+      "when it expires");
+  AddChoice<Reader, Reader>(
+      command, "--for", arguments.reader, {{"lmdb", Reader::kLmdb}, {"bdb", Reader::kBerkeleyDb}},
+      "lmdb (unless given): states how large a map mdb_load needs, and warns of keys that "
+      "LMDB cannot take; bdb: for db_load, which refuses a dump with that statement");
   command.add_flag("-p,--print", arguments.print,
                    "Printable bytes as they are, instead of hexadecimal digits (format dump)");
 }

@@ -1,7 +1,6 @@
 // load: records of a file into a namespace, or into several.
 
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
@@ -48,7 +47,8 @@ struct Loaded {
   std::uint64_t bytes = 0;  // Of keys and values.
   std::uint64_t repeated = 0;
   std::uint64_t expired = 0;  // Left out, for they had expired.
-  std::uint64_t line = 0;     // The current one.
+  std::uint64_t quotas_left_out = 0;
+  std::uint64_t line = 0;  // The current one.
 };
 
 // A namespace that records go into.
@@ -133,6 +133,7 @@ class Loader {
     if (more_) {
       COMMY_RETURN_IF_ERROR(CheckIsTsv(line_));  // Before a namespace is made for it.
     }
+    loaded_.line = 0;  // An error of the namespace is not one of the line.
     COMMY_ASSIGN_OR_RETURN(const Target target, Open(arguments_.path, arguments_.ordered, ""));
     COMMY_RETURN_IF_ERROR(target.form.CheckIsShown());
     return LoadLines(target, LimitOptions());
@@ -153,8 +154,15 @@ class Loader {
     }
     for (bool first = true; more_ || first; first = false) {
       COMMY_ASSIGN_OR_RETURN(header, HeaderHere());
-      if (!header.has_value() && IsJsonlEnd(line_)) {  // Of a store without namespaces.
+      if (!header.has_value() && IsJsonlEnd(line_)) {  // Without namespaces, or behind quotas.
         COMMY_RETURN_IF_ERROR(ToNextLine());
+        continue;
+      }
+      COMMY_ASSIGN_OR_RETURN(const std::optional<JsonlPathQuota> quota, PathQuotaHere());
+      if (quota.has_value()) {
+        COMMY_RETURN_IF_ERROR(SetPathQuota(*quota));
+        COMMY_RETURN_IF_ERROR(ToNextLine());
+        COMMY_RETURN_IF_ERROR(CheckIsNotCut());
         continue;
       }
       COMMY_RETURN_IF_ERROR(CheckBelongsHere(header, first));
@@ -165,6 +173,25 @@ class Loader {
 
   absl::StatusOr<std::optional<JsonlHeader>> HeaderHere() {
     return more_ ? ParseJsonlHeader(line_) : std::optional<JsonlHeader>();
+  }
+
+  absl::StatusOr<std::optional<JsonlPathQuota>> PathQuotaHere() {
+    return more_ ? ParseJsonlPathQuota(line_) : std::optional<JsonlPathQuota>();
+  }
+
+  // A quota of a path is of the store, so that a single namespace does not bring it along.
+  absl::Status SetPathQuota(const JsonlPathQuota& quota) {
+    if (!arguments_.all) {
+      ++loaded_.quotas_left_out;
+      return absl::OkStatus();
+    }
+    return Explain(store_, store_.SetPathQuota(quota.path, quota.quota_bytes));
+  }
+
+  absl::Status CheckIsNotCut() const {
+    return more_ ? absl::OkStatus()
+                 : base::InvalidArgument(
+                       "the file ends before {\"end_of_dump\":true}: it was cut short");
   }
 
   absl::Status CheckBelongsHere(const std::optional<JsonlHeader>& header, bool first) const {
@@ -199,12 +226,13 @@ class Loader {
     COMMY_RETURN_IF_ERROR(ToNextLine());
     const auto next = [this, &target](Record& record) { return NextJsonlRecord(target, record); };
     COMMY_RETURN_IF_ERROR(whole ? LoadWhole(target, next) : LoadLines(target, LimitsOf(header)));
+    if (header.quota_bytes != 0) {  // What was in it may be above it.
+      COMMY_RETURN_IF_ERROR(Explain(store_, target.ns.SetQuota(header.quota_bytes)));
+    }
     if (!header.path.has_value() || (more_ && !IsJsonlEnd(line_))) {
-      return absl::OkStatus();  // Another header follows, or is expected.
+      return absl::OkStatus();  // Another header, or a quota, follows or is expected.
     }
-    if (!more_) {
-      return base::InvalidArgument("the file ends before {\"end_of_dump\":true}: it was cut short");
-    }
+    COMMY_RETURN_IF_ERROR(CheckIsNotCut());
     return ToNextLine();
   }
 
@@ -223,7 +251,9 @@ class Loader {
       return !more_;
     }
     const absl::StatusOr<std::optional<JsonlHeader>> header = ParseJsonlHeader(line_);
-    return !header.ok() || header->has_value() || IsJsonlEnd(line_);
+    const absl::StatusOr<std::optional<JsonlPathQuota>> quota = ParseJsonlPathQuota(line_);
+    return !header.ok() || header->has_value() || !quota.ok() || quota->has_value() ||
+           IsJsonlEnd(line_);
   }
 
   // The namespace of a header. One that is there must be of its order and its type.
@@ -560,6 +590,10 @@ absl::StatusOr<Exit> RunLoad(const LoadArguments& given, Output& out) {
                                               : absl::StrCat("; ", ShowCount(loaded.expired),
                                                              " had expired and were left out")));
   }
+  if (loaded.quotas_left_out != 0) {
+    PrintWarning(absl::StrCat(loaded.quotas_left_out,
+                              " quotas of paths were left out; load --all sets them"));
+  }
   if (loaded.repeated != 0) {
     PrintWarning(absl::StrCat(loaded.repeated, " keys came more than once: the last value of each ",
                               "was kept, as a namespace has one value a key"));
@@ -576,20 +610,17 @@ void AddLoadCommand(CLI::App& app, Action& action) {
   command.add_option("NS", arguments->path, "Namespace: parts separated by '/'")->type_name("");
   command.add_option("FILE", arguments->file, "File to read; none or -: standard input")
       ->type_name("");
-  const std::map<std::string, Format> formats = {
-      {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"dump", Format::kDump}};
-  command
-      .add_option("--format", arguments->format,
-                  "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH, lines that "
-                  "end in LF or CR LF; jsonl: "
-                  "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64, expires, "
-                  "perhaps behind a line that dump wrote with order, type and default time to "
-                  "live of the namespace; dump: the output "
-                  "of dump, mdb_dump and db_dump. Keys and values are of the namespace's type, and "
-                  "values are added to a counter. A line of a vector, deque or string is an "
-                  "element, perhaps with its index before it")
-      ->transform(CLI::CheckedTransformer(formats).description(""))
-      ->type_name("tsv|jsonl|dump");
+  AddChoice<std::optional<Format>, Format>(
+      command, "--format", arguments->format,
+      {{"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"dump", Format::kDump}},
+      "tsv (unless given): key, tab, value, with \\t \\n \\r \\\\ \\xHH, lines that "
+      "end in LF or CR LF; jsonl: "
+      "{\"key\":…,\"value\":…,\"ttl_ms\":…} or key_base64, value_base64, expires, "
+      "perhaps behind a line that dump wrote with order, type, default time to live "
+      "and quota of the namespace; dump: the output "
+      "of dump, mdb_dump and db_dump. Keys and values are of the namespace's type, and "
+      "values are added to a counter. A line of a vector, deque or string is an "
+      "element, perhaps with its index before it");
   command.add_flag("--all", arguments->all,
                    "Each namespace of a dump, in jsonl or format dump (which it finds out), into "
                    "one of its name; without NS");

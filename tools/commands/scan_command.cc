@@ -1,7 +1,6 @@
 // scan: the keys of a namespace.
 
 #include <cstdint>
-#include <map>
 #include <string>
 
 #include "access.h"
@@ -137,17 +136,12 @@ void AddScanCommand(CLI::App& app, Action& action) {
   AddRange(command, arguments->options);
   AddFormOptions(command, arguments->form);
   command.add_flag("--keys", arguments->keys_only, "Keys, or indexes, only");
-  const std::map<std::string, Format> formats = {
-      {"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"raw", Format::kRaw}};
-  CLI::Option* const format =
-      command
-          .add_option(
-              "--format", arguments->format,
-              "tsv: \\t \\n \\r \\\\ and \\xHH stand for what they name; jsonl: a JSON object "
-              "a line; raw: as tsv without escapes, not for reading back")
-          ->transform(CLI::CheckedTransformer(formats).description(""))
-          ->type_name("tsv|jsonl|raw");
-  command.add_flag("--json", arguments->json, "The same as --format jsonl")->excludes(format);
+  CLI::Option& format = AddChoice<Format, Format>(
+      command, "--format", arguments->format,
+      {{"tsv", Format::kTsv}, {"jsonl", Format::kJsonl}, {"raw", Format::kRaw}},
+      "tsv: \\t \\n \\r \\\\ and \\xHH stand for what they name; jsonl: a JSON object "
+      "a line; raw: as tsv without escapes, not for reading back");
+  command.add_flag("--json", arguments->json, "The same as --format jsonl")->excludes(&format);
   SetExamples(command, {"commy scan fleet.commy acme/config",
                         "commy scan fleet.commy acme/config --prefix db. --keys",
                         "commy scan fleet.commy acme/events --from 05 --to 06 --reverse --limit 10",

@@ -109,9 +109,9 @@ void AddShrinkCommand(CLI::App& app, Action& action) {
       "1: a limit, or an interrupt, came first");
   auto arguments = std::make_shared<ShrinkArguments>();
   AddStore(command, arguments->store);
-  AddCount(command, "--fill", arguments->fill,
-           "Spans of which at most this many percent are in use are emptied, 0 to 100 (unless "
-           "given: 80)");
+  AddLimited(command, "--fill", arguments->fill, 0, 100,
+             "Spans of which at most this many percent are in use are emptied, 0 to 100 (unless "
+             "given: 80)");
   AddSize(command, "--bytes", arguments->bytes_limit, "End after this much was moved, about");
   AddDuration(command, "--time", arguments->time_limit, "End after this time, about");
   command.add_flag("--keep-end", arguments->keep_end,

@@ -247,18 +247,14 @@ void AddStatCommand(CLI::App& app, Action& action) {
       *app.add_subcommand("stat", "Show sizes and counts, and where the bytes of the file are");
   auto arguments = std::make_shared<StatArguments>();
   AddStore(command, arguments->store);
-  const std::map<std::string, StatFormat> formats = {{"text", StatFormat::kText},
-                                                     {"json", StatFormat::kJson},
-                                                     {"openmetrics", StatFormat::kOpenMetrics}};
-  CLI::Option* const format =
-      command
-          .add_option(
-              "--format", arguments->format,
-              "text (unless given), json, or openmetrics: for Prometheus, with the figures of "
-              "each participant and namespace")
-          ->transform(CLI::CheckedTransformer(formats).description(""))
-          ->type_name("text|json|openmetrics");
-  command.add_flag("--json", arguments->json, "The same as --format json")->excludes(format);
+  CLI::Option& format = AddChoice<StatFormat, StatFormat>(
+      command, "--format", arguments->format,
+      {{"text", StatFormat::kText},
+       {"json", StatFormat::kJson},
+       {"openmetrics", StatFormat::kOpenMetrics}},
+      "text (unless given), json, or openmetrics: for Prometheus, with the figures of "
+      "each participant and namespace");
+  command.add_flag("--json", arguments->json, "The same as --format json")->excludes(&format);
   command
       .add_option(
           "--map", arguments->map,
