@@ -49,6 +49,11 @@ def test_commands(tree):
             for test in json.loads(listed)}
 
 
+def left_out(folder, names):
+    """Of the tree's own folder what is not its source; source files may be called build..., too."""
+    return [n for n in names if folder == TREE and (n.startswith("build") or n == ".git")]
+
+
 def build(tree, programs):
     """Whether it compiles; a static assertion may keep it from that. Any other error ends this."""
     ended = subprocess.run(["ninja", "-C", os.path.join(tree, "build-mutants"), *programs],
@@ -103,7 +108,7 @@ def main():
     escaped = []
     with tempfile.TemporaryDirectory(prefix="commy_mutants_") as temp:
         tree = os.path.join(temp, "tree")
-        shutil.copytree(TREE, tree, ignore=shutil.ignore_patterns("build*", ".git"))
+        shutil.copytree(TREE, tree, ignore=left_out)
         env = dict(os.environ, CC="clang", CXX="clang++")
         subprocess.run(["meson", "setup", os.path.join(tree, "build-mutants"), tree,
                         "-Dhooks=enabled", "-Dwerror=false", "-Dtools=disabled",
