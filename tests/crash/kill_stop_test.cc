@@ -9,8 +9,7 @@
 //
 // The columns: "stores" counts the points of kills, "points" those of stops (loads count too), and
 // "late" the cases that stop at a store, then make it, late, and are killed at the next one. Every
-// k-th point is taken; k is 1 unless the operation is long. Where two places are combined it is
-// every k-th pair; the seed says which.
+// k-th point is taken; k is 1 unless the operation is long.
 //
 // tests/crash/run_mutants.py shows that this test fails when a protection is taken out: a note, the
 // freeze of a split (also of its empty slots alone), the frozen bit of a prune, the epoch rule, the
@@ -206,10 +205,7 @@ class Harness {
 
   static constexpr std::uint64_t kStoresMax = 1000;  // After a stop.
 
-  // Of pairs of two places, one in so many is taken.
-  static std::uint64_t PairStep() { return Full() ? 1 : 3; }
-
-  // Pairs of a place to stop at and a store after it.
+  // Every pair of a place to stop at and a store after it.
   void RunAgain(const Operation& operation, const Prepared& prepared, Row* row) {
     Case plan = Plan(operation, prepared, Prior());
     plan.victim.fate.kinds = hooks::kSwaps;
@@ -217,7 +213,6 @@ class Harness {
     const std::uint64_t swaps = Strike(plan).points;
     plan.victim.fate.action = Action::kStopThenKill;
     row->points += swaps;
-    row->kill_step = PairStep();
     for (plan.victim.fate.at = 1; plan.victim.fate.at <= swaps; ++plan.victim.fate.at) {
       bool killed = true;
       for (plan.victim.fate.then = 2; killed && plan.victim.fate.then < kStoresMax;
@@ -225,8 +220,7 @@ class Harness {
         plan.survivor = operation.beside(prepared.key);
         plan.label = absl::StrCat(operation.name, ":again:", plan.victim.fate.at, ":",
                                   plan.victim.fate.then, ":0");
-        const std::uint64_t pair = seed_ + plan.victim.fate.at + plan.victim.fate.then;
-        if (only_.empty() ? pair % PairStep() == 0 : only_ == plan.label) {
+        if (only_.empty() || only_ == plan.label) {
           const Verdict verdict = Strike(plan);
           killed = verdict.killed;
           row->kills += verdict.killed ? 1 : 0;
@@ -260,10 +254,8 @@ class Harness {
                                   : action != Action::kKill ? StopLimit(operation)
                                                             : KillLimit(operation);
       const std::uint64_t tail = Full() ? 0 : operation.victim_tail;
-      const std::uint64_t step = tail != 0 ? 1
-                                 : operation.prior_swaps && action == Action::kKill
-                                     ? PairStep()
-                                     : std::max<std::uint64_t>(1, (points + limit / 2) / limit);
+      const std::uint64_t step =
+          tail != 0 ? 1 : std::max<std::uint64_t>(1, (points + limit / 2) / limit);
       const std::uint64_t first = tail == 0 || points <= tail ? 1 : points - tail;
       plan.victim.fate.action = action;
       switch (action) {
@@ -279,7 +271,7 @@ class Harness {
           row->late_step = std::max(row->late_step, step);
       }
       const std::uint64_t variants = operation.beside == nullptr ? 3 : 1;
-      for (plan.victim.fate.at = first + (seed_ + prior.fate.at) % step;
+      for (plan.victim.fate.at = first + (step > 1 ? seed_ % step : 0);
            plan.victim.fate.at <= points; plan.victim.fate.at += step) {
         for (std::uint64_t variant = 0; variant < variants; ++variant) {
           if (Full() || variants == 1 || plan.victim.fate.at / step % 3 == variant ||
@@ -297,7 +289,10 @@ class Harness {
     return operation.prior_swaps ? 4 : operation.prior != nullptr ? 12 : 70;
   }
   static std::uint64_t KillLimit(const Operation& operation) {
-    return operation.prior != nullptr ? 35 : operation.calls || operation.large ? 400 : 100000;
+    return operation.prior_swaps                ? 100000
+           : operation.prior != nullptr         ? 35
+           : operation.calls || operation.large ? 400
+                                                : 100000;
   }
 
   void RunOne(const Operation& operation, Case* plan, std::uint64_t variant, Row* row) {
