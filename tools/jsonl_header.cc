@@ -217,7 +217,7 @@ void AppendJsonlHeader(const JsonlHeader& header, std::string& out) {
   out += '\n';
 }
 
-void AppendJsonlPathQuota(const JsonlPathQuota& quota, std::string& out) {
+void AppendJsonlPathQuota(const PathQuota& quota, std::string& out) {
   Json object = Json::object();
   SetBytes(kPathQuota, quota.path, object);
   object[kQuota] = quota.quota_bytes;
@@ -257,7 +257,7 @@ absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view lin
   return header;
 }
 
-absl::StatusOr<std::optional<JsonlPathQuota>> ParseJsonlPathQuota(std::string_view line) {
+absl::StatusOr<std::optional<PathQuota>> ParseJsonlPathQuota(std::string_view line) {
   if (!MayHaveMember(line, kPathQuota)) {
     return std::nullopt;
   }
@@ -267,7 +267,7 @@ absl::StatusOr<std::optional<JsonlPathQuota>> ParseJsonlPathQuota(std::string_vi
   }
   COMMY_RETURN_IF_ERROR(ParseJson(line).status());  // No member twice.
   COMMY_RETURN_IF_ERROR(CheckMembers(object, kPathQuotaMembers));
-  JsonlPathQuota quota;
+  PathQuota quota;
   COMMY_ASSIGN_OR_RETURN(quota.path, TakeBytes(object, std::string(kPathQuota)));
   const auto bytes = object.find(kQuota);
   if (bytes == object.end()) {

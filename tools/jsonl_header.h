@@ -22,6 +22,8 @@
 
 #include "absl/status/statusor.h"
 
+#include "commy/info.h"
+
 namespace commy::tools {
 
 struct JsonlHeader {
@@ -41,19 +43,16 @@ struct JsonlHeader {
   std::optional<std::string> dead_letters = std::nullopt;
   std::uint64_t quota_bytes = 0;  // 0: none.
 };
-struct JsonlPathQuota {
-  std::string path;
-  std::uint64_t quota_bytes = 0;
-};
 
 // Requires: header.path.
 void AppendJsonlHeader(const JsonlHeader& header, std::string& out);
-void AppendJsonlPathQuota(const JsonlPathQuota& quota, std::string& out);
+// A dump has only its path and the bytes of the quota.
+void AppendJsonlPathQuota(const PathQuota& quota, std::string& out);
 void AppendJsonlEnd(std::string& out);
 
 // nullopt: the line is another one, or a fault. InvalidArgument describes what is wrong with it.
 absl::StatusOr<std::optional<JsonlHeader>> ParseJsonlHeader(std::string_view line);
-absl::StatusOr<std::optional<JsonlPathQuota>> ParseJsonlPathQuota(std::string_view line);
+absl::StatusOr<std::optional<PathQuota>> ParseJsonlPathQuota(std::string_view line);
 bool IsJsonlEnd(std::string_view line);
 
 }  // namespace commy::tools

@@ -97,7 +97,7 @@ constexpr SpanWord Unpack(std::uint64_t word) {
                   static_cast<std::uint32_t>(word & 0xffffffU)};
 }
 
-// What a lane makes of a span that it sets up.
+// The word of a span that a lane sets up.
 constexpr std::uint64_t ClaimedBy(std::uint32_t lane) {
   COMMY_DCHECK(lane <= UINT16_MAX);
   return Pack({SpanKind::kClaimed, 0, static_cast<std::uint16_t>(lane), 0});

@@ -144,6 +144,13 @@ TEST_F(CliFaultsTest, BadNamespacePathsAreRefused) {
   Done({"put", store_, std::string(1024, 'n'), "key", "value"});
 }
 
+TEST_F(CliFaultsTest, LoadBlamesNoLineForABadPath) {
+  const ProgramEnd end = RunCommy({"load", store_, "a//b", "-"}, {.input = "k\tv\n"});
+  EXPECT_EQ(end.code, 3);
+  EXPECT_NE(end.err.find("\"a//b\""), std::string::npos) << end.err;
+  EXPECT_EQ(end.err.find("line 1"), std::string::npos) << end.err;
+}
+
 TEST_F(CliFaultsTest, ACommandFailsIfItsOutputIsFull) {
   Done({"put", store_, "ns", "key", "value"});
   const ProgramOptions full = {.out_path = "/dev/full"};

@@ -358,7 +358,7 @@ absl::Status DumpPathQuotas(const Store& store, Output& out) {
   const absl::StatusOr<std::vector<PathQuota>> quotas = store.PathQuotas();
   COMMY_RETURN_IF_ERROR(Explain(store, quotas.status()));
   for (const PathQuota& quota : *quotas) {
-    AppendJsonlPathQuota({quota.path, quota.quota_bytes}, out.buffer());
+    AppendJsonlPathQuota(quota, out.buffer());
   }
   return absl::OkStatus();
 }

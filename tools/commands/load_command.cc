@@ -158,7 +158,7 @@ class Loader {
         COMMY_RETURN_IF_ERROR(ToNextLine());
         continue;
       }
-      COMMY_ASSIGN_OR_RETURN(const std::optional<JsonlPathQuota> quota, PathQuotaHere());
+      COMMY_ASSIGN_OR_RETURN(const std::optional<PathQuota> quota, PathQuotaHere());
       if (quota.has_value()) {
         COMMY_RETURN_IF_ERROR(SetPathQuota(*quota));
         COMMY_RETURN_IF_ERROR(ToNextLine());
@@ -175,12 +175,12 @@ class Loader {
     return more_ ? ParseJsonlHeader(line_) : std::optional<JsonlHeader>();
   }
 
-  absl::StatusOr<std::optional<JsonlPathQuota>> PathQuotaHere() {
-    return more_ ? ParseJsonlPathQuota(line_) : std::optional<JsonlPathQuota>();
+  absl::StatusOr<std::optional<PathQuota>> PathQuotaHere() {
+    return more_ ? ParseJsonlPathQuota(line_) : std::optional<PathQuota>();
   }
 
   // A quota of a path is of the store, so that a single namespace does not bring it along.
-  absl::Status SetPathQuota(const JsonlPathQuota& quota) {
+  absl::Status SetPathQuota(const PathQuota& quota) {
     if (!arguments_.all) {
       ++loaded_.quotas_left_out;
       return absl::OkStatus();
@@ -226,7 +226,7 @@ class Loader {
     COMMY_RETURN_IF_ERROR(ToNextLine());
     const auto next = [this, &target](Record& record) { return NextJsonlRecord(target, record); };
     COMMY_RETURN_IF_ERROR(whole ? LoadWhole(target, next) : LoadLines(target, LimitsOf(header)));
-    if (header.quota_bytes != 0) {  // What was in it may be above it.
+    if (header.quota_bytes != 0) {  // The records may be above it.
       COMMY_RETURN_IF_ERROR(Explain(store_, target.ns.SetQuota(header.quota_bytes)));
     }
     if (!header.path.has_value() || (more_ && !IsJsonlEnd(line_))) {
@@ -251,7 +251,7 @@ class Loader {
       return !more_;
     }
     const absl::StatusOr<std::optional<JsonlHeader>> header = ParseJsonlHeader(line_);
-    const absl::StatusOr<std::optional<JsonlPathQuota>> quota = ParseJsonlPathQuota(line_);
+    const absl::StatusOr<std::optional<PathQuota>> quota = ParseJsonlPathQuota(line_);
     return !header.ok() || header->has_value() || !quota.ok() || quota->has_value() ||
            IsJsonlEnd(line_);
   }

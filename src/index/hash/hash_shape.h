@@ -137,7 +137,7 @@ class HashShape final : public Shape {
     std::uint64_t first = 0;
     std::uint64_t width = 0;
   };
-  // What a merge works on, the lower one first.
+  // The segments of a merge, the lower one first.
   struct MergeParts {
     std::array<Segment*, 2> olds;
     Segment* both = nullptr;
